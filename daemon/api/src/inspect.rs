@@ -1,0 +1,75 @@
+//! What an operator can look at: sagas, tasks, audit rows, health.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::name::ClusterId;
+
+/// The daemon is up and its database answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// The cluster served here.
+    pub cluster_id: ClusterId,
+    /// The daemon's version.
+    pub version: String,
+}
+
+/// A multi-step operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Saga {
+    /// Its identity.
+    pub id: String,
+    /// Which operation.
+    pub kind: String,
+    /// What it works on.
+    pub subject: String,
+    /// `running`, `done`, `undone` or `stuck`.
+    pub state: String,
+    /// The last event in its log, such as `start_agent: started`.
+    pub last_event: Option<String>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// A background task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Task {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub purpose: String,
+    /// How often it looks at the least, in seconds.
+    pub period_seconds: u64,
+    /// How often it has run since the daemon started.
+    pub runs: u64,
+    /// When it last ran.
+    pub last_run_at: Option<Timestamp>,
+    /// What its last run did, in words.
+    pub last_status: Option<String>,
+    /// Its last error, until a run succeeds.
+    pub last_error: Option<String>,
+}
+
+/// One row of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    /// Counts from 1 without gaps.
+    pub sequence: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who: `operator`, a node, a project user, or the daemon's own task.
+    pub actor: String,
+    /// From where: the peer's address, or `daemon`.
+    pub source: String,
+    /// What was done, such as `put_member`.
+    pub action: String,
+    /// To what, such as `fraud__alice`.
+    pub object: String,
+    /// How it ended, with particulars that are no secret.
+    pub outcome: String,
+    /// SHA-256 over the row and the hash before it, in hexadecimal.
+    pub hash: String,
+}

@@ -1,0 +1,28 @@
+//! The vocabulary of ringfence: what the provider, the daemon and the agents say to each other.
+//!
+//! Everything here is inert: data and parsing. A value that exists is well formed, because its type can only be
+//! made by `parse`; whoever holds a [`ProjectName`] need not check it again. The one thing that acts is
+//! [`Client`], the way to speak to a daemon, so that the trust rules stand in one place.
+
+pub mod certificate;
+pub mod client;
+pub mod cluster;
+pub mod inspect;
+pub mod lifetime;
+pub mod login;
+pub mod name;
+pub mod node;
+pub mod operator;
+pub mod path;
+pub mod problem;
+pub mod project;
+pub mod whoami;
+
+pub use client::{Client, ClientError, Connection, Credentials};
+pub use lifetime::Lifetime;
+pub use name::{
+    ClusterId, ClusterName, DnsName, GroupName, NameError, NodeName, ProjectName, ProjectUser, ServiceName, SystemUser,
+    UserName,
+};
+pub use operator::{OperatorKey, OperatorPublicKey, OperatorToken, TokenError};
+pub use problem::{Problem, ProblemCode};

@@ -1,0 +1,173 @@
+//! Nodes: what they are told, what they ask for, what they report.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::cluster::Reload;
+use crate::lifetime::Lifetime;
+use crate::name::{ClusterId, DnsName, NodeName, ServiceName, SystemUser};
+
+/// A node as the daemon sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Node {
+    /// Its name.
+    pub name: NodeName,
+    /// `head`, or its worker group.
+    pub group: String,
+    /// The common name of its certificates.
+    pub dns_name: DnsName,
+    /// Where it is in its life.
+    pub state: NodeState,
+    /// When its agent last reported.
+    pub reported_at: Option<Timestamp>,
+    /// The certificates it last reported to hold.
+    pub certificates: Vec<HeldCertificate>,
+    /// What its agent or its launch complained of, if anything.
+    pub fault: Option<String>,
+}
+
+/// The life of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    /// Declared; its launch is under way or will be tried again.
+    Launching,
+    /// Joined, but it does not hold yet what it should.
+    Joined,
+    /// Holds everything it should.
+    Ready,
+    /// Being taken away.
+    Removing,
+}
+
+impl NodeState {
+    /// The word in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Launching => "launching",
+            Self::Joined => "joined",
+            Self::Ready => "ready",
+            Self::Removing => "removing",
+        }
+    }
+
+    /// The state of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Launching, Self::Joined, Self::Ready, Self::Removing].into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// A certificate on a node's disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeldCertificate {
+    /// The service it is for; none for the node's own.
+    pub service: Option<ServiceName>,
+    /// Its serial number, lower-case hexadecimal.
+    pub serial: String,
+    /// When it ends.
+    pub not_after: Timestamp,
+}
+
+/// A node trades its ticket for its certificate. The key never leaves the node.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutJoin {
+    /// The one-time ticket. The first key that shows it owns it: a repeat with the same key gets a certificate
+    /// again, which is how a lost answer is survived; another key is refused.
+    pub ticket: String,
+    /// PKCS #10 in PEM; its names are ignored.
+    pub csr: String,
+}
+
+impl std::fmt::Debug for PutJoin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PutJoin(..)")
+    }
+}
+
+/// A node asks for a certificate: its own, or a service's.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostCertificate {
+    /// The service; none for the node's own certificate.
+    #[serde(default)]
+    pub service: Option<ServiceName>,
+    /// PKCS #10 in PEM; its names are ignored, its proof of possession is verified.
+    pub csr: String,
+}
+
+/// A certificate that was just issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IssuedCertificate {
+    /// Its serial number, lower-case hexadecimal.
+    pub serial: String,
+    /// The certificate and its intermediate, in PEM.
+    pub chain: String,
+    /// When it ends.
+    pub not_after: Timestamp,
+}
+
+/// Everything that a node should hold. The whole, never a difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DesiredNode {
+    /// Rises with every change; pass it as `after` to wait for the next.
+    pub generation: i64,
+    /// The cluster, so that an agent never obeys another one.
+    pub cluster_id: ClusterId,
+    /// The services to hold certificates for.
+    pub services: Vec<DesiredService>,
+    /// The roots to trust, in PEM.
+    pub ca_bundle: String,
+    /// One CRL per issuer and shard.
+    pub crls: Vec<DesiredCrl>,
+    /// How often to report when nothing changes.
+    pub report_every: Lifetime,
+    /// Certificates with these serials are revoked: replace them at once.
+    pub revoked: BTreeSet<String>,
+}
+
+/// A service as its node should have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DesiredService {
+    /// Its name, which is its directory.
+    pub name: ServiceName,
+    /// The L of its certificate.
+    pub user: SystemUser,
+    /// The DNS names its certificate must hold, the node's own first.
+    pub dns_names: Vec<DnsName>,
+    /// The addresses its certificate must hold.
+    #[schema(value_type = Vec<String>)]
+    pub ip_addresses: Vec<IpAddr>,
+    /// What to run when its files have changed.
+    pub reload: Option<Reload>,
+}
+
+/// A CRL as its node should have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DesiredCrl {
+    /// The issuer's id.
+    pub issuer: String,
+    /// The shard.
+    pub shard: u32,
+    /// Its CRLNumber.
+    pub number: i64,
+    /// The list itself, in PEM.
+    pub pem: String,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutReport {
+    /// The generation that was applied last.
+    pub generation: i64,
+    /// Everything that lies on its disk.
+    pub certificates: Vec<HeldCertificate>,
+    /// What went wrong, for people; none when all is well.
+    pub fault: Option<String>,
+}

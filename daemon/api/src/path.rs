@@ -1,0 +1,70 @@
+//! The routes of the API. The daemon serves these templates, the client fills them in.
+
+use crate::name::{NodeName, ProjectName, UserName};
+
+/// Liveness; public.
+pub const HEALTH: &str = "/v1/health";
+/// The API document; public.
+pub const OPENAPI: &str = "/v1/openapi.json";
+/// The trust bundle in PEM; public.
+pub const CA_BUNDLE: &str = "/v1/ca-bundle";
+/// One CRL shard in DER; public.
+pub const CRL: &str = "/v1/crls/{issuer}/{shard}";
+/// A login challenge; public.
+pub const LOGIN_NONCES: &str = "/v1/login/nonces";
+/// The answer to a challenge; public.
+pub const LOGIN: &str = "/v1/login";
+/// Who the caller is.
+pub const WHOAMI: &str = "/v1/whoami";
+/// The cluster's declaration and state.
+pub const CLUSTER: &str = "/v1/cluster";
+/// All nodes.
+pub const NODES: &str = "/v1/nodes";
+/// One node.
+pub const NODE: &str = "/v1/nodes/{node}";
+/// A node exchanges its ticket for its certificate.
+pub const NODE_JOIN: &str = "/v1/nodes/{node}/join";
+/// What a node should hold.
+pub const NODE_DESIRED: &str = "/v1/nodes/{node}/desired";
+/// A node asks for certificates.
+pub const NODE_CERTIFICATES: &str = "/v1/nodes/{node}/certificates";
+/// A node says what it holds.
+pub const NODE_REPORT: &str = "/v1/nodes/{node}/report";
+/// All projects.
+pub const PROJECTS: &str = "/v1/projects";
+/// One project.
+pub const PROJECT: &str = "/v1/projects/{project}";
+/// The members of a project.
+pub const MEMBERS: &str = "/v1/projects/{project}/members";
+/// One member.
+pub const MEMBER: &str = "/v1/projects/{project}/members/{user}";
+/// The certificate and key of a project user.
+pub const MEMBER_CREDENTIALS: &str = "/v1/projects/{project}/members/{user}/credentials";
+/// Certificates, newest first.
+pub const CERTIFICATES: &str = "/v1/certificates";
+/// Sagas, newest first.
+pub const SAGAS: &str = "/v1/sagas";
+/// Background tasks.
+pub const TASKS: &str = "/v1/tasks";
+/// The audit log, newest first.
+pub const AUDIT: &str = "/v1/audit";
+
+/// The path of one CRL shard.
+pub fn crl(issuer: &str, shard: u32) -> String {
+    format!("/v1/crls/{issuer}/{shard}")
+}
+
+/// The path of something of one node: one of the `NODE…` templates.
+pub fn node(template: &str, node: &NodeName) -> String {
+    template.replace("{node}", node.as_str())
+}
+
+/// The path of something of one project: [`PROJECT`] or [`MEMBERS`].
+pub fn project(template: &str, project: &ProjectName) -> String {
+    template.replace("{project}", project.as_str())
+}
+
+/// The path of something of one member: [`MEMBER`] or [`MEMBER_CREDENTIALS`].
+pub fn member(template: &str, project: &ProjectName, user: &UserName) -> String {
+    template.replace("{project}", project.as_str()).replace("{user}", user.as_str())
+}

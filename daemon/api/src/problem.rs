@@ -1,0 +1,170 @@
+//! Errors on the wire: `application/problem+json` (RFC 9457) with a stable code.
+//!
+//! A script may rely on `code`; `detail` is for people and may change. Each code has one status.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What went wrong, for programs. The codes never change meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemCode {
+    /// The request names no caller: no session and no client certificate.
+    Unauthenticated,
+    /// The session is unknown or over; log in again.
+    SessionInvalid,
+    /// The login signature is not the operator's, or the nonce is used or old.
+    LoginRefused,
+    /// The client certificate was not issued by this cluster.
+    CertificateUnknown,
+    /// The client certificate is revoked.
+    CertificateRevoked,
+    /// The client certificate has expired.
+    CertificateExpired,
+    /// The join ticket is unknown, used by another key, or over.
+    TicketRefused,
+    /// The caller is known but may not do this.
+    Forbidden,
+    /// There is no such thing.
+    NotFound,
+    /// The route exists, but not with this method.
+    MethodNotAllowed,
+    /// The request cannot be read: not JSON, a wrong type, a name that breaks its rule.
+    InvalidRequest,
+    /// The request holds a field that this version does not know.
+    UnknownField,
+    /// The certificate signing request is malformed, too weak or not signed by its own key.
+    InvalidCsr,
+    /// The body is larger than the limit.
+    BodyTooLarge,
+    /// The change contradicts what exists.
+    Conflict,
+    /// The daemon cannot answer now; try again.
+    Unavailable,
+    /// A fault of the daemon; its log has more under the same request id.
+    Internal,
+}
+
+impl ProblemCode {
+    /// Every code, in the order of the documentation.
+    pub const ALL: [Self; 17] = [
+        Self::Unauthenticated,
+        Self::SessionInvalid,
+        Self::LoginRefused,
+        Self::CertificateUnknown,
+        Self::CertificateRevoked,
+        Self::CertificateExpired,
+        Self::TicketRefused,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::InvalidRequest,
+        Self::UnknownField,
+        Self::InvalidCsr,
+        Self::BodyTooLarge,
+        Self::Conflict,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// The HTTP status that goes with the code.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Unauthenticated
+            | Self::SessionInvalid
+            | Self::LoginRefused
+            | Self::CertificateUnknown
+            | Self::CertificateRevoked
+            | Self::CertificateExpired
+            | Self::TicketRefused => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::InvalidRequest | Self::UnknownField | Self::InvalidCsr => 400,
+            Self::BodyTooLarge => 413,
+            Self::Conflict => 409,
+            Self::Unavailable => 503,
+            Self::Internal => 500,
+        }
+    }
+
+    /// A short sentence that is the same for every problem of this code.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "Authentication is required",
+            Self::SessionInvalid => "The session is not valid",
+            Self::LoginRefused => "The login was refused",
+            Self::CertificateUnknown => "The client certificate is not of this cluster",
+            Self::CertificateRevoked => "The client certificate is revoked",
+            Self::CertificateExpired => "The client certificate has expired",
+            Self::TicketRefused => "The join ticket was refused",
+            Self::Forbidden => "The caller may not do this",
+            Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "The method is not allowed here",
+            Self::InvalidRequest => "The request is not valid",
+            Self::UnknownField => "The request holds an unknown field",
+            Self::InvalidCsr => "The certificate signing request is not valid",
+            Self::BodyTooLarge => "The body is too large",
+            Self::Conflict => "The change conflicts with what exists",
+            Self::Unavailable => "The daemon cannot answer now",
+            Self::Internal => "The daemon failed",
+        }
+    }
+}
+
+impl fmt::Display for ProblemCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// The body of every error answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `urn:ringfence:problem:CODE`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same for every problem of this code.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code.
+    pub code: ProblemCode,
+    /// What is wrong here, and what to do.
+    pub detail: String,
+}
+
+impl Problem {
+    /// A problem of this code.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:ringfence:problem:{code}"),
+            title: code.title().to_owned(),
+            status: code.status(),
+            code,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.title, self.detail, self.code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_written_in_snake_case_and_read_back() {
+        for code in ProblemCode::ALL {
+            let written = serde_json::to_string(&code).unwrap();
+            assert_eq!(written, format!("\"{code}\""));
+            assert_eq!(serde_json::from_str::<ProblemCode>(&written).unwrap(), code);
+        }
+    }
+}
