@@ -1,1 +1,36 @@
-//! Placeholder.
+//! X.509 for ringfence: keys, requests, certificates, CRLs, their verification, and sealing of secrets.
+//!
+//! No IO and no clock: whoever calls says what time it is. Nothing here remembers anything; what must be
+//! recorded before it leaves is the caller's to record (see the daemon's `authority`).
+//!
+//! The order of an issuance: [`Request::parse`] proves possession → [`Leaf`] states the names from declared data
+//! → [`Authority::issue`] signs and [lints](lint) → the caller records → the caller hands it out.
+
+mod authority;
+mod crl;
+mod issue;
+mod key;
+mod lint;
+mod read;
+mod request;
+mod rotation;
+mod seal;
+mod serial;
+mod validity;
+mod verify;
+
+pub use authority::{Authority, AuthorityError, Domain, NewAuthority};
+pub use crl::{Crl, CrlShard, Reason, Revoked};
+pub use issue::{Issued, Leaf, Profile};
+pub use key::{KeyError, PrivateKey};
+pub use lint::LintError;
+pub use read::{CertificateFacts, ReadError, fingerprint, pem_certificate, pem_certificates, pem_crl};
+pub use request::{Request, RequestError};
+pub use rotation::renew_at;
+pub use seal::{MasterKey, SealError};
+pub use serial::Serial;
+pub use validity::Validity;
+pub use verify::{Usage, VerifyError, verify_leaf};
+
+/// A public key as it stands in a certificate (SubjectPublicKeyInfo, DER).
+pub type PublicKeyInfo = Vec<u8>;

@@ -1,0 +1,73 @@
+//! The last look at a certificate before it may leave: what was signed is read back and held against what was
+//! meant, with another library than the one that wrote it.
+
+use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
+use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
+
+use crate::issue::Leaf;
+use crate::read::CertificateFacts;
+
+/// Which rule a certificate breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LintError(&'static str);
+
+fn rule(holds: bool, text: &'static str) -> Result<(), LintError> {
+    if holds { Ok(()) } else { Err(LintError(text)) }
+}
+
+/// Checks a leaf against its declaration and its issuer.
+pub(crate) fn check(leaf: &Leaf, certificate: &[u8], issuer: &[u8]) -> Result<(), LintError> {
+    let facts = CertificateFacts::read(certificate).map_err(|_| LintError("it must be X.509"))?;
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| LintError("it must be X.509"))?;
+    let (_, issuer) = X509Certificate::from_der(issuer).map_err(|_| LintError("its issuer must be X.509"))?;
+
+    rule(parsed.version() == X509Version::V3, "it must be version 3")?;
+    rule(facts.serial == leaf.serial, "its serial must be the recorded one")?;
+    rule(parsed.issuer() == issuer.subject(), "its issuer must be the authority's subject")?;
+    rule(parsed.verify_signature(Some(issuer.public_key())).is_ok(), "its signature must verify")?;
+    rule(facts.not_before == leaf.validity.not_before, "it must begin when declared")?;
+    rule(facts.not_after == leaf.validity.not_after, "it must end when declared")?;
+    rule(facts.not_before < facts.not_after, "it must begin before it ends")?;
+    rule(parsed.validity().not_after <= issuer.validity().not_after, "it must not outlive its issuer")?;
+
+    rule(facts.common_name == leaf.common_name, "its common name must be the declared one")?;
+    rule((1..=64).contains(&facts.common_name.chars().count()), "its common name must have 1 to 64 characters")?;
+    rule(facts.locality == leaf.system_user, "its locality must be the declared system user")?;
+    let mut names: Vec<String> = leaf.dns_names.iter().cloned().collect();
+    names.extend(leaf.ip_addresses.iter().map(ToString::to_string));
+    rule(facts.alternative_names == names, "its alternative names must be the declared ones")?;
+    rule(!leaf.profile.serves() || !names.is_empty(), "a server certificate must have an alternative name")?;
+
+    let usage = parsed.key_usage().ok().flatten();
+    rule(usage.is_some_and(|u| u.critical && u.value.flags == 1), "its key usage must be digitalSignature, critical")?;
+    let constraints = parsed.basic_constraints().ok().flatten();
+    rule(constraints.is_some_and(|c| c.critical && !c.value.ca), "it must say that it is no authority")?;
+    let extended = parsed.extended_key_usage().ok().flatten().map(|e| e.value);
+    rule(
+        extended
+            .is_some_and(|e| e.server_auth == leaf.profile.serves() && e.client_auth == leaf.profile.calls() && !e.any),
+        "its extended key usages must be those of its profile",
+    )?;
+
+    let mut distribution_points = Vec::new();
+    let mut authority_key = false;
+    for extension in parsed.extensions() {
+        match extension.parsed_extension() {
+            ParsedExtension::CRLDistributionPoints(points) => {
+                for point in points.iter() {
+                    if let Some(DistributionPointName::FullName(names)) = &point.distribution_point {
+                        distribution_points.extend(names.iter().filter_map(|name| match name {
+                            GeneralName::URI(uri) => Some(*uri),
+                            _ => None,
+                        }));
+                    }
+                }
+            }
+            ParsedExtension::AuthorityKeyIdentifier(key) => authority_key = key.key_identifier.is_some(),
+            _ => {}
+        }
+    }
+    rule(distribution_points == [leaf.crl_url.as_str()], "it must name exactly its CRL shard")?;
+    rule(authority_key, "it must name its issuer's key")
+}

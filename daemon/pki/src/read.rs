@@ -1,0 +1,118 @@
+//! Reading certificates: the facts that callers decide by.
+
+use jiff::Timestamp;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::Serial;
+use crate::validity::from_unix;
+
+/// What a certificate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Its serial number.
+    pub serial: Serial,
+    /// The common name.
+    pub common_name: String,
+    /// The first second of its life.
+    pub not_before: Timestamp,
+    /// The last second of its life.
+    pub not_after: Timestamp,
+    /// The public key (SubjectPublicKeyInfo, DER).
+    pub public_key: Vec<u8>,
+    /// DNS names and addresses of the subject alternative name, as text, in order.
+    pub alternative_names: Vec<String>,
+    /// L of the subject, if any.
+    pub locality: Option<String>,
+}
+
+/// Why bytes are no certificate of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Not X.509.
+    #[error("not an X.509 certificate")]
+    Malformed,
+    /// No PEM block of the expected kind.
+    #[error("no PEM block of the expected kind")]
+    Pem,
+}
+
+impl CertificateFacts {
+    /// Reads DER. Says nothing about trust.
+    pub fn read(der: &[u8]) -> Result<Self, ReadError> {
+        use x509_parser::extensions::GeneralName;
+        let (_, certificate) = X509Certificate::from_der(der).map_err(|_| ReadError::Malformed)?;
+        let subject = certificate.subject();
+        let text = |name: Option<&x509_parser::x509::AttributeTypeAndValue<'_>>| {
+            name.and_then(|name| name.as_str().ok()).map(ToOwned::to_owned)
+        };
+        let mut alternative_names = Vec::new();
+        if let Ok(Some(extension)) = certificate.subject_alternative_name() {
+            for name in &extension.value.general_names {
+                match name {
+                    GeneralName::DNSName(name) => alternative_names.push((*name).to_owned()),
+                    GeneralName::IPAddress(bytes) => alternative_names.push(address(bytes)),
+                    other => alternative_names.push(other.to_string()),
+                }
+            }
+        }
+        Ok(Self {
+            serial: Serial::from_der_bytes(certificate.raw_serial()).ok_or(ReadError::Malformed)?,
+            common_name: text(subject.iter_common_name().next()).unwrap_or_default(),
+            not_before: from_unix(certificate.validity().not_before.timestamp()).ok_or(ReadError::Malformed)?,
+            not_after: from_unix(certificate.validity().not_after.timestamp()).ok_or(ReadError::Malformed)?,
+            public_key: certificate.public_key().raw.to_vec(),
+            alternative_names,
+            locality: text(subject.iter_locality().next()),
+        })
+    }
+}
+
+fn address(bytes: &[u8]) -> String {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return std::net::Ipv4Addr::from(v4).to_string();
+    }
+    match <[u8; 16]>::try_from(bytes) {
+        Ok(v6) => std::net::Ipv6Addr::from(v6).to_string(),
+        Err(_) => hex::encode(bytes),
+    }
+}
+
+/// SHA-256 of DER, in lower-case hexadecimal.
+pub fn fingerprint(der: &[u8]) -> String {
+    hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der))
+}
+
+/// One certificate as PEM.
+pub fn pem_certificate(der: &[u8]) -> String {
+    pem("CERTIFICATE", der)
+}
+
+/// One CRL as PEM.
+pub fn pem_crl(der: &[u8]) -> String {
+    pem("X509 CRL", der)
+}
+
+/// All certificates of a PEM text, in order.
+pub fn pem_certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, ReadError> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    all.ok().filter(|all| !all.is_empty()).ok_or(ReadError::Pem)
+}
+
+/// All CRLs of a PEM text, in order; none is fine.
+pub(crate) fn pem_crls(text: &str) -> Result<Vec<CertificateRevocationListDer<'static>>, ReadError> {
+    CertificateRevocationListDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>().map_err(|_| ReadError::Pem)
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    use base64::Engine as _;
+    let body = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in body.as_bytes().chunks(64) {
+        text.push_str(std::str::from_utf8(line).expect("base64 is ASCII"));
+        text.push('\n');
+    }
+    text.push_str(&format!("-----END {label}-----\n"));
+    text
+}

@@ -1,0 +1,71 @@
+//! Serial numbers: 127 random bits, so that nobody can guess the next one and two never meet
+//! (RFC 5280, section 4.1.2.2 wants at most 20 octets and a positive number; the CA/Browser Forum at least 64
+//! random bits).
+
+use std::fmt;
+
+use aws_lc_rs::rand::SecureRandom;
+
+/// The serial number of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Serial([u8; 16]);
+
+impl Serial {
+    /// Draws a number. The sign bit is cleared, and the number is never zero.
+    pub fn random(rng: &dyn SecureRandom) -> Self {
+        let mut bytes = [0_u8; 16];
+        rng.fill(&mut bytes).expect("the operating system's random source answers");
+        bytes[0] &= 0x7f;
+        bytes[15] |= u8::from(bytes == [0; 16]);
+        Self(bytes)
+    }
+
+    /// Big-endian bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads the 32 hexadecimal digits that `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0_u8; 16];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        (bytes[0] < 0x80).then_some(Self(bytes))
+    }
+
+    /// From the bytes in a certificate, which have no leading zeros.
+    pub(crate) fn from_der_bytes(raw: &[u8]) -> Option<Self> {
+        let significant = &raw[raw.iter().take_while(|b| **b == 0).count()..];
+        let mut bytes = [0_u8; 16];
+        bytes.get_mut(16_usize.checked_sub(significant.len())?..)?.copy_from_slice(significant);
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_are_positive_and_read_back() {
+        let rng = aws_lc_rs::rand::SystemRandom::new();
+        for _ in 0..1_000 {
+            let serial = Serial::random(&rng);
+            assert!(serial.0[0] < 0x80);
+            assert_eq!(Serial::parse(&serial.to_string()), Some(serial));
+            assert_eq!(Serial::from_der_bytes(serial.as_bytes()), Some(serial));
+        }
+    }
+
+    #[test]
+    fn leading_zeros_do_not_matter_in_der() {
+        assert_eq!(Serial::from_der_bytes(&[1]).unwrap().to_string(), format!("{:032x}", 1));
+        assert_eq!(Serial::from_der_bytes(&[0, 0xff]).unwrap().to_string(), format!("{:032x}", 0xff));
+        assert_eq!(Serial::from_der_bytes(&[1; 17]), None);
+    }
+}
