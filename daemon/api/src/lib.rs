@@ -6,6 +6,7 @@
 
 pub mod certificate;
 pub mod client;
+pub mod clock;
 pub mod cluster;
 pub mod inspect;
 pub mod lifetime;
@@ -19,6 +20,7 @@ pub mod project;
 pub mod whoami;
 
 pub use client::{Client, ClientError, Connection, Credentials};
+pub use clock::{Clock, SystemClock};
 pub use lifetime::Lifetime;
 pub use name::{
     ClusterId, ClusterName, DnsName, GroupName, NameError, NodeName, ProjectName, ProjectUser, ServiceName, SystemUser,

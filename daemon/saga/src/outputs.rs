@@ -18,8 +18,7 @@ impl Outputs {
     /// What `step` returned. A step that is not done, or returned another type, is a mistake in
     /// the saga, hence a permanent error.
     pub fn of<T: DeserializeOwned>(&self, step: &str) -> Result<T, StepError> {
-        self.find(step)?
-            .ok_or_else(|| StepError::permanent(format!("step `{step}` has no output: it is not done")))
+        self.find(step)?.ok_or_else(|| StepError::permanent(format!("step `{step}` has no output: it is not done")))
     }
 
     /// What `step` returned, if it is done. For undos, which may run when their own step never
@@ -33,7 +32,9 @@ impl Outputs {
 
     pub(crate) fn from_log(log: &[Event]) -> Self {
         let mut outputs = Self::default();
-        log.iter().for_each(|event| outputs.record(event));
+        for event in log {
+            outputs.record(event);
+        }
         outputs
     }
 

@@ -46,7 +46,7 @@ impl<S: Saga> Step<S> {
         U: for<'a> StepFn<'a, S::Context, S::Input, ()> + 'static,
         O: Serialize + Send + 'static,
     {
-        Self { undo: Some(erase(undo)), ..Self::with(name, act, Undo::Possible, why_repeatable) }
+        Self { undo: Some(erase::<S, U, ()>(undo)), ..Self::with(name, act, Undo::Possible, why_repeatable) }
     }
 
     /// A step that leaves nothing behind to undo: it reads, computes or waits.
@@ -94,7 +94,7 @@ impl<S: Saga> Step<S> {
         A: for<'a> StepFn<'a, S::Context, S::Input, O> + 'static,
         O: Serialize + Send + 'static,
     {
-        Self { name, why_repeatable, retries: 0, undo_kind, act: erase(act), undo: None }
+        Self { name, why_repeatable, retries: 0, undo_kind, act: erase::<S, A, O>(act), undo: None }
     }
 }
 
@@ -133,9 +133,8 @@ where
 pub(crate) type Acting<'a> = Pin<Box<dyn Future<Output = Result<Value, StepError>> + Send + 'a>>;
 
 /// An act or undo with its output's type forgotten.
-pub(crate) type Act<S> = Arc<
-    dyn for<'a> Fn(&'a <S as Saga>::Context, &'a <S as Saga>::Input, &'a Outputs) -> Acting<'a> + Send + Sync,
->;
+pub(crate) type Act<S> =
+    Arc<dyn for<'a> Fn(&'a <S as Saga>::Context, &'a <S as Saga>::Input, &'a Outputs) -> Acting<'a> + Send + Sync>;
 
 fn erase<S: Saga, F, O>(function: F) -> Act<S>
 where

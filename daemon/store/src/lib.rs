@@ -1,1 +1,43 @@
-//! Placeholder.
+//! The database of `ringfenced`: the only SQL of the project.
+//!
+//! # Guarantees
+//!
+//! - A [`Transaction`] is all or nothing, and once [`commit`](Transaction::commit) has returned it survives the
+//!   loss of power (`synchronous=FULL`).
+//! - There is one writer at a time; readers see a consistent state and never wait for the writer.
+//! - Foreign keys hold, rows of certificates, sagas and audit are never deleted.
+//!
+//! # What is where
+//!
+//! A file per noun, with its rows and its statements. The names say what they do: `insert_`, `update_`, `delete_`
+//! are one statement each, `find_` may find nothing, `list_` is bounded. Operations, which combine them, are the
+//! daemon's. The schema is `migrations/`; an applied migration is never changed.
+
+mod audit;
+mod certificate;
+mod cluster;
+mod crl;
+mod error;
+mod issuer;
+mod lease;
+mod member;
+mod node;
+mod project;
+mod row;
+mod saga;
+mod saga_log;
+mod ticket;
+mod transaction;
+
+pub use audit::{AuditRow, NewAuditRow};
+pub use certificate::{CertificateRow, NewCertificate};
+pub use cluster::ClusterRow;
+pub use crl::{CrlRow, RevokedRow};
+pub use error::StoreError;
+pub use issuer::IssuerRow;
+pub use member::MemberKeyRow;
+pub use node::NodeRow;
+pub use saga::{NewSaga, SagaRow};
+pub use saga_log::SagaLog;
+pub use ticket::TicketRow;
+pub use transaction::{Store, Transaction};

@@ -1,0 +1,239 @@
+//! What to do on the node: a pure function of what is desired, what lies on disk, and the time.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use ringfence_api::node::{DesiredNode, DesiredService};
+use ringfence_api::{DnsName, ServiceName};
+use ringfence_pki::{CertificateFacts, renew_at};
+
+use crate::disk::{HeldSet, Observed};
+
+/// One thing to do. The order of a plan is the order of doing: trust first, so that what is issued can be
+/// verified against it; reloads last, when everything is in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Replace the roots.
+    WriteCaBundle,
+    /// Replace the CRLs.
+    WriteCrls,
+    /// Renew the node's own certificate.
+    RenewNode,
+    /// Get a service a new certificate.
+    Issue(ServiceName),
+    /// Remove a service that is not declared here any more.
+    Remove(ServiceName),
+    /// Tell a service that its files have changed.
+    Reload(ServiceName),
+}
+
+/// What to do now.
+pub fn plan(desired: &DesiredNode, observed: &Observed, dns_name: &DnsName, now: Timestamp) -> Vec<Action> {
+    let mut actions = Vec::new();
+    let crls = crl_file(desired);
+    let trust_changes =
+        observed.ca_bundle.as_ref() != Some(&desired.ca_bundle) || observed.crls.as_ref() != Some(&crls);
+    if observed.ca_bundle.as_ref() != Some(&desired.ca_bundle) {
+        actions.push(Action::WriteCaBundle);
+    }
+    if observed.crls.as_ref() != Some(&crls) {
+        actions.push(Action::WriteCrls);
+    }
+    if !observed.node.as_ref().is_some_and(|set| is_fresh(&set.facts, &desired.revoked, now)) {
+        actions.push(Action::RenewNode);
+    }
+    let mut reloads = Vec::new();
+    for service in &desired.services {
+        let held = observed.services.get(&service.name).and_then(Option::as_ref);
+        let good = held.is_some_and(|set| is_good(set, service, dns_name, &desired.revoked, now));
+        if !good {
+            actions.push(Action::Issue(service.name.clone()));
+        }
+        let due = observed.reload_due.contains(&service.name);
+        if service.reload.is_some() && (!good || due || trust_changes) {
+            reloads.push(Action::Reload(service.name.clone()));
+        }
+    }
+    let declared: BTreeSet<&ServiceName> = desired.services.iter().map(|service| &service.name).collect();
+    actions.extend(observed.services.keys().filter(|name| !declared.contains(name)).cloned().map(Action::Remove));
+    actions.extend(reloads);
+    actions
+}
+
+/// When the next certificate must be renewed, judging by what lies on disk.
+pub fn next_renewal(observed: &Observed) -> Option<Timestamp> {
+    let services = observed.services.values().flatten();
+    observed.node.iter().chain(services).map(|set| renewal_of(&set.facts)).min()
+}
+
+/// All CRLs in one file, for services that read one.
+pub(crate) fn crl_file(desired: &DesiredNode) -> String {
+    desired.crls.iter().map(|crl| crl.pem.as_str()).collect()
+}
+
+fn is_good(
+    set: &HeldSet,
+    service: &DesiredService,
+    dns_name: &DnsName,
+    revoked: &BTreeSet<String>,
+    now: Timestamp,
+) -> bool {
+    let mut names: Vec<String> = service.dns_names.iter().map(ToString::to_string).collect();
+    names.extend(service.ip_addresses.iter().map(ToString::to_string));
+    let held: BTreeSet<&String> = set.facts.alternative_names.iter().collect();
+    is_fresh(&set.facts, revoked, now)
+        && set.facts.common_name == dns_name.as_str()
+        && set.facts.locality.as_deref() == Some(service.user.as_str())
+        && held == names.iter().collect()
+}
+
+fn is_fresh(facts: &CertificateFacts, revoked: &BTreeSet<String>, now: Timestamp) -> bool {
+    // A certificate from the future means that a clock has jumped back; it is as bad as an old one.
+    facts.not_before <= now && now < renewal_of(facts) && !revoked.contains(&facts.serial.to_string())
+}
+
+fn renewal_of(facts: &CertificateFacts) -> Timestamp {
+    renew_at(facts.not_before, facts.not_after, facts.serial.as_bytes()[15])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ringfence_api::cluster::Reload;
+    use ringfence_api::node::DesiredCrl;
+    use ringfence_api::{ClusterId, Lifetime, SystemUser};
+    use ringfence_pki::Serial;
+
+    use super::*;
+
+    const NODE: &str = "workers-0.demo.internal";
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn service(name: &str) -> ServiceName {
+        ServiceName::parse(name).unwrap()
+    }
+
+    fn desired() -> DesiredNode {
+        DesiredNode {
+            generation: 7,
+            cluster_id: ClusterId::random(),
+            services: vec![DesiredService {
+                name: service("query"),
+                user: SystemUser::parse("query").unwrap(),
+                dns_names: vec![DnsName::parse(NODE).unwrap()],
+                ip_addresses: vec!["127.0.0.1".parse().unwrap()],
+                reload: Some(Reload { command: vec!["true".to_owned()], timeout: Lifetime::from_secs(5) }),
+            }],
+            ca_bundle: "roots".to_owned(),
+            crls: vec![DesiredCrl { issuer: "root-1".to_owned(), shard: 0, number: 1, pem: "crl".to_owned() }],
+            report_every: Lifetime::from_secs(5),
+            revoked: BTreeSet::new(),
+        }
+    }
+
+    fn set(serial: u8) -> HeldSet {
+        HeldSet {
+            facts: CertificateFacts {
+                serial: Serial::parse(&format!("{serial:032x}")).unwrap(),
+                common_name: NODE.to_owned(),
+                not_before: at(1_000),
+                not_after: at(2_000),
+                public_key: Vec::new(),
+                alternative_names: vec![NODE.to_owned(), "127.0.0.1".to_owned()],
+                locality: Some("query".to_owned()),
+            },
+        }
+    }
+
+    fn observed() -> Observed {
+        Observed {
+            node: Some(set(1)),
+            services: BTreeMap::from([(service("query"), Some(set(2)))]),
+            reload_due: Vec::new(),
+            ca_bundle: Some("roots".to_owned()),
+            crls: Some("crl".to_owned()),
+        }
+    }
+
+    fn planned(desired: &DesiredNode, observed: &Observed, now: i64) -> Vec<Action> {
+        plan(desired, observed, &DnsName::parse(NODE).unwrap(), at(now))
+    }
+
+    #[test]
+    fn a_node_that_holds_everything_does_nothing() {
+        assert_eq!(planned(&desired(), &observed(), 1_100), []);
+    }
+
+    #[test]
+    fn an_empty_node_gets_everything_in_order() {
+        let query = service("query");
+        let expected = [
+            Action::WriteCaBundle,
+            Action::WriteCrls,
+            Action::RenewNode,
+            Action::Issue(query.clone()),
+            Action::Reload(query),
+        ];
+        assert_eq!(planned(&desired(), &Observed::default(), 1_100), expected);
+    }
+
+    #[test]
+    fn certificates_are_renewed_around_two_thirds_of_their_life() {
+        assert_eq!(planned(&desired(), &observed(), 1_600), []);
+        let renewed = planned(&desired(), &observed(), 1_720);
+        assert!(renewed.contains(&Action::RenewNode) && renewed.contains(&Action::Issue(service("query"))));
+        let next = next_renewal(&observed()).unwrap();
+        assert!(at(1_600) < next && next < at(1_720));
+    }
+
+    #[test]
+    fn what_makes_a_service_certificate_wrong_gets_it_a_new_one() {
+        let wrong: [(&str, fn(&mut DesiredNode, &mut Observed)); 6] = [
+            ("revoked", |desired, _| drop(desired.revoked.insert(set(2).facts.serial.to_string()))),
+            ("another user", |desired, _| desired.services[0].user = SystemUser::parse("other").unwrap()),
+            ("another name", |desired, _| desired.services[0].dns_names.push(DnsName::parse("q.internal").unwrap())),
+            ("another address", |desired, _| desired.services[0].ip_addresses.clear()),
+            ("damaged files", |_, observed| drop(observed.services.insert(service("query"), None))),
+            ("from the future", |_, observed| {
+                let mut future = set(2);
+                future.facts.not_before = at(1_500);
+                observed.services.insert(service("query"), Some(future));
+            }),
+        ];
+        for (what, change) in wrong {
+            let (mut desired, mut observed) = (desired(), observed());
+            change(&mut desired, &mut observed);
+            let query = service("query");
+            assert_eq!(
+                planned(&desired, &observed, 1_100),
+                [Action::Issue(query.clone()), Action::Reload(query)],
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_new_crl_is_written_and_services_are_told() {
+        let mut desired = desired();
+        desired.crls[0].pem = "newer".to_owned();
+        assert_eq!(planned(&desired, &observed(), 1_100), [Action::WriteCrls, Action::Reload(service("query"))]);
+    }
+
+    #[test]
+    fn a_reload_that_was_missed_is_made_up_for() {
+        let mut observed = observed();
+        observed.reload_due.push(service("query"));
+        assert_eq!(planned(&desired(), &observed, 1_100), [Action::Reload(service("query"))]);
+    }
+
+    #[test]
+    fn a_service_that_is_gone_is_removed() {
+        let mut observed = observed();
+        observed.services.insert(service("old"), Some(set(3)));
+        assert_eq!(planned(&desired(), &observed, 1_100), [Action::Remove(service("old"))]);
+    }
+}

@@ -1,0 +1,186 @@
+//! The agent's loop: join, fetch, plan, apply, report, wait.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringfence_api::node::{DesiredNode, HeldCertificate, PutReport};
+use ringfence_api::{Client, Clock, Credentials, ProblemCode};
+use tracing::{debug, info, warn};
+
+use crate::apply::apply;
+use crate::config::AgentConfig;
+use crate::disk::{Disk, Observed};
+use crate::error::AgentError;
+use crate::join::join;
+use crate::plan::{next_renewal, plan};
+
+/// How long to wait for a ticket before looking again. A ticket arrives as a file.
+const TICKET_PERIOD: Duration = Duration::from_millis(200);
+/// Pauses after a failure: from the first, doubling, to the longest; each is shortened by up to a half at random,
+/// so that a thousand agents do not come back together.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// The shortest wait before looking at a renewal that is due, so that a refused one is not asked for in a loop.
+const RENEWAL_FLOOR: Duration = Duration::from_secs(1);
+
+/// An agent of one node.
+pub struct Agent {
+    config: AgentConfig,
+    disk: Disk,
+    clock: Arc<dyn Clock>,
+    /// The last desired state, and who answered with it.
+    known: Option<DesiredNode>,
+    /// The last report that arrived, so that only news is sent at once.
+    reported: Option<PutReport>,
+}
+
+/// Runs an agent in this directory for ever; drop the future to stop it. Only a configuration that cannot be
+/// read ends it.
+pub async fn run(directory: &Path, clock: Arc<dyn Clock>) -> Result<(), AgentError> {
+    let mut agent = Agent::new(directory, clock)?;
+    agent.disk.sweep()?;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match agent.round().await {
+            Ok(()) => pause = FIRST_PAUSE,
+            Err(error) => {
+                warn!(node = %agent.config.node, error = error.chain(), "a round failed and will be repeated");
+                let share = rand::random_range(0.5..=1.0);
+                tokio::time::sleep(pause.mul_f64(share)).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+impl Agent {
+    /// An agent of the node that lives in this directory.
+    pub fn new(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, AgentError> {
+        let config = AgentConfig::read(directory)?;
+        Ok(Self { config, disk: Disk::new(directory), clock, known: None, reported: None })
+    }
+
+    /// One round. Returns after something was done, or when it is time to look again.
+    pub async fn round(&mut self) -> Result<(), AgentError> {
+        let observed = self.disk.observe()?;
+        let Some(client) = self.client(&observed).await? else {
+            tokio::time::sleep(TICKET_PERIOD).await;
+            return Ok(());
+        };
+        let observed = self.disk.observe()?;
+        match self.desired(&client, &observed).await {
+            Ok(desired) => self.converge(&client, desired).await,
+            // The daemon does not take our certificate. It brings a ticket when it misses us; until then, wait.
+            Err(AgentError::Daemon(error)) if is_refusal(error.code()) => {
+                self.await_ticket().await?;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A client with the node's certificate; joins first if a ticket is here. `None` while there is neither a
+    /// certificate nor a ticket.
+    async fn client(&self, observed: &Observed) -> Result<Option<Client>, AgentError> {
+        let connect = |credentials| Client::new(self.config.connection.clone(), credentials, Duration::from_secs(2));
+        let now = self.clock.now();
+        let usable = observed.node.as_ref().is_some_and(|set| now < set.facts.not_after);
+        if self.disk.ticket()?.is_some() {
+            join(&connect(Credentials::Public)?, &self.disk, &self.config.node).await?;
+        } else if !usable {
+            debug!(node = %self.config.node, "waiting for a ticket");
+            return Ok(None);
+        }
+        let (chain, key) = self.disk.node_identity()?;
+        Ok(Some(connect(Credentials::Certificate { chain, private_key: key.to_string() })?))
+    }
+
+    /// What the node should hold: news from the daemon, or what we know already when a renewal is due first.
+    async fn desired(&self, client: &Client, observed: &Observed) -> Result<DesiredNode, AgentError> {
+        let Some(known) = &self.known else {
+            return Ok(client.desired(&self.config.node, 0).await?);
+        };
+        if self.reported.as_ref().is_none_or(|report| report.fault.is_some()) {
+            // Something is left to do; wait a little for news and then try it again.
+            return Ok(self.news_within(client, known, RENEWAL_FLOOR).await?.unwrap_or_else(|| known.clone()));
+        }
+        let until_renewal = next_renewal(observed).map_or(Duration::MAX, |at| {
+            Duration::try_from(at.duration_since(self.clock.now())).unwrap_or(Duration::ZERO).max(RENEWAL_FLOOR)
+        });
+        let wait = until_renewal.min(known.report_every.as_duration());
+        Ok(self.news_within(client, known, wait).await?.unwrap_or_else(|| known.clone()))
+    }
+
+    async fn news_within(
+        &self,
+        client: &Client,
+        known: &DesiredNode,
+        wait: Duration,
+    ) -> Result<Option<DesiredNode>, AgentError> {
+        match tokio::time::timeout(wait, client.desired(&self.config.node, known.generation)).await {
+            Ok(answer) => Ok(Some(answer?)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Brings the disk to the desired state and says so.
+    async fn converge(&mut self, client: &Client, desired: DesiredNode) -> Result<(), AgentError> {
+        if desired.cluster_id != self.config.connection.cluster_id {
+            return Err(AgentError::OtherCluster);
+        }
+        let node = &self.config.node;
+        let now = self.clock.now();
+        let actions = plan(&desired, &self.disk.observe()?, &self.config.dns_name, now);
+        let faults = apply(client, &self.disk, node, &desired, &actions, now).await;
+        let report = PutReport {
+            generation: desired.generation,
+            certificates: held(&self.disk.observe()?),
+            fault: (!faults.is_empty()).then(|| faults.join("; ")),
+        };
+        if !actions.is_empty() {
+            info!(node = %node, generation = desired.generation, actions = actions.len(), faults = faults.len(), "applied");
+        }
+        self.known = Some(desired);
+        self.reported = None;
+        // The node's certificate may be new; the old one is about to be revoked.
+        let (chain, key) = self.disk.node_identity()?;
+        let credentials = Credentials::Certificate { chain, private_key: key.to_string() };
+        let client = Client::new(self.config.connection.clone(), credentials, Duration::from_secs(2))?;
+        client.report(node, &report).await?;
+        self.reported = Some(report);
+        Ok(())
+    }
+
+    /// Waits until a ticket lies here, for as long as the daemon may need to miss us.
+    async fn await_ticket(&self) -> Result<(), AgentError> {
+        info!(node = %self.config.node, "the daemon does not take the node's certificate; waiting for a ticket");
+        for _ in 0..50 {
+            if self.disk.ticket()?.is_some() {
+                return Ok(());
+            }
+            tokio::time::sleep(TICKET_PERIOD).await;
+        }
+        Ok(())
+    }
+}
+
+fn is_refusal(code: Option<ProblemCode>) -> bool {
+    matches!(
+        code,
+        Some(ProblemCode::CertificateExpired | ProblemCode::CertificateRevoked | ProblemCode::CertificateUnknown)
+    )
+}
+
+/// Everything held, for the report.
+fn held(observed: &Observed) -> Vec<HeldCertificate> {
+    let node = observed.node.iter().map(|set| (None, set));
+    let services = observed.services.iter().filter_map(|(name, set)| Some((Some(name.clone()), set.as_ref()?)));
+    node.chain(services)
+        .map(|(service, set)| HeldCertificate {
+            service,
+            serial: set.facts.serial.to_string(),
+            not_after: set.facts.not_after,
+        })
+        .collect()
+}

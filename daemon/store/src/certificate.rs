@@ -1,0 +1,239 @@
+//! Certificates: recorded before they leave, revoked by a mark, never deleted.
+
+use jiff::Timestamp;
+use ringfence_api::certificate::{Certificate, CertificateProfile, RevocationReason};
+use sqlx::query;
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::StoreError;
+use crate::row::{millis, optional_time, parsed, time, value};
+use crate::transaction::Transaction;
+
+/// A certificate about to leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCertificate<'a> {
+    /// Its serial number.
+    pub serial: &'a str,
+    /// Who signed it.
+    pub issuer: &'a str,
+    /// The shard of its issuer's CRL.
+    pub shard: u32,
+    /// What it is for.
+    pub profile: CertificateProfile,
+    /// The common name.
+    pub common_name: &'a str,
+    /// The node it lies on, if any.
+    pub node: Option<&'a str>,
+    /// The service it is for, if any.
+    pub service: Option<&'a str>,
+    /// The certificate, DER.
+    pub der: &'a [u8],
+    /// SHA-256 of the DER.
+    pub fingerprint: &'a str,
+    /// The first second of its life.
+    pub not_before: Timestamp,
+    /// The last second of its life.
+    pub not_after: Timestamp,
+}
+
+/// A recorded certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateRow {
+    /// What the API shows of it.
+    pub view: Certificate,
+    /// The shard of its issuer's CRL.
+    pub shard: u32,
+    /// The certificate, DER.
+    pub der: Vec<u8>,
+    /// The first second of its life.
+    pub not_before: Timestamp,
+}
+
+const COLUMNS: &str = "serial, issuer, shard, profile, common_name, node, service, der, not_before, not_after, \
+    issued_at, revoked_at, revocation_reason";
+
+/// A constant statement over [`COLUMNS`].
+macro_rules! select {
+    ($rest:literal) => {
+        const_format(concat!("SELECT @ FROM certificate ", $rest))
+    };
+}
+
+/// Puts the columns in. The result is made of constants only.
+fn const_format(text: &'static str) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(text.replace('@', COLUMNS))
+}
+
+fn read(row: &SqliteRow) -> Result<CertificateRow, StoreError> {
+    let reason: Option<String> = value(row, "revocation_reason")?;
+    let corrupt = StoreError::Corrupt { column: "revocation_reason" };
+    Ok(CertificateRow {
+        view: Certificate {
+            serial: value(row, "serial")?,
+            issuer: value(row, "issuer")?,
+            profile: parsed(row, "profile", CertificateProfile::from_word)?,
+            common_name: value(row, "common_name")?,
+            node: value(row, "node")?,
+            service: value(row, "service")?,
+            issued_at: time(row, "issued_at")?,
+            not_after: time(row, "not_after")?,
+            revoked_at: optional_time(row, "revoked_at")?,
+            revocation_reason: reason.map(|word| RevocationReason::from_word(&word).ok_or(corrupt)).transpose()?,
+        },
+        shard: value(row, "shard")?,
+        der: value(row, "der")?,
+        not_before: time(row, "not_before")?,
+    })
+}
+
+impl Transaction {
+    /// Records a certificate. A serial that exists is refused.
+    pub async fn insert_certificate(&mut self, new: &NewCertificate<'_>, now: Timestamp) -> Result<(), StoreError> {
+        query(
+            "INSERT INTO certificate (serial, issuer, shard, profile, common_name, node, service, der, fingerprint, \
+             not_before, not_after, issued_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        )
+        .bind(new.serial)
+        .bind(new.issuer)
+        .bind(new.shard)
+        .bind(new.profile.as_str())
+        .bind(new.common_name)
+        .bind(new.node)
+        .bind(new.service)
+        .bind(new.der)
+        .bind(new.fingerprint)
+        .bind(millis(new.not_before))
+        .bind(millis(new.not_after))
+        .bind(millis(now))
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.refused("the serial number", e))?;
+        Ok(())
+    }
+
+    /// The certificate of exactly these bytes, by their SHA-256.
+    pub async fn find_certificate_by_fingerprint(&mut self, hash: &str) -> Result<Option<CertificateRow>, StoreError> {
+        let row = query(select!("WHERE fingerprint = $1"))
+            .bind(hash)
+            .fetch_optional(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The certificate of this serial number.
+    pub async fn find_certificate(&mut self, serial: &str) -> Result<Option<CertificateRow>, StoreError> {
+        let row = query(select!("WHERE serial = $1"))
+            .bind(serial)
+            .fetch_optional(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The newest certificates, at most so many.
+    pub async fn list_certificates(&mut self, limit: u32) -> Result<Vec<Certificate>, StoreError> {
+        let rows = query(select!("ORDER BY issued_at DESC, serial LIMIT $1"))
+            .bind(limit)
+            .fetch_all(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        rows.iter().map(|row| read(row).map(|row| row.view)).collect()
+    }
+
+    /// The certificates of a node that are live: neither revoked nor over. Oldest first.
+    pub async fn list_live_certificates_of_node(
+        &mut self,
+        node: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Certificate>, StoreError> {
+        let rows = query(select!(
+            "WHERE node = $1 AND revoked_at IS NULL AND not_after >= $2 ORDER BY issued_at, serial LIMIT 10000"
+        ))
+        .bind(node)
+        .bind(millis(now))
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        rows.iter().map(|row| read(row).map(|row| row.view)).collect()
+    }
+
+    /// The serials of a node's certificates that are revoked and would otherwise still be good.
+    pub async fn list_revoked_serials_of_node(
+        &mut self,
+        node: &str,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = query(
+            "SELECT serial FROM certificate WHERE node = $1 AND revoked_at IS NOT NULL AND not_after >= $2 \
+             ORDER BY serial LIMIT 10000",
+        )
+        .bind(node)
+        .bind(millis(now))
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        rows.iter().map(|row| value(row, "serial")).collect()
+    }
+
+    /// Revokes one certificate. Returns whether it was good before; a second revocation changes nothing.
+    pub async fn update_certificate_revoked(
+        &mut self,
+        serial: &str,
+        reason: RevocationReason,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = query(
+            "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 WHERE serial = $3 AND revoked_at IS NULL",
+        )
+        .bind(millis(now))
+        .bind(reason.as_str())
+        .bind(serial)
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Revokes every live certificate of this profile with exactly this common name. Returns how many.
+    pub async fn update_certificates_revoked_by_name(
+        &mut self,
+        profile: CertificateProfile,
+        common_name: &str,
+        reason: RevocationReason,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let done = query(
+            "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 \
+             WHERE common_name = $3 AND profile = $4 AND revoked_at IS NULL AND not_after >= $1",
+        )
+        .bind(millis(now))
+        .bind(reason.as_str())
+        .bind(common_name)
+        .bind(profile.as_str())
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        Ok(done.rows_affected())
+    }
+
+    /// Revokes every live certificate of a node. Returns how many.
+    pub async fn update_certificates_revoked_of_node(
+        &mut self,
+        node: &str,
+        reason: RevocationReason,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let done = query(
+            "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 \
+             WHERE node = $3 AND revoked_at IS NULL AND not_after >= $1",
+        )
+        .bind(millis(now))
+        .bind(reason.as_str())
+        .bind(node)
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        Ok(done.rows_affected())
+    }
+}

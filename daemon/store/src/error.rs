@@ -1,0 +1,40 @@
+//! What can go wrong with the database, in terms a caller decides by.
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened or its schema not be brought up to date.
+    #[error("the database {path} cannot be opened")]
+    Open {
+        /// The file.
+        path: String,
+        /// What the database said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A row of this key exists.
+    #[error("{0} exists already")]
+    Exists(&'static str),
+    /// The database failed; the transaction is undone.
+    #[error("the transaction {transaction} failed")]
+    Failed {
+        /// Which operation.
+        transaction: &'static str,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A stored value is not what this program writes.
+    #[error("column {column} holds a value that this version does not understand")]
+    Corrupt {
+        /// Where.
+        column: &'static str,
+    },
+}
+
+impl StoreError {
+    /// Whether the database refused a row because its key is taken.
+    pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
+        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+    }
+}

@@ -1,0 +1,150 @@
+//! Members, the identities they are, and their sealed keys.
+
+use jiff::Timestamp;
+use ringfence_api::project::{Member, MemberRole};
+use ringfence_api::{ProjectName, ProjectUser, UserName};
+use sqlx::query;
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::StoreError;
+use crate::row::{millis, parsed, time, value};
+use crate::transaction::Transaction;
+
+/// The certificate and key of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberKeyRow {
+    /// Serial number of the certificate.
+    pub certificate: String,
+    /// The private key, sealed for the context `member/PROJECT__USER`.
+    pub sealed_key: Vec<u8>,
+}
+
+const SELECT: &str = "SELECT project, user_name, role, created_at FROM member";
+
+fn read(row: &SqliteRow) -> Result<Member, StoreError> {
+    let project = parsed(row, "project", |text| ProjectName::parse(text).ok())?;
+    let user = parsed(row, "user_name", |text| UserName::parse(text).ok())?;
+    let role = parsed(row, "role", MemberRole::from_word)?;
+    let project_user = ProjectUser { project: project.clone(), user: user.clone() };
+    Ok(Member { project, user, role, project_user, created_at: time(row, "created_at")? })
+}
+
+impl Transaction {
+    /// Makes a user a member, with an identity of its own.
+    pub async fn insert_member(
+        &mut self,
+        identity: &ProjectUser,
+        role: MemberRole,
+        key: &MemberKeyRow,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        query(
+            "INSERT INTO member (project, user_name, role, certificate, sealed_key, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(identity.project.as_str())
+        .bind(identity.user.as_str())
+        .bind(role.as_str())
+        .bind(&key.certificate)
+        .bind(&key.sealed_key)
+        .bind(millis(now))
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.refused("the member", e))?;
+        Ok(())
+    }
+
+    /// Changes a role. The certificate is identity only and stays.
+    pub async fn update_member_role(&mut self, identity: &ProjectUser, role: MemberRole) -> Result<(), StoreError> {
+        query("UPDATE member SET role = $1 WHERE project = $2 AND user_name = $3")
+            .bind(role.as_str())
+            .bind(identity.project.as_str())
+            .bind(identity.user.as_str())
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
+    /// Gives a member a new certificate and key.
+    pub async fn update_member_key(&mut self, identity: &ProjectUser, key: &MemberKeyRow) -> Result<(), StoreError> {
+        query("UPDATE member SET certificate = $1, sealed_key = $2 WHERE project = $3 AND user_name = $4")
+            .bind(&key.certificate)
+            .bind(&key.sealed_key)
+            .bind(identity.project.as_str())
+            .bind(identity.user.as_str())
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
+    /// One member.
+    pub async fn find_member(&mut self, identity: &ProjectUser) -> Result<Option<Member>, StoreError> {
+        let row = query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE project = $1 AND user_name = $2")))
+            .bind(identity.project.as_str())
+            .bind(identity.user.as_str())
+            .fetch_optional(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The certificate and key of a member.
+    pub async fn find_member_key(&mut self, identity: &ProjectUser) -> Result<Option<MemberKeyRow>, StoreError> {
+        let row = query("SELECT certificate, sealed_key FROM member WHERE project = $1 AND user_name = $2")
+            .bind(identity.project.as_str())
+            .bind(identity.user.as_str())
+            .fetch_optional(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        row.map(|row| {
+            Ok(MemberKeyRow { certificate: value(&row, "certificate")?, sealed_key: value(&row, "sealed_key")? })
+        })
+        .transpose()
+    }
+
+    /// The members of a project, by user.
+    pub async fn list_members(&mut self, project: &ProjectName) -> Result<Vec<Member>, StoreError> {
+        let rows = query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE project = $1 ORDER BY user_name LIMIT 100000")))
+            .bind(project.as_str())
+            .fetch_all(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Members whose certificate is past this share of its life: issued + two thirds of the way to its end is
+    /// before `now`. The ones that end first come first, at most so many.
+    pub async fn list_members_to_renew(&mut self, now: Timestamp, limit: u32) -> Result<Vec<ProjectUser>, StoreError> {
+        let rows = query(
+            "SELECT project, user_name FROM member JOIN certificate ON certificate.serial = member.certificate \
+             WHERE certificate.issued_at + (certificate.not_after - certificate.issued_at) * 2 / 3 <= $1 \
+             ORDER BY certificate.not_after LIMIT $2",
+        )
+        .bind(millis(now))
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        rows.iter()
+            .map(|row| {
+                Ok(ProjectUser {
+                    project: parsed(row, "project", |text| ProjectName::parse(text).ok())?,
+                    user: parsed(row, "user_name", |text| UserName::parse(text).ok())?,
+                })
+            })
+            .collect()
+    }
+
+    /// Removes a member. Returns whether there was one.
+    pub async fn delete_member_row(&mut self, identity: &ProjectUser) -> Result<bool, StoreError> {
+        let done = query("DELETE FROM member WHERE project = $1 AND user_name = $2")
+            .bind(identity.project.as_str())
+            .bind(identity.user.as_str())
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(done.rows_affected() > 0)
+    }
+}

@@ -1,0 +1,73 @@
+//! Projects.
+
+use jiff::Timestamp;
+use ringfence_api::ProjectName;
+use ringfence_api::project::Project;
+use sqlx::query;
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::StoreError;
+use crate::row::{millis, parsed, time, value};
+use crate::transaction::Transaction;
+
+fn read(row: &SqliteRow) -> Result<Project, StoreError> {
+    Ok(Project {
+        name: parsed(row, "name", |text| ProjectName::parse(text).ok())?,
+        description: value(row, "description")?,
+        created_at: time(row, "created_at")?,
+    })
+}
+
+impl Transaction {
+    /// Creates a project, or changes its description. A name that differs from an existing one only in case is
+    /// refused.
+    pub async fn put_project_row(
+        &mut self,
+        name: &ProjectName,
+        description: &str,
+        now: Timestamp,
+    ) -> Result<Project, StoreError> {
+        let row = query(
+            "INSERT INTO project (name, folded, description, created_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (name) DO UPDATE SET description = excluded.description \
+             RETURNING name, description, created_at",
+        )
+        .bind(name.as_str())
+        .bind(name.as_str().to_ascii_lowercase())
+        .bind(description)
+        .bind(millis(now))
+        .fetch_one(self.connection())
+        .await
+        .map_err(|e| self.refused("a project whose name differs only in case", e))?;
+        read(&row)
+    }
+
+    /// One project, by exactly this name.
+    pub async fn find_project(&mut self, name: &ProjectName) -> Result<Option<Project>, StoreError> {
+        let row = query("SELECT name, description, created_at FROM project WHERE name = $1")
+            .bind(name.as_str())
+            .fetch_optional(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// All projects, by name.
+    pub async fn list_projects(&mut self) -> Result<Vec<Project>, StoreError> {
+        let rows = query("SELECT name, description, created_at FROM project ORDER BY folded LIMIT 100000")
+            .fetch_all(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Deletes a project and, by its foreign key, its members. Returns whether there was one.
+    pub async fn delete_project_row(&mut self, name: &ProjectName) -> Result<bool, StoreError> {
+        let done = query("DELETE FROM project WHERE name = $1")
+            .bind(name.as_str())
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(done.rows_affected() > 0)
+    }
+}

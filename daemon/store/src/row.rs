@@ -1,0 +1,48 @@
+//! Columns to values and back: times, and texts whose set of values is closed.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::StoreError;
+
+pub(crate) fn millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+pub(crate) fn time(row: &SqliteRow, column: &'static str) -> Result<Timestamp, StoreError> {
+    let millis: i64 = value(row, column)?;
+    Timestamp::from_millisecond(millis).map_err(|_| StoreError::Corrupt { column })
+}
+
+pub(crate) fn optional_time(row: &SqliteRow, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+    let millis: Option<i64> = value(row, column)?;
+    millis.map(|ms| Timestamp::from_millisecond(ms).map_err(|_| StoreError::Corrupt { column })).transpose()
+}
+
+pub(crate) fn value<'r, T>(row: &'r SqliteRow, column: &'static str) -> Result<T, StoreError>
+where
+    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
+    row.try_get(column).map_err(|_| StoreError::Corrupt { column })
+}
+
+/// A text that this program's types must understand.
+pub(crate) fn parsed<T>(
+    row: &SqliteRow,
+    column: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, StoreError> {
+    let text: String = value(row, column)?;
+    parse(&text).ok_or(StoreError::Corrupt { column })
+}
+
+/// A column of JSON.
+pub(crate) fn json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Result<T, StoreError> {
+    parsed(row, column, |text| serde_json::from_str(text).ok())
+}
+
+/// A value as JSON text. Our own types always serialize.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("the types of the API serialize")
+}
