@@ -1,5 +1,7 @@
 //! A saga with every kind of step, run against a world that remembers what was done to it.
 
+#![allow(clippy::unwrap_used, reason = "in a test a broken expectation is a failure")]
+
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -398,7 +400,7 @@ fn step_faults() -> impl Strategy<Value = Option<(&'static str, Failure, u32)>> 
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), future).await.unwrap() })
+    runtime.block_on(async { tokio::time::timeout(Duration::from_mins(1), future).await.unwrap() })
 }
 
 proptest! {

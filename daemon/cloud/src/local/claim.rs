@@ -1,0 +1,100 @@
+//! The child's side: one process per name and directory.
+//!
+//! # Expected flow
+//!
+//! The process locks `<name>.lock`, checks that the file it locked is still the one in the
+//! directory, writes `<name>.pid`, and keeps the lock until it ends. On a clean end it removes
+//! the pid file first, so a pid file without a lock means that somebody died.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::file::FileError;
+use crate::local::identity::{Identity, pid_file};
+use crate::local::lock::{Lock, Taken, lock_file, take};
+
+/// Claims `name` in `directory` for this process, until the claim is dropped. The directory must
+/// exist: what was removed is not made again by a process that came late.
+///
+/// Blocks for at most two seconds, and only when a lock is held by nobody who says who they are.
+pub fn claim(directory: &Path, name: &str) -> Result<Claim, ClaimError> {
+    let path = lock_file(directory, name);
+    let lock = match take(&path, open)? {
+        Taken::Ours(lock) => lock,
+        Taken::Theirs(Some(identity)) => {
+            let (name, directory) = (name.to_owned(), directory.to_owned());
+            return Err(ClaimError::Running { name, directory, pid: identity.pid });
+        }
+        Taken::Theirs(None) => return Err(ClaimError::Held { path }),
+    };
+    let pid = std::process::id();
+    let identity = Identity::of(pid)?.ok_or(ClaimError::Unidentified { pid })?;
+    identity.write(directory, name)?;
+    Ok(Claim { identity, directory: directory.to_owned(), name: name.to_owned(), _lock: lock })
+}
+
+/// This process owns a name in a directory. Dropping it gives the name up.
+#[derive(Debug)]
+pub struct Claim {
+    identity: Identity,
+    directory: PathBuf,
+    name: String,
+    _lock: Lock,
+}
+
+impl Claim {
+    /// Who claimed: this process.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Before the lock goes, so that the next owner's file cannot be hit. Left behind it
+        // would only say that we died.
+        let _ = std::fs::remove_file(pid_file(&self.directory, &self.name));
+    }
+}
+
+/// Why a name could not be claimed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// The name is taken by a process that runs.
+    #[error("`{name}` already runs in {directory} as process {pid}: stop it first, or use another directory")]
+    Running {
+        /// The name.
+        name: String,
+        /// Where.
+        directory: PathBuf,
+        /// Who runs.
+        pid: u32,
+    },
+    /// The name is locked by somebody who does not say who they are.
+    #[error("{path} is locked by a process that does not say which it is: see who has the file open")]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// `/proc` does not show this process.
+    #[error("/proc does not show process {pid}, which is this one: mount /proc for this pid namespace")]
+    Unidentified {
+        /// This process.
+        pid: u32,
+    },
+    /// The directory or a file in it cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+fn open(path: &Path) -> Result<File, FileError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(FileError::of("open", path))
+}

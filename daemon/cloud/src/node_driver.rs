@@ -1,0 +1,113 @@
+//! What the daemon asks of any target: nodes that exist, by name.
+//!
+//! # Guarantees an implementation owes
+//!
+//! - Every method may be repeated and may be called again after a crash anywhere inside it.
+//! - `ensure_node` finds what an earlier, interrupted call left, and never makes a second node of
+//!   the same name.
+//! - `list_nodes` names everything this driver ever made and has not removed, complete or not,
+//!   so that a sweep finds what nobody claims.
+
+use std::error::Error;
+use std::fmt;
+
+use async_trait::async_trait;
+
+/// Makes, observes and removes the nodes of one cluster on one target.
+#[async_trait]
+pub trait NodeDriver: Send + Sync {
+    /// Returns when the node runs. One that runs already stays as it is.
+    async fn ensure_node(&self, launch: &NodeLaunch) -> Result<(), DriverError>;
+
+    /// Says what is there under this name.
+    async fn observe_node(&self, name: &str) -> Result<NodeObserved, DriverError>;
+
+    /// Returns when the node no longer runs. What it stored stays; a node that is not there is
+    /// as good as stopped.
+    async fn stop_node(&self, name: &str) -> Result<(), DriverError>;
+
+    /// Stops the node and removes everything of it. A node that is not there is as good as
+    /// removed.
+    async fn remove_node(&self, name: &str) -> Result<(), DriverError>;
+
+    /// The names of all nodes that exist in any form, sorted.
+    async fn list_nodes(&self) -> Result<Vec<String>, DriverError>;
+}
+
+/// What a node is started with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NodeLaunch {
+    /// The node's name, unique in its cluster: lower-case letters, digits and inner hyphens, at
+    /// most 63.
+    pub name: String,
+    /// The agent's configuration, written as it is.
+    pub config_json: String,
+    /// The one-time ticket the agent joins with, if it has yet to join. A secret.
+    pub ticket: Option<String>,
+}
+
+impl fmt::Debug for NodeLaunch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The ticket is a secret and the configuration may quote one.
+        f.debug_struct("NodeLaunch").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What is there under a node's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeObserved {
+    /// Nothing.
+    Absent,
+    /// On its way: it exists and does not run yet.
+    Starting,
+    /// It runs.
+    Running {
+        /// What the target calls it, for people: `pid 4711`, an instance id.
+        handle: String,
+    },
+    /// It exists and does not run: stopped, or died.
+    Stopped,
+}
+
+/// Why a driver did not do what it was asked. The variants are what the caller decides by.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The name cannot be a node's name.
+    #[error("`{name}` cannot name a node: use lower-case letters, digits and inner hyphens, at most 63")]
+    Name {
+        /// The refused name.
+        name: String,
+    },
+    /// The target will give the same answer again; somebody has to change something.
+    #[error("node `{name}` was refused")]
+    Refused {
+        /// The node.
+        name: String,
+        /// What stands in the way, and what to do about it.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The target may answer differently later; try again.
+    #[error("node `{name}` is not available now")]
+    Unavailable {
+        /// The node.
+        name: String,
+        /// What the target said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The nodes could not be listed.
+    #[error("cannot list the nodes")]
+    List {
+        /// What the target said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl DriverError {
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::List { .. })
+    }
+}
