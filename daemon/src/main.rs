@@ -1,2 +1,34 @@
-//! Placeholder.
-fn main() {}
+//! The program: reads the command line and runs one command. Exit codes: 0, 1 for failure, 64 for bad usage or
+//! configuration (`EX_USAGE`).
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use ringfenced::command::{Command, CommandLine};
+use ringfenced::config::ConfigError;
+
+fn main() -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
+        }
+    };
+    // A daemon and an agent wait far more than they work; two threads keep them small.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let threads = if matches!(line.command, Command::Serve(_)) { 2 } else { 1 };
+    let runtime = builder.worker_threads(threads).enable_all().build();
+    let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        let outcome = runtime.block_on(line.command.run());
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringfenced: {error:#}");
+            if error.downcast_ref::<ConfigError>().is_some() { ExitCode::from(64) } else { ExitCode::FAILURE }
+        }
+    }
+}

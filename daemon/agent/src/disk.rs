@@ -67,6 +67,11 @@ impl Disk {
         Self { root: root.to_owned() }
     }
 
+    /// The directory.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Reads everything. What is damaged counts as absent: it will be replaced.
     pub fn observe(&self) -> Result<Observed, AgentError> {
         let mut observed = Observed {

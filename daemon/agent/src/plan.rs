@@ -193,11 +193,11 @@ mod tests {
     #[test]
     fn what_makes_a_service_certificate_wrong_gets_it_a_new_one() {
         let wrong: [(&str, fn(&mut DesiredNode, &mut Observed)); 6] = [
-            ("revoked", |desired, _| drop(desired.revoked.insert(set(2).facts.serial.to_string()))),
+            ("revoked", |desired, _| desired.revoked = BTreeSet::from([set(2).facts.serial.to_string()])),
             ("another user", |desired, _| desired.services[0].user = SystemUser::parse("other").unwrap()),
             ("another name", |desired, _| desired.services[0].dns_names.push(DnsName::parse("q.internal").unwrap())),
             ("another address", |desired, _| desired.services[0].ip_addresses.clear()),
-            ("damaged files", |_, observed| drop(observed.services.insert(service("query"), None))),
+            ("damaged files", |_, observed| observed.services = BTreeMap::from([(service("query"), None)])),
             ("from the future", |_, observed| {
                 let mut future = set(2);
                 future.facts.not_before = at(1_500);

@@ -63,6 +63,8 @@ impl Agent {
 
     /// One round. Returns after something was done, or when it is time to look again.
     pub async fn round(&mut self) -> Result<(), AgentError> {
+        // The daemon may have moved to another port since the last round.
+        self.config = AgentConfig::read(self.disk.root())?;
         let observed = self.disk.observe()?;
         let Some(client) = self.client(&observed).await? else {
             tokio::time::sleep(TICKET_PERIOD).await;

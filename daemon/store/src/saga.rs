@@ -82,6 +82,16 @@ impl Transaction {
         Ok(())
     }
 
+    /// When the last saga that worked on a subject ended. Nothing if there was none or it runs.
+    pub async fn find_last_saga_end(&mut self, subject: &str) -> Result<Option<Timestamp>, StoreError> {
+        let row = query("SELECT finished_at FROM saga WHERE subject = $1 ORDER BY created_at DESC, id LIMIT 1")
+            .bind(subject)
+            .fetch_optional(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        row.map_or(Ok(None), |row| optional_time(&row, "finished_at"))
+    }
+
     /// The newest sagas, at most so many.
     pub async fn list_sagas(&mut self, limit: u32) -> Result<Vec<Saga>, StoreError> {
         let rows = query(

@@ -53,6 +53,16 @@ impl Transaction {
         .transpose()
     }
 
+    /// How many certificates this node's own profile was ever issued.
+    pub async fn count_node_certificates(&mut self, node: &NodeName) -> Result<i64, StoreError> {
+        let row = query("SELECT COUNT(*) AS issued FROM certificate WHERE node = $1 AND profile = 'node'")
+            .bind(node.as_str())
+            .fetch_one(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        value(&row, "issued")
+    }
+
     /// The first key to show a ticket owns it.
     pub async fn update_ticket_owner(&mut self, node: &NodeName, owner_key: &str) -> Result<(), StoreError> {
         query("UPDATE join_ticket SET owner_key = $1 WHERE node = $2 AND owner_key IS NULL")

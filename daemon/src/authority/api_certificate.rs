@@ -1,0 +1,83 @@
+//! The API's own server certificate: issued at every start for a key that never leaves memory, and renewed while
+//! serving.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ringfence_api::certificate::CertificateProfile;
+use ringfence_api::{Lifetime, NodeName};
+use ringfence_pki::{CertificateFacts, Domain, PrivateKey, pem_certificates, renew_at};
+
+use crate::Daemon;
+use crate::audit::Actor;
+use crate::authority::{Identity, issue};
+use crate::http::ServerTls;
+use crate::task::Task;
+
+/// How long the API's certificate lives.
+const LIFETIME: Lifetime = Lifetime::from_secs(86_400);
+
+/// Issues the certificate, and serves with it from the next handshake on.
+pub(crate) async fn issue_api_certificate(daemon: &Daemon) -> anyhow::Result<Arc<ServerTls>> {
+    let key = PrivateKey::generate()?;
+    let node = NodeName::head();
+    let dns_name = node.dns_name(&daemon.cluster_name).to_string();
+    let host = daemon.endpoint.trim_start_matches("https://").rsplit_once(':').map_or("", |(host, _)| host);
+    let addresses: BTreeSet<IpAddr> = host.trim_matches(['[', ']']).parse().into_iter().collect();
+    let identity = Identity {
+        common_name: dns_name.clone(),
+        dns_names: BTreeSet::from([dns_name, "localhost".to_owned()]),
+        ip_addresses: addresses,
+        node: None,
+        ..Identity::default()
+    };
+    let mut tx = daemon.store.write("issue_api_certificate").await?;
+    let issued = issue(daemon, &mut tx, CertificateProfile::ApiServer, &identity, &key.public(), LIFETIME).await?;
+    let now = daemon.now();
+    Actor::daemon("renew_api_certificate")
+        .record(&mut tx, "issue_certificate", "api_server", &issued.serial, now)
+        .await?;
+    tx.commit().await?;
+
+    let chain: Vec<Vec<u8>> = pem_certificates(&issued.chain)?.iter().map(|der| der.to_vec()).collect();
+    let facts = CertificateFacts::read(&chain[0])?;
+    let renewal = renew_at(facts.not_before, facts.not_after, facts.serial.as_bytes()[15]);
+    *daemon.authorities.api_renew_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(renewal);
+    if let Some(tls) = daemon.authorities.server_tls.get() {
+        tls.replace(chain, &key.to_der())?;
+        return Ok(tls.clone());
+    }
+    let root = daemon.authorities.of(Domain::Root).authority.certificate().to_vec();
+    let tls = Arc::new(ServerTls::new(chain, &key.to_der(), &[root])?);
+    Ok(daemon.authorities.server_tls.get_or_init(|| tls).clone())
+}
+
+/// Renews the API's certificate at two thirds of its life.
+pub(crate) struct RenewApiCertificate;
+
+#[async_trait]
+impl Task for RenewApiCertificate {
+    fn name(&self) -> &'static str {
+        "renew_api_certificate"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "renews the certificate that the API serves with, without closing a connection"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
+        let renewal = *daemon.authorities.api_renew_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if renewal.is_some_and(|at| daemon.now() < at) {
+            return Ok(String::new());
+        }
+        issue_api_certificate(daemon).await?;
+        Ok("renewed".to_owned())
+    }
+}

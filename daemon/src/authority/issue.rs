@@ -1,0 +1,78 @@
+//! Issuing, inside the transaction of whoever wants the certificate: sign, lint, record. The caller commits and
+//! only then hands it out.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ringfence_api::certificate::CertificateProfile;
+use ringfence_api::node::IssuedCertificate;
+use ringfence_api::{Lifetime, NodeName, ProjectUser, ServiceName};
+use ringfence_pki::{Domain, Issued, Leaf, Profile, PublicKeyInfo, Serial, Validity, fingerprint, pem_certificate};
+use ringfence_store::{NewCertificate, Transaction};
+
+use crate::Daemon;
+use crate::authority::SHARD;
+use crate::http::Failure;
+
+/// Whom a certificate is for. Everything in it comes from declared data.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Identity {
+    pub(crate) common_name: String,
+    pub(crate) system_user: Option<String>,
+    pub(crate) dns_names: BTreeSet<String>,
+    pub(crate) ip_addresses: BTreeSet<IpAddr>,
+    pub(crate) node: Option<NodeName>,
+    pub(crate) service: Option<ServiceName>,
+}
+
+/// Signs and records a certificate. It must not leave before the transaction has committed.
+pub(crate) async fn issue(
+    daemon: &Daemon,
+    tx: &mut Transaction,
+    profile: CertificateProfile,
+    identity: &Identity,
+    key: &PublicKeyInfo,
+    lifetime: Lifetime,
+) -> Result<IssuedCertificate, Failure> {
+    let now = daemon.now();
+    let (domain, leaf_profile) = match profile {
+        CertificateProfile::ApiServer => (Domain::Services, Profile::ApiServer),
+        CertificateProfile::Node => (Domain::Services, Profile::Node),
+        CertificateProfile::Service => (Domain::Services, Profile::Service),
+        CertificateProfile::ProjectUser => (Domain::Projects, Profile::ProjectUser),
+    };
+    let issuer = daemon.authorities.of(domain);
+    let leaf = Leaf {
+        profile: leaf_profile,
+        common_name: identity.common_name.clone(),
+        system_user: identity.system_user.clone(),
+        dns_names: identity.dns_names.clone(),
+        ip_addresses: identity.ip_addresses.clone(),
+        serial: Serial::random(daemon.rng()),
+        validity: Validity::starting(now, lifetime.as_signed()),
+        crl_url: issuer.crl_url.clone(),
+    };
+    let Issued { certificate, serial, not_before, not_after } = issuer.authority.issue(&leaf, key)?;
+    let serial = serial.to_string();
+    let row = NewCertificate {
+        serial: &serial,
+        issuer: &issuer.id,
+        shard: SHARD,
+        profile,
+        common_name: &identity.common_name,
+        node: identity.node.as_ref().map(NodeName::as_str),
+        service: identity.service.as_ref().map(ServiceName::as_str),
+        der: &certificate,
+        fingerprint: &fingerprint(&certificate),
+        not_before,
+        not_after,
+    };
+    tx.insert_certificate(&row, now).await?;
+    let chain = format!("{}{}", pem_certificate(&certificate), pem_certificate(issuer.authority.certificate()));
+    Ok(IssuedCertificate { serial, chain, not_after })
+}
+
+/// The context under which a member's key is sealed.
+pub(crate) fn sealed_key_context(identity: &ProjectUser) -> String {
+    format!("member/{identity}")
+}

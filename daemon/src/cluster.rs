@@ -1,0 +1,98 @@
+//! The cluster: its declaration, and whether it is what it should be.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use ringfence_api::ProblemCode;
+use ringfence_api::client::LONG_POLL;
+use ringfence_api::cluster::{Cluster, ClusterState, PutCluster};
+use ringfence_api::node::{Node, NodeState};
+use ringfence_store::Transaction;
+
+use crate::Daemon;
+use crate::audit::Actor;
+use crate::http::{After, Body, Failure, OperatorCaller};
+use crate::node::{reconcile_nodes, view};
+use crate::task::Wake;
+
+/// The cluster. With `after`, waits until its revision is above it, for at most 25 seconds.
+#[utoipa::path(get, path = "/v1/cluster", tag = "cluster", params(("after" = Option<i64>, Query, description = "Wait until the revision is above this")), responses((status = 200, body = Cluster)))]
+pub(crate) async fn read_cluster(
+    State(daemon): State<Arc<Daemon>>,
+    _: OperatorCaller,
+    After(after): After,
+) -> Result<Json<Cluster>, Failure> {
+    let deadline = tokio::time::Instant::now() + LONG_POLL;
+    let mut changes = daemon.changes.listen();
+    loop {
+        let cluster = load(&mut daemon.store.read("read_cluster").await?).await?;
+        if after.is_none_or(|after| cluster.revision > after) {
+            return Ok(Json(cluster));
+        }
+        if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+            return Ok(Json(cluster));
+        }
+    }
+}
+
+/// Declares the cluster. Nodes are launched and removed afterwards; `state` says how far that is.
+#[utoipa::path(put, path = "/v1/cluster", tag = "cluster", request_body = PutCluster, responses((status = 200, body = Cluster), (status = 400, body = ringfence_api::Problem)))]
+pub(crate) async fn put_cluster(
+    State(daemon): State<Arc<Daemon>>,
+    OperatorCaller(actor): OperatorCaller,
+    Body(put): Body<PutCluster>,
+) -> Result<Json<Cluster>, Failure> {
+    put.check().map_err(|error| Failure::new(ProblemCode::InvalidRequest, error.to_string()))?;
+    let cluster = declare(&daemon, &actor, &put).await?;
+    daemon.changes.ring();
+    daemon.tasks.wake(Wake::RunSagas);
+    daemon.tasks.wake(Wake::PublishCrls);
+    Ok(Json(cluster))
+}
+
+/// One transaction: the declaration, the nodes that must come and go, their sagas, the audit row.
+async fn declare(daemon: &Daemon, actor: &Actor, put: &PutCluster) -> Result<Cluster, Failure> {
+    let now = daemon.now();
+    let mut tx = daemon.store.write("put_cluster").await?;
+    let before = tx.cluster().await?;
+    if before.declared != *put {
+        tx.update_declared(put).await?;
+        if before.declared.services != put.services {
+            // What was complete is not known to be any more, until each node has applied the new declaration.
+            for node in tx.list_nodes().await?.iter().filter(|node| node.state == NodeState::Ready) {
+                tx.update_node_state(&node.name, NodeState::Joined, None).await?;
+            }
+        }
+        actor.record(&mut tx, "put_cluster", before.name.as_str(), "declared", now).await?;
+    }
+    reconcile_nodes(daemon, &mut tx, actor).await?;
+    let cluster = load(&mut tx).await?;
+    tx.commit().await?;
+    Ok(cluster)
+}
+
+async fn load(tx: &mut Transaction) -> Result<Cluster, Failure> {
+    let row = tx.cluster().await?;
+    let mut nodes: Vec<Node> = tx.list_nodes().await?.into_iter().map(|node| view(node, &row.name)).collect();
+    // The head first, then groups and indices in the order of counting.
+    nodes.sort_by_key(|node| (node.group != "head", node.group.clone(), node.name.as_str().len(), node.name.clone()));
+    Ok(Cluster {
+        id: row.id,
+        name: row.name,
+        revision: row.revision,
+        state: state_of(&nodes),
+        declared: row.declared,
+        nodes,
+    })
+}
+
+fn state_of(nodes: &[Node]) -> ClusterState {
+    if nodes.iter().any(|node| node.fault.is_some()) {
+        ClusterState::Degraded
+    } else if !nodes.is_empty() && nodes.iter().all(|node| node.state == NodeState::Ready) {
+        ClusterState::Ready
+    } else {
+        ClusterState::Converging
+    }
+}

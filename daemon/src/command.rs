@@ -1,0 +1,61 @@
+//! The command line: one file a command.
+
+mod agent;
+mod api_document;
+mod credentials;
+mod inspect;
+mod login;
+mod operator;
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+/// The daemon of a ringfence cluster, the agent on its nodes, and an operator's tools.
+#[derive(Debug, Parser)]
+#[command(name = "ringfenced", version, max_term_width = 100)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve a cluster: its authority, its projects, its nodes
+    Serve(serve::Serve),
+    /// Keep one node's certificates, CRLs and trust bundle fresh
+    Agent(agent::Agent),
+    /// Look at nodes, certificates, sagas, tasks and the audit log
+    Inspect(inspect::Inspect),
+    /// Log in as the operator and print a session for curl
+    Login(login::LoginCommand),
+    /// Write a project user's certificate and key to files
+    Credentials(credentials::Credentials),
+    /// Print the OpenAPI document
+    ApiDocument,
+}
+
+impl Command {
+    /// Runs the command to its end.
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Serve(command) => command.run().await,
+            Self::Agent(command) => command.run().await,
+            Self::Inspect(command) => command.run().await,
+            Self::Login(command) => command.run().await,
+            Self::Credentials(command) => command.run().await,
+            Self::ApiDocument => api_document::print(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,195 @@
+//! `ringfenced inspect`: what the daemon holds, as tables for people and as JSON for scripts. Read-only.
+
+use clap::{Args, Subcommand};
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
+use ringfence_api::certificate::Certificate;
+use ringfence_api::cluster::Cluster;
+use ringfence_api::inspect::{AuditEntry, Saga, Task};
+use ringfence_api::{Client, path};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::command::operator::Operator;
+
+/// Look at what the daemon holds.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The cluster and its nodes
+    Nodes(Options),
+    /// Certificates, newest first
+    Certificates(ListOptions),
+    /// Multi-step operations, newest first
+    Sagas(ListOptions),
+    /// Background tasks
+    Tasks(Options),
+    /// The audit log, newest first
+    Audit(ListOptions),
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    #[command(flatten)]
+    operator: Operator,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ListOptions {
+    #[command(flatten)]
+    options: Options,
+    /// At most so many rows
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    limit: u32,
+}
+
+impl Inspect {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self.what {
+            What::Nodes(options) => show(&options, path::CLUSTER, nodes).await,
+            What::Tasks(options) => show(&options, path::TASKS, tasks).await,
+            What::Certificates(list) => list.show(path::CERTIFICATES, certificates).await,
+            What::Sagas(list) => list.show(path::SAGAS, sagas).await,
+            What::Audit(list) => list.show(path::AUDIT, audit).await,
+        }
+    }
+}
+
+impl ListOptions {
+    async fn show<T: DeserializeOwned + Serialize>(
+        &self,
+        route: &str,
+        table: fn(&T) -> (Table, Option<String>),
+    ) -> anyhow::Result<()> {
+        show(&self.options, &format!("{route}?limit={}", self.limit), table).await
+    }
+}
+
+async fn show<T: DeserializeOwned + Serialize>(
+    options: &Options,
+    route: &str,
+    table: fn(&T) -> (Table, Option<String>),
+) -> anyhow::Result<()> {
+    let client: Client = options.operator.client()?;
+    let value: T = client.read(route).await?;
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&value)?);
+        return Ok(());
+    }
+    let (table, remark) = table(&value);
+    println!("{table}");
+    remark.iter().for_each(|remark| println!("{remark}"));
+    Ok(())
+}
+
+fn nodes(cluster: &Cluster) -> (Table, Option<String>) {
+    let mut table = table(&["NODE", "STATE", "HOLDS", "SERIAL", "UNTIL", "REPORTED", "FAULT"]);
+    for node in &cluster.nodes {
+        let first = [node.name.to_string(), node.state.as_str().to_owned()];
+        let last = [time(node.reported_at), node.fault.clone().unwrap_or_default()];
+        let held: Vec<[String; 3]> = node
+            .certificates
+            .iter()
+            .map(|held| {
+                let holder = held.service.as_ref().map_or("(node)".to_owned(), ToString::to_string);
+                [holder, held.serial.clone(), time(Some(held.not_after))]
+            })
+            .collect();
+        let none = [String::new(), String::new(), String::new()];
+        let rows = if held.is_empty() { vec![none] } else { held };
+        for (index, held) in rows.into_iter().enumerate() {
+            let blank = |text: &String| if index == 0 { text.clone() } else { String::new() };
+            table.add_row(first.iter().map(blank).chain(held).chain(last.iter().map(blank)));
+        }
+    }
+    let state = serde_json::to_value(cluster.state).ok().and_then(|state| state.as_str().map(ToOwned::to_owned));
+    let remark = format!("cluster {} ({}) is {}", cluster.name, cluster.id, state.unwrap_or_default());
+    (table, Some(remark))
+}
+
+fn certificates(certificates: &Vec<Certificate>) -> (Table, Option<String>) {
+    let mut table = table(&["SERIAL", "ISSUER", "PROFILE", "NAME", "SERVICE", "ISSUED", "UNTIL", "REVOKED"]);
+    for certificate in certificates {
+        let revoked = certificate.revoked_at.map(|at| {
+            let reason = certificate.revocation_reason.map_or("", ringfence_api::certificate::RevocationReason::as_str);
+            format!("{} {reason}", time(Some(at)))
+        });
+        table.add_row([
+            certificate.serial.clone(),
+            certificate.issuer.clone(),
+            certificate.profile.as_str().to_owned(),
+            certificate.common_name.clone(),
+            certificate.service.clone().unwrap_or_default(),
+            time(Some(certificate.issued_at)),
+            time(Some(certificate.not_after)),
+            revoked.unwrap_or_default(),
+        ]);
+    }
+    (table, None)
+}
+
+fn sagas(sagas: &Vec<Saga>) -> (Table, Option<String>) {
+    let mut table = table(&["SAGA", "KIND", "SUBJECT", "STATE", "LAST EVENT", "BEGAN", "ENDED"]);
+    for saga in sagas {
+        table.add_row([
+            saga.id.clone(),
+            saga.kind.clone(),
+            saga.subject.clone(),
+            saga.state.clone(),
+            saga.last_event.clone().unwrap_or_default(),
+            time(Some(saga.created_at)),
+            time(saga.finished_at),
+        ]);
+    }
+    (table, None)
+}
+
+fn tasks(tasks: &Vec<Task>) -> (Table, Option<String>) {
+    let mut table = table(&["TASK", "PURPOSE", "EVERY", "RUNS", "LAST RUN", "LAST DID", "ERROR"]);
+    for task in tasks {
+        table.add_row([
+            task.name.clone(),
+            task.purpose.clone(),
+            format!("{}s", task.period_seconds),
+            task.runs.to_string(),
+            time(task.last_run_at),
+            task.last_status.clone().unwrap_or_default(),
+            task.last_error.clone().unwrap_or_default(),
+        ]);
+    }
+    (table, None)
+}
+
+fn audit(entries: &Vec<AuditEntry>) -> (Table, Option<String>) {
+    let mut table = table(&["#", "WHEN", "WHO", "FROM", "DID", "TO", "OUTCOME"]);
+    for entry in entries {
+        table.add_row([
+            entry.sequence.to_string(),
+            time(Some(entry.at)),
+            entry.actor.clone(),
+            entry.source.clone(),
+            entry.action.clone(),
+            entry.object.clone(),
+            entry.outcome.clone(),
+        ]);
+    }
+    (table, None)
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+    table
+}
+
+fn time(at: Option<Timestamp>) -> String {
+    at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}

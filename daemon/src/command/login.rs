@@ -1,0 +1,27 @@
+//! `ringfenced login`: a session for curl and scripts.
+
+use clap::Args;
+
+use crate::command::operator::Operator;
+
+/// Log in as the operator.
+#[derive(Debug, Args)]
+pub struct LoginCommand {
+    #[command(flatten)]
+    operator: Operator,
+    /// Print JSON with the end of the session
+    #[arg(long)]
+    json: bool,
+}
+
+impl LoginCommand {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let login = self.operator.client()?.login().await?;
+        if self.json {
+            println!("{}", serde_json::to_string(&login)?);
+        } else {
+            println!("{}", login.session);
+        }
+        Ok(())
+    }
+}

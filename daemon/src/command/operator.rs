@@ -1,0 +1,71 @@
+//! What the operator's commands share: how the cluster is found and the operator known.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use ringfence_api::{Client, ClusterId, Connection, Credentials, OperatorToken};
+
+use crate::config::ServeConfig;
+use crate::serve::{CA_FILE, ENDPOINT_FILE};
+
+/// Where the cluster is, and who asks. The token is read from the environment or a file, never from an argument,
+/// because arguments show in process lists.
+#[derive(Debug, Args)]
+pub(crate) struct Operator {
+    /// The directory of a local cluster, as in its `local.directory`
+    #[arg(long, value_name = "DIR", required_unless_present = "endpoint")]
+    cluster: Option<PathBuf>,
+    /// The API's address, instead of --cluster
+    #[arg(long, value_name = "URL", requires = "ca", requires = "cluster_id", conflicts_with = "cluster")]
+    endpoint: Option<String>,
+    /// The cluster's root certificate (PEM), with --endpoint
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The cluster's id, with --endpoint
+    #[arg(long, value_name = "UUID", value_parser = ClusterId::parse)]
+    cluster_id: Option<ClusterId>,
+    /// A file that holds the operator's token; otherwise it is read from RINGFENCE_TOKEN
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// How long a person is kept waiting for a daemon that does not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Operator {
+    /// A client that logs in as the operator.
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        let key = self.token()?.key();
+        Ok(Client::new(self.connection()?, Credentials::Operator(key), PATIENCE)?)
+    }
+
+    /// How to reach the cluster.
+    pub(crate) fn connection(&self) -> anyhow::Result<Connection> {
+        if let (Some(endpoint), Some(ca), Some(cluster_id)) = (&self.endpoint, &self.ca, self.cluster_id) {
+            return Ok(Connection { endpoint: endpoint.clone(), ca_certificate: read(ca)?, cluster_id });
+        }
+        let cluster = self.cluster.as_deref().context("name the cluster with --cluster or --endpoint")?;
+        let head = cluster.join("head");
+        Ok(Connection {
+            endpoint: read(&head.join(ENDPOINT_FILE))?.trim().to_owned(),
+            ca_certificate: read(&head.join(CA_FILE))?,
+            cluster_id: ServeConfig::read(&head)?.cluster.id,
+        })
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the one place where the operator's commands read the token")]
+    fn token(&self) -> anyhow::Result<OperatorToken> {
+        if let Some(path) = &self.token_file {
+            return OperatorToken::parse(&read(path)?).with_context(|| format!("the token in {}", path.display()));
+        }
+        let text = std::env::var("RINGFENCE_TOKEN")
+            .context("there is no operator token: set RINGFENCE_TOKEN, or name a file with --token-file")?;
+        OperatorToken::parse(&text).context("the token in RINGFENCE_TOKEN")
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}

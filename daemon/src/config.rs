@@ -1,0 +1,134 @@
+//! What the daemon is started with: one TOML file, `serve.toml` in its directory. Unknown keys are refused, and
+//! everything is checked before a port is bound.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
+use serde::{Deserialize, Serialize};
+
+/// The configuration of `ringfenced serve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServeConfig {
+    /// The cluster. The database remembers it; another one is refused.
+    pub cluster: ClusterConfig,
+    /// The API.
+    pub api: ApiConfig,
+    /// The nodes.
+    pub nodes: NodesConfig,
+}
+
+/// Which cluster this is and who operates it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterConfig {
+    /// Its identity.
+    pub id: ClusterId,
+    /// Its name.
+    pub name: ClusterName,
+    /// The operator's public key. Read when the cluster is made; changing it here later changes nothing.
+    pub operator_key: OperatorPublicKey,
+}
+
+/// Where the API is served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiConfig {
+    /// Address and port. Port 0 takes a free one at the first start and the same one ever after.
+    pub listen: SocketAddr,
+}
+
+/// How nodes come into being.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodesConfig {
+    /// Where the local driver keeps a directory for each node.
+    pub local_root: PathBuf,
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No such file, or not readable.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value that breaks its rule.
+    #[error("{path} is not valid: {source}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// The database in this directory is another cluster's.
+    #[error(
+        "{path} is for cluster {configured}, but the database beside it is of cluster {recorded}: use another directory"
+    )]
+    OtherCluster {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        configured: ClusterId,
+        /// What the database says.
+        recorded: ClusterId,
+    },
+}
+
+impl ServeConfig {
+    /// The file in the daemon's directory.
+    pub const FILE: &str = "serve.toml";
+
+    /// Reads and checks the file.
+    pub fn read(directory: &Path) -> Result<Self, ConfigError> {
+        let path = directory.join(Self::FILE);
+        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Invalid { path, source: Box::new(source) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        [cluster]
+        id = "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34"
+        name = "demo"
+        operator_key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+        [api]
+        listen = "127.0.0.1:0"
+        [nodes]
+        local_root = "/var/lib/ringfence/nodes"
+    "#;
+
+    fn read(text: &str) -> Result<ServeConfig, ConfigError> {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(ServeConfig::FILE), text).unwrap();
+        ServeConfig::read(directory.path())
+    }
+
+    #[test]
+    fn a_whole_configuration_is_read() {
+        assert_eq!(read(TEXT).unwrap().cluster.name.as_str(), "demo");
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_values_are_refused_with_their_place() {
+        let cases = [
+            (TEXT.replace("listen", "listens"), "unknown field `listens`"),
+            (TEXT.replace("\"demo\"", "\"Demo\""), "cluster name \"Demo\" is not valid"),
+            (TEXT.replace("127.0.0.1:0", "localhost"), "invalid socket address"),
+            (TEXT.replace("[nodes]", ""), "unknown field `local_root`"),
+        ];
+        for (text, expected) in cases {
+            let error = read(&text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

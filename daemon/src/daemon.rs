@@ -1,0 +1,58 @@
+//! What every part of the daemon shares.
+
+use std::sync::Arc;
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use jiff::Timestamp;
+use ringfence_api::{Clock, ClusterId, ClusterName, OperatorPublicKey};
+use ringfence_cloud::NodeDriver;
+use ringfence_pki::MasterKey;
+use ringfence_saga::Epoch;
+use ringfence_store::Store;
+
+use crate::authority::Authorities;
+use crate::changes::Changes;
+use crate::login::Sessions;
+use crate::task::Tasks;
+
+/// The shared state. One per process, behind an `Arc`.
+pub struct Daemon {
+    /// The cluster's identity.
+    pub cluster_id: ClusterId,
+    /// The cluster's name.
+    pub cluster_name: ClusterName,
+    /// Where the API is served now.
+    pub endpoint: String,
+    /// The database.
+    pub store: Store,
+    /// What makes nodes exist.
+    pub nodes: Box<dyn NodeDriver>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    pub(crate) operator_key: OperatorPublicKey,
+    pub(crate) master_key: MasterKey,
+    pub(crate) authorities: Authorities,
+    pub(crate) rng: SystemRandom,
+    pub(crate) sessions: Sessions,
+    pub(crate) changes: Changes,
+    pub(crate) tasks: Tasks,
+    /// This process's hold on the sagas; an older one is refused.
+    pub(crate) epoch: Epoch,
+}
+
+impl Daemon {
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn rng(&self) -> &dyn SecureRandom {
+        &self.rng
+    }
+}
+
+impl std::fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Daemon({} {})", self.cluster_name, self.cluster_id)
+    }
+}

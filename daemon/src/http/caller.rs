@@ -1,0 +1,142 @@
+//! Who calls: by session (the operator) or by client certificate (nodes, services, project users).
+//!
+//! TLS has proven that the peer holds the key of its certificate and that the certificate is of this cluster's
+//! chain. What TLS cannot know is decided here, on each request: the certificate must be recorded, byte for byte,
+//! and be neither revoked nor over *now*. That is why a revocation bites with its commit.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::request::Parts;
+use ringfence_api::certificate::{Certificate, CertificateProfile};
+use ringfence_api::whoami::Caller;
+use ringfence_api::{NodeName, ProblemCode, ProjectUser, ServiceName};
+use ringfence_pki::fingerprint;
+
+use crate::Daemon;
+use crate::audit::Actor;
+use crate::http::failure::{Answer, Failure};
+use crate::http::listener::Peer;
+
+/// Anybody whom the daemon recognises.
+pub(crate) struct AnyCaller(pub(crate) Caller);
+
+/// The operator. Carries the actor for the audit log.
+pub(crate) struct OperatorCaller(pub(crate) Actor);
+
+/// The agent of the node in the path, and of no other.
+pub(crate) struct AgentCaller {
+    pub(crate) node: NodeName,
+    pub(crate) actor: Actor,
+}
+
+impl FromRequestParts<Arc<Daemon>> for AnyCaller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, daemon: &Arc<Daemon>) -> Answer<Self> {
+        recognise(parts, daemon).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Arc<Daemon>> for OperatorCaller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, daemon: &Arc<Daemon>) -> Answer<Self> {
+        match recognise(parts, daemon).await? {
+            Caller::Operator => Ok(Self(Actor::caller("operator", source(parts)))),
+            other => Err(forbidden(&other, "only the operator may do this")),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Daemon>> for AgentCaller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, daemon: &Arc<Daemon>) -> Answer<Self> {
+        let caller = recognise(parts, daemon).await?;
+        let Caller::Node { name } = &caller else {
+            return Err(forbidden(&caller, "only the agent of the node may do this"));
+        };
+        let params = RawPathParams::from_request_parts(parts, daemon)
+            .await
+            .map_err(|error| Failure::new(ProblemCode::InvalidRequest, error.body_text()))?;
+        let asked = params.iter().find_map(|(key, value)| (key == "node").then_some(value)).unwrap_or_default();
+        if asked != name.as_str() {
+            return Err(forbidden(&caller, &format!("the path names node {asked}")));
+        }
+        Ok(Self { node: name.clone(), actor: Actor::caller(format!("node/{name}"), source(parts)) })
+    }
+}
+
+async fn recognise(parts: &Parts, daemon: &Daemon) -> Answer<Caller> {
+    let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
+    if let Some(header) = parts.headers.get(http::header::AUTHORIZATION) {
+        let session = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+        return match session {
+            Some(session) if daemon.sessions.holds(session, daemon.now()) => Ok(Caller::Operator),
+            _ => Err(Failure::new(ProblemCode::SessionInvalid, "the session is unknown or over; log in again")),
+        };
+    }
+    match peer.certificate {
+        Some(der) => by_certificate(daemon, &der).await,
+        None => Err(Failure::new(
+            ProblemCode::Unauthenticated,
+            "send a session in the Authorization header, or call with a client certificate of this cluster",
+        )),
+    }
+}
+
+async fn by_certificate(daemon: &Daemon, der: &[u8]) -> Answer<Caller> {
+    let now = daemon.now();
+    let mut tx = daemon.store.read("recognise_caller").await?;
+    let Some(row) = tx.find_certificate_by_fingerprint(&fingerprint(der)).await? else {
+        let detail = "it is not one that this daemon has issued";
+        return Err(Failure::new(ProblemCode::CertificateUnknown, detail));
+    };
+    let certificate = row.view;
+    if let (Some(at), Some(reason)) = (certificate.revoked_at, certificate.revocation_reason) {
+        let detail = format!("{} was revoked at {at}: {}", certificate.common_name, reason.as_str());
+        return Err(Failure::new(ProblemCode::CertificateRevoked, detail));
+    }
+    if certificate.not_after < now || now < row.not_before {
+        let detail =
+            format!("{} was good from {} to {}", certificate.common_name, row.not_before, certificate.not_after);
+        return Err(Failure::new(ProblemCode::CertificateExpired, detail));
+    }
+    let unknown = || Failure::new(ProblemCode::CertificateUnknown, "its holder does not exist any more");
+    match certificate.profile {
+        CertificateProfile::ProjectUser => {
+            let identity = ProjectUser::parse(&certificate.common_name)?;
+            let member = tx.find_member(&identity).await?.ok_or_else(unknown)?;
+            Ok(Caller::ProjectUser { name: identity, project: member.project, user: member.user, role: member.role })
+        }
+        CertificateProfile::Node => Ok(Caller::Node { name: node_of(&certificate).ok_or_else(unknown)? }),
+        CertificateProfile::Service => {
+            let node = node_of(&certificate).ok_or_else(unknown)?;
+            let name = certificate.service.as_deref().and_then(|text| ServiceName::parse(text).ok());
+            let name = name.ok_or_else(unknown)?;
+            let declared = tx.cluster().await?.declared;
+            let user = declared.services.get(&name).map(|service| service.user.clone()).ok_or_else(unknown)?;
+            Ok(Caller::Service { name, node, user })
+        }
+        CertificateProfile::ApiServer => Err(unknown()),
+    }
+}
+
+fn node_of(certificate: &Certificate) -> Option<NodeName> {
+    certificate.node.as_deref().and_then(|text| NodeName::parse(text).ok())
+}
+
+fn forbidden(caller: &Caller, why: &str) -> Failure {
+    let who = match caller {
+        Caller::Operator => "the operator".to_owned(),
+        Caller::ProjectUser { name, .. } => name.to_string(),
+        Caller::Node { name } => format!("node {name}"),
+        Caller::Service { name, node, .. } => format!("service {name} on {node}"),
+    };
+    Failure::new(ProblemCode::Forbidden, format!("you are {who}; {why}"))
+}
+
+fn source(parts: &Parts) -> String {
+    parts.extensions.get::<Peer>().and_then(|peer| peer.address).map_or_else(String::new, |address| address.to_string())
+}

@@ -1,0 +1,123 @@
+//! Reading requests: JSON bodies, path segments and query parameters, with problems instead of plain text.
+
+use std::str::FromStr;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
+use http::request::Parts;
+use ringfence_api::{NameError, ProblemCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::http::failure::Failure;
+
+/// A JSON body.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(rejection) => Err(refuse(&rejection)),
+        }
+    }
+}
+
+fn refuse(rejection: &JsonRejection) -> Failure {
+    let text = rejection.body_text();
+    if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+        return Failure::new(
+            ProblemCode::BodyTooLarge,
+            format!("the body may have at most {} bytes", super::router::BODY_LIMIT),
+        );
+    }
+    if matches!(rejection, JsonRejection::JsonDataError(_)) && text.contains("unknown field") {
+        return Failure::new(ProblemCode::UnknownField, text);
+    }
+    Failure::new(ProblemCode::InvalidRequest, text)
+}
+
+/// A name at the place of its kind in the path: `{project}`, `{user}`, `{node}`.
+pub(crate) struct Segment<T>(pub(crate) T);
+
+/// Names that stand in paths, and what their segment is called.
+pub(crate) trait InPath: FromStr<Err = NameError> {
+    /// The name in the route's template.
+    const SEGMENT: &'static str;
+}
+
+impl InPath for ringfence_api::ProjectName {
+    const SEGMENT: &'static str = "project";
+}
+
+impl InPath for ringfence_api::UserName {
+    const SEGMENT: &'static str = "user";
+}
+
+impl InPath for ringfence_api::NodeName {
+    const SEGMENT: &'static str = "node";
+}
+
+impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Segment<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|error| Failure::new(ProblemCode::InvalidRequest, error.body_text()))?;
+        let text = params.iter().find_map(|(name, value)| (name == T::SEGMENT).then_some(value)).unwrap_or_default();
+        Ok(Self(T::from_str(text)?))
+    }
+}
+
+/// `?after=N`: wait until something is newer than N.
+pub(crate) struct After(pub(crate) Option<i64>);
+
+/// `?limit=N`: at most so many, 100 unless asked, never more than 1,000.
+pub(crate) struct Limit(pub(crate) u32);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AfterQuery {
+    after: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitQuery {
+    limit: Option<u32>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for After {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        query::<AfterQuery, S>(parts, state).await.map(|query| Self(query.after))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Limit {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let limit = query::<LimitQuery, S>(parts, state).await?.limit.unwrap_or(100);
+        if (1..=1_000).contains(&limit) {
+            return Ok(Self(limit));
+        }
+        Err(Failure::new(ProblemCode::InvalidRequest, format!("limit is {limit} and must be from 1 to 1000")))
+    }
+}
+
+async fn query<T: DeserializeOwned, S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<T, Failure> {
+    match Query::<T>::from_request_parts(parts, state).await {
+        Ok(Query(value)) => Ok(value),
+        Err(error) => {
+            let text = error.body_text();
+            let unknown = text.contains("unknown field");
+            Err(Failure::new(if unknown { ProblemCode::UnknownField } else { ProblemCode::InvalidRequest }, text))
+        }
+    }
+}

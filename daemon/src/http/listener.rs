@@ -1,0 +1,89 @@
+//! Accepting connections: TLS first, then HTTP, with the peer's certificate and address beside each request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use tracing::debug;
+
+/// Who is at the other end of the connection.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Peer {
+    /// The client certificate, DER, if one was shown. Its possession is proven.
+    pub(crate) certificate: Option<Arc<[u8]>>,
+    /// The address.
+    pub(crate) address: Option<SocketAddr>,
+}
+
+/// How long a peer may take for its handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a peer may take for the head of a request.
+const REQUEST_HEAD: Duration = Duration::from_secs(30);
+/// Connections at the same time. Above it, new ones wait in the kernel.
+const CONNECTIONS: usize = 4_096;
+
+/// Serves until told to stop; then ends after the requests under way, or at once when they take long.
+pub(crate) async fn listen(
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let acceptor = TlsAcceptor::from(tls);
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let serving = serve(acceptor.clone(), stream, address, router.clone(), stop.clone());
+                tokio::spawn(async move {
+                    serving.await;
+                    drop(slot);
+                });
+            }
+            // Out of file descriptors, or a peer that left: neither is a reason to stop listening.
+            Err(error) => {
+                debug!(%error, "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+async fn serve(acceptor: TlsAcceptor, stream: TcpStream, address: SocketAddr, router: Router, stop: CancellationToken) {
+    let _ = stream.set_nodelay(true);
+    let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
+    let Ok(Ok(stream)) = handshake else {
+        debug!(%address, "a handshake failed");
+        return;
+    };
+    let certificate =
+        stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|der| Arc::from(&der[..]));
+    let peer = Peer { certificate, address: Some(address) };
+    let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        request.map(axum::body::Body::new)
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(REQUEST_HEAD);
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    tokio::select! {
+        outcome = connection => if let Err(error) = outcome {
+            debug!(%address, %error, "a connection ended with an error");
+        },
+        () = stop.cancelled() => {}
+    }
+}

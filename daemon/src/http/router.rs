@@ -1,0 +1,57 @@
+//! The routes, each with its handler; the OpenAPI document grows from the same list.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use ringfence_api::ProblemCode;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::http::failure::Failure;
+use crate::http::{health, inspect, openapi, whoami};
+use crate::{Daemon, authority, cluster, login, node, project};
+
+/// The largest body that is read, in bytes. The largest request by design is a cluster's declaration.
+pub(crate) const BODY_LIMIT: usize = 256 * 1024;
+
+/// The routes and their document.
+pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
+    OpenApiRouter::with_openapi(openapi::Base::openapi())
+        .routes(routes!(health::read_health))
+        .routes(routes!(openapi::read_openapi))
+        .routes(routes!(authority::read_ca_bundle))
+        .routes(routes!(authority::read_crl))
+        .routes(routes!(login::post_nonce))
+        .routes(routes!(login::post_login))
+        .routes(routes!(whoami::read_whoami))
+        .routes(routes!(cluster::read_cluster, cluster::put_cluster))
+        .routes(routes!(node::list_nodes))
+        .routes(routes!(node::read_node))
+        .routes(routes!(node::join_node))
+        .routes(routes!(node::read_desired))
+        .routes(routes!(node::post_certificate))
+        .routes(routes!(node::put_report))
+        .routes(routes!(project::list_projects))
+        .routes(routes!(project::read_project, project::put_project, project::delete_project))
+        .routes(routes!(project::list_members))
+        .routes(routes!(project::read_member, project::put_member, project::delete_member))
+        .routes(routes!(project::read_credentials))
+        .routes(routes!(authority::list_certificates))
+        .routes(routes!(inspect::list_sagas))
+        .routes(routes!(inspect::list_tasks))
+        .routes(routes!(inspect::list_audit))
+}
+
+/// The service.
+pub(crate) fn router(daemon: Arc<Daemon>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .fallback(async || Failure::new(ProblemCode::NotFound, "there is no such route; see /v1/openapi.json"))
+        .method_not_allowed_fallback(async || {
+            Failure::new(ProblemCode::MethodNotAllowed, "the route exists, but not with this method")
+        })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(daemon)
+}

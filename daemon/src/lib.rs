@@ -1,0 +1,23 @@
+//! `ringfenced`: the daemon on a cluster. It runs the certificate authority, publishes CRLs, rotates certificates
+//! on every node, holds projects and members, and provisions the nodes.
+//!
+//! A folder per noun: its operations, its routes, its background work. `http` and `task` are the two ways in;
+//! [`Daemon`] is what they all share.
+
+pub mod authority;
+pub mod cluster;
+pub mod command;
+pub mod config;
+pub mod http;
+pub mod login;
+pub mod node;
+pub mod project;
+pub mod serve;
+
+mod audit;
+mod changes;
+mod daemon;
+mod logging;
+mod task;
+
+pub use daemon::Daemon;

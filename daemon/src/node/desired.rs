@@ -1,0 +1,77 @@
+//! `GET /v1/nodes/{node}/desired`: everything a node should hold, whole, by long poll.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use ringfence_api::client::LONG_POLL;
+use ringfence_api::cluster::{PutCluster, Service};
+use ringfence_api::node::{DesiredCrl, DesiredNode, DesiredService};
+use ringfence_api::{ClusterName, DnsName, Lifetime, NodeName, ServiceName};
+use ringfence_pki::pem_crl;
+
+use crate::Daemon;
+use crate::http::{After, AgentCaller, Failure};
+
+/// How often an agent reports when nothing changes.
+const REPORT_EVERY: Lifetime = Lifetime::from_secs(5);
+
+/// What the node should hold. With `after`, waits until the generation is above it, for at most 25 seconds.
+#[utoipa::path(get, path = "/v1/nodes/{node}/desired", tag = "nodes", params(("node" = String, Path, description = "The node"), ("after" = Option<i64>, Query, description = "Wait until the generation is above this")), responses((status = 200, body = DesiredNode)))]
+pub(crate) async fn read_desired(
+    State(daemon): State<Arc<Daemon>>,
+    caller: AgentCaller,
+    After(after): After,
+) -> Result<Json<DesiredNode>, Failure> {
+    let deadline = tokio::time::Instant::now() + LONG_POLL;
+    let mut changes = daemon.changes.listen();
+    loop {
+        let generation = daemon.store.read("read_generation").await?.cluster().await?.generation;
+        let news = after.is_none_or(|after| generation > after);
+        if news || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+            return Ok(Json(load(&daemon, &caller.node).await?));
+        }
+    }
+}
+
+async fn load(daemon: &Daemon, name: &NodeName) -> Result<DesiredNode, Failure> {
+    let mut tx = daemon.store.read("read_desired").await?;
+    let cluster = tx.cluster().await?;
+    let node = tx.find_node(name).await?.ok_or_else(|| Failure::not_found(format!("node {name}")))?;
+    let crls = tx.list_crls().await?;
+    Ok(DesiredNode {
+        generation: cluster.generation,
+        cluster_id: cluster.id,
+        services: services_of(&cluster.declared, name, &node.group, &cluster.name),
+        ca_bundle: daemon.authorities.ca_bundle(),
+        crls: crls
+            .into_iter()
+            .map(|crl| DesiredCrl { issuer: crl.issuer, shard: crl.shard, number: crl.number, pem: pem_crl(&crl.der) })
+            .collect(),
+        report_every: REPORT_EVERY,
+        revoked: tx.list_revoked_serials_of_node(name.as_str(), daemon.now()).await?.into_iter().collect(),
+    })
+}
+
+/// The services that run on a node.
+pub(crate) fn services_of(
+    declared: &PutCluster,
+    node: &NodeName,
+    group: &str,
+    cluster: &ClusterName,
+) -> Vec<DesiredService> {
+    let here = declared.services.iter().filter(|(_, service)| service.runs_in(group));
+    here.map(|(name, service)| desired_service(name, service, node.dns_name(cluster))).collect()
+}
+
+fn desired_service(name: &ServiceName, service: &Service, node: DnsName) -> DesiredService {
+    let mut dns_names = vec![node.clone()];
+    dns_names.extend(service.dns_names.iter().filter(|name| **name != node).cloned());
+    DesiredService {
+        name: name.clone(),
+        user: service.user.clone(),
+        dns_names,
+        ip_addresses: service.ip_addresses.iter().copied().collect(),
+        reload: service.reload.clone(),
+    }
+}

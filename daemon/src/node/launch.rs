@@ -1,0 +1,133 @@
+//! The saga that launches a node.
+//!
+//! *Why a saga:* between asking the driver for a node and recording that it has joined, a crash leaves a machine
+//! or a process that only this operation can explain. *Rows:* the node's ticket, and its state through its own
+//! join and reports. *Others meanwhile* may mark the node as to be removed; the launch then ends early and the
+//! removal, which waits for it, takes everything away. *When it fails* everything is undone, the fault stands in
+//! the node's row, and `keep_nodes` launches again after a pause.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use ringfence_agent::AgentConfig;
+use ringfence_api::node::NodeState;
+use ringfence_api::{Connection, NodeName};
+use ringfence_cloud::NodeLaunch;
+use ringfence_saga::{Outputs, Saga, Step, StepError};
+use serde::{Deserialize, Serialize};
+
+use crate::Daemon;
+
+/// Launches one node and waits until it has joined.
+pub(crate) struct LaunchNode;
+
+/// What a launch is about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LaunchNodeInput {
+    pub(crate) node: NodeName,
+}
+
+impl Saga for LaunchNode {
+    const NAME: &'static str = "launch_node";
+    type Context = Arc<Daemon>;
+    type Input = LaunchNodeInput;
+
+    fn steps() -> Vec<Step<Self>> {
+        vec![
+            Step::undoable(
+                "grant_ticket",
+                grant_ticket,
+                revoke_ticket,
+                "the ticket is derived: a repeat grants the same",
+            ),
+            Step::undoable(
+                "start_node",
+                start_node,
+                remove_node,
+                "the driver knows nodes by name: a repeat finds the first",
+            )
+            .retries(3),
+            Step::without_effect("await_join", await_join, "it only looks").retries(1),
+        ]
+    }
+}
+
+/// How long a ticket may be shown.
+const TICKET_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+/// How long a started node may take to join.
+const JOIN_PATIENCE: Duration = Duration::from_secs(60);
+
+async fn grant_ticket(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
+    ticket(daemon, &input.node).await.map(drop).map_err(StepError::transient)
+}
+
+async fn revoke_ticket(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
+    let mut tx = daemon.store.write("revoke_ticket").await.map_err(StepError::transient)?;
+    tx.delete_ticket(&input.node).await.map_err(StepError::transient)?;
+    tx.commit().await.map_err(StepError::transient)
+}
+
+async fn start_node(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
+    let ticket = ticket(daemon, &input.node).await.map_err(StepError::transient)?;
+    daemon.nodes.ensure_node(&node_launch(daemon, &input.node, Some(ticket))).await.map_err(of_driver)
+}
+
+async fn remove_node(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
+    daemon.nodes.remove_node(input.node.as_str()).await.map_err(of_driver)
+}
+
+async fn await_join(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
+    let deadline = tokio::time::Instant::now() + JOIN_PATIENCE;
+    let mut changes = daemon.changes.listen();
+    loop {
+        let mut tx = daemon.store.read("await_join").await.map_err(StepError::transient)?;
+        let node = tx.find_node(&input.node).await.map_err(StepError::transient)?;
+        drop(tx);
+        if node.is_none_or(|node| node.state != NodeState::Launching) {
+            return Ok(());
+        }
+        if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+            let seconds = JOIN_PATIENCE.as_secs();
+            return Err(StepError::transient(format!(
+                "the node did not join within {seconds} seconds; see its agent's log"
+            )));
+        }
+    }
+}
+
+fn of_driver(error: ringfence_cloud::DriverError) -> StepError {
+    if error.is_transient() { StepError::transient(error) } else { StepError::permanent(error) }
+}
+
+/// Everything a driver needs to launch this node.
+pub(crate) fn node_launch(daemon: &Daemon, node: &NodeName, ticket: Option<String>) -> NodeLaunch {
+    let config = AgentConfig {
+        node: node.clone(),
+        dns_name: node.dns_name(&daemon.cluster_name),
+        connection: Connection {
+            endpoint: daemon.endpoint.clone(),
+            ca_certificate: daemon.authorities.ca_bundle(),
+            cluster_id: daemon.cluster_id,
+        },
+    };
+    let config_json = serde_json::to_string_pretty(&config).expect("an agent's configuration serializes");
+    NodeLaunch { name: node.to_string(), config_json, ticket }
+}
+
+/// The node's ticket: the one it has while that is unused and lasts, else a new one. It is derived from the master
+/// key and from how many certificates the node was issued before, so that a repeated step finds the same ticket,
+/// and a node that joins again needs another one.
+pub(crate) async fn ticket(daemon: &Daemon, node: &NodeName) -> Result<String, ringfence_store::StoreError> {
+    let mut tx = daemon.store.write("grant_ticket").await?;
+    let issued = tx.count_node_certificates(node).await?;
+    let ticket = daemon.master_key.derive("join ticket", &format!("{}/{node}/{issued}", daemon.cluster_id));
+    tx.put_ticket(node, &ticket_hash(&ticket), daemon.now() + TICKET_LIFETIME).await?;
+    tx.commit().await?;
+    Ok(ticket.to_string())
+}
+
+/// What is kept of a ticket.
+pub(crate) fn ticket_hash(ticket: &str) -> String {
+    ringfence_pki::fingerprint(ticket.as_bytes())
+}

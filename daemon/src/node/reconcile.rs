@@ -1,0 +1,136 @@
+//! Which nodes there should be: the head, and each group's workers by index. What is missing gets a row and a
+//! saga that launches it; what is too many is marked, its certificates are revoked, and a saga removes it. All in
+//! the caller's transaction.
+
+use std::collections::BTreeMap;
+
+use ringfence_api::NodeName;
+use ringfence_api::certificate::RevocationReason;
+use ringfence_api::cluster::PutCluster;
+use ringfence_api::node::NodeState;
+use ringfence_saga::{Saga as _, SagaId};
+use ringfence_store::{NewSaga, NodeRow, Transaction};
+
+use crate::Daemon;
+use crate::audit::Actor;
+use crate::http::Failure;
+use crate::node::launch::{LaunchNode, LaunchNodeInput};
+use crate::node::remove::{RemoveNode, RemoveNodeInput};
+
+/// What must change, decided from what is declared and what is there.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Difference {
+    launch: Vec<(NodeName, String)>,
+    remove: Vec<NodeName>,
+}
+
+fn difference(declared: &PutCluster, present: &[NodeRow]) -> Difference {
+    let mut wanted: BTreeMap<NodeName, String> = BTreeMap::from([(NodeName::head(), "head".to_owned())]);
+    for (group, workers) in &declared.worker_groups {
+        wanted.extend((0..workers.count).map(|index| (NodeName::worker(group, index), group.to_string())));
+    }
+    let remove = present.iter().filter(|node| node.state != NodeState::Removing && !wanted.contains_key(&node.name));
+    let remove = remove.map(|node| node.name.clone()).collect();
+    // A node that is being removed is launched anew once its row is gone.
+    wanted.retain(|name, _| !present.iter().any(|node| node.name == *name));
+    Difference { launch: wanted.into_iter().collect(), remove }
+}
+
+/// Makes the rows and sagas be what is declared. Returns whether there was anything to do.
+pub(crate) async fn reconcile_nodes(daemon: &Daemon, tx: &mut Transaction, actor: &Actor) -> Result<bool, Failure> {
+    let now = daemon.now();
+    let declared = tx.cluster().await?.declared;
+    let Difference { launch, remove } = difference(&declared, &tx.list_nodes().await?);
+    let changed = !launch.is_empty() || !remove.is_empty();
+    for (node, group) in launch {
+        tx.insert_node(&node, &group, now).await?;
+        launch_node(tx, &node, now).await?;
+        actor.record(tx, "launch_node", node.as_str(), "declared", now).await?;
+    }
+    for node in remove {
+        tx.update_node_state(&node, NodeState::Removing, None).await?;
+        tx.delete_ticket(&node).await?;
+        let reason = RevocationReason::CessationOfOperation;
+        let revoked = tx.update_certificates_revoked_of_node(node.as_str(), reason, now).await?;
+        let input = RemoveNodeInput { node: node.clone() };
+        insert(tx, RemoveNode::NAME, &node, &input, now).await?;
+        actor.record(tx, "remove_node", node.as_str(), &format!("{revoked} certificates revoked"), now).await?;
+    }
+    if changed {
+        tx.update_revision().await?;
+    }
+    Ok(changed)
+}
+
+/// Records a saga that launches a node whose row exists.
+pub(crate) async fn launch_node(tx: &mut Transaction, node: &NodeName, now: jiff::Timestamp) -> Result<(), Failure> {
+    insert(tx, LaunchNode::NAME, node, &LaunchNodeInput { node: node.clone() }, now).await
+}
+
+async fn insert<T: serde::Serialize>(
+    tx: &mut Transaction,
+    kind: &str,
+    node: &NodeName,
+    input: &T,
+    now: jiff::Timestamp,
+) -> Result<(), Failure> {
+    let id = SagaId::new(uuid::Uuid::new_v4().to_string());
+    let input = serde_json::to_value(input).map_err(Failure::internal)?;
+    tx.insert_saga(&NewSaga { id: &id, kind, subject: node.as_str(), input }, now).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfence_api::GroupName;
+    use ringfence_api::cluster::{AuthoritySettings, WorkerGroup};
+
+    use super::*;
+
+    fn declared(groups: &[(&str, u32)]) -> PutCluster {
+        let group = |(name, count): &(&str, u32)| (GroupName::parse(name).unwrap(), WorkerGroup { count: *count });
+        PutCluster {
+            worker_groups: groups.iter().map(group).collect(),
+            services: BTreeMap::new(),
+            authority: AuthoritySettings::default(),
+        }
+    }
+
+    fn node(name: &str, state: NodeState) -> NodeRow {
+        NodeRow {
+            name: NodeName::parse(name).unwrap(),
+            group: String::new(),
+            state,
+            reported_at: None,
+            reported_generation: 0,
+            held: Vec::new(),
+            fault: None,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn names(difference: &Difference) -> (Vec<&str>, Vec<&str>) {
+        let launch = difference.launch.iter().map(|(name, _)| name.as_str()).collect();
+        (launch, difference.remove.iter().map(NodeName::as_str).collect())
+    }
+
+    #[test]
+    fn an_empty_cluster_gets_its_head_and_workers() {
+        let difference = difference(&declared(&[("a", 2), ("b", 1)]), &[]);
+        assert_eq!(names(&difference), (vec!["a-0", "a-1", "b-0", "head"], vec![]));
+    }
+
+    #[test]
+    fn a_group_shrinks_from_its_end_and_a_group_that_is_gone_goes() {
+        let present = ["head", "a-0", "a-1", "b-0"].map(|name| node(name, NodeState::Ready));
+        let difference = difference(&declared(&[("a", 1)]), &present);
+        assert_eq!(names(&difference), (vec![], vec!["a-1", "b-0"]));
+    }
+
+    #[test]
+    fn what_is_being_removed_is_neither_removed_twice_nor_launched_over() {
+        let present = [node("head", NodeState::Ready), node("a-0", NodeState::Removing)];
+        assert_eq!(names(&difference(&declared(&[("a", 1)]), &present)), (vec![], vec![]));
+        assert_eq!(names(&difference(&declared(&[]), &present)), (vec![], vec![]));
+    }
+}

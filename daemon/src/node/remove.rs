@@ -1,0 +1,57 @@
+//! The saga that removes a node.
+//!
+//! *Why a saga:* a crash between removing the machine and forgetting the row leaves one without the other. The
+//! node was marked, and its certificates revoked, in the transaction that recorded this saga, so it is powerless
+//! from that commit on, whatever happens here. *Others meanwhile* leave a marked node alone. *When it sticks* the
+//! node stays marked; the cause is removed by an operator and the saga is run again at the next start.
+
+use std::sync::Arc;
+
+use ringfence_api::NodeName;
+use ringfence_saga::{Outputs, Saga, Step, StepError};
+use serde::{Deserialize, Serialize};
+
+use crate::Daemon;
+
+/// Removes one node.
+pub(crate) struct RemoveNode;
+
+/// What a removal is about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RemoveNodeInput {
+    pub(crate) node: NodeName,
+}
+
+impl Saga for RemoveNode {
+    const NAME: &'static str = "remove_node";
+    type Context = Arc<Daemon>;
+    type Input = RemoveNodeInput;
+
+    fn steps() -> Vec<Step<Self>> {
+        vec![
+            Step::forward_only("remove_machine", remove_machine, "a node that is not there is as good as removed")
+                .retries(20),
+            Step::forward_only("forget_node", forget_node, "a row that is not there is as good as deleted").retries(20),
+        ]
+    }
+}
+
+async fn remove_machine(daemon: &Arc<Daemon>, input: &RemoveNodeInput, _: &Outputs) -> Result<(), StepError> {
+    daemon
+        .nodes
+        .remove_node(input.node.as_str())
+        .await
+        .map_err(|error| if error.is_transient() { StepError::transient(error) } else { StepError::permanent(error) })
+}
+
+async fn forget_node(daemon: &Arc<Daemon>, input: &RemoveNodeInput, _: &Outputs) -> Result<(), StepError> {
+    let forget = async {
+        let mut tx = daemon.store.write("forget_node").await?;
+        tx.delete_node(&input.node).await?;
+        tx.update_revision().await?;
+        tx.commit().await
+    };
+    forget.await.map_err(StepError::transient)?;
+    daemon.changes.ring();
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! `PUT /v1/nodes/{node}/report`: what a node holds. A certificate that is seen to be installed puts its
+//! predecessor out of service: issue, install, then revoke.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use ringfence_api::certificate::{Certificate, CertificateProfile, RevocationReason};
+use ringfence_api::cluster::PutCluster;
+use ringfence_api::node::{HeldCertificate, NodeState, PutReport};
+use ringfence_api::{ClusterName, ServiceName};
+use ringfence_store::NodeRow;
+
+use crate::Daemon;
+use crate::http::{AgentCaller, Body, Failure};
+use crate::node::desired::services_of;
+use crate::task::Wake;
+
+/// Takes a node's report.
+#[utoipa::path(put, path = "/v1/nodes/{node}/report", tag = "nodes", params(("node" = String, Path, description = "The node")), request_body = PutReport, responses((status = 200, description = "Taken")))]
+pub(crate) async fn put_report(
+    State(daemon): State<Arc<Daemon>>,
+    caller: AgentCaller,
+    Body(report): Body<PutReport>,
+) -> Result<Json<()>, Failure> {
+    let now = daemon.now();
+    let mut tx = daemon.store.write("put_report").await?;
+    let cluster = tx.cluster().await?;
+    let before = tx.find_node(&caller.node).await?;
+    let before = before.ok_or_else(|| Failure::not_found(format!("node {}", caller.node)))?;
+    let complete = report.generation >= cluster.declared_generation
+        && report.fault.is_none()
+        && holds_everything(&cluster.declared, &before, &report.certificates, &cluster.name);
+    let after = NodeRow {
+        state: match before.state {
+            NodeState::Removing => NodeState::Removing,
+            _ if complete => NodeState::Ready,
+            _ => NodeState::Joined,
+        },
+        reported_at: Some(now),
+        reported_generation: report.generation,
+        held: report.certificates,
+        fault: report.fault,
+        ..before.clone()
+    };
+    tx.update_node_report(&after).await?;
+    let live = tx.list_live_certificates_of_node(caller.node.as_str(), now).await?;
+    let superseded = superseded(&live, &after.held);
+    for serial in &superseded {
+        tx.update_certificate_revoked(serial, RevocationReason::Superseded, now).await?;
+        caller.actor.record(&mut tx, "revoke_certificate", serial, "superseded", now).await?;
+    }
+    let news = (before.state, &before.held, &before.fault) != (after.state, &after.held, &after.fault);
+    if news {
+        tx.update_revision().await?;
+    }
+    tx.commit().await?;
+    if news {
+        daemon.changes.ring();
+    }
+    if !superseded.is_empty() {
+        daemon.tasks.wake(Wake::PublishCrls);
+    }
+    Ok(Json(()))
+}
+
+/// Whether the node holds its own certificate and one of each service declared on it.
+fn holds_everything(declared: &PutCluster, node: &NodeRow, held: &[HeldCertificate], cluster: &ClusterName) -> bool {
+    let held: BTreeSet<Option<&ServiceName>> = held.iter().map(|certificate| certificate.service.as_ref()).collect();
+    let services = services_of(declared, &node.name, &node.group, cluster);
+    held.contains(&None) && services.iter().all(|service| held.contains(&Some(&service.name)))
+}
+
+/// The live certificates that a held one has replaced: the same holder, issued before it.
+fn superseded(live: &[Certificate], held: &[HeldCertificate]) -> Vec<String> {
+    let service_of = |certificate: &HeldCertificate| certificate.service.as_ref().map(ToString::to_string);
+    let mut serials = Vec::new();
+    for installed in held {
+        let holder = service_of(installed);
+        let profile = if holder.is_some() { CertificateProfile::Service } else { CertificateProfile::Node };
+        let same = |certificate: &&Certificate| certificate.profile == profile && certificate.service == holder;
+        // Only a certificate that we issued to this very holder can replace others.
+        let Some(present) = live.iter().filter(same).find(|certificate| certificate.serial == installed.serial) else {
+            continue;
+        };
+        let older = live.iter().filter(same).filter(|certificate| certificate.issued_at < present.issued_at);
+        serials.extend(older.map(|certificate| certificate.serial.clone()));
+    }
+    serials
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn live(serial: &str, service: Option<&str>, issued_at: i64) -> Certificate {
+        Certificate {
+            serial: serial.to_owned(),
+            issuer: "services-1".to_owned(),
+            profile: if service.is_some() { CertificateProfile::Service } else { CertificateProfile::Node },
+            common_name: "workers-0.demo.internal".to_owned(),
+            node: Some("workers-0".to_owned()),
+            service: service.map(ToOwned::to_owned),
+            issued_at: Timestamp::from_second(issued_at).unwrap(),
+            not_after: Timestamp::from_second(issued_at + 100).unwrap(),
+            revoked_at: None,
+            revocation_reason: None,
+        }
+    }
+
+    fn held(serial: &str, service: Option<&str>) -> HeldCertificate {
+        let service = service.map(|name| ServiceName::parse(name).unwrap());
+        HeldCertificate { service, serial: serial.to_owned(), not_after: Timestamp::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn an_installed_certificate_replaces_older_ones_of_its_holder_only() {
+        let live = [
+            live("n1", None, 1),
+            live("n2", None, 2),
+            live("q1", Some("query"), 1),
+            live("q2", Some("query"), 2),
+            live("q3", Some("query"), 3),
+            live("w1", Some("web"), 1),
+        ];
+        assert_eq!(superseded(&live, &[held("n2", None), held("q2", Some("query"))]), ["n1", "q1"]);
+    }
+
+    #[test]
+    fn a_serial_that_is_not_the_holders_replaces_nothing() {
+        let live = [live("n1", None, 1), live("q2", Some("query"), 2)];
+        assert!(superseded(&live, &[held("q2", None), held("made up", None)]).is_empty());
+    }
+}

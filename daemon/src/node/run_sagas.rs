@@ -1,0 +1,122 @@
+//! The task that runs sagas: whatever is recorded as unfinished, after a wake-up, after a crash, or because a run
+//! before it ended without an outcome. Several at once, but one after the other where they work on the same node.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use ringfence_api::NodeName;
+use ringfence_saga::{Backoff, Outcome, Runner, Saga};
+use ringfence_store::{SagaLog, SagaRow};
+use tracing::{info, warn};
+
+use crate::Daemon;
+use crate::node::launch::LaunchNode;
+use crate::node::remove::RemoveNode;
+use crate::task::{Task, Wake};
+
+/// The lease under which sagas are run.
+pub(crate) const LEASE: &str = "sagas";
+/// How many sagas run at once: each may wait for a machine.
+const AT_ONCE: usize = 16;
+
+/// Runs unfinished sagas.
+#[derive(Default)]
+pub(crate) struct RunSagas {
+    /// Subjects that a run of this process is busy with.
+    busy: Arc<Mutex<std::collections::BTreeSet<String>>>,
+}
+
+#[async_trait]
+impl Task for RunSagas {
+    fn name(&self) -> &'static str {
+        "run_sagas"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "runs launches and removals of nodes that have not ended, also after a crash"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+
+    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
+        let unfinished = daemon.store.read("list_unfinished_sagas").await?.list_unfinished_sagas().await?;
+        // The oldest of each subject; the next one's turn comes when it has ended.
+        let mut turns: BTreeMap<String, SagaRow> = BTreeMap::new();
+        for saga in unfinished {
+            turns.entry(saga.subject.clone()).or_insert(saga);
+        }
+        let busy = self.busy.clone();
+        let mine: Vec<SagaRow> = {
+            let mut busy = lock(&busy);
+            turns.into_values().filter(|saga| busy.insert(saga.subject.clone())).take(AT_ONCE).collect()
+        };
+        if mine.is_empty() {
+            return Ok(String::new());
+        }
+        let count = mine.len();
+        // In the background, so that a launch that takes a minute does not keep a removal waiting.
+        tokio::spawn({
+            let daemon = daemon.clone();
+            async move {
+                let mut running: futures::stream::FuturesUnordered<_> = mine
+                    .into_iter()
+                    .map(|saga| {
+                        let (daemon, busy) = (daemon.clone(), busy.clone());
+                        async move {
+                            if let Err(error) = run_one(&daemon, &saga).await {
+                                warn!(saga.id = %saga.id, error = format!("{error:#}"), "a saga was interrupted");
+                            }
+                            lock(&busy).remove(&saga.subject);
+                            daemon.changes.ring();
+                            daemon.tasks.wake(Wake::KeepNodes);
+                            daemon.tasks.wake(Wake::RunSagas);
+                        }
+                    })
+                    .collect();
+                while running.next().await.is_some() {}
+            }
+        });
+        Ok(format!("began {count}"))
+    }
+}
+
+async fn run_one(daemon: &Arc<Daemon>, saga: &SagaRow) -> anyhow::Result<()> {
+    match saga.kind.as_str() {
+        LaunchNode::NAME => run_kind::<LaunchNode>(daemon, saga).await,
+        RemoveNode::NAME => run_kind::<RemoveNode>(daemon, saga).await,
+        other => anyhow::bail!("saga {} is of the kind {other}, which this version does not know", saga.id),
+    }
+}
+
+async fn run_kind<S: Saga<Context = Arc<Daemon>>>(daemon: &Arc<Daemon>, saga: &SagaRow) -> anyhow::Result<()> {
+    let input: S::Input = serde_json::from_value(saga.input.clone())?;
+    let log = SagaLog::new(daemon.store.clone(), LEASE);
+    let pause = Backoff::default();
+    let runner = Runner { log: &log, observer: &crate::serve::CrashPoint, pause: &pause };
+    let outcome = runner.run::<S>(daemon, &input, &saga.id, daemon.epoch).await?;
+    let (state, fault) = match &outcome {
+        Outcome::Done => ("done", None),
+        Outcome::Undone { step, error } => ("undone", Some(format!("{}: {step}: {error}", S::NAME))),
+        Outcome::Stuck { step, error } => ("stuck", Some(format!("{} is stuck at {step}: {error}", S::NAME))),
+    };
+    let mut tx = daemon.store.write("finish_saga").await?;
+    tx.update_saga_finished(&saga.id, state, daemon.now()).await?;
+    if let Some(fault) = &fault
+        && let Some(node) = tx.find_node(&NodeName::parse(&saga.subject)?).await?
+    {
+        tx.update_node_state(&node.name, node.state, Some(fault)).await?;
+        tx.update_revision().await?;
+    }
+    tx.commit().await?;
+    info!(saga.id = %saga.id, saga.kind = S::NAME, saga.subject = saga.subject, saga.state = state, "saga finished");
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

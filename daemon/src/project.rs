@@ -1,0 +1,19 @@
+//! Projects and their members. A member is an identity: making one issues its certificate, and removing one
+//! revokes it, in the same transaction as the row.
+
+mod credentials;
+mod member;
+#[expect(clippy::module_inception, reason = "the noun of the folder has operations of its own")]
+mod project;
+mod renew;
+
+pub(crate) use credentials::{__path_read_credentials, read_credentials};
+pub(crate) use member::{
+    __path_delete_member, __path_list_members, __path_put_member, __path_read_member, delete_member, list_members,
+    put_member, read_member,
+};
+pub(crate) use project::{
+    __path_delete_project, __path_list_projects, __path_put_project, __path_read_project, delete_project,
+    list_projects, put_project, read_project,
+};
+pub(crate) use renew::RenewProjectUsers;

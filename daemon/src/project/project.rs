@@ -1,0 +1,95 @@
+//! The project itself.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use ringfence_api::certificate::{CertificateProfile, RevocationReason};
+use ringfence_api::project::{Project, PutProject};
+use ringfence_api::{ProblemCode, ProjectName};
+use ringfence_store::StoreError;
+
+use crate::Daemon;
+use crate::http::{Body, Failure, OperatorCaller, Segment};
+use crate::task::Wake;
+
+/// The longest description, in characters.
+const DESCRIPTION_LIMIT: usize = 500;
+
+/// All projects, by name.
+#[utoipa::path(get, path = "/v1/projects", tag = "projects", responses((status = 200, body = Vec<Project>)))]
+pub(crate) async fn list_projects(
+    State(daemon): State<Arc<Daemon>>,
+    _: OperatorCaller,
+) -> Result<Json<Vec<Project>>, Failure> {
+    Ok(Json(daemon.store.read("list_projects").await?.list_projects().await?))
+}
+
+/// One project.
+#[utoipa::path(get, path = "/v1/projects/{project}", tag = "projects", params(("project" = String, Path, description = "The project")), responses((status = 200, body = Project), (status = 404, body = ringfence_api::Problem)))]
+pub(crate) async fn read_project(
+    State(daemon): State<Arc<Daemon>>,
+    _: OperatorCaller,
+    Segment(name): Segment<ProjectName>,
+) -> Result<Json<Project>, Failure> {
+    let project = daemon.store.read("read_project").await?.find_project(&name).await?;
+    project.map(Json).ok_or_else(|| Failure::not_found(format!("project {name}")))
+}
+
+/// Creates a project, or changes its description. A name that differs from another's only in case is refused.
+#[utoipa::path(put, path = "/v1/projects/{project}", tag = "projects", params(("project" = String, Path, description = "The project")), request_body = PutProject, responses((status = 200, body = Project), (status = 409, body = ringfence_api::Problem)))]
+pub(crate) async fn put_project(
+    State(daemon): State<Arc<Daemon>>,
+    OperatorCaller(actor): OperatorCaller,
+    Segment(name): Segment<ProjectName>,
+    Body(put): Body<PutProject>,
+) -> Result<Json<Project>, Failure> {
+    let length = put.description.chars().count();
+    if length > DESCRIPTION_LIMIT {
+        let detail = format!("the description has {length} characters and may have {DESCRIPTION_LIMIT}");
+        return Err(Failure::new(ProblemCode::InvalidRequest, detail));
+    }
+    let now = daemon.now();
+    let mut tx = daemon.store.write("put_project").await?;
+    let before = tx.find_project(&name).await?;
+    if let Some(before) = before.filter(|before| before.description == put.description) {
+        return Ok(Json(before));
+    }
+    let project = tx.put_project_row(&name, &put.description, now).await.map_err(|error| match error {
+        StoreError::Exists(_) => Failure::new(
+            ProblemCode::Conflict,
+            format!("a project whose name differs from {name} only in case exists already"),
+        ),
+        other => other.into(),
+    })?;
+    actor.record(&mut tx, "put_project", name.as_str(), "put", now).await?;
+    tx.commit().await?;
+    Ok(Json(project))
+}
+
+/// Deletes a project with its members, and revokes their certificates.
+#[utoipa::path(delete, path = "/v1/projects/{project}", tag = "projects", params(("project" = String, Path, description = "The project")), responses((status = 200, description = "Deleted"), (status = 404, body = ringfence_api::Problem)))]
+pub(crate) async fn delete_project(
+    State(daemon): State<Arc<Daemon>>,
+    OperatorCaller(actor): OperatorCaller,
+    Segment(name): Segment<ProjectName>,
+) -> Result<Json<()>, Failure> {
+    let now = daemon.now();
+    let mut tx = daemon.store.write("delete_project").await?;
+    let members = tx.list_members(&name).await?;
+    let mut revoked = 0;
+    for member in &members {
+        let common_name = member.project_user.to_string();
+        let reason = RevocationReason::PrivilegeWithdrawn;
+        revoked +=
+            tx.update_certificates_revoked_by_name(CertificateProfile::ProjectUser, &common_name, reason, now).await?;
+    }
+    if !tx.delete_project_row(&name).await? {
+        return Err(Failure::not_found(format!("project {name}")));
+    }
+    let outcome = format!("{} members removed, {revoked} certificates revoked", members.len());
+    actor.record(&mut tx, "delete_project", name.as_str(), &outcome, now).await?;
+    tx.commit().await?;
+    daemon.tasks.wake(Wake::PublishCrls);
+    Ok(Json(()))
+}

@@ -1,0 +1,193 @@
+//! `ringfenced serve`: claims the directory, opens or makes the cluster, serves the API and runs the tasks until it
+//! is told to stop.
+//!
+//! ```text
+//! serve.toml                 the configuration, written by whoever starts the daemon
+//! ringfence.db               the database
+//! master.key                 the key that seals all others (0600)
+//! ca.pem, endpoint           what a client needs to trust and to find the API
+//! serve.lock, serve.pid      who runs
+//! ```
+
+mod crash_point;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use aws_lc_rs::rand::SystemRandom;
+use jiff::Timestamp;
+use ringfence_api::{Clock, SystemClock};
+use ringfence_cloud::file::atomic_write;
+use ringfence_cloud::local::{HEAD_CLAIM, LocalNodes, claim};
+use ringfence_pki::MasterKey;
+use ringfence_store::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::Daemon;
+use crate::authority::{bootstrap, issue_api_certificate, load};
+use crate::changes::Changes;
+use crate::config::{ConfigError, ServeConfig};
+use crate::http::{listen, router};
+use crate::login::Sessions;
+use crate::task::{Tasks, run_all};
+
+pub(crate) use crash_point::CrashPoint;
+
+/// The name of the database's file.
+const DATABASE: &str = "ringfence.db";
+/// The name of the master key's file.
+const MASTER_KEY: &str = "master.key";
+/// The version of the master key; there is one as long as it is not rotated.
+const MASTER_KEY_VERSION: u32 = 1;
+/// Where the root certificate is put for clients.
+pub const CA_FILE: &str = "ca.pem";
+/// Where the API's address is put for clients.
+pub const ENDPOINT_FILE: &str = "endpoint";
+
+static STARTED_AT: OnceLock<Timestamp> = OnceLock::new();
+
+/// When this process began to serve; now, if it has not.
+pub(crate) fn started_at() -> Timestamp {
+    *STARTED_AT.get_or_init(|| SystemClock.now())
+}
+
+/// Serves from this directory until SIGTERM or SIGINT.
+pub async fn serve(directory: &Path) -> anyhow::Result<()> {
+    crate::logging::start();
+    let directory = std::fs::canonicalize(directory).with_context(|| format!("cannot use {}", directory.display()))?;
+    let _claim = claim(&directory, HEAD_CLAIM)?;
+    let config = ServeConfig::read(&directory)?;
+    let listener = bind(&directory, config.api.listen).await?;
+    let endpoint = format!("https://{}", listener.local_addr()?);
+    started_at();
+
+    let daemon = Arc::new(open(&directory, &config, &endpoint).await?);
+    let tls = issue_api_certificate(&daemon).await?;
+    atomic_write(&directory.join(CA_FILE), daemon.authorities.ca_bundle().as_bytes(), 0o644)?;
+    atomic_write(&directory.join(ENDPOINT_FILE), endpoint.as_bytes(), 0o644)?;
+
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(listen(listener, tls.config(), router(daemon.clone()), stop.clone()));
+    let tasks = tokio::spawn(run_all(daemon.clone(), stop.clone()));
+    info!(cluster = %daemon.cluster_name, cluster.id = %daemon.cluster_id, endpoint, "serving");
+    wait_for_signal().await?;
+    info!("stopping");
+    stop.cancel();
+    // Whatever does not end soon is as safe to cut off as by a crash.
+    let _ = tokio::time::timeout(Duration::from_secs(2), async { tokio::join!(serving, tasks) }).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), daemon.store.close()).await;
+    Ok(())
+}
+
+/// Binds the configured address. Port 0 means the port of the last time, or a free one at the first.
+async fn bind(directory: &Path, listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    let before = std::fs::read_to_string(directory.join(ENDPOINT_FILE)).ok();
+    let before = before.and_then(|text| text.trim().strip_prefix("https://")?.parse::<SocketAddr>().ok());
+    let address = match before {
+        Some(before) if listen.port() == 0 => SocketAddr::new(listen.ip(), before.port()),
+        _ => listen,
+    };
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}: stop whoever uses the port, or configure another"))
+}
+
+async fn open(directory: &Path, config: &ServeConfig, endpoint: &str) -> anyhow::Result<Daemon> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let rng = SystemRandom::new();
+    let store = Store::open(&directory.join(DATABASE)).await?;
+    let recorded = store.read("open").await?.find_cluster().await?;
+    let master_key = master_key(directory, recorded.is_some())?;
+    match &recorded {
+        None => {
+            let new = bootstrap::NewCluster {
+                id: config.cluster.id,
+                name: &config.cluster.name,
+                operator_key: &config.cluster.operator_key,
+                endpoint,
+            };
+            bootstrap::bootstrap(&store, &master_key, &rng, &new, clock.now()).await?;
+        }
+        Some(recorded) if recorded.id != config.cluster.id => {
+            return Err(ConfigError::OtherCluster {
+                path: directory.join(ServeConfig::FILE),
+                configured: config.cluster.id,
+                recorded: recorded.id,
+            }
+            .into());
+        }
+        Some(_) => {}
+    }
+    let mut tx = store.write("start").await?;
+    let cluster = tx.cluster().await?;
+    let epoch = tx.take_lease(crate::node::SAGA_LEASE).await?;
+    let authorities = load(&mut tx, &master_key).await?;
+    tx.commit().await?;
+
+    let mut nodes = LocalNodes::new(&config.nodes.local_root, std::env::current_exe()?);
+    nodes.env = inherited_environment();
+    Ok(Daemon {
+        cluster_id: cluster.id,
+        cluster_name: cluster.name,
+        endpoint: endpoint.to_owned(),
+        nodes: Box::new(nodes),
+        clock,
+        operator_key: cluster.operator_key,
+        master_key,
+        authorities,
+        rng,
+        sessions: Sessions::default(),
+        changes: Changes::new(),
+        tasks: Tasks::new(),
+        epoch,
+        store,
+    })
+}
+
+/// What an agent inherits: where programs are found, for reload commands, and how much to log. Nothing else, and
+/// so no secret.
+#[allow(clippy::disallowed_methods, reason = "the environment of a child is made from that of its parent")]
+fn inherited_environment() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+    ["PATH", "HOME", "LANG", "TMPDIR", "RINGFENCE_LOG"]
+        .into_iter()
+        .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
+        .collect()
+}
+
+/// Reads the master key; makes it when the cluster is made. A cluster whose key is gone is not started: everything
+/// sealed would be lost anew with each start.
+fn master_key(directory: &Path, exists: bool) -> anyhow::Result<MasterKey> {
+    let path: PathBuf = directory.join(MASTER_KEY);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => MasterKey::from_base64(&text, MASTER_KEY_VERSION).with_context(|| path.display().to_string()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !exists => {
+            let key = MasterKey::generate(&SystemRandom::new(), MASTER_KEY_VERSION);
+            // Durable before anything is sealed under it.
+            atomic_write(&path, key.to_base64().as_bytes(), 0o600)?;
+            Ok(key)
+        }
+        Err(error) => Err(error).with_context(|| {
+            format!("cannot read the master key {}: restore it from a backup; without it no key opens", path.display())
+        }),
+    }
+}
+
+pub(crate) async fn wait_for_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    // A terminal that closes is no reason to stop.
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {}
+        }
+    }
+}

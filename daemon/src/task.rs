@@ -1,0 +1,150 @@
+//! Background work: tasks that look at the world and put right what is not as it should be.
+//!
+//! A task takes no input, does bounded work, and may be run at any time and by another daemon too. It runs at
+//! least once a period, and soon after somebody wakes it; a wake-up that is lost costs one period and never
+//! correctness. Its next run is its retry.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ringfence_api::inspect;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::Daemon;
+use crate::authority::{PublishCrls, RenewApiCertificate};
+use crate::node::{KeepNodes, RunSagas};
+use crate::project::RenewProjectUsers;
+
+/// One kind of background work.
+#[async_trait]
+pub(crate) trait Task: Send + Sync {
+    /// Its name in `inspect` and in logs.
+    fn name(&self) -> &'static str;
+    /// What it is for, in a sentence.
+    fn purpose(&self) -> &'static str;
+    /// It looks at least this often.
+    fn period(&self) -> Duration;
+    /// Looks, and does what is to do. Returns what it did, in words; an empty text when there was nothing.
+    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String>;
+}
+
+/// A task that others may wake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wake {
+    PublishCrls,
+    KeepNodes,
+    RunSagas,
+}
+
+/// All tasks and what they last did.
+pub(crate) struct Tasks {
+    all: Vec<Entry>,
+}
+
+struct Entry {
+    task: Box<dyn Task>,
+    wake: Option<Wake>,
+    bell: Notify,
+    last: Mutex<inspect::Task>,
+}
+
+impl Tasks {
+    pub(crate) fn new() -> Self {
+        Self {
+            all: vec![
+                entry(RunSagas::default(), Some(Wake::RunSagas)),
+                entry(KeepNodes, Some(Wake::KeepNodes)),
+                entry(PublishCrls, Some(Wake::PublishCrls)),
+                entry(RenewProjectUsers, None),
+                entry(RenewApiCertificate, None),
+            ],
+        }
+    }
+
+    /// Asks a task to look soon.
+    pub(crate) fn wake(&self, which: Wake) {
+        self.all.iter().filter(|entry| entry.wake == Some(which)).for_each(|entry| entry.bell.notify_one());
+    }
+
+    /// What each task last did.
+    pub(crate) fn views(&self) -> Vec<inspect::Task> {
+        self.all.iter().map(|entry| entry.last().clone()).collect()
+    }
+}
+
+/// Runs every task until told to stop.
+pub(crate) async fn run_all(daemon: Arc<Daemon>, stop: CancellationToken) {
+    let loops = (0..daemon.tasks.all.len()).map(|index| run_one(daemon.clone(), index, stop.clone()));
+    futures::future::join_all(loops).await;
+}
+
+async fn run_one(daemon: Arc<Daemon>, index: usize, stop: CancellationToken) {
+    let entry = &daemon.tasks.all[index];
+    loop {
+        let outcome = tokio::select! {
+            outcome = entry.task.run(&daemon) => outcome,
+            () = stop.cancelled() => return,
+        };
+        entry.note(outcome, daemon.now());
+        tokio::select! {
+            () = entry.bell.notified() => {}
+            () = tokio::time::sleep(entry.task.period()) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+fn entry(task: impl Task + 'static, wake: Option<Wake>) -> Entry {
+    let last = Mutex::new(inspect::Task {
+        name: task.name().to_owned(),
+        purpose: task.purpose().to_owned(),
+        period_seconds: task.period().as_secs(),
+        runs: 0,
+        last_run_at: None,
+        last_status: None,
+        last_error: None,
+    });
+    Entry { task: Box::new(task), wake, bell: Notify::new(), last }
+}
+
+impl Entry {
+    fn last(&self) -> std::sync::MutexGuard<'_, inspect::Task> {
+        self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn note(&self, outcome: anyhow::Result<String>, now: jiff::Timestamp) {
+        let mut last = self.last();
+        last.runs += 1;
+        last.last_run_at = Some(now);
+        match outcome {
+            Ok(status) => {
+                last.last_error = None;
+                if !status.is_empty() {
+                    debug!(task = self.task.name(), status, "task");
+                    last.last_status = Some(status);
+                }
+            }
+            Err(error) => {
+                warn!(task = self.task.name(), error = format!("{error:#}"), "a task failed and will run again");
+                last.last_error = Some(format!("{error:#}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_names_are_unique() {
+        let mut names: Vec<String> = Tasks::new().views().into_iter().map(|task| task.name).collect();
+        names.sort();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}
