@@ -1,0 +1,5 @@
+//! Whole paths through the real programs.
+
+mod api;
+mod faults;
+mod nodes;

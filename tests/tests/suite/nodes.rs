@@ -1,0 +1,201 @@
+//! Nodes through the real daemon and real agents: launch, rotation, repair, removal.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ringfence_api::cluster::{AuthoritySettings, Cluster, ClusterState, PutCluster, Reload, Service, WorkerGroup};
+use ringfence_api::{Client, GroupName, Lifetime, NodeName, ServiceName, SystemUser};
+use ringfence_cloud::local::{AGENT_CLAIM, Observed, observe};
+use ringfence_pki::{CertificateFacts, Usage, pem_certificates, verify_leaf};
+use ringfence_tests::{Head, Sandbox, eventually};
+use rustix::process::{Pid, Signal, kill_process};
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A head, so many workers, and a service `query` on every node.
+pub(crate) fn declared(workers: u32, authority: AuthoritySettings) -> PutCluster {
+    let query = Service {
+        user: SystemUser::parse("query").unwrap(),
+        dns_names: ["query.test.internal".parse().unwrap()].into(),
+        ip_addresses: ["127.0.0.1".parse().unwrap()].into(),
+        node_groups: std::collections::BTreeSet::new(),
+        reload: None,
+    };
+    PutCluster {
+        worker_groups: BTreeMap::from([(GroupName::parse("workers").unwrap(), WorkerGroup { count: workers })]),
+        services: BTreeMap::from([(ServiceName::parse("query").unwrap(), query)]),
+        authority,
+    }
+}
+
+pub(crate) fn short_lives() -> AuthoritySettings {
+    let short = Lifetime::from_secs(15);
+    AuthoritySettings { service_certificate_lifetime: short, node_certificate_lifetime: short, ..AuthoritySettings::default() }
+}
+
+/// Waits until the cluster is ready with so many nodes.
+pub(crate) async fn ready(client: &Client, nodes: usize) -> Cluster {
+    eventually("the cluster is ready", PATIENCE, async || {
+        let cluster = client.cluster().await.map_err(|error| error.to_string())?;
+        let done = cluster.state == ClusterState::Ready && cluster.nodes.len() == nodes;
+        if done { Ok(cluster) } else { Err(format!("{cluster:#?}")) }
+    })
+    .await
+}
+
+fn serials(cluster: &Cluster) -> BTreeMap<(NodeName, bool), String> {
+    let nodes = cluster.nodes.iter();
+    nodes
+        .flat_map(|node| {
+            let held = node.certificates.iter();
+            held.map(|held| ((node.name.clone(), held.service.is_some()), held.serial.clone()))
+        })
+        .collect()
+}
+
+fn agent_pid(head: &Head, node: &str) -> Option<u32> {
+    match observe(&head.directory().join("nodes").join(node), AGENT_CLAIM) {
+        Ok(Observed::Running { identity }) => Some(identity.pid),
+        _ => None,
+    }
+}
+
+fn service_file(head: &Head, node: &str, file: &str) -> PathBuf {
+    head.directory().join("nodes").join(node).join("services/query/current").join(file)
+}
+
+#[tokio::test]
+async fn a_declared_cluster_becomes_ready_and_every_node_holds_what_peers_accept() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let client = head.operator();
+    client.put_cluster(&declared(2, AuthoritySettings::default())).await.unwrap();
+    let cluster = ready(&client, 3).await;
+    let names: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["head", "workers-0", "workers-1"]);
+    for node in names {
+        let chain = std::fs::read_to_string(service_file(&head, node, "tls.crt")).unwrap();
+        let facts = CertificateFacts::read(&pem_certificates(&chain).unwrap()[0]).unwrap();
+        assert_eq!(facts.common_name, format!("{node}.test.internal"));
+        assert_eq!(facts.locality.as_deref(), Some("query"));
+        assert!(facts.alternative_names.contains(&"query.test.internal".to_owned()));
+        let trust = head.directory().join("nodes").join(node).join("trust");
+        let read = |file: &str| std::fs::read_to_string(trust.join(file)).unwrap();
+        let now = ringfence_api::Clock::now(&ringfence_api::SystemClock);
+        verify_leaf(&chain, &read("ca.pem"), &read("crl.pem"), Usage::Server, now).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn service_and_node_certificates_rotate_and_the_old_ones_are_revoked() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let client = head.operator();
+    client.put_cluster(&declared(1, short_lives())).await.unwrap();
+    let first = serials(&ready(&client, 2).await);
+    assert_eq!(first.len(), 4);
+    eventually("every certificate is another one", PATIENCE, async || {
+        let now = serials(&client.cluster().await.map_err(|error| error.to_string())?);
+        let changed = first.iter().all(|(holder, serial)| now.get(holder).is_some_and(|new| new != serial));
+        if changed { Ok(()) } else { Err(format!("{now:?}")) }
+    })
+    .await;
+    eventually("the first ones are revoked", PATIENCE, async || {
+        let all: Vec<ringfence_api::certificate::Certificate> =
+            client.read("/v1/certificates?limit=1000").await.map_err(|error| error.to_string())?;
+        let open = all.iter().filter(|c| first.values().any(|serial| *serial == c.serial) && c.revoked_at.is_none());
+        match open.count() {
+            0 => Ok(()),
+            count => Err(format!("{count} are not")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dead_agent_is_started_again() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let client = head.operator();
+    client.put_cluster(&declared(1, AuthoritySettings::default())).await.unwrap();
+    ready(&client, 2).await;
+    let before = agent_pid(&head, "workers-0").unwrap();
+    kill_process(Pid::from_raw(i32::try_from(before).unwrap()).unwrap(), Signal::KILL).unwrap();
+    eventually("another agent runs", PATIENCE, async || {
+        agent_pid(&head, "workers-0").filter(|pid| *pid != before).map(drop).ok_or_else(|| head.said())
+    })
+    .await;
+    assert_eq!(sandbox.processes().len(), 3);
+}
+
+#[tokio::test]
+async fn a_node_that_lost_its_certificate_joins_again_by_itself() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let client = head.operator();
+    client.put_cluster(&declared(1, short_lives())).await.unwrap();
+    let first = serials(&ready(&client, 2).await);
+    // As after a long sleep: the agent is stopped until its certificate has ended.
+    let pid = Pid::from_raw(i32::try_from(agent_pid(&head, "workers-0").unwrap()).unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    let chain = std::fs::read_to_string(head.directory().join("nodes/workers-0/node/current/tls.crt")).unwrap();
+    let ends = CertificateFacts::read(&pem_certificates(&chain).unwrap()[0]).unwrap().not_after;
+    eventually("the node's certificate has ended", PATIENCE, async || {
+        let now = ringfence_api::Clock::now(&ringfence_api::SystemClock);
+        if now > ends { Ok(()) } else { Err(format!("it ends at {ends}")) }
+    })
+    .await;
+    let _ = kill_process(pid, Signal::CONT);
+    let worker = (NodeName::parse("workers-0").unwrap(), true);
+    eventually("the worker holds new certificates", PATIENCE, async || {
+        let cluster = client.cluster().await.map_err(|error| error.to_string())?;
+        let now = serials(&cluster);
+        let good = cluster.state == ClusterState::Ready && now.get(&worker).is_some_and(|new| *new != first[&worker]);
+        if good { Ok(()) } else { Err(format!("{cluster:?}\n{}", head.said())) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_that_shrinks_loses_its_last_nodes_and_everything_of_them() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let client = head.operator();
+    client.put_cluster(&declared(2, AuthoritySettings::default())).await.unwrap();
+    ready(&client, 3).await;
+    client.put_cluster(&declared(1, AuthoritySettings::default())).await.unwrap();
+    ready(&client, 2).await;
+    assert!(!head.directory().join("nodes/workers-1").exists());
+    assert_eq!(sandbox.processes().len(), 3);
+    let all: Vec<ringfence_api::certificate::Certificate> = client.read("/v1/certificates?limit=1000").await.unwrap();
+    let gone: Vec<_> = all.iter().filter(|c| c.node.as_deref() == Some("workers-1")).collect();
+    assert!(!gone.is_empty() && gone.iter().all(|c| c.revoked_at.is_some()), "{gone:#?}");
+    // And it may grow again.
+    client.put_cluster(&declared(2, AuthoritySettings::default())).await.unwrap();
+    ready(&client, 3).await;
+}
+
+#[tokio::test]
+async fn a_service_is_told_when_its_files_change_and_a_failing_command_is_reported() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let client = head.operator();
+    let told = sandbox.path().join("told");
+    let mut put = declared(0, AuthoritySettings::default());
+    let service = put.services.values_mut().next().unwrap();
+    let command = ["sh", "-c", &format!("test -f {0}.allowed && echo told >> {0}", told.display())];
+    let command = command.map(str::to_owned).to_vec();
+    service.reload = Some(Reload { command, timeout: Lifetime::from_secs(5) });
+    client.put_cluster(&put).await.unwrap();
+    eventually("the fault is shown", PATIENCE, async || {
+        let cluster = client.cluster().await.map_err(|error| error.to_string())?;
+        let fault = cluster.nodes.first().and_then(|node| node.fault.clone()).unwrap_or_default();
+        let shown = fault.contains("the reload command of service query") && cluster.state == ClusterState::Degraded;
+        if shown { Ok(()) } else { Err(format!("{cluster:?}")) }
+    })
+    .await;
+    std::fs::write(sandbox.path().join("told.allowed"), "").unwrap();
+    ready(&client, 1).await;
+    assert_eq!(std::fs::read_to_string(&told).unwrap(), "told\n");
+}
