@@ -11,5 +11,5 @@ pub mod wait;
 
 pub use head::Head;
 pub use sandbox::Sandbox;
-//pub use terraform::{Outcome, Terraform};
+pub use terraform::{Outcome, Terraform};
 pub use wait::eventually;

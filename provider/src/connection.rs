@@ -1,0 +1,140 @@
+//! How a resource finds its cluster: by its own `cluster`, or by the provider's.
+//!
+//! Only the cluster's id decides whether it is the same cluster: another id forces replacement, another address does
+//! not. While planning a cluster's creation its connection is unknown, and everything here copes with that.
+
+use ringfence_api::{ClusterId, Connection};
+use tfplugin_rs::prelude::*;
+
+use crate::fault;
+use crate::provider::{Ringfence, Seen};
+
+/// What is needed to reach a cluster. Nothing in it is secret.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct ConnectionModel {
+    /// Address of the daemon's API, `https://HOST:PORT`.
+    #[tf(required, validate = check(check_endpoint))]
+    pub(crate) endpoint: Value<String>,
+    /// Root certificate of the cluster, in PEM.
+    #[tf(required)]
+    pub(crate) ca_certificate: Value<String>,
+    /// Identity of the cluster.
+    #[tf(required, validate = check(ClusterId::parse))]
+    pub(crate) cluster_id: Value<String>,
+}
+
+fn check_endpoint(text: &str) -> std::result::Result<(), String> {
+    if text.starts_with("https://") { Ok(()) } else { Err("it must begin with https://".to_owned()) }
+}
+
+impl From<&Connection> for ConnectionModel {
+    fn from(connection: &Connection) -> Self {
+        Self {
+            endpoint: connection.endpoint.clone().into(),
+            ca_certificate: connection.ca_certificate.clone().into(),
+            cluster_id: connection.cluster_id.to_string().into(),
+        }
+    }
+}
+
+impl ConnectionModel {
+    /// The connection, if all of it is known and sound.
+    fn known(&self) -> Option<Connection> {
+        Some(Connection {
+            endpoint: self.endpoint.known()?.clone(),
+            ca_certificate: self.ca_certificate.known()?.clone(),
+            cluster_id: ClusterId::parse(self.cluster_id.known()?).ok()?,
+        })
+    }
+}
+
+/// The connection of a resource: its own, else the provider's. `Ok(None)` while it is not known yet.
+pub(crate) fn find(data: &Ringfence, own: &Value<ConnectionModel>) -> Result<Option<Connection>> {
+    let chosen = if own.is_null() { &data.cluster } else { own };
+    match chosen {
+        Value::Unknown => Ok(None),
+        Value::Known(model) => Ok(model.known().map(|connection| latest(data, connection))),
+        Value::Null => Err(Diagnostic::error("No cluster is named")
+            .detail("Set `cluster` to the `connection` of a ringfence_cluster, here or in the provider block.")
+            .at(Path::root().attr("cluster"))
+            .into()),
+    }
+}
+
+/// The connection of a resource that is being applied or read, when everything is known.
+pub(crate) fn resolve(data: &Ringfence, own: &Value<ConnectionModel>) -> Result<Connection> {
+    find(data, own)?.ok_or_else(|| {
+        Diagnostic::error("The cluster is not known yet")
+            .detail("The connection depends on something that is created in this very run.")
+            .at(Path::root().attr("cluster"))
+            .into()
+    })
+}
+
+/// A cluster that was seen in this run is where it was seen: its address may have changed since the state was written.
+fn latest(data: &Ringfence, recorded: Connection) -> Connection {
+    match data.seen(recorded.cluster_id) {
+        Some(Seen::Running(connection)) => connection,
+        _ => recorded,
+    }
+}
+
+/// What a resource in a cluster does when it is read.
+pub(crate) enum Reading {
+    /// Ask the daemon.
+    Ask(ringfence_api::Client),
+    /// The cluster is known to be stopped: keep the state as it is.
+    Keep,
+    /// The cluster is known to be gone, and everything in it with it.
+    Gone,
+}
+
+/// Decides how a resource in a cluster is read.
+pub(crate) fn reading(data: &Ringfence, own: &Value<ConnectionModel>) -> Result<Reading> {
+    let connection = resolve(data, own)?;
+    Ok(match data.seen(connection.cluster_id) {
+        Some(Seen::Stopped) => Reading::Keep,
+        Some(Seen::Gone) => Reading::Gone,
+        Some(Seen::Running(_)) | None => Reading::Ask(data.client(&connection)?),
+    })
+}
+
+/// Plans the resolved cluster id: known as soon as it can be, and a reason to replace when it changes.
+pub(crate) fn plan_cluster_id(
+    data: &Ringfence,
+    own: &Value<ConnectionModel>,
+    prior: Option<&Value<String>>,
+) -> Result<(Value<String>, bool)> {
+    let Some(connection) = find(data, own)? else {
+        // Not known yet. An existing resource stays where it is unless that turns out to be wrong.
+        return Ok((Value::Unknown, false));
+    };
+    let id = Value::from(connection.cluster_id.to_string());
+    let moved = prior.is_some_and(|prior| prior.is_known() && *prior != id);
+    Ok((id, moved))
+}
+
+/// Splits an import id into the name and the connection: `NAME` for the provider's cluster, `NAME@DIRECTORY` for a local
+/// cluster.
+pub(crate) fn import(data: &Ringfence, id: &str) -> Result<(String, Value<ConnectionModel>)> {
+    match id.split_once('@') {
+        None => {
+            find(data, &Value::Null).map_err(|_| {
+                Diagnostic::error("No cluster is named").detail(
+                    "Write the import id as NAME@DIRECTORY with the directory of a local cluster, or set `cluster` in \
+                     the provider block.",
+                )
+            })?;
+            Ok((id.to_owned(), Value::Null))
+        }
+        Some((name, directory)) => {
+            let connection = crate::target::local::Local::at(directory).connection()?;
+            Ok((name.to_owned(), Value::Known(ConnectionModel::from(&connection))))
+        }
+    }
+}
+
+/// Wraps a failed call.
+pub(crate) fn failed<T>(data: &Ringfence, outcome: std::result::Result<T, ringfence_api::ClientError>) -> Result<T> {
+    outcome.map_err(|error| fault::of(data, &error))
+}

@@ -1,0 +1,351 @@
+//! What a `ringfence_cluster` declares, between Terraform's words and the daemon's. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ringfence_api::cluster::{
+    AuthoritySettings, Cluster, LIFETIME_BOUNDS, MAX_GROUP_COUNT, PutCluster, Reload, WorkerGroup,
+};
+use ringfence_api::{ClusterName, DnsName, GroupName, Lifetime, NodeName, ServiceName, SystemUser};
+use tfplugin_rs::prelude::*;
+
+/// Some workers of one kind.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct WorkerGroupModel {
+    /// How many workers, 0 to 1000.
+    #[tf(required, validate = between(0, i64::from(MAX_GROUP_COUNT)))]
+    pub(crate) count: Value<i64>,
+}
+
+/// A service that holds a certificate on the nodes where it runs. Its common name is the node's DNS name, its locality
+/// (L) the system user.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct ServiceModel {
+    /// System user that runs the service.
+    #[tf(required, validate = check(SystemUser::parse))]
+    user: Value<String>,
+    /// DNS names that the service answers to besides the node's own.
+    #[tf(optional, validate = each(check(DnsName::parse)))]
+    dns_names: Value<BTreeSet<String>>,
+    /// IP addresses that the service answers on.
+    #[tf(optional, validate = each(check(parse_address)))]
+    ip_addresses: Value<BTreeSet<String>>,
+    /// Where it runs: `head` and names of worker groups. Default: every node.
+    #[tf(optional)]
+    node_groups: Value<BTreeSet<String>>,
+    /// What to run on the node when the service's files have changed.
+    #[tf(optional)]
+    reload: Value<ReloadModel>,
+}
+
+/// A command that makes a service read its files again.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct ReloadModel {
+    /// Program and arguments; no shell.
+    #[tf(required, validate = items(1..=64))]
+    command: Value<Vec<String>>,
+    /// After this long it is ended and counts as failed.
+    #[tf(optional, default = "30s", validate = check(Lifetime::parse))]
+    timeout: Value<String>,
+}
+
+/// How long what the authority signs lives. Durations such as `45s`, `24h` or `7d`, from 15 seconds to 366 days.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct AuthorityModel {
+    /// Certificates of services, renewed at two thirds of their life. Default: `24h`.
+    #[tf(optional, validate = check(parse_lifetime))]
+    service_certificate_lifetime: Value<String>,
+    /// Certificates by which agents authenticate, renewed at two thirds of their life. Default: `24h`.
+    #[tf(optional, validate = check(parse_lifetime))]
+    node_certificate_lifetime: Value<String>,
+    /// Certificates of project users, renewed at two thirds of their life. Default: `7d`.
+    #[tf(optional, validate = check(parse_lifetime))]
+    project_user_certificate_lifetime: Value<String>,
+    /// How long a CRL is good; a new one is published at half of it. Default: `24h`.
+    #[tf(optional, validate = check(parse_lifetime))]
+    crl_lifetime: Value<String>,
+}
+
+/// A node of the cluster.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct NodeModel {
+    /// Name of the node.
+    #[tf(computed)]
+    name: Value<String>,
+    /// `head`, or the worker group.
+    #[tf(computed)]
+    group: Value<String>,
+    /// DNS name of the node, the common name of its certificates.
+    #[tf(computed)]
+    dns_name: Value<String>,
+}
+
+/// The declared parts of a cluster's model.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Declared {
+    pub(crate) worker_groups: Value<BTreeMap<String, WorkerGroupModel>>,
+    pub(crate) services: Value<BTreeMap<String, ServiceModel>>,
+    pub(crate) authority: Value<AuthorityModel>,
+}
+
+impl Declared {
+    /// What the daemon is told. Fails at the attribute that breaks a rule or is not known.
+    pub(crate) fn to_put(&self) -> Result<PutCluster> {
+        let mut put = PutCluster {
+            worker_groups: BTreeMap::new(),
+            services: BTreeMap::new(),
+            authority: AuthoritySettings::default(),
+        };
+        for (name, group) in self.worker_groups.known().into_iter().flatten() {
+            let path = Path::root().attr("worker_groups").key(name.as_str());
+            let count = group.count.known().and_then(|count| u32::try_from(*count).ok());
+            let count = count.ok_or_else(|| invalid("it must be a whole number from 0", path.clone().attr("count")))?;
+            put.worker_groups.insert(parse(GroupName::parse(name), path)?, WorkerGroup { count });
+        }
+        for (name, service) in self.services.known().into_iter().flatten() {
+            let path = Path::root().attr("services").key(name.as_str());
+            put.services.insert(parse(ServiceName::parse(name), path.clone())?, service.to_service(&path)?);
+        }
+        if let Some(authority) = self.authority.known() {
+            put.authority = authority.to_settings()?;
+        }
+        put.check()
+            .map_err(|error| Diagnostic::error("The cluster's declaration is not valid").detail(format!("{error}.")))?;
+        Ok(put)
+    }
+
+    /// The same declaration, in the words that were used before where they mean what the daemon has.
+    pub(crate) fn from_put(put: &PutCluster, before: &Self) -> Self {
+        let same = |change: fn(&mut Self, Self)| {
+            // A part keeps its spelling (null or default, 60m or 1h) if it says the same.
+            let mut candidate = Self::spelled(put);
+            change(&mut candidate, before.clone());
+            candidate.to_put().is_ok_and(|said| said == *put)
+        };
+        let spelled = Self::spelled(put);
+        Self {
+            worker_groups: if same(|new, old| new.worker_groups = old.worker_groups) {
+                before.worker_groups.clone()
+            } else {
+                spelled.worker_groups
+            },
+            services: if same(|new, old| new.services = old.services) {
+                before.services.clone()
+            } else {
+                spelled.services
+            },
+            authority: if same(|new, old| new.authority = old.authority) {
+                before.authority.clone()
+            } else {
+                spelled.authority
+            },
+        }
+    }
+
+    /// The nodes that this declaration makes, when it is known.
+    pub(crate) fn planned_nodes(&self, cluster: &ClusterName) -> Value<Vec<NodeModel>> {
+        if self.worker_groups.is_unknown() {
+            return Value::Unknown;
+        }
+        let mut nodes = vec![node(&NodeName::head(), "head", cluster)];
+        for (name, group) in self.worker_groups.known().into_iter().flatten() {
+            let (Ok(parsed), Some(count)) = (GroupName::parse(name), group.count.known()) else {
+                return Value::Unknown;
+            };
+            nodes.extend(
+                (0..u32::try_from(*count).unwrap_or(0))
+                    .map(|index| node(&NodeName::worker(&parsed, index), name, cluster)),
+            );
+        }
+        nodes.into()
+    }
+
+    fn spelled(put: &PutCluster) -> Self {
+        let count = |group: &WorkerGroup| WorkerGroupModel { count: i64::from(group.count).into() };
+        let worker_groups: BTreeMap<_, _> =
+            put.worker_groups.iter().map(|(name, group)| (name.to_string(), count(group))).collect();
+        let services: BTreeMap<_, _> =
+            put.services.iter().map(|(name, service)| (name.to_string(), ServiceModel::spelled(service))).collect();
+        let or_null = |empty: bool| if empty { Presence::Absent } else { Presence::Present };
+        Self {
+            worker_groups: present(or_null(worker_groups.is_empty()), worker_groups),
+            services: present(or_null(services.is_empty()), services),
+            authority: present(
+                or_null(put.authority == AuthoritySettings::default()),
+                AuthorityModel::spelled(&put.authority),
+            ),
+        }
+    }
+}
+
+/// The nodes that are there, without those that are on their way out.
+pub(crate) fn nodes_of(cluster: &Cluster) -> Vec<NodeModel> {
+    let staying = cluster.nodes.iter().filter(|node| node.state != ringfence_api::node::NodeState::Removing);
+    staying.map(|present| node(&present.name, &present.group, &cluster.name)).collect()
+}
+
+/// A duration within the bounds of what is signed.
+fn parse_lifetime(text: &str) -> std::result::Result<Lifetime, String> {
+    let lifetime = Lifetime::parse(text).map_err(|error| error.to_string())?;
+    let (low, high) = LIFETIME_BOUNDS;
+    if (low..=high).contains(&lifetime) { Ok(lifetime) } else { Err(format!("it must be from {low} to {high}")) }
+}
+
+fn parse_address(text: &str) -> std::result::Result<std::net::IpAddr, String> {
+    text.parse().map_err(|_| format!("{text:?} is not an IP address"))
+}
+
+impl ServiceModel {
+    /// Where it runs.
+    pub(crate) fn node_groups(&self) -> &Value<BTreeSet<String>> {
+        &self.node_groups
+    }
+
+    fn to_service(&self, path: &Path) -> Result<ringfence_api::cluster::Service> {
+        let texts = |value: &Value<BTreeSet<String>>| value.known().cloned().unwrap_or_default();
+        let each = |attribute: &str| path.clone().attr(attribute);
+        let user = self.user.known().map_or("", String::as_str);
+        let dns_names = texts(&self.dns_names)
+            .iter()
+            .map(|text| parse(DnsName::parse(text), each("dns_names")))
+            .collect::<Result<_>>()?;
+        let ip_addresses = texts(&self.ip_addresses)
+            .iter()
+            .map(|text| parse(parse_address(text), each("ip_addresses")))
+            .collect::<Result<_>>()?;
+        let reload = match self.reload.known() {
+            Some(reload) => Some(Reload {
+                command: reload.command.known().cloned().unwrap_or_default(),
+                timeout: parse(
+                    Lifetime::parse(reload.timeout.known().map_or("30s", String::as_str)),
+                    each("reload").attr("timeout"),
+                )?,
+            }),
+            None => None,
+        };
+        Ok(ringfence_api::cluster::Service {
+            user: parse(SystemUser::parse(user), each("user"))?,
+            dns_names,
+            ip_addresses,
+            node_groups: texts(&self.node_groups),
+            reload,
+        })
+    }
+
+    fn spelled(service: &ringfence_api::cluster::Service) -> Self {
+        let set = |texts: BTreeSet<String>| if texts.is_empty() { Value::Null } else { texts.into() };
+        let reload = service.reload.as_ref().map(|reload| ReloadModel {
+            command: reload.command.clone().into(),
+            timeout: reload.timeout.to_string().into(),
+        });
+        Self {
+            user: service.user.as_str().into(),
+            dns_names: set(service.dns_names.iter().map(ToString::to_string).collect()),
+            ip_addresses: set(service.ip_addresses.iter().map(ToString::to_string).collect()),
+            node_groups: set(service.node_groups.clone()),
+            reload: reload.into(),
+        }
+    }
+}
+
+impl AuthorityModel {
+    fn to_settings(&self) -> Result<AuthoritySettings> {
+        let default = AuthoritySettings::default();
+        let read = |value: &Value<String>, fallback: Lifetime, attribute: &str| match value.known() {
+            Some(text) => parse(parse_lifetime(text), Path::root().attr("authority").attr(attribute)),
+            None => Ok(fallback),
+        };
+        Ok(AuthoritySettings {
+            service_certificate_lifetime: read(
+                &self.service_certificate_lifetime,
+                default.service_certificate_lifetime,
+                "service_certificate_lifetime",
+            )?,
+            node_certificate_lifetime: read(
+                &self.node_certificate_lifetime,
+                default.node_certificate_lifetime,
+                "node_certificate_lifetime",
+            )?,
+            project_user_certificate_lifetime: read(
+                &self.project_user_certificate_lifetime,
+                default.project_user_certificate_lifetime,
+                "project_user_certificate_lifetime",
+            )?,
+            crl_lifetime: read(&self.crl_lifetime, default.crl_lifetime, "crl_lifetime")?,
+        })
+    }
+
+    fn spelled(settings: &AuthoritySettings) -> Self {
+        Self {
+            service_certificate_lifetime: settings.service_certificate_lifetime.to_string().into(),
+            node_certificate_lifetime: settings.node_certificate_lifetime.to_string().into(),
+            project_user_certificate_lifetime: settings.project_user_certificate_lifetime.to_string().into(),
+            crl_lifetime: settings.crl_lifetime.to_string().into(),
+        }
+    }
+}
+
+fn node(name: &NodeName, group: &str, cluster: &ClusterName) -> NodeModel {
+    NodeModel { name: name.as_str().into(), group: group.into(), dns_name: name.dns_name(cluster).as_str().into() }
+}
+
+fn present<T>(presence: Presence, value: T) -> Value<T> {
+    if presence == Presence::Present { Value::Known(value) } else { Value::Null }
+}
+
+fn parse<T, E: std::fmt::Display>(parsed: std::result::Result<T, E>, path: Path) -> Result<T> {
+    parsed.map_err(|error| invalid(&error.to_string(), path))
+}
+
+fn invalid(rule: &str, path: Path) -> Diagnostics {
+    Diagnostic::error("The cluster's declaration is not valid").detail(format!("{rule}.")).at(path).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared() -> Declared {
+        let group = WorkerGroupModel { count: 2.into() };
+        Declared {
+            worker_groups: BTreeMap::from([("workers".to_owned(), group)]).into(),
+            services: Value::Null,
+            authority: AuthorityModel { service_certificate_lifetime: "60m".into(), ..AuthorityModel::default() }
+                .into(),
+        }
+    }
+
+    #[test]
+    fn what_says_the_same_keeps_its_spelling() {
+        let before = declared();
+        let put = before.to_put().unwrap();
+        assert!(Declared::from_put(&put, &before) == before);
+    }
+
+    #[test]
+    fn what_was_changed_outside_shows() {
+        let before = declared();
+        let mut put = before.to_put().unwrap();
+        put.worker_groups.values_mut().for_each(|group| group.count = 3);
+        let after = Declared::from_put(&put, &before);
+        assert!(after.worker_groups.known().unwrap()["workers"].count == 3.into());
+        assert!(after.authority == before.authority);
+    }
+
+    #[test]
+    fn planned_nodes_are_known_before_they_exist() {
+        let cluster = ClusterName::parse("demo").unwrap();
+        let nodes = declared().planned_nodes(&cluster);
+        let names: Vec<&str> = nodes.known().unwrap().iter().filter_map(|node| node.dns_name.as_str()).collect();
+        assert_eq!(names, ["head.demo.internal", "workers-0.demo.internal", "workers-1.demo.internal"]);
+    }
+
+    #[test]
+    fn a_broken_rule_is_named_at_its_attribute() {
+        let mut broken = declared();
+        broken.authority.known_mut().unwrap().crl_lifetime = "1s".into();
+        let error = broken.to_put().unwrap_err();
+        let first = error.iter().next().unwrap();
+        assert!(first.detail_text().contains("from 15s to"), "{}", first.detail_text());
+        assert_eq!(*first.path(), Path::root().attr("authority").attr("crl_lifetime"));
+    }
+}

@@ -1,0 +1,40 @@
+//! A failed call to a daemon, as a diagnostic in the user's words.
+
+use ringfence_api::{ClientError, ProblemCode};
+use tfplugin_rs::prelude::*;
+
+use crate::provider::Ringfence;
+
+/// The diagnostic of a failed call. It never carries a secret: a token is named by its origin.
+pub(crate) fn of(data: &Ringfence, error: &ClientError) -> Diagnostics {
+    let diagnostic = match error {
+        ClientError::Unreachable { endpoint, tried_for, source } => {
+            Diagnostic::error("The cluster's daemon does not answer").detail(format!(
+                "Tried {endpoint} for {:.0} s: {}. Nothing was changed, and nothing was removed from the state. \
+                 If the cluster was stopped or its head was killed, apply the configuration that holds the \
+                 ringfence_cluster; it is started again.",
+                tried_for.as_secs_f64(),
+                root_cause(source)
+            ))
+        }
+        ClientError::Refused(problem) if problem.code == ProblemCode::LoginRefused => {
+            Diagnostic::error("The daemon refused the operator token").detail(format!(
+                "The token was read from {}. The daemon says: {}. Use the token that the cluster was created with.",
+                data.token.origin(),
+                problem.detail
+            ))
+        }
+        ClientError::Refused(problem) => Diagnostic::error(problem.title.clone())
+            .detail(format!("The daemon says: {} ({}).", problem.detail, problem.code)),
+        other => Diagnostic::error("The call to the cluster's daemon failed").detail(format!("{other}.")),
+    };
+    diagnostic.into()
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,3 @@
+//! Functions: pure and offline, on an unconfigured provider.
+
+pub(crate) mod project_user;

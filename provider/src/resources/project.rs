@@ -1,0 +1,134 @@
+//! `ringfence_project`.
+
+use ringfence_api::ProjectName;
+use ringfence_api::project::{Project, PutProject};
+use tfplugin_rs::prelude::*;
+
+use crate::connection::{self, ConnectionModel, Reading, failed};
+use crate::provider::Ringfence;
+
+/// The resource.
+pub(crate) struct ProjectResource;
+
+/// A project: a sandbox of members, data and programs.
+///
+/// A user has a separate identity in each project, so what is readable in one cannot be carried into another.
+/// Deleting a project removes its members and revokes their certificates.
+#[derive(Clone, Model)]
+pub(crate) struct ProjectModel {
+    /// Identifier: the name.
+    #[tf(computed, plan = keep_state())]
+    id: Value<String>,
+    /// Name: 2 to 24 letters, digits and underscores, beginning and ending with a letter or digit, without two
+    /// underscores in a row, and not only digits. Some names are reserved.
+    #[tf(required, validate = check(ProjectName::parse), plan = requires_replace())]
+    name: Value<String>,
+    /// Description for people, at most 500 characters.
+    #[tf(optional, default = "", validate = length(0..=500))]
+    description: Value<String>,
+    /// Cluster it is in: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
+    #[tf(optional)]
+    cluster: Value<ConnectionModel>,
+    /// Identity of that cluster. Another one forces replacement; another address of the same one does not.
+    #[tf(computed)]
+    cluster_id: Value<String>,
+    /// When it was created (RFC 3339).
+    #[tf(computed, plan = keep_state())]
+    created_at: Value<String>,
+}
+
+impl Resource for ProjectResource {
+    type Model = ProjectModel;
+    type Data = Ringfence;
+    const NAME: &'static str = "ringfence_project";
+
+    async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<ProjectModel>) -> Result<()> {
+        let prior = plan.prior.as_ref().map(|prior| prior.cluster_id.clone());
+        let Some(planned) = &mut plan.planned else { return Ok(()) };
+        let (id, moved) = connection::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
+        planned.cluster_id = id;
+        if plan.is_create() && !ctx.data().token.is_unknown() {
+            ctx.data().token.key()?;
+        }
+        if moved {
+            plan.require_replace(Path::root().attr("cluster_id"));
+        }
+        Ok(())
+    }
+
+    async fn create(&self, ctx: &ResourceContext<Self>, plan: ProjectModel) -> Result<ProjectModel> {
+        put(ctx.data(), plan).await
+    }
+
+    async fn read(&self, ctx: &ResourceContext<Self>, state: ProjectModel) -> Result<Option<ProjectModel>> {
+        match connection::reading(ctx.data(), &state.cluster)? {
+            Reading::Keep => Ok(Some(state)),
+            Reading::Gone => Ok(None),
+            Reading::Ask(client) => match client.project(&name(&state)?).await {
+                Err(error) if error.is_not_found() => Ok(None),
+                answer => {
+                    let cluster_id = client.connection().cluster_id.to_string();
+                    Ok(Some(complete(state, failed(ctx.data(), answer)?, cluster_id)))
+                }
+            },
+        }
+    }
+
+    async fn update(
+        &self,
+        ctx: &ResourceContext<Self>,
+        prior: ProjectModel,
+        plan: ProjectModel,
+    ) -> Result<ProjectModel> {
+        if prior.description == plan.description {
+            // Only the way to the cluster has changed.
+            let cluster_id = connection::resolve(ctx.data(), &plan.cluster)?.cluster_id.to_string().into();
+            return Ok(ProjectModel { cluster_id, ..plan });
+        }
+        put(ctx.data(), plan).await
+    }
+
+    async fn delete(&self, ctx: &ResourceContext<Self>, state: ProjectModel) -> Result<()> {
+        let client = ctx.data().client(&connection::resolve(ctx.data(), &state.cluster)?)?;
+        match client.delete_project(&name(&state)?).await {
+            Err(error) if error.is_not_found() => Ok(()),
+            answer => failed(ctx.data(), answer),
+        }
+    }
+
+    /// `NAME`, or `NAME@DIRECTORY` for a local cluster.
+    async fn import(&self, ctx: &ResourceContext<Self>, id: &str) -> Result<ProjectModel> {
+        let (name, cluster) = connection::import(ctx.data(), id)?;
+        let name = ProjectName::parse(&name)
+            .map_err(|error| Diagnostic::error("The import id is not valid").detail(format!("{error}.")))?;
+        Ok(ProjectModel { name: name.as_str().into(), cluster, ..ProjectModel::default() })
+    }
+}
+
+async fn put(data: &Ringfence, plan: ProjectModel) -> Result<ProjectModel> {
+    let connection = connection::resolve(data, &plan.cluster)?;
+    let put = PutProject { description: plan.description.clone().known_or(String::new()) };
+    let project = failed(data, data.client(&connection)?.put_project(&name(&plan)?, &put).await)?;
+    Ok(complete(plan, project, connection.cluster_id.to_string()))
+}
+
+fn name(model: &ProjectModel) -> Result<ProjectName> {
+    let text = model.name.known().map_or("", String::as_str);
+    ProjectName::parse(text).map_err(|error| {
+        Diagnostic::error("The project name is not valid")
+            .detail(format!("{error}."))
+            .at(Path::root().attr("name"))
+            .into()
+    })
+}
+
+fn complete(model: ProjectModel, project: Project, cluster_id: String) -> ProjectModel {
+    ProjectModel {
+        id: project.name.as_str().into(),
+        name: project.name.as_str().into(),
+        description: project.description.into(),
+        cluster_id: cluster_id.into(),
+        created_at: project.created_at.to_string().into(),
+        ..model
+    }
+}

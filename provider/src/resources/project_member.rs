@@ -1,0 +1,156 @@
+//! `ringfence_project_member`: additive, one user in one project.
+
+use ringfence_api::project::{Member, MemberRole, PutMember};
+use ringfence_api::{ProjectName, ProjectUser, UserName};
+use tfplugin_rs::prelude::*;
+
+use crate::connection::{self, ConnectionModel, Reading, failed};
+use crate::provider::Ringfence;
+
+/// The resource.
+pub(crate) struct ProjectMemberResource;
+
+/// A user in a project, with a role.
+///
+/// Adding a member makes an identity of its own, `PROJECT__USER`, with a certificate. Removing the member revokes it at
+/// once. Other members of the project are left alone.
+#[derive(Clone, Model)]
+pub(crate) struct ProjectMemberModel {
+    /// Identifier: the project user.
+    #[tf(computed, plan = keep_state())]
+    id: Value<String>,
+    /// Name of the project.
+    #[tf(required, validate = check(ProjectName::parse), plan = requires_replace())]
+    project: Value<String>,
+    /// Name of the user: 1 to 32 lower-case letters, digits and underscores, beginning and ending with a letter or
+    /// digit, without two underscores in a row.
+    #[tf(required, validate = check(UserName::parse), plan = requires_replace())]
+    user: Value<String>,
+    /// Role: `data_owner` reads and writes everything in the project, manages members and exports data;
+    /// `data_scientist` reads and runs programs, and exports nothing.
+    #[tf(required, validate = one_of(MemberRole::ALL.map(MemberRole::as_str)))]
+    role: Value<String>,
+    /// Cluster it is in: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
+    #[tf(optional)]
+    cluster: Value<ConnectionModel>,
+    /// Identity of that cluster. Another one forces replacement; another address of the same one does not.
+    #[tf(computed)]
+    cluster_id: Value<String>,
+    /// Identity of the user in the project, `PROJECT__USER`: the common name of the certificate.
+    #[tf(computed, plan = keep_state())]
+    project_user: Value<String>,
+}
+
+impl Resource for ProjectMemberResource {
+    type Model = ProjectMemberModel;
+    type Data = Ringfence;
+    const NAME: &'static str = "ringfence_project_member";
+
+    async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<ProjectMemberModel>) -> Result<()> {
+        let prior = plan.prior.as_ref().map(|prior| prior.cluster_id.clone());
+        let Some(planned) = &mut plan.planned else { return Ok(()) };
+        let (id, moved) = connection::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
+        planned.cluster_id = id;
+        // A replaced member is another identity; what can be said of it is said while planning.
+        if let (Some(project), Some(user)) = (planned.project.known(), planned.user.known()) {
+            let identity = Value::from(format!("{project}__{user}"));
+            planned.id = identity.clone();
+            planned.project_user = identity;
+        }
+        if plan.is_create() && !ctx.data().token.is_unknown() {
+            ctx.data().token.key()?;
+        }
+        if moved {
+            plan.require_replace(Path::root().attr("cluster_id"));
+        }
+        Ok(())
+    }
+
+    async fn create(&self, ctx: &ResourceContext<Self>, plan: ProjectMemberModel) -> Result<ProjectMemberModel> {
+        put(ctx.data(), plan).await
+    }
+
+    async fn read(&self, ctx: &ResourceContext<Self>, state: ProjectMemberModel) -> Result<Option<ProjectMemberModel>> {
+        match connection::reading(ctx.data(), &state.cluster)? {
+            Reading::Keep => Ok(Some(state)),
+            Reading::Gone => Ok(None),
+            Reading::Ask(client) => {
+                let ProjectUser { project, user } = identity(&state)?;
+                match client.member(&project, &user).await {
+                    Err(error) if error.is_not_found() => Ok(None),
+                    answer => {
+                        let cluster_id = client.connection().cluster_id.to_string();
+                        Ok(Some(complete(state, &failed(ctx.data(), answer)?, cluster_id)))
+                    }
+                }
+            }
+        }
+    }
+
+    async fn update(
+        &self,
+        ctx: &ResourceContext<Self>,
+        prior: ProjectMemberModel,
+        plan: ProjectMemberModel,
+    ) -> Result<ProjectMemberModel> {
+        if prior.role == plan.role {
+            // Only the way to the cluster has changed.
+            let cluster_id = connection::resolve(ctx.data(), &plan.cluster)?.cluster_id.to_string().into();
+            return Ok(ProjectMemberModel { cluster_id, ..plan });
+        }
+        put(ctx.data(), plan).await
+    }
+
+    async fn delete(&self, ctx: &ResourceContext<Self>, state: ProjectMemberModel) -> Result<()> {
+        let client = ctx.data().client(&connection::resolve(ctx.data(), &state.cluster)?)?;
+        let ProjectUser { project, user } = identity(&state)?;
+        match client.delete_member(&project, &user).await {
+            Err(error) if error.is_not_found() => Ok(()),
+            answer => failed(ctx.data(), answer),
+        }
+    }
+
+    /// `PROJECT__USER`, or `PROJECT__USER@DIRECTORY` for a local cluster.
+    async fn import(&self, ctx: &ResourceContext<Self>, id: &str) -> Result<ProjectMemberModel> {
+        let (name, cluster) = connection::import(ctx.data(), id)?;
+        let ProjectUser { project, user } = ProjectUser::parse(&name)
+            .map_err(|error| Diagnostic::error("The import id is not valid").detail(format!("{error}.")))?;
+        let (project, user) = (project.as_str().into(), user.as_str().into());
+        Ok(ProjectMemberModel { project, user, cluster, ..ProjectMemberModel::default() })
+    }
+}
+
+async fn put(data: &Ringfence, plan: ProjectMemberModel) -> Result<ProjectMemberModel> {
+    let connection = connection::resolve(data, &plan.cluster)?;
+    let ProjectUser { project, user } = identity(&plan)?;
+    let role = plan
+        .role
+        .known()
+        .and_then(|word| MemberRole::from_word(word))
+        .ok_or_else(|| Diagnostic::error("The role is not known").at(Path::root().attr("role")))?;
+    let member = failed(data, data.client(&connection)?.put_member(&project, &user, &PutMember { role }).await)?;
+    Ok(complete(plan, &member, connection.cluster_id.to_string()))
+}
+
+fn identity(model: &ProjectMemberModel) -> Result<ProjectUser> {
+    let text = |value: &Value<String>| value.known().cloned().unwrap_or_default();
+    let invalid = |error: ringfence_api::NameError, attribute: &str| {
+        Diagnostic::error("The member is not valid").detail(format!("{error}.")).at(Path::root().attr(attribute))
+    };
+    Ok(ProjectUser {
+        project: ProjectName::parse(&text(&model.project)).map_err(|error| invalid(error, "project"))?,
+        user: UserName::parse(&text(&model.user)).map_err(|error| invalid(error, "user"))?,
+    })
+}
+
+fn complete(model: ProjectMemberModel, member: &Member, cluster_id: String) -> ProjectMemberModel {
+    ProjectMemberModel {
+        id: member.project_user.to_string().into(),
+        project: member.project.as_str().into(),
+        user: member.user.as_str().into(),
+        role: member.role.as_str().into(),
+        cluster_id: cluster_id.into(),
+        project_user: member.project_user.to_string().into(),
+        ..model
+    }
+}

@@ -1,0 +1,321 @@
+//! The target `local`: the head is a process of this machine, in a directory of its own.
+//!
+//! ```text
+//! DIRECTORY/cluster.json      whose directory this is; made once, exclusively
+//! DIRECTORY/head/             the daemon's directory
+//! DIRECTORY/nodes/NODE/       one for each agent
+//! ```
+//!
+//! Everything here may be repeated at any point: the directory is claimed by the first who writes `cluster.json`,
+//! the process by a lock, so there is never a second head. Trust comes from the directory, which only this user can
+//! write: the head puts its root certificate and address there.
+
+use std::ffi::OsString;
+use std::path::{Path as FilePath, PathBuf};
+use std::time::Duration;
+
+use ringfence_api::{ClusterId, ClusterName, Connection, OperatorPublicKey};
+use ringfence_cloud::file::atomic_write;
+use ringfence_cloud::local::{
+    HEAD_CLAIM, LocalNodes, Observed, Spawn, create_directory, ensure_running, observe, remove_directory, stop,
+};
+use ringfence_cloud::{NodeDriver as _, port};
+use serde::{Deserialize, Serialize};
+use tfplugin_rs::prelude::*;
+
+/// How long a head may take to claim its directory, and to stop when asked.
+const START: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_secs(5);
+/// How often the head's files are looked for while it starts.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A cluster's directory.
+pub(crate) struct Local {
+    directory: PathBuf,
+}
+
+/// Whose directory it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    pub(crate) id: ClusterId,
+    pub(crate) name: ClusterName,
+    pub(crate) operator_key: OperatorPublicKey,
+}
+
+/// What is seen of the cluster in its directory.
+pub(crate) enum Sight {
+    /// Nothing of it.
+    Gone,
+    /// It is there and its head does not run.
+    Stopped(Owner),
+    /// Its head runs.
+    Running(Owner),
+}
+
+impl Local {
+    /// The cluster in this directory, which may be relative to where Terraform runs.
+    pub(crate) fn at(directory: &str) -> Self {
+        let path = FilePath::new(directory);
+        Self { directory: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) }
+    }
+
+    /// Looks.
+    pub(crate) fn look(&self) -> Result<Sight> {
+        let Some(owner) = self.owner()? else { return Ok(Sight::Gone) };
+        let observed =
+            observe(&self.head(), HEAD_CLAIM).map_err(|error| failed("The head cannot be observed", &error))?;
+        Ok(match observed {
+            Observed::Running { .. } | Observed::Starting => Sight::Running(owner),
+            Observed::Dead | Observed::Absent => Sight::Stopped(owner),
+        })
+    }
+
+    /// Whether the cluster could be made here. What cannot is said at the attribute.
+    pub(crate) fn check(&self, name: &ClusterName, key: Option<&OperatorPublicKey>, listen: Option<u16>) -> Result<()> {
+        let at = |attribute: &str| Path::root().attr("local").attr(attribute);
+        let refuse =
+            |detail: String| Diagnostic::error("The directory cannot be used").detail(detail).at(at("directory"));
+        let shown = self.directory.display();
+        if let Some(owner) = self.owner()? {
+            if owner.name != *name {
+                return Err(refuse(format!(
+                    "{shown} holds cluster {}, not {name}. Use another directory, or import that cluster.",
+                    owner.name
+                ))
+                .into());
+            }
+            if key.is_some_and(|key| *key != owner.operator_key) {
+                return Err(refuse(format!(
+                    "{shown} holds cluster {name} of another operator token. Use that token, or another directory."
+                ))
+                .into());
+            }
+        } else {
+            self.check_writable().map_err(refuse)?;
+        }
+        if let Some(number) = listen.filter(|number| *number != 0)
+            && !matches!(self.look()?, Sight::Running(_))
+        {
+            port::check_loopback(number).map_err(|error| {
+                Diagnostic::error("The port is taken")
+                    .detail(format!("{error}, or leave `port` out to have a free one chosen."))
+                    .at(at("port"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Makes the directory the cluster's, or finds that it is.
+    pub(crate) fn claim(&self, name: &ClusterName, key: &OperatorPublicKey) -> Result<Owner> {
+        self.check(name, Some(key), None)?;
+        create_directory(&self.directory).map_err(|error| failed("The directory cannot be used", &error))?;
+        let owner = Owner { id: ClusterId::random(), name: name.clone(), operator_key: key.clone() };
+        let path = self.directory.join("cluster.json");
+        let text = serde_json::to_string_pretty(&owner).expect("an owner serializes");
+        // A hard link is made whole or not at all, and never over another one.
+        let beside = self.directory.join(format!(".cluster.json.{}", std::process::id()));
+        let linked = atomic_write(&beside, text.as_bytes(), 0o644)
+            .map_err(|error| failed("The directory cannot be used", &error))
+            .map(|()| std::fs::hard_link(&beside, &path));
+        let _ = std::fs::remove_file(&beside);
+        match linked? {
+            Ok(()) => Ok(owner),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                self.check(name, Some(key), None)?;
+                self.owner()?.ok_or_else(|| Diagnostic::error("The directory was removed while it was claimed").into())
+            }
+            Err(error) => Err(failed("The directory cannot be used", &error)),
+        }
+    }
+
+    /// Starts the head if it does not run, and waits until its address and certificate are there.
+    pub(crate) async fn ensure_head(&self, owner: &Owner, program: &FilePath, listen: u16) -> Result<Connection> {
+        let head = self.head();
+        create_directory(&head).map_err(|error| failed("The head's directory cannot be used", &error))?;
+        let config = self.config(owner, listen);
+        let path = head.join("serve.toml");
+        if std::fs::read_to_string(&path).is_ok_and(|present| present != config) {
+            // It reads its configuration when it starts.
+            self.stop_head().await?;
+        }
+        atomic_write(&path, config.as_bytes(), 0o600)
+            .map_err(|error| failed("The head cannot be configured", &error))?;
+        let spawn = Spawn {
+            program: program.to_owned(),
+            args: vec!["serve".into(), "--directory".into(), head.clone().into()],
+            log: head.join("serve.log"),
+            directory: head,
+            env: inherited_environment(),
+        };
+        ensure_running(&spawn, HEAD_CLAIM, START)
+            .await
+            .map_err(|error| failed("The head cannot be started", &error))?;
+        let deadline = tokio::time::Instant::now() + START;
+        loop {
+            match self.connection() {
+                Ok(connection) => return Ok(connection),
+                Err(error) if tokio::time::Instant::now() > deadline => return Err(error),
+                Err(error) => {
+                    if matches!(self.look()?, Sight::Stopped(_)) {
+                        return Err(self.ended_early(error));
+                    }
+                    tokio::time::sleep(LOOK).await;
+                }
+            }
+        }
+    }
+
+    /// How to reach the head, from the files it wrote.
+    pub(crate) fn connection(&self) -> Result<Connection> {
+        let Some(owner) = self.owner()? else {
+            return Err(Diagnostic::error("There is no local cluster in this directory")
+                .detail(format!("{} has no cluster.json.", self.directory.display()))
+                .into());
+        };
+        let read = |file: &str| {
+            let path = self.head().join(file);
+            std::fs::read_to_string(&path).map_err(|error| {
+                Diagnostic::error("The head has not said how it is reached")
+                    .detail(format!("Cannot read {}: {error}.", path.display()))
+            })
+        };
+        Ok(Connection { endpoint: read("endpoint")?, ca_certificate: read("ca.pem")?, cluster_id: owner.id })
+    }
+
+    /// Stops the head, then every agent. What they stored stays.
+    pub(crate) async fn stop(&self) -> Result<()> {
+        self.stop_head().await?;
+        let nodes = self.nodes();
+        for node in nodes.list_nodes().await.map_err(|error| failed("The nodes cannot be listed", &error))? {
+            nodes.stop_node(&node).await.map_err(|error| failed("A node cannot be stopped", &error))?;
+        }
+        Ok(())
+    }
+
+    /// Stops everything and removes everything.
+    pub(crate) async fn destroy(&self) -> Result<()> {
+        self.stop().await?;
+        remove_directory(&self.directory).map_err(|error| failed("The directory cannot be removed", &error))
+    }
+
+    fn head(&self) -> PathBuf {
+        self.directory.join("head")
+    }
+
+    fn nodes(&self) -> LocalNodes {
+        LocalNodes { stop_grace: STOP, ..LocalNodes::new(self.directory.join("nodes"), PathBuf::new()) }
+    }
+
+    async fn stop_head(&self) -> Result<()> {
+        stop(&self.head(), HEAD_CLAIM, STOP).await.map_err(|error| failed("The head cannot be stopped", &error))?;
+        Ok(())
+    }
+
+    fn owner(&self) -> Result<Option<Owner>> {
+        let path = self.directory.join("cluster.json");
+        match std::fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| {
+                Diagnostic::error("The directory's cluster.json cannot be understood")
+                    .detail(format!("{}: {error}.", path.display()))
+                    .into()
+            }),
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+                Ok(None)
+            }
+            Err(error) => Err(failed("The directory cannot be read", &error)),
+        }
+    }
+
+    fn config(&self, owner: &Owner, listen: u16) -> String {
+        let mut table = toml::Table::new();
+        let text = |value: &dyn ToString| toml::Value::String(value.to_string());
+        let section = |pairs: &[(&str, toml::Value)]| {
+            toml::Value::Table(pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+        };
+        let cluster =
+            [("id", text(&owner.id)), ("name", text(&owner.name)), ("operator_key", text(&owner.operator_key))];
+        table.insert("cluster".to_owned(), section(&cluster));
+        table.insert("api".to_owned(), section(&[("listen", text(&format!("127.0.0.1:{listen}")))]));
+        let nodes = self.directory.join("nodes");
+        table.insert("nodes".to_owned(), section(&[("local_root", text(&nodes.display()))]));
+        table.to_string()
+    }
+
+    /// Tries what creating will do: a directory in the nearest one that exists, removed at once. Permission bits
+    /// alone do not tell.
+    fn check_writable(&self) -> std::result::Result<(), String> {
+        let shown = self.directory.display();
+        if self.directory.is_dir() {
+            let foreign = std::fs::read_dir(&self.directory).map_err(|error| format!("{shown}: {error}."))?.flatten();
+            let ours = |name: &str| name == ".ringfence" || name.starts_with(".cluster.json.");
+            if foreign.into_iter().any(|entry| !ours(&entry.file_name().to_string_lossy())) {
+                return Err(format!("{shown} holds files that are not a cluster's. Use an empty or a new directory."));
+            }
+        }
+        let nearest = self.directory.ancestors().find(|path| path.exists()).unwrap_or(FilePath::new("/"));
+        if !nearest.is_dir() {
+            return Err(format!("{} is not a directory.", nearest.display()));
+        }
+        let probe = nearest.join(format!(".ringfence-probe-{}", std::process::id()));
+        std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).map_err(|error| {
+            format!("Nothing can be created in {}: {error}. Use a directory that you may write.", nearest.display())
+        })
+    }
+
+    fn ended_early(&self, mut error: Diagnostics) -> Diagnostics {
+        let log = std::fs::read_to_string(self.head().join("serve.log")).unwrap_or_default();
+        let last: Vec<&str> = log.lines().rev().take(5).collect();
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        error.push(
+            Diagnostic::error("The head ended while it was starting")
+                .detail(format!("Its log ends with:\n{}", last.join("\n"))),
+        );
+        error
+    }
+}
+
+/// The program of the daemon: the one given, else `ringfenced` beside this provider, else on the PATH.
+#[allow(clippy::disallowed_methods, reason = "finding a program is what PATH is for")]
+pub(crate) fn program(given: &Value<String>) -> Result<PathBuf> {
+    let at = Path::root().attr("local").attr("daemon");
+    if let Some(given) = given.known() {
+        let path = std::path::absolute(given).unwrap_or_else(|_| PathBuf::from(given));
+        return if path.is_file() {
+            Ok(path)
+        } else {
+            Err(Diagnostic::error("The daemon's program is not there")
+                .detail(format!("{} is not a file.", path.display()))
+                .at(at)
+                .into())
+        };
+    }
+    let beside = std::env::current_exe().ok().and_then(|provider| Some(provider.parent()?.join("ringfenced")));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = beside.into_iter().chain(std::env::split_paths(&path).map(|directory| directory.join("ringfenced")));
+    found.into_iter().find(|candidate| candidate.is_file()).ok_or_else(|| {
+        Diagnostic::error("The daemon's program is not found")
+            .detail("Put `ringfenced` beside the provider or on the PATH, or name it in `daemon`.")
+            .at(at)
+            .into()
+    })
+}
+
+/// What the head inherits: where programs are found and how much to log. Nothing else, and so not the token.
+#[allow(clippy::disallowed_methods, reason = "the environment of a child is made from that of its parent")]
+fn inherited_environment() -> Vec<(OsString, OsString)> {
+    ["PATH", "HOME", "LANG", "TMPDIR", "RINGFENCE_LOG"]
+        .into_iter()
+        .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
+        .collect()
+}
+
+fn failed(summary: &str, error: &dyn std::error::Error) -> Diagnostics {
+    let mut detail = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        detail.push_str(": ");
+        detail.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    Diagnostic::error(summary).detail(format!("{detail}.")).into()
+}

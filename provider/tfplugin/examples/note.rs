@@ -1,0 +1,303 @@
+//! A small whole provider: notes kept as files in a directory. Tests drive it with a real Terraform.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tfplugin_rs::prelude::*;
+
+fn main() -> std::process::ExitCode {
+    tfplugin_rs::serve(NoteProvider)
+}
+
+struct NoteProvider;
+
+/// Keeps notes as files.
+#[derive(Clone, Model)]
+struct NoteConfig {
+    /// Directory that holds the notes.
+    #[tf(optional)]
+    directory: Value<String>,
+    /// Token of the note service.
+    #[tf(optional, sensitive)]
+    token: Value<String>,
+}
+
+/// What resources share.
+struct Notes {
+    directory: Option<PathBuf>,
+}
+
+impl Notes {
+    /// The file of a note; known only when the directory is.
+    fn file(&self, name: &str) -> Result<PathBuf> {
+        let directory = self
+            .directory
+            .as_ref()
+            .ok_or_else(|| Diagnostic::error("No directory").detail("Set `directory` in the provider block."))?;
+        Ok(directory.join(name))
+    }
+}
+
+fn failed(doing: &str, error: &std::io::Error) -> Diagnostics {
+    Diagnostic::error(format!("Cannot {doing}")).detail(error.to_string()).into()
+}
+
+impl Provider for NoteProvider {
+    type Model = NoteConfig;
+    type Data = Notes;
+    const NAME: &'static str = "note";
+
+    fn register(&self, registry: &mut Registry<Notes>) {
+        registry.resource(NoteResource).data_source(NoteCount).function(Shout).function(Describe);
+    }
+
+    async fn configure(&self, _ctx: &ConfigureContext, config: NoteConfig) -> Result<Notes> {
+        tracing::info!("configured");
+        Ok(Notes { directory: config.directory.into_known().map(PathBuf::from) })
+    }
+}
+
+struct NoteResource;
+
+/// One note.
+#[derive(Clone, Model)]
+struct Note {
+    /// Identifier.
+    #[tf(computed, plan = keep_state())]
+    id: Value<String>,
+    /// File name.
+    #[tf(required, plan = requires_replace(), validate = length(1..=64), validate = check(parse_name))]
+    name: Value<String>,
+    /// Text of the note.
+    #[tf(optional, default = "")]
+    text: Value<String>,
+    /// Length of the text.
+    #[tf(computed)]
+    size: Value<i64>,
+    /// Weight, however exact.
+    #[tf(optional)]
+    weight: Value<Number>,
+    /// Colour.
+    #[tf(optional, validate = one_of(["red", "green"]))]
+    colour: Value<String>,
+    /// Passphrase; never stored.
+    #[tf(optional, write_only, sensitive)]
+    passphrase_wo: Value<String>,
+    /// Tags.
+    #[tf(optional, validate = keys(length(1..)))]
+    tags: Value<BTreeMap<String, String>>,
+    /// Sections by heading.
+    #[tf(optional)]
+    sections: Value<BTreeMap<String, Section>>,
+    /// Marks in no order.
+    #[tf(optional)]
+    marks: Value<Set<Mark>>,
+    /// Times.
+    #[tf(optional)]
+    timeouts: Value<Timeouts>,
+}
+
+/// A section.
+#[derive(Clone, PartialEq, Model)]
+struct Section {
+    /// Number of lines.
+    #[tf(required, validate = between(1, 100))]
+    lines: Value<i64>,
+    /// Style.
+    #[tf(optional, default = "plain")]
+    style: Value<String>,
+    /// Anchor, made from the heading.
+    #[tf(computed, plan = keep_state())]
+    anchor: Value<String>,
+}
+
+/// A mark.
+#[derive(Clone, PartialEq, Model)]
+struct Mark {
+    /// Where.
+    #[tf(required)]
+    line: Value<i64>,
+    /// How.
+    #[tf(optional, default = "bold")]
+    style: Value<String>,
+}
+
+fn parse_name(name: &str) -> std::result::Result<(), &'static str> {
+    if name.contains('/') { Err("must not contain a slash") } else { Ok(()) }
+}
+
+/// Fills what is computed.
+fn complete(mut note: Note) -> Note {
+    note.id = note.name.clone();
+    note.size = note.text.as_ref().map(|text| i64::try_from(text.len()).unwrap_or(i64::MAX));
+    for (heading, section) in note.sections.known_mut().into_iter().flatten() {
+        section.anchor = heading.to_lowercase().into();
+    }
+    note
+}
+
+async fn write(ctx: &ResourceContext<NoteResource>, plan: Note) -> Result<Note> {
+    let note = complete(plan);
+    let name = note.name.as_str().unwrap_or_default();
+    let text = note.text.as_str().unwrap_or_default();
+    let file = ctx.data().file(name)?;
+    let wait = note.timeouts.create_or(Duration::from_mins(1));
+    ctx.within("writing the note", wait, async {
+        tokio::fs::write(&file, text).await.map_err(|error| failed("write the note", &error))
+    })
+    .await?;
+    // From here on the note exists.
+    ctx.save(&note);
+    if text == "fail after writing" {
+        return Err(Diagnostic::error("Failed after writing").into());
+    }
+    Ok(note)
+}
+
+impl Resource for NoteResource {
+    type Model = Note;
+    type Data = Notes;
+    const NAME: &'static str = "note_note";
+
+    fn validate(&self, config: &Note, out: &mut Diagnostics) {
+        if config.colour == "red" && config.text.is_null() {
+            out.push(Diagnostic::error("A red note needs a text").at(Path::root().attr("text")));
+        }
+    }
+
+    async fn create(&self, ctx: &ResourceContext<Self>, plan: Note) -> Result<Note> {
+        assert!(plan.text != "panic", "a note said panic");
+        if let Some(passphrase) = ctx.config().and_then(|config| config.passphrase_wo.known()) {
+            ctx.set_private("locked", &!passphrase.is_empty());
+        }
+        if plan.text == "wait for stop" {
+            std::fs::write(ctx.data().file("waiting")?, "").map_err(|error| failed("write", &error))?;
+            ctx.save(&complete(plan));
+            ctx.cancelled().cancelled().await;
+            return Err(Diagnostic::error("Stopped while waiting").into());
+        }
+        write(ctx, plan).await
+    }
+
+    async fn read(&self, ctx: &ResourceContext<Self>, mut state: Note) -> Result<Option<Note>> {
+        let file = ctx.data().file(state.id.as_str().unwrap_or_default())?;
+        match std::fs::read_to_string(file) {
+            Ok(text) => {
+                state.name = state.id.clone();
+                state.text = text.into();
+                Ok(Some(complete(state)))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("read the note", &error)),
+        }
+    }
+
+    async fn update(&self, ctx: &ResourceContext<Self>, _prior: Note, plan: Note) -> Result<Note> {
+        write(ctx, plan).await
+    }
+
+    async fn delete(&self, ctx: &ResourceContext<Self>, state: Note) -> Result<()> {
+        match std::fs::remove_file(ctx.data().file(state.id.as_str().unwrap_or_default())?) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove the note", &error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn import(&self, _ctx: &ResourceContext<Self>, id: &str) -> Result<Note> {
+        Ok(Note { id: id.into(), ..Note::default() })
+    }
+
+    async fn modify_plan(&self, _ctx: &ResourceContext<Self>, plan: &mut Plan<Note>) -> Result<()> {
+        // The size can be told as soon as the text is known.
+        if let Some(planned) = &mut plan.planned
+            && planned.size.is_unknown()
+        {
+            planned.size = planned.text.as_ref().map(|text| i64::try_from(text.len()).unwrap_or(i64::MAX));
+        }
+        Ok(())
+    }
+}
+
+struct NoteCount;
+
+/// Counts notes.
+#[derive(Clone, Model)]
+struct NoteCountModel {
+    /// Prefix of the names to count.
+    #[tf(optional)]
+    prefix: Value<String>,
+    /// How many there are.
+    #[tf(computed)]
+    number: Value<i64>,
+}
+
+impl DataSource for NoteCount {
+    type Model = NoteCountModel;
+    type Data = Notes;
+    const NAME: &'static str = "note_count";
+
+    async fn read(&self, ctx: &Context<Notes>, mut config: NoteCountModel) -> Result<NoteCountModel> {
+        let prefix = config.prefix.as_str().unwrap_or_default();
+        let entries = std::fs::read_dir(ctx.data().file("")?).map_err(|error| failed("list notes", &error))?;
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let count = names.filter(|name| name.to_string_lossy().starts_with(prefix)).count();
+        config.number = i64::try_from(count).unwrap_or(i64::MAX).into();
+        Ok(config)
+    }
+}
+
+struct Shout;
+
+/// What to shout.
+#[derive(Arguments)]
+struct ShoutArguments {
+    /// The text.
+    #[tf(validate = length(1..=100))]
+    text: String,
+    /// How often; null means once.
+    times: Option<i64>,
+    /// More words.
+    #[tf(variadic)]
+    more: Vec<String>,
+}
+
+impl Function for Shout {
+    type Arguments = ShoutArguments;
+    type Output = String;
+    const NAME: &'static str = "shout";
+    const SUMMARY: &'static str = "Shouts a text";
+    const DESCRIPTION: &'static str = "Upper-cases `text` and more.";
+
+    fn call(&self, arguments: ShoutArguments) -> std::result::Result<String, FunctionError> {
+        let times = usize::try_from(arguments.times.unwrap_or(1))
+            .map_err(|_| FunctionError::new("cannot be negative").argument(1))?;
+        let words = std::iter::once(arguments.text).chain(arguments.more).collect::<Vec<_>>();
+        Ok(words.join(" ").to_uppercase().repeat(times))
+    }
+}
+
+struct Describe;
+
+/// What to describe.
+#[derive(Arguments)]
+struct DescribeArguments {
+    /// A mark; its style may be left out.
+    mark: Mark,
+}
+
+impl Function for Describe {
+    type Arguments = DescribeArguments;
+    type Output = Mark;
+    const NAME: &'static str = "describe";
+    const SUMMARY: &'static str = "Completes a mark";
+    const DESCRIPTION: &'static str = "Gives a mark without style the plain one.";
+
+    fn call(&self, DescribeArguments { mut mark }: DescribeArguments) -> std::result::Result<Mark, FunctionError> {
+        if mark.style.is_null() {
+            mark.style = "plain".into();
+        }
+        Ok(mark)
+    }
+}

@@ -1,0 +1,216 @@
+//! What an operation is given besides its model: provider data, cancellation, private state, warnings.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::model::Model;
+use crate::private::Private;
+use crate::resource::Resource;
+use crate::value::{Dynamic, Field};
+
+/// What every operation on a configured provider has.
+pub struct Context<D> {
+    data: Arc<D>,
+    calls: Calls,
+}
+
+/// Cancellation and warnings of one call.
+pub(crate) struct Calls {
+    cancelled: CancellationToken,
+    warnings: Mutex<Diagnostics>,
+}
+
+impl Calls {
+    pub(crate) fn new(cancelled: CancellationToken) -> Self {
+        Self { cancelled, warnings: Mutex::default() }
+    }
+
+    fn warn(&self, warning: Diagnostic) {
+        lock(&self.warnings).push(warning);
+    }
+
+    pub(crate) fn take_warnings(&self) -> Diagnostics {
+        std::mem::take(&mut lock(&self.warnings))
+    }
+}
+
+impl<D> Context<D> {
+    pub(crate) fn new(data: Arc<D>, cancelled: CancellationToken) -> Self {
+        Self { data, calls: Calls::new(cancelled) }
+    }
+
+    /// What `configure` made.
+    pub fn data(&self) -> &Arc<D> {
+        &self.data
+    }
+
+    /// Fires when Terraform stops the provider (Ctrl-C): end what can be ended, save what exists, return.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.calls.cancelled
+    }
+
+    /// Tells the user something without failing.
+    pub fn warn(&self, warning: Diagnostic) {
+        self.calls.warn(warning);
+    }
+
+    /// Runs `work` for at most `limit`, and not beyond cancellation. `doing` names it in the error: "creating the
+    /// cluster".
+    pub async fn within<T>(
+        &self,
+        doing: &str,
+        limit: Duration,
+        work: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        tokio::select! {
+            biased;
+            done = tokio::time::timeout(limit, work) => done.unwrap_or_else(|_| {
+                Err(Diagnostic::error(format!("Timed out while {doing}"))
+                    .detail(format!(
+                        "It took longer than {} s. Raise the limit in `timeouts` if it needs more time.",
+                        limit.as_secs_f64()
+                    ))
+                    .into())
+            }),
+            () = self.calls.cancelled.cancelled() => Err(Diagnostic::error(format!("Interrupted while {doing}"))
+                .detail("Terraform asked the provider to stop.")
+                .into()),
+        }
+    }
+
+    pub(crate) fn take_warnings(&self) -> Diagnostics {
+        self.calls.take_warnings()
+    }
+}
+
+/// What an operation on a resource has: a [`Context`], the configuration, the private state, and a place to save.
+pub struct ResourceContext<R: Resource + ?Sized> {
+    context: Context<R::Data>,
+    config: Option<R::Model>,
+    private: Mutex<Private>,
+    saved: Mutex<Option<Dynamic>>,
+}
+
+impl<R: Resource + ?Sized> ResourceContext<R> {
+    pub(crate) fn new(context: Context<R::Data>, config: Option<R::Model>, private: Private) -> Self {
+        Self { context, config, private: Mutex::new(private), saved: Mutex::default() }
+    }
+
+    /// The configuration, when planning, creating and updating. The only place that shows write-only values.
+    pub fn config(&self) -> Option<&R::Model> {
+        self.config.as_ref()
+    }
+
+    /// From here on, whatever happens, Terraform keeps this state: call it as soon as something exists, with its
+    /// identifier. Unknown values in it are saved as null.
+    pub fn save(&self, state: &R::Model) {
+        *lock(&self.saved) = Some(Field::encode(state).nulls_for_unknowns());
+    }
+
+    /// A value of the private state; `None` when it is absent or of another form.
+    pub fn private<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        lock(&self.private).find(key)
+    }
+
+    /// Puts a value into the private state. Never a secret: Terraform stores it in the clear.
+    pub fn set_private<T: Serialize>(&self, key: &str, value: &T) {
+        lock(&self.private).put(key, value);
+    }
+
+    /// Takes a value out of the private state.
+    pub fn remove_private(&self, key: &str) {
+        lock(&self.private).remove(key);
+    }
+
+    pub(crate) fn take_saved(&self) -> Option<Dynamic> {
+        lock(&self.saved).take()
+    }
+
+    pub(crate) fn private_bytes(&self) -> Vec<u8> {
+        lock(&self.private).to_bytes()
+    }
+}
+
+impl<R: Resource + ?Sized> std::ops::Deref for ResourceContext<R> {
+    type Target = Context<R::Data>;
+
+    fn deref(&self) -> &Context<R::Data> {
+        &self.context
+    }
+}
+
+/// What `configure` has.
+pub struct ConfigureContext {
+    terraform_version: String,
+    calls: Calls,
+}
+
+impl ConfigureContext {
+    pub(crate) fn new(terraform_version: String, cancelled: CancellationToken) -> Self {
+        Self { terraform_version, calls: Calls::new(cancelled) }
+    }
+
+    /// The version of Terraform, such as `1.11.4`.
+    pub fn terraform_version(&self) -> &str {
+        &self.terraform_version
+    }
+
+    /// Fires when Terraform stops the provider.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.calls.cancelled
+    }
+
+    /// Tells the user something without failing.
+    pub fn warn(&self, warning: Diagnostic) {
+        self.calls.warn(warning);
+    }
+
+    pub(crate) fn take_warnings(&self) -> Diagnostics {
+        self.calls.take_warnings()
+    }
+}
+
+/// A change that is being planned.
+#[derive(Debug, Clone)]
+pub struct Plan<M> {
+    /// The configuration; `None` when destroying.
+    pub config: Option<M>,
+    /// The state before; `None` when creating.
+    pub prior: Option<M>,
+    /// The state planned; `None` when destroying. Change it here.
+    pub planned: Option<M>,
+    pub(crate) requires_replace: Vec<crate::path::Path>,
+}
+
+impl<M: Model> Plan<M> {
+    /// Whether a new resource is planned.
+    pub fn is_create(&self) -> bool {
+        self.prior.is_none()
+    }
+
+    /// Whether an existing resource is kept, changed or not.
+    pub fn is_update(&self) -> bool {
+        self.prior.is_some() && self.planned.is_some()
+    }
+
+    /// Whether the resource is to go.
+    pub fn is_destroy(&self) -> bool {
+        self.planned.is_none()
+    }
+
+    /// The change at that path needs a new resource.
+    pub fn require_replace(&mut self, path: crate::path::Path) {
+        self.requires_replace.push(path);
+    }
+}
+
+/// The data behind these locks is replaced whole, so a panic elsewhere leaves it sound.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

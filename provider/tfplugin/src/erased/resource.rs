@@ -1,0 +1,278 @@
+//! Resources, erased.
+
+use std::collections::BTreeSet;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::Described;
+use crate::context::{Context, Plan, ResourceContext};
+use crate::diagnostic::{Diagnostics, Result};
+use crate::guard::{guarded, guarded_now};
+use crate::json::StateJson;
+use crate::path::Path;
+use crate::plan::{null_write_only, plan};
+use crate::private::Private;
+use crate::resource::{MoveSource, Resource};
+use crate::schema::Schema;
+use crate::value::{Dynamic, Field};
+use crate::verify::complete;
+
+/// What planning is given.
+pub(crate) struct PlanRequest {
+    pub(crate) prior: Dynamic,
+    pub(crate) proposed: Dynamic,
+    pub(crate) config: Dynamic,
+    pub(crate) private: Vec<u8>,
+}
+
+/// What planning answers.
+pub(crate) struct PlanAnswer {
+    pub(crate) planned: Dynamic,
+    pub(crate) requires_replace: BTreeSet<Path>,
+    pub(crate) private: Vec<u8>,
+    pub(crate) diagnostics: Diagnostics,
+}
+
+/// What applying is given.
+pub(crate) struct ApplyRequest {
+    pub(crate) prior: Dynamic,
+    pub(crate) planned: Dynamic,
+    pub(crate) config: Dynamic,
+    pub(crate) private: Vec<u8>,
+}
+
+/// The state after an operation, also after one that failed.
+pub(crate) struct Applied {
+    pub(crate) state: Dynamic,
+    pub(crate) private: Vec<u8>,
+    pub(crate) diagnostics: Diagnostics,
+}
+
+/// A resource of any model.
+pub(crate) trait AnyResource<D>: Send + Sync {
+    fn schema(&self) -> Schema;
+
+    fn validate_config(&self, config: Dynamic) -> Diagnostics;
+
+    fn upgrade_state(&self, described: &Described, version: i64, state: &StateJson) -> Result<Dynamic>;
+
+    fn move_state(&self, described: &Described, source: &MoveSource) -> Result<Option<Dynamic>>;
+
+    fn plan_change<'a>(
+        &'a self,
+        described: &'a Described,
+        context: Context<D>,
+        request: PlanRequest,
+    ) -> BoxFuture<'a, PlanAnswer>;
+
+    fn apply_change<'a>(
+        &'a self,
+        described: &'a Described,
+        context: Context<D>,
+        request: ApplyRequest,
+    ) -> BoxFuture<'a, Applied>;
+
+    fn read_state<'a>(
+        &'a self,
+        described: &'a Described,
+        context: Context<D>,
+        state: Dynamic,
+        private: Vec<u8>,
+    ) -> BoxFuture<'a, Applied>;
+
+    fn import_state<'a>(&'a self, described: &'a Described, context: Context<D>, id: &'a str)
+    -> BoxFuture<'a, Applied>;
+}
+
+impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
+    fn schema(&self) -> Schema {
+        Schema::of::<R::Model>(R::VERSION)
+    }
+
+    fn validate_config(&self, config: Dynamic) -> Diagnostics {
+        let validated = guarded_now(|| {
+            let config = R::Model::decode(config, &Path::root())?;
+            let mut out = Diagnostics::new();
+            self.validate(&config, &mut out);
+            Ok(out)
+        });
+        validated.unwrap_or_else(|errors| errors)
+    }
+
+    fn upgrade_state(&self, described: &Described, version: i64, state: &StateJson) -> Result<Dynamic> {
+        if version == R::VERSION {
+            return state.decode(&described.object_type).map(|state| storable(described, state));
+        }
+        let upgraded = guarded_now(|| self.upgrade(version, state))?;
+        Ok(storable(described, upgraded.encode().nulls_for_unknowns()))
+    }
+
+    fn move_state(&self, described: &Described, source: &MoveSource) -> Result<Option<Dynamic>> {
+        let moved = guarded_now(|| self.move_from(source))?;
+        Ok(moved.map(|model| storable(described, model.encode().nulls_for_unknowns())))
+    }
+
+    fn plan_change<'a>(
+        &'a self,
+        described: &'a Described,
+        context: Context<D>,
+        request: PlanRequest,
+    ) -> BoxFuture<'a, PlanAnswer> {
+        async move {
+            let PlanRequest { prior, proposed, config, private } = request;
+            let mut decision = plan(&described.schema.attributes, &prior, &proposed, &config);
+            let private = Private::from_bytes(&private);
+            let ctx = match decode_opt::<R>(config.clone()) {
+                Ok(config) => ResourceContext::<R>::new(context, config, private),
+                Err(errors) => {
+                    return PlanAnswer {
+                        planned: decision.state,
+                        requires_replace: BTreeSet::new(),
+                        private: private.to_bytes(),
+                        diagnostics: errors,
+                    };
+                }
+            };
+            let modified = guarded(async {
+                let mut change = Plan {
+                    config: decode_opt::<R>(config)?,
+                    prior: decode_opt::<R>(prior.clone())?,
+                    planned: decode_opt::<R>(decision.state.clone())?,
+                    requires_replace: Vec::new(),
+                };
+                let before = change.planned.as_ref().map(Field::encode);
+                self.modify_plan(&ctx, &mut change).await?;
+                if let (Some(before), Some(planned)) = (before, change.planned) {
+                    let merged = decision.state.merged(&before, planned.encode());
+                    decision.state = storable(described, merged);
+                }
+                if !prior.is_null() && !decision.state.is_null() {
+                    decision.requires_replace.extend(change.requires_replace);
+                }
+                Ok(())
+            })
+            .await;
+            let mut diagnostics = ctx.take_warnings();
+            diagnostics.extend(modified.err().into_iter().flatten());
+            PlanAnswer {
+                planned: decision.state,
+                requires_replace: decision.requires_replace,
+                private: ctx.private_bytes(),
+                diagnostics,
+            }
+        }
+        .boxed()
+    }
+
+    fn apply_change<'a>(
+        &'a self,
+        described: &'a Described,
+        context: Context<D>,
+        request: ApplyRequest,
+    ) -> BoxFuture<'a, Applied> {
+        async move {
+            let ApplyRequest { prior, planned, config, private } = request;
+            let private = Private::from_bytes(&private);
+            let ctx = match decode_opt::<R>(config) {
+                Ok(config) => ResourceContext::<R>::new(context, config, private),
+                Err(errors) => return Applied { state: prior, private: private.to_bytes(), diagnostics: errors },
+            };
+            let (operation, done) = match (decode_opt::<R>(prior.clone()), decode_opt::<R>(planned.clone())) {
+                (Err(errors), _) | (_, Err(errors)) => ("decoding", Err(errors)),
+                (Ok(None), Ok(Some(model))) => {
+                    let before = model.encode();
+                    let made = guarded(self.create(&ctx, model)).await;
+                    ("create", made.map(|made| planned.merged(&before, made.encode())))
+                }
+                (Ok(Some(state)), Ok(Some(model))) => {
+                    let before = model.encode();
+                    let made = guarded(self.update(&ctx, state, model)).await;
+                    ("update", made.map(|made| planned.merged(&before, made.encode())))
+                }
+                (Ok(Some(state)), Ok(None)) => {
+                    ("delete", guarded(self.delete(&ctx, state)).await.map(|()| Dynamic::Null))
+                }
+                (Ok(None), Ok(None)) => ("delete", Ok(Dynamic::Null)),
+            };
+            let mut diagnostics = ctx.take_warnings();
+            let state = match done {
+                Ok(state) => {
+                    diagnostics.extend(complete(&state, &described.object_type, operation));
+                    state.nulls_for_unknowns()
+                }
+                Err(errors) => {
+                    diagnostics.extend(errors);
+                    ctx.take_saved().unwrap_or(prior)
+                }
+            };
+            Applied { state: storable(described, state), private: ctx.private_bytes(), diagnostics }
+        }
+        .boxed()
+    }
+
+    fn read_state<'a>(
+        &'a self,
+        described: &'a Described,
+        context: Context<D>,
+        state: Dynamic,
+        private: Vec<u8>,
+    ) -> BoxFuture<'a, Applied> {
+        async move {
+            let ctx = ResourceContext::<R>::new(context, None, Private::from_bytes(&private));
+            let read = guarded(async {
+                let Some(model) = decode_opt::<R>(state.clone())? else { return Ok(Dynamic::Null) };
+                let before = model.encode();
+                match self.read(&ctx, model).await? {
+                    Some(found) => {
+                        let found = state.merged(&before, found.encode());
+                        complete(&found, &described.object_type, "reading").into_result(found)
+                    }
+                    None => Ok(Dynamic::Null),
+                }
+            })
+            .await;
+            let mut diagnostics = ctx.take_warnings();
+            let state = read.unwrap_or_else(|errors| {
+                diagnostics.extend(errors);
+                state
+            });
+            Applied { state: storable(described, state), private: ctx.private_bytes(), diagnostics }
+        }
+        .boxed()
+    }
+
+    fn import_state<'a>(
+        &'a self,
+        described: &'a Described,
+        context: Context<D>,
+        id: &'a str,
+    ) -> BoxFuture<'a, Applied> {
+        async move {
+            let ctx = ResourceContext::<R>::new(context, None, Private::default());
+            let imported = guarded(self.import(&ctx, id)).await;
+            let mut diagnostics = ctx.take_warnings();
+            let state = match imported {
+                Ok(model) => storable(described, model.encode().nulls_for_unknowns()),
+                Err(errors) => {
+                    diagnostics.extend(errors);
+                    Dynamic::Null
+                }
+            };
+            Applied { state, private: ctx.private_bytes(), diagnostics }
+        }
+        .boxed()
+    }
+}
+
+/// What may be stored: write-only values never.
+fn storable(described: &Described, mut state: Dynamic) -> Dynamic {
+    if let Dynamic::Map(fields) = &mut state {
+        null_write_only(&described.schema.attributes, fields);
+    }
+    state
+}
+
+fn decode_opt<R: Resource>(value: Dynamic) -> Result<Option<R::Model>> {
+    Ok(Option::<R::Model>::decode(value, &Path::root())?)
+}

@@ -1,0 +1,189 @@
+//! Stored states: JSON whose numbers may have any size.
+//!
+//! Terraform stores states as JSON and hands them back as text. Decoding is driven by a type and keeps every digit: each
+//! number is parsed from its own text. Attributes the type lacks are dropped, missing ones are null.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::diagnostic::{Diagnostic, Result};
+use crate::model::Model;
+use crate::path::Path;
+use crate::schema::object_type;
+use crate::value::{DecodeError, Dynamic, Type};
+use crate::wire::normalized;
+
+/// The stored state of a resource, as text.
+#[derive(Clone)]
+pub struct StateJson(String);
+
+impl StateJson {
+    /// From the text that Terraform stored.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads it as a struct of your own, such as the model of an older version.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        // The error of serde_json may quote a value, so only the place is told.
+        serde_json::from_str(&self.0).map_err(|error| {
+            Diagnostic::error("Stored state cannot be read")
+                .detail(format!(
+                    "It does not have the expected form, at line {} column {}.",
+                    error.line(),
+                    error.column()
+                ))
+                .into()
+        })
+    }
+
+    /// Reads what fits a model: attributes it lacks are dropped, missing ones are null.
+    pub fn fit<M: Model>(&self) -> Result<M> {
+        match self.decode(&object_type(&M::attributes()))? {
+            Dynamic::Map(fields) => Ok(M::from_object(fields, &Path::root())?),
+            _ => Err(Diagnostic::error("Stored state is empty").into()),
+        }
+    }
+
+    pub(crate) fn decode(&self, wanted: &Type) -> Result<Dynamic> {
+        Ok(decode_json(&self.0, wanted, &Path::root())?)
+    }
+}
+
+/// Shows nothing of the state, which may hold secrets.
+impl std::fmt::Debug for StateJson {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "StateJson({} bytes)", self.0.len())
+    }
+}
+
+/// Decodes JSON text as a `wanted`.
+pub(crate) fn decode_json(text: &str, wanted: &Type, path: &Path) -> Result<Dynamic, DecodeError> {
+    let mismatch = || DecodeError::Mismatch { path: path.clone(), expected: wanted.noun() };
+    let text = text.trim();
+    if text == "null" {
+        return Ok(Dynamic::Null);
+    }
+    match wanted {
+        Type::String => match text.as_bytes().first() {
+            // As Terraform's own reader does, numbers and bools pass as text.
+            Some(b'"') => parse(text, path, wanted).map(|text: String| Dynamic::String(normalized(text))),
+            Some(b'{' | b'[') | None => Err(mismatch()),
+            Some(_) => Ok(Dynamic::String(text.to_owned())),
+        },
+        Type::Number => {
+            let digits = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+            digits.parse().map(Dynamic::Number).map_err(|_| mismatch())
+        }
+        Type::Bool => match text {
+            "true" | "\"true\"" => Ok(Dynamic::Bool(true)),
+            "false" | "\"false\"" => Ok(Dynamic::Bool(false)),
+            _ => Err(mismatch()),
+        },
+        Type::List(element) => elements(text, |_| Some(element), path, wanted).map(Dynamic::List),
+        Type::Set(element) => elements(text, |_| Some(element), path, wanted).map(Dynamic::set),
+        Type::Tuple(types) => {
+            let decoded = elements(text, |index| types.get(index), path, wanted)?;
+            if decoded.len() == types.len() { Ok(Dynamic::List(decoded)) } else { Err(mismatch()) }
+        }
+        Type::Map(element) => {
+            let fields: BTreeMap<String, &RawValue> = parse(text, path, wanted)?;
+            let decoded = fields.into_iter().map(|(key, raw)| {
+                let value = decode_json(raw.get(), element, &path.clone().key(key.as_str()))?;
+                Ok((normalized(key), value))
+            });
+            decoded.collect::<Result<_, _>>().map(Dynamic::Map)
+        }
+        Type::Object(attributes) => {
+            let fields: BTreeMap<String, &RawValue> = parse(text, path, wanted)?;
+            let decoded = attributes.iter().map(|(name, wanted)| {
+                let raw = fields.get(name).map_or("null", |raw| raw.get());
+                Ok((name.clone(), decode_json(raw, wanted, &path.clone().attr(name))?))
+            });
+            decoded.collect::<Result<_, _>>().map(Dynamic::Map)
+        }
+        Type::Dynamic => {
+            let fields: BTreeMap<String, &RawValue> = parse(text, path, wanted)?;
+            let (Some(described), Some(raw)) = (fields.get("type"), fields.get("value")) else {
+                return Err(mismatch());
+            };
+            let described = Type::from_json(described.get().as_bytes()).map_err(|_| mismatch())?;
+            let value = decode_json(raw.get(), &described, path)?;
+            Ok(Dynamic::Typed(Box::new((described, value))))
+        }
+    }
+}
+
+fn parse<'a, T: serde::Deserialize<'a>>(text: &'a str, path: &Path, wanted: &Type) -> Result<T, DecodeError> {
+    serde_json::from_str(text).map_err(|_| DecodeError::Mismatch { path: path.clone(), expected: wanted.noun() })
+}
+
+fn elements<'t>(
+    text: &str,
+    type_of: impl Fn(usize) -> Option<&'t Type>,
+    path: &Path,
+    wanted: &Type,
+) -> Result<Vec<Dynamic>, DecodeError>
+where
+{
+    let raws: Vec<&RawValue> = parse(text, path, wanted)?;
+    let indexed = raws.into_iter().enumerate();
+    indexed
+        .map(|(index, raw)| {
+            let path = path.clone().index(index);
+            match type_of(index) {
+                Some(element) => decode_json(raw.get(), element, &path),
+                None => Err(DecodeError::Mismatch { path, expected: wanted.noun() }),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(fields: &[(&str, Type)]) -> Type {
+        Type::Object(fields.iter().map(|(name, inner)| ((*name).to_owned(), inner.clone())).collect())
+    }
+
+    #[test]
+    fn numbers_in_a_state_keep_every_digit() {
+        let state = StateJson::new(r#"{"n": 12345678901234567890.000000000000000001}"#);
+        let decoded = state.decode(&object(&[("n", Type::Number)])).unwrap();
+        assert_eq!(
+            decoded.attribute("n"),
+            &Dynamic::Number("12345678901234567890.000000000000000001".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn missing_attributes_are_null_and_unknown_ones_are_dropped() {
+        let state = StateJson::new(r#"{"old": {"deep": [1, {}]}, "a": "x"}"#);
+        let decoded = state.decode(&object(&[("a", Type::String), ("new", Type::Bool)])).unwrap();
+        let expected = [("a".to_owned(), Dynamic::from("x")), ("new".to_owned(), Dynamic::Null)];
+        assert_eq!(decoded, Dynamic::Map(expected.into()));
+    }
+
+    #[test]
+    fn a_dynamic_value_brings_its_type() {
+        let text = r#"{"type": ["list", "number"], "value": [1, 2.5]}"#;
+        let Ok(Dynamic::Typed(typed)) = decode_json(text, &Type::Dynamic, &Path::root()) else { panic!("typed") };
+        assert_eq!(typed.0, Type::List(Box::new(Type::Number)));
+    }
+
+    #[test]
+    fn a_misfit_is_named_by_path_and_shows_no_value() {
+        let state = StateJson::new(r#"{"list": [1, "secret"]}"#);
+        let wanted = object(&[("list", Type::List(Box::new(Type::Number)))]);
+        let said = state.decode(&wanted).unwrap_err().to_string();
+        assert!(said.contains("list[1]") && !said.contains("secret"), "{said}");
+    }
+}

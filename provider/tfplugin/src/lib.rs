@@ -1,0 +1,66 @@
+//! Terraform plugin protocol 6 as a framework for writing providers.
+//!
+//! A provider is a struct that implements [`Provider`], with [`Resource`]s, [`DataSource`]s and [`Function`]s over structs
+//! that derive [`Model`]; `main` calls [`serve`]. The README shows a whole one.
+//!
+//! From the outside in: `host` keeps the contract with the process that started us, `server` answers calls, `erased`
+//! turns dynamic values into models and calls the author's code, `plan` decides what changes, `wire` reads and writes
+//! messages. Nothing here logs a value, a request or a response.
+
+// So that derived code can say `::tfplugin_rs` in here too.
+extern crate self as tfplugin_rs;
+
+pub mod context;
+mod data_source;
+pub mod diagnostic;
+mod erased;
+pub mod function;
+mod guard;
+pub mod host;
+mod json;
+mod model;
+pub mod modifiers;
+pub mod path;
+mod plan;
+mod private;
+#[doc(hidden)]
+pub mod proto;
+mod provider;
+mod resource;
+pub mod schema;
+mod server;
+pub mod timeouts;
+mod validate;
+pub mod validators;
+pub mod value;
+mod verify;
+mod wire;
+
+pub use context::{ConfigureContext, Context, Plan, ResourceContext};
+pub use data_source::DataSource;
+pub use diagnostic::{Diagnostic, Diagnostics, Result};
+pub use function::{Function, FunctionError};
+pub use host::serve;
+pub use json::StateJson;
+pub use model::Model;
+pub use path::Path;
+pub use provider::{Provider, Registry};
+pub use resource::{MoveSource, Resource};
+pub use tfplugin_derive::{Arguments, Model};
+pub use timeouts::Timeouts;
+pub use value::{DecodeError, Dynamic, Field, Number, Object, Presence, Set, Type, Value};
+
+/// All that a provider usually needs.
+pub mod prelude {
+    pub use crate::validators::{at_least_one_of, conflicts_with, exactly_one_of, required_with};
+    pub use crate::{
+        Arguments, ConfigureContext, Context, DataSource, Diagnostic, Diagnostics, Dynamic, Function, FunctionError,
+        Model, MoveSource, Number, Path, Plan, Presence, Provider, Registry, Resource, ResourceContext, Result, Set,
+        StateJson, Timeouts, Value,
+    };
+}
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

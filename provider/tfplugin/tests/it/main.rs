@@ -1,0 +1,10 @@
+//! A provider seen from outside: the committed protocol code, a client that speaks as Terraform does, and Terraform.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+#![allow(clippy::unnecessary_wraps, reason = "messages hold optional values")]
+
+mod calls;
+mod client;
+mod generated_code;
+mod host_contract;
+mod terraform;

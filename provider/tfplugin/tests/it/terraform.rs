@@ -1,0 +1,205 @@
+//! The example provider under a real Terraform: plan, apply, nothing to do, change, replace, import, destroy.
+//!
+//! Needs `terraform` on the path.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::client::example;
+
+/// A working directory with a provider installed for it alone.
+struct Workspace(TempDir);
+
+impl Workspace {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for directory in ["bin", "notes", "work", "tmp"] {
+            std::fs::create_dir(root.path().join(directory)).unwrap();
+        }
+        let bin = root.path().join("bin");
+        std::os::unix::fs::symlink(example(), bin.join("terraform-provider-note")).unwrap();
+        let settings = format!(
+            "provider_installation {{\n  dev_overrides {{\n    \"example.com/test/note\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
+            bin.display()
+        );
+        std::fs::write(root.path().join("terraform.rc"), settings).unwrap();
+        Self(root)
+    }
+
+    fn notes(&self) -> std::path::PathBuf {
+        self.0.path().join("notes")
+    }
+
+    fn configure(&self, body: &str) {
+        let head = r#"
+            terraform {
+              required_providers {
+                note = { source = "example.com/test/note" }
+              }
+            }
+        "#;
+        let provider = format!("provider \"note\" {{\n  directory = \"{}\"\n}}\n", self.notes().display());
+        std::fs::write(self.0.path().join("work/main.tf"), format!("{head}{provider}{body}")).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let root: &Path = self.0.path();
+        Command::new("terraform")
+            .args(arguments)
+            .current_dir(root.join("work"))
+            .env("TF_CLI_CONFIG_FILE", root.join("terraform.rc"))
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("TMPDIR", root.join("tmp"))
+            .env("TF_CLI_ARGS", "-no-color")
+            .output()
+            .expect("terraform is on the path")
+    }
+
+    #[track_caller]
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let text = text(&output);
+        assert!(output.status.success(), "{arguments:?}: {text}");
+        text
+    }
+
+    #[track_caller]
+    fn nothing_to_do(&self) {
+        for arguments in [&["plan", "-detailed-exitcode", "-refresh=false"][..], &["plan", "-detailed-exitcode"]] {
+            let output = self.run(arguments);
+            assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output));
+        }
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+const NOTE: &str = r#"
+    resource "note_note" "a" {
+      name          = "a"
+      text          = "hello"
+      weight        = 12345678901234567890.123456789
+      passphrase_wo = "p"
+      tags          = { k = "v" }
+      sections      = { Intro = { lines = 3 }, Body = { lines = 4, style = "fancy" } }
+      marks         = [{ line = 2, style = "em" }, { line = 1 }]
+      timeouts      = { create = "1m" }
+    }
+    data "note_count" "all" {
+      depends_on = [note_note.a]
+    }
+    output "shout" {
+      value = provider::note::shout("hi", null, "you")
+    }
+    output "style" {
+      value = provider::note::describe({ line = 3 }).style
+    }
+    output "count" {
+      value = data.note_count.all.number
+    }
+"#;
+
+#[test]
+fn a_provider_lives_through_all_that_terraform_does() {
+    let workspace = Workspace::new();
+    workspace.configure(NOTE);
+    let plan = workspace.ok(&["plan", "-out=plan"]);
+    assert!(plan.contains("1 to add") && plan.contains("size          = 5"), "{plan}");
+    workspace.ok(&["apply", "plan"]);
+    assert_eq!(std::fs::read_to_string(workspace.notes().join("a")).unwrap(), "hello");
+    assert_eq!(workspace.ok(&["output", "-raw", "shout"]), "HI YOU");
+    assert_eq!(workspace.ok(&["output", "-raw", "style"]), "plain");
+    assert_eq!(workspace.ok(&["output", "-raw", "count"]), "1");
+    let state = std::fs::read_to_string(workspace.0.path().join("work/terraform.tfstate")).unwrap();
+    assert!(state.contains("12345678901234567890.123456789"), "{state}");
+    assert!(state.contains(r#""passphrase_wo": null"#), "{state}");
+    workspace.nothing_to_do();
+
+    // A change in place keeps what it can.
+    workspace.configure(&NOTE.replace("\"hello\"", "\"longer text\""));
+    let plan = workspace.ok(&["plan"]);
+    assert!(plan.contains("0 to add, 1 to change, 0 to destroy"), "{plan}");
+    assert!(plan.contains("~ size          = 5 -> 11") && !plan.contains("~ id"), "{plan}");
+    workspace.ok(&["apply", "-auto-approve"]);
+    workspace.nothing_to_do();
+
+    // Another name needs another note.
+    workspace.configure(&NOTE.replace("name          = \"a\"", "name          = \"b\""));
+    let plan = workspace.ok(&["plan"]);
+    assert!(plan.contains("# forces replacement"), "{plan}");
+    workspace.ok(&["apply", "-auto-approve"]);
+    assert!(!workspace.notes().join("a").exists() && workspace.notes().join("b").exists());
+    workspace.nothing_to_do();
+
+    // What vanished is made again.
+    std::fs::remove_file(workspace.notes().join("b")).unwrap();
+    workspace.ok(&["apply", "-auto-approve"]);
+    assert!(workspace.notes().join("b").exists());
+
+    workspace.ok(&["destroy", "-auto-approve"]);
+    assert!(!workspace.notes().join("b").exists());
+
+    let left: Vec<_> = std::fs::read_dir(workspace.0.path().join("tmp")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn an_imported_note_needs_no_change() {
+    let workspace = Workspace::new();
+    std::fs::write(workspace.notes().join("a"), "hello").unwrap();
+    workspace.configure("resource \"note_note\" \"a\" {\n  name = \"a\"\n  text = \"hello\"\n}\n");
+    workspace.ok(&["import", "note_note.a", "a"]);
+    workspace.nothing_to_do();
+}
+
+#[test]
+fn a_validation_error_points_at_its_attribute() {
+    let workspace = Workspace::new();
+    workspace.configure(
+        "resource \"note_note\" \"a\" {\n  name = \"a\"\n  colour = \"blue\"\n  sections = {\n    two = { lines = 300 }\n  }\n}\n",
+    );
+    let output = workspace.run(&["validate"]);
+    let said = text(&output);
+    assert!(!output.status.success());
+    assert!(said.contains(":   colour = \"blue\"") && said.contains("must be one of"), "{said}");
+    // Terraform shows no place within a nested attribute, so the text has to.
+    assert!(said.contains(r#"sections["two"].lines"#) && said.contains("between 1 and 100"), "{said}");
+}
+
+#[test]
+fn a_failure_after_creation_leaves_a_tainted_note_that_can_be_replaced() {
+    let workspace = Workspace::new();
+    let body = |text: &str| format!("resource \"note_note\" \"a\" {{\n  name = \"a\"\n  text = {text:?}\n}}\n");
+    workspace.configure(&body("fail after writing"));
+    assert!(!workspace.run(&["apply", "-auto-approve"]).status.success());
+    assert!(workspace.ok(&["show"]).contains("tainted"));
+    workspace.configure(&body("fine"));
+    workspace.ok(&["apply", "-auto-approve"]);
+    workspace.nothing_to_do();
+}
+
+#[test]
+fn a_function_error_reaches_the_user() {
+    let workspace = Workspace::new();
+    workspace.configure("output \"shout\" {\n  value = provider::note::shout(\"\", null)\n}\n");
+    let output = workspace.run(&["plan"]);
+    assert!(!output.status.success());
+    let said = text(&output);
+    assert!(said.contains("Invalid value for \"text\" parameter"), "{said}");
+}
+
+#[test]
+fn an_unknown_provider_setting_breaks_no_plan() {
+    let workspace = Workspace::new();
+    workspace.configure(
+        "resource \"terraform_data\" \"d\" {\n  input = \"token\"\n}\n\
+         provider \"note\" {\n  alias = \"later\"\n  directory = terraform_data.d.output\n}\n\
+         resource \"note_note\" \"a\" {\n  provider = note.later\n  name = \"a\"\n}\n",
+    );
+    let plan = workspace.ok(&["plan"]);
+    assert!(plan.contains("2 to add"), "{plan}");
+}
