@@ -123,20 +123,25 @@ impl Head {
     }
 
     fn try_connection(&self) -> Result<Connection, String> {
-        let head = self.directory.join("head");
-        let read = |file: &str| std::fs::read_to_string(head.join(file)).map_err(|error| format!("{file}: {error}"));
-        let config = read("serve.toml")?;
-        let id = config.lines().find_map(|line| line.strip_prefix("id = ")).ok_or("no id")?;
-        Ok(Connection {
-            endpoint: read("endpoint")?,
-            ca_certificate: read("ca.pem")?,
-            cluster_id: ClusterId::parse(id.trim_matches('"')).map_err(|error| error.to_string())?,
-        })
+        connection_of(&self.directory)
     }
 
     fn log(&self) -> PathBuf {
         self.directory.join("head").join("serve.log")
     }
+}
+
+/// How to reach the cluster in this directory, from the files of its head.
+pub fn connection_of(directory: &Path) -> Result<Connection, String> {
+    let head = directory.join("head");
+    let read = |file: &str| std::fs::read_to_string(head.join(file)).map_err(|error| format!("{file}: {error}"));
+    let config = read("serve.toml")?;
+    let id = config.lines().find_map(|line| line.strip_prefix("id = ")).ok_or("no id")?;
+    Ok(Connection {
+        endpoint: read("endpoint")?,
+        ca_certificate: read("ca.pem")?,
+        cluster_id: ClusterId::parse(id.trim_matches('"')).map_err(|error| error.to_string())?,
+    })
 }
 
 /// A token of tests.

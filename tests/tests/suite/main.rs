@@ -1,5 +1,7 @@
 //! Whole paths through the real programs.
 
+mod acceptance;
 mod api;
 mod faults;
 mod nodes;
+mod story;

@@ -1,0 +1,7 @@
+data "ringfence_cluster" "main" {
+  directory = "/var/lib/ringfence/analytics"
+}
+
+output "nodes" {
+  value = [for node in data.ringfence_cluster.main.nodes : node.dns_name]
+}

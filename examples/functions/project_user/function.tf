@@ -1,0 +1,3 @@
+output "common_name" {
+  value = provider::ringfence::project_user("fraud", "alice") # "fraud__alice"
+}

@@ -1,0 +1,1 @@
+terraform import ringfence_cluster.main /var/lib/ringfence/analytics

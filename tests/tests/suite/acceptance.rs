@@ -1,0 +1,359 @@
+//! The provider under the real `terraform`: the life of each resource in the order of a user, drift, and import.
+
+use std::path::Path;
+
+use ringfence_api::cluster::WorkerGroup;
+use ringfence_api::{Client, Credentials, ProjectName, UserName};
+use ringfence_tests::head::{TOKEN, connection_of, token};
+use ringfence_tests::{Sandbox, Terraform};
+use serde_json::{Value, json};
+
+pub(crate) const PROVIDER: &str = r#"
+terraform {
+  required_providers { ringfence = { source = "ringfence/ringfence" } }
+}
+provider "ringfence" {}
+"#;
+
+pub(crate) const CLUSTER: &str = r#"
+resource "ringfence_cluster" "main" {
+  name                = "accept"
+  deletion_protection = false
+  local               = { directory = "${path.module}/cluster" }
+  worker_groups       = { workers = { count = 1 } }
+}
+"#;
+
+const MEMBERS: &str = r#"
+resource "ringfence_project" "fraud" {
+  cluster     = ringfence_cluster.main.connection
+  name        = "fraud"
+  description = "A sandbox"
+}
+resource "ringfence_project_member" "alice" {
+  cluster = ringfence_cluster.main.connection
+  project = ringfence_project.fraud.name
+  user    = "alice"
+  role    = "data_owner"
+}
+"#;
+
+/// A directory with a configuration, and a client of the cluster in it.
+pub(crate) struct Setup {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) terraform: Terraform,
+}
+
+impl Setup {
+    pub(crate) fn new(configuration: &[&str]) -> Self {
+        let sandbox = Sandbox::new();
+        let terraform = Terraform::new(sandbox.path());
+        let setup = Self { sandbox, terraform };
+        setup.write(configuration);
+        setup
+    }
+
+    pub(crate) fn write(&self, configuration: &[&str]) {
+        self.terraform.write(&(PROVIDER.to_owned() + &configuration.concat()));
+    }
+
+    pub(crate) fn operator(&self) -> Client {
+        let connection = connection_of(&self.sandbox.path().join("cluster")).unwrap();
+        let credentials = Credentials::Operator(token(TOKEN).key());
+        Client::new(connection, credentials, std::time::Duration::from_secs(5)).unwrap()
+    }
+
+    pub(crate) fn state_text(&self) -> String {
+        std::fs::read_to_string(self.sandbox.path().join("terraform.tfstate")).unwrap_or_default()
+    }
+}
+
+fn fraud() -> ProjectName {
+    ProjectName::parse("fraud").unwrap()
+}
+
+fn alice() -> UserName {
+    UserName::parse("alice").unwrap()
+}
+
+async fn no_changes(terraform: &Terraform, more: &[&str]) {
+    let plan = terraform.plan(more).await;
+    assert_eq!(plan.code, 0, "the plan should be empty:\n{}{}", plan.stdout, plan.stderr);
+}
+
+#[tokio::test]
+async fn the_life_of_a_cluster_a_project_and_a_member() {
+    let setup = Setup::new(&[CLUSTER, MEMBERS]);
+    let terraform = &setup.terraform;
+    terraform.validate().await.expect("validate");
+    assert_eq!(terraform.plan(&[]).await.code, 2);
+    terraform.apply(&[]).await.expect("apply");
+    no_changes(terraform, &["-refresh=false"]).await;
+    no_changes(terraform, &[]).await;
+    no_changes(terraform, &["-refresh-only"]).await;
+    let again = terraform.apply(&[]).await.expect("a second apply");
+    assert!(again.stdout.contains("0 added, 0 changed, 0 destroyed"), "{}", again.stdout);
+
+    let state = setup.state_text();
+    assert!(!state.contains(TOKEN) && !state.contains("PRIVATE KEY"), "the state holds a secret");
+
+    // Something is removed behind Terraform's back; the plan shows it, and apply puts it right.
+    setup.operator().delete_member(&fraud(), &alice()).await.unwrap();
+    assert_eq!(terraform.plan(&[]).await.code, 2);
+    terraform.apply(&[]).await.expect("apply after a member vanished");
+    setup.operator().member(&fraud(), &alice()).await.unwrap();
+    setup.operator().delete_project(&fraud()).await.unwrap();
+    terraform.apply(&[]).await.expect("apply after a project vanished");
+    setup.operator().member(&fraud(), &alice()).await.unwrap();
+    no_changes(terraform, &[]).await;
+
+    terraform.destroy(&[]).await.expect("destroy");
+    assert!(setup.sandbox.processes().is_empty());
+    assert!(!setup.sandbox.path().join("cluster").exists());
+    assert!(terraform.addresses().await.is_empty());
+}
+
+#[tokio::test]
+async fn changes_are_made_in_place_where_they_can_be() {
+    let setup = Setup::new(&[CLUSTER, MEMBERS]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let id = setup.terraform.attributes("ringfence_cluster.main").await["id"].clone();
+    let serial = setup.operator().member_credentials(&fraud(), &alice()).await.unwrap().serial;
+
+    // More workers, a service, another role, another description: nothing is replaced.
+    let cluster = CLUSTER.replace("count = 1 } }", "count = 2 }, gpu = { count = 1 } }\n services = { web = { user = \"web\" } }\n authority = { crl_lifetime = \"2d\" }");
+    let members = MEMBERS.replace("data_owner", "data_scientist").replace("A sandbox", "Another");
+    setup.write(&[&cluster, &members]);
+    let changed = setup.terraform.apply(&[]).await.expect("apply");
+    assert!(changed.stdout.contains("0 added, 3 changed, 0 destroyed"), "{}", changed.stdout);
+    no_changes(&setup.terraform, &[]).await;
+    let attributes = setup.terraform.attributes("ringfence_cluster.main").await;
+    assert_eq!(attributes["id"], id);
+    let nodes: Vec<&str> = attributes["nodes"].as_array().unwrap().iter().filter_map(|n| n["name"].as_str()).collect();
+    assert_eq!(nodes, ["head", "gpu-0", "workers-0", "workers-1"]);
+    assert_eq!(setup.sandbox.processes().len(), 5);
+    // A role is not identity: the certificate is the same.
+    assert_eq!(setup.operator().member_credentials(&fraud(), &alice()).await.unwrap().serial, serial);
+
+    // And fewer.
+    setup.write(&[&CLUSTER.replace("worker_groups       = { workers = { count = 1 } }", ""), &members]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    no_changes(&setup.terraform, &[]).await;
+    assert_eq!(setup.sandbox.processes().len(), 2);
+}
+
+#[tokio::test]
+async fn drift_of_the_declaration_shows_and_is_put_right() {
+    let setup = Setup::new(&[CLUSTER]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let client = setup.operator();
+    let mut declared = client.cluster().await.unwrap().declared;
+    declared.worker_groups.values_mut().for_each(|group| *group = WorkerGroup { count: 2 });
+    client.put_cluster(&declared).await.unwrap();
+    let plan = setup.terraform.plan(&[]).await;
+    assert_eq!(plan.code, 2, "{}", plan.stdout);
+    assert!(plan.stdout.contains("count = 2 -> 1"), "{}", plan.stdout);
+    setup.terraform.apply(&[]).await.expect("apply");
+    no_changes(&setup.terraform, &[]).await;
+}
+
+#[tokio::test]
+async fn every_resource_is_imported_as_it_was_applied() {
+    let setup = Setup::new(&[CLUSTER, MEMBERS]);
+    let terraform = &setup.terraform;
+    terraform.apply(&[]).await.expect("apply");
+    let directory = setup.sandbox.path().join("cluster").display().to_string();
+    let absolute = CLUSTER.replace("${path.module}/cluster", &directory);
+    setup.write(&[&absolute, MEMBERS]);
+    // Only the spelling of the directory differs, which would mean another cluster: forget, and import it so.
+    let ids = [
+        ("ringfence_cluster.main", directory.clone()),
+        ("ringfence_project.fraud", format!("fraud@{directory}")),
+        ("ringfence_project_member.alice", format!("fraud__alice@{directory}")),
+    ];
+    let mut before = Vec::new();
+    for (address, _) in &ids {
+        before.push(terraform.attributes(address).await);
+        terraform.run(&["state", "rm", address]).await.expect("state rm");
+    }
+    for ((address, id), before) in ids.iter().zip(before) {
+        terraform.run(&["import", "-no-color", address, id]).await.expect("import");
+        let after = terraform.attributes(address).await;
+        assert_eq!(comparable(before), comparable(after), "{address}");
+    }
+    // What an import cannot know is taken over by one apply, which changes nothing else.
+    let plan = terraform.plan(&[]).await;
+    assert!(plan.code == 2 && plan.stdout.contains("0 to add, 1 to change, 0 to destroy"), "{}", plan.stdout);
+    terraform.apply(&[]).await.expect("apply");
+    no_changes(terraform, &[]).await;
+}
+
+/// Without what an import cannot know: the spelling of the directory, and what exists only in configuration.
+fn comparable(mut attributes: Value) -> Value {
+    if let Some(object) = attributes.as_object_mut() {
+        object.remove("deletion_protection");
+        if let Some(local) = object.get_mut("local").and_then(Value::as_object_mut) {
+            local.remove("directory");
+        }
+    }
+    attributes
+}
+
+#[tokio::test]
+async fn import_blocks_work_too() {
+    let setup = Setup::new(&[CLUSTER, MEMBERS]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    setup.terraform.run(&["state", "rm", "ringfence_project_member.alice"]).await.expect("state rm");
+    let directory = setup.sandbox.path().join("cluster").display().to_string();
+    let block = format!("import {{\n to = ringfence_project_member.alice\n id = \"fraud__alice@{directory}\"\n}}\n");
+    setup.write(&[CLUSTER, MEMBERS, &block]);
+    let applied = setup.terraform.apply(&[]).await.expect("apply");
+    assert!(applied.stdout.contains("1 imported, 0 added, 0 changed, 0 destroyed"), "{}", applied.stdout);
+}
+
+#[tokio::test]
+async fn the_providers_cluster_is_the_default() {
+    let setup = Setup::new(&[CLUSTER]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let other = Sandbox::new();
+    let terraform = Terraform::new(other.path());
+    let directory = setup.sandbox.path().join("cluster").display().to_string();
+    let configuration = |rest: &str| {
+        PROVIDER.replace("provider \"ringfence\" {}", "")
+            + &format!(
+                "data \"ringfence_cluster\" \"main\" {{\n provider = ringfence.finder\n directory = \"{directory}\"\n}}\n\
+                 provider \"ringfence\" {{ alias = \"finder\" }}\n\
+                 provider \"ringfence\" {{ cluster = data.ringfence_cluster.main.connection }}\n"
+            )
+            + rest
+    };
+    terraform.write(&configuration(
+        "resource \"ringfence_project\" \"churn\" { name = \"churn\" }\n\
+         output \"nodes\" { value = [for node in data.ringfence_cluster.main.nodes : node.name] }\n",
+    ));
+    terraform.apply(&[]).await.expect("apply");
+    no_changes(&terraform, &[]).await;
+    let outputs = terraform.run(&["output", "-json"]).await.json();
+    assert_eq!(outputs["nodes"]["value"], json!(["head", "workers-0"]));
+    // Imported by its bare name.
+    terraform.run(&["state", "rm", "ringfence_project.churn"]).await.expect("state rm");
+    terraform.run(&["import", "-no-color", "ringfence_project.churn", "churn"]).await.expect("import");
+    no_changes(&terraform, &[]).await;
+    terraform.destroy(&[]).await.expect("destroy");
+    assert!(setup.operator().project(&ProjectName::parse("churn").unwrap()).await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn a_stopped_cluster_keeps_everything_and_is_planned_without_errors() {
+    let setup = Setup::new(&[CLUSTER, MEMBERS]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let serial = setup.operator().member_credentials(&fraud(), &alice()).await.unwrap().serial;
+    let stopped = CLUSTER.replace("deletion_protection", "running = false\n deletion_protection");
+    setup.write(&[&stopped, MEMBERS]);
+    setup.terraform.apply(&[]).await.expect("stopping");
+    assert!(setup.sandbox.processes().is_empty());
+    assert_eq!(setup.terraform.attributes("ringfence_cluster.main").await["state"], "stopped");
+    no_changes(&setup.terraform, &[]).await;
+    setup.write(&[CLUSTER, MEMBERS]);
+    setup.terraform.apply(&[]).await.expect("starting");
+    no_changes(&setup.terraform, &[]).await;
+    assert_eq!(setup.operator().member_credentials(&fraud(), &alice()).await.unwrap().serial, serial);
+    assert_eq!(setup.sandbox.processes().len(), 3);
+}
+
+#[tokio::test]
+async fn a_cluster_may_be_declared_stopped_from_the_start() {
+    let stopped = CLUSTER.replace("deletion_protection", "running = false\n deletion_protection");
+    let setup = Setup::new(&[&stopped]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    no_changes(&setup.terraform, &[]).await;
+    assert!(setup.sandbox.processes().is_empty());
+    setup.write(&[CLUSTER]);
+    setup.terraform.apply(&[]).await.expect("starting");
+    assert_eq!(setup.sandbox.processes().len(), 3);
+    setup.terraform.destroy(&[]).await.expect("destroy");
+}
+
+#[tokio::test]
+async fn a_protected_cluster_is_neither_destroyed_nor_replaced() {
+    let setup = Setup::new(&[&CLUSTER.replace("deletion_protection = false", "")]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let error = setup.terraform.destroy(&[]).await.expect_error("destroy");
+    assert!(error.contains("The cluster is protected from deletion"), "{error}");
+    setup.write(&[&CLUSTER.replace("deletion_protection = false", "").replace("\"accept\"", "\"renamed\"")]);
+    let error = setup.terraform.plan(&[]).await.expect_error("replacing");
+    assert!(error.contains("This change replaces the cluster"), "{error}");
+    setup.write(&[CLUSTER]);
+    setup.terraform.apply(&[]).await.expect("lifting the protection");
+    setup.terraform.destroy(&[]).await.expect("destroy");
+}
+
+#[tokio::test]
+async fn another_port_moves_the_cluster_and_replaces_nothing() {
+    let setup = Setup::new(&[CLUSTER, MEMBERS]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let moved = CLUSTER.replace("/cluster\" }", &format!("/cluster\", port = {free} }}"));
+    setup.write(&[&moved, MEMBERS]);
+    let applied = setup.terraform.apply(&[]).await.expect("apply");
+    assert!(applied.stdout.contains("0 added") && applied.stdout.contains("0 destroyed"), "{}", applied.stdout);
+    no_changes(&setup.terraform, &[]).await;
+    let attributes = setup.terraform.attributes("ringfence_cluster.main").await;
+    assert_eq!(attributes["endpoint"], format!("https://127.0.0.1:{free}"));
+    crate::nodes::ready(&setup.operator(), 2).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_vanished_is_made_anew_with_everything_in_it() {
+    let setup = Setup::new(&[CLUSTER, MEMBERS]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let first = setup.terraform.attributes("ringfence_cluster.main").await["id"].clone();
+    // Somebody destroys it from another configuration.
+    let other = Sandbox::new();
+    let thief = Terraform::new(other.path());
+    let directory = setup.sandbox.path().join("cluster").display().to_string();
+    thief.write(&(PROVIDER.to_owned() + &CLUSTER.replace("${path.module}/cluster", &directory)));
+    thief.run(&["import", "-no-color", "ringfence_cluster.main", &directory]).await.expect("import");
+    thief.apply(&[]).await.expect("taking over");
+    thief.destroy(&[]).await.expect("destroying");
+    setup.terraform.apply(&[]).await.expect("apply");
+    no_changes(&setup.terraform, &[]).await;
+    assert_ne!(setup.terraform.attributes("ringfence_cluster.main").await["id"], first);
+    setup.operator().member(&fraud(), &alice()).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_example_is_valid() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut checked = 0;
+    for entry in walk(&examples) {
+        if entry.extension().is_some_and(|ending| ending == "tf") && !entry.ends_with("variables.tf") {
+            let sandbox = Sandbox::new();
+            let terraform = Terraform::new(sandbox.path());
+            let text = std::fs::read_to_string(&entry).unwrap();
+            let head = if text.contains("required_providers") { "" } else { "terraform {\n required_providers { ringfence = { source = \"ringfence/ringfence\" } }\n}\n" };
+            terraform.write(&format!("{head}{text}"));
+            let variables = entry.with_file_name("variables.tf");
+            if variables.exists() {
+                std::fs::copy(variables, sandbox.path().join("variables.tf")).unwrap();
+            }
+            let outcome = terraform.with_token(None).validate().await;
+            assert_eq!(outcome.code, 0, "{}:\n{}{}", entry.display(), outcome.stdout, outcome.stderr);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 6, "only {checked} examples were found");
+}
+
+fn walk(directory: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(walk(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
