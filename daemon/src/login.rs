@@ -18,7 +18,8 @@ use ringfence_api::{ClusterId, OperatorPublicKey, ProblemCode};
 use tracing::{info, warn};
 
 use crate::Daemon;
-use crate::http::{Body, Failure};
+use crate::audit::Actor;
+use crate::http::{Body, Failure, Source};
 
 /// How long a nonce may be answered.
 const NONCE_LIFETIME: SignedDuration = SignedDuration::from_secs(60);
@@ -70,11 +71,12 @@ pub(crate) async fn post_nonce(State(daemon): State<Arc<Daemon>>) -> Json<LoginN
 #[utoipa::path(post, path = "/v1/login", tag = "identity", request_body = PutLogin, responses((status = 200, body = Login), (status = 401, body = ringfence_api::Problem)))]
 pub(crate) async fn post_login(
     State(daemon): State<Arc<Daemon>>,
+    Source(source): Source,
     Body(put): Body<PutLogin>,
 ) -> Result<Json<Login>, Failure> {
     let now = daemon.now();
     let refused = |why: &str| {
-        warn!(why, "a login was refused");
+        warn!(source, why, "a login was refused");
         Err(Failure::new(ProblemCode::LoginRefused, why))
     };
     if !daemon.sessions.redeem(&put.nonce, now) {
@@ -84,7 +86,11 @@ pub(crate) async fn post_login(
     if !is_operators(&daemon.operator_key, &daemon.cluster_id, &put, &ca) {
         return refused("the signature is not by this cluster's operator token, or was made for another CA");
     }
-    info!("the operator logged in");
+    let mut tx = daemon.store.write("login").await?;
+    let actor = Actor::caller("operator", source.as_str());
+    actor.record(&mut tx, "login", daemon.cluster_name.as_str(), "accepted", now).await?;
+    tx.commit().await?;
+    info!(source, "the operator logged in");
     Ok(Json(daemon.sessions.open(daemon.rng(), now)))
 }
 

@@ -50,6 +50,7 @@ pub(crate) struct ReloadModel {
 
 /// How long what the authority signs lives. Durations such as `45s`, `24h` or `7d`, from 15 seconds to 366 days.
 #[derive(Clone, PartialEq, Model)]
+#[allow(clippy::struct_field_names, reason = "the fields are the attributes that users write")]
 pub(crate) struct AuthorityModel {
     /// Certificates of services, renewed at two thirds of their life. Default: `24h`.
     #[tf(optional, validate = check(parse_lifetime))]

@@ -24,7 +24,7 @@ use crate::sandbox::processes_below;
 use crate::terraform::{Outcome, Terraform};
 
 /// How long rotation, and the return of a killed head, may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -117,7 +117,8 @@ impl<'a> Story<'a> {
         let now = self
             .until("every node holds another certificate", async || {
                 let now = service_serials(&self.cluster().await?);
-                let changed = now.len() == first.len() && first.iter().all(|(node, serial)| now.get(node) != Some(serial));
+                let changed =
+                    now.len() == first.len() && first.iter().all(|(node, serial)| now.get(node) != Some(serial));
                 Ok(changed.then_some(now))
             })
             .await?;
@@ -173,7 +174,8 @@ impl<'a> Story<'a> {
             let refused = nodes.iter().filter(|node| {
                 let trust = self.cluster_directory().join(format!("nodes/{}/trust", node.name));
                 let read = |file: &str| std::fs::read_to_string(trust.join(file)).unwrap_or_default();
-                verify_leaf(&credentials.chain, &read("ca.pem"), &read("crl.pem"), Usage::Client, SystemClock.now()).is_err()
+                verify_leaf(&credentials.chain, &read("ca.pem"), &read("crl.pem"), Usage::Client, SystemClock.now())
+                    .is_err()
             });
             Ok((refused.count() == nodes.len()).then_some(()))
         })
@@ -206,7 +208,9 @@ impl<'a> Story<'a> {
         self.holds(format!("killed process {}", identity.pid));
         self.doing("terraform apply");
         succeeded(&self.terraform.apply(&[]).await, "terraform apply after the kill")?;
-        let Observed::Running { identity: again } = observe(&head, HEAD_CLAIM)? else { anyhow::bail!("the head should run") };
+        let Observed::Running { identity: again } = observe(&head, HEAD_CLAIM)? else {
+            anyhow::bail!("the head should run")
+        };
         ensure!(again.pid != identity.pid, "the head should be another process");
         self.holds(format!("process {} serves", again.pid));
         ensure!(self.ca()? == ca, "the CA should be the same");
@@ -257,17 +261,16 @@ impl<'a> Story<'a> {
     }
 
     fn member(&self, credentials: &MemberCredentials) -> Result<Client> {
-        let credentials = Credentials::Certificate {
-            chain: credentials.chain.clone(),
-            private_key: credentials.private_key.clone(),
-        };
+        let credentials =
+            Credentials::Certificate { chain: credentials.chain.clone(), private_key: credentials.private_key.clone() };
         Ok(Client::new(self.connection()?, credentials, Duration::from_secs(5))?)
     }
 
     /// As the provider finds it: the directory is what vouches for the CA.
     fn connection(&self) -> Result<Connection> {
         let cluster = self.cluster_directory();
-        let read = |file: &str| std::fs::read_to_string(cluster.join(file)).with_context(|| format!("cannot read {file}"));
+        let read =
+            |file: &str| std::fs::read_to_string(cluster.join(file)).with_context(|| format!("cannot read {file}"));
         let owner: serde_json::Value = serde_json::from_str(&read("cluster.json")?)?;
         let cluster_id = ClusterId::parse(owner["id"].as_str().unwrap_or_default())?;
         Ok(Connection { endpoint: read("head/endpoint")?, ca_certificate: read("head/ca.pem")?, cluster_id })

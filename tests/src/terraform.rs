@@ -43,7 +43,8 @@ impl Outcome {
     #[track_caller]
     pub fn expect_error(self, what: &str) -> String {
         assert!(self.code == 1, "{what} should have failed ({}):\n{}\n{}", self.code, self.stdout, self.stderr);
-        let words: Vec<&str> = self.stderr.split_whitespace().filter(|word| !matches!(*word, "│" | "╷" | "╵")).collect();
+        let words: Vec<&str> =
+            self.stderr.split_whitespace().filter(|word| !matches!(*word, "│" | "╷" | "╵")).collect();
         words.join(" ")
     }
 
@@ -139,10 +140,11 @@ impl Terraform {
             None => program("terraform-provider-ringfence"),
         };
         let programs = provider.parent().expect("a program lies in a directory").display();
-        let settings = format!("provider_installation {{\n  dev_overrides {{ \"ringfence/ringfence\" = \"{programs}\" }}\n}}\n");
+        let settings =
+            format!("provider_installation {{\n  dev_overrides {{ \"ringfence/ringfence\" = \"{programs}\" }}\n}}\n");
         let file = self.directory.join(".terraformrc");
         std::fs::write(&file, settings).expect("the settings of terraform");
-        let mut command = Command::new("terraform");
+        let mut command = Command::new(executable());
         command
             .current_dir(&self.directory)
             .args(arguments)
@@ -158,6 +160,12 @@ impl Terraform {
         }
         command
     }
+}
+
+/// `terraform`, or what TERRAFORM names, such as `tofu`.
+#[allow(clippy::disallowed_methods, reason = "which of the two programs is used is the user's choice")]
+fn executable() -> String {
+    std::env::var("TERRAFORM").unwrap_or_else(|_| "terraform".to_owned())
 }
 
 fn takes_no_color(arguments: &[&str]) -> bool {

@@ -113,6 +113,8 @@ fn pem(label: &str, der: &[u8]) -> String {
         text.push_str(std::str::from_utf8(line).expect("base64 is ASCII"));
         text.push('\n');
     }
-    text.push_str(&format!("-----END {label}-----\n"));
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\n");
     text
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header;
+use ringfence_api::ProblemCode;
 use ringfence_api::certificate::Certificate;
 
 use crate::Daemon;
@@ -21,8 +23,10 @@ pub(crate) async fn read_ca_bundle(State(daemon): State<Arc<Daemon>>) -> Respons
 #[utoipa::path(get, path = "/v1/crls/{issuer}/{shard}", tag = "public", params(("issuer" = String, Path, description = "The issuer's id, such as services-1"), ("shard" = u32, Path, description = "The shard")), responses((status = 200, description = "DER", content_type = "application/pkix-crl", body = Vec<u8>), (status = 404, body = ringfence_api::Problem)))]
 pub(crate) async fn read_crl(
     State(daemon): State<Arc<Daemon>>,
-    Path((issuer, shard)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Failure> {
+    let Path((issuer, shard)) =
+        path.map_err(|rejection| Failure::new(ProblemCode::InvalidRequest, rejection.body_text()))?;
     let unknown = || Failure::not_found(format!("CRL {issuer}/{shard}"));
     let number = shard.parse().map_err(|_| unknown())?;
     let found = daemon.store.read("read_crl").await?.find_crl(&issuer, number).await?;

@@ -16,7 +16,7 @@ pub struct Credentials {
     /// Whose, as PROJECT__USER
     #[arg(value_parser = ProjectUser::parse)]
     project_user: ProjectUser,
-    /// Where to put PROJECT__USER.crt, PROJECT__USER.key and ca.pem
+    /// The directory to put the files into, named after the project user, and ca.pem
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
 }

@@ -86,7 +86,9 @@ async fn show<T: DeserializeOwned + Serialize>(
     }
     let (table, remark) = table(&value);
     println!("{table}");
-    remark.iter().for_each(|remark| println!("{remark}"));
+    if let Some(remark) = remark {
+        println!("{remark}");
+    }
     Ok(())
 }
 

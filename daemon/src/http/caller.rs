@@ -30,6 +30,17 @@ pub(crate) struct AgentCaller {
     pub(crate) actor: Actor,
 }
 
+/// Where a request comes from, for the audit log.
+pub(crate) struct Source(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Source {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(source(parts)))
+    }
+}
+
 impl FromRequestParts<Arc<Daemon>> for AnyCaller {
     type Rejection = Failure;
 

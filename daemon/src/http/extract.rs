@@ -34,10 +34,15 @@ fn refuse(rejection: &JsonRejection) -> Failure {
             format!("the body may have at most {} bytes", super::router::BODY_LIMIT),
         );
     }
-    if matches!(rejection, JsonRejection::JsonDataError(_)) && text.contains("unknown field") {
+    if matches!(rejection, JsonRejection::JsonDataError(_)) && names_unknown_field(&text) {
         return Failure::new(ProblemCode::UnknownField, text);
     }
     Failure::new(ProblemCode::InvalidRequest, text)
+}
+
+/// Whether this is the parser's own complaint, and not a value of the caller's that says the same words.
+fn names_unknown_field(text: &str) -> bool {
+    text.contains(": unknown field `")
 }
 
 /// A name at the place of its kind in the path: `{project}`, `{user}`, `{node}`.
@@ -116,7 +121,7 @@ async fn query<T: DeserializeOwned, S: Send + Sync>(parts: &mut Parts, state: &S
         Ok(Query(value)) => Ok(value),
         Err(error) => {
             let text = error.body_text();
-            let unknown = text.contains("unknown field");
+            let unknown = names_unknown_field(&text);
             Err(Failure::new(if unknown { ProblemCode::UnknownField } else { ProblemCode::InvalidRequest }, text))
         }
     }

@@ -61,12 +61,12 @@ pub(crate) fn services_of(
     cluster: &ClusterName,
 ) -> Vec<DesiredService> {
     let here = declared.services.iter().filter(|(_, service)| service.runs_in(group));
-    here.map(|(name, service)| desired_service(name, service, node.dns_name(cluster))).collect()
+    here.map(|(name, service)| desired_service(name, service, &node.dns_name(cluster))).collect()
 }
 
-fn desired_service(name: &ServiceName, service: &Service, node: DnsName) -> DesiredService {
+fn desired_service(name: &ServiceName, service: &Service, node: &DnsName) -> DesiredService {
     let mut dns_names = vec![node.clone()];
-    dns_names.extend(service.dns_names.iter().filter(|name| **name != node).cloned());
+    dns_names.extend(service.dns_names.iter().filter(|name| *name != node).cloned());
     DesiredService {
         name: name.clone(),
         user: service.user.clone(),

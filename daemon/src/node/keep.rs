@@ -15,7 +15,7 @@ use tracing::warn;
 use crate::Daemon;
 use crate::audit::Actor;
 use crate::node::launch::{node_launch, ticket};
-use crate::node::reconcile::{launch_node, reconcile_nodes};
+use crate::node::reconcile::{launch_node, nodes_differ, reconcile_nodes};
 use crate::task::{Task, Wake};
 
 /// After a launch was undone, it is tried again no sooner than this.
@@ -112,11 +112,12 @@ fn is_silent(node: &NodeRow, now: Timestamp) -> bool {
 /// Launches a node again whose last launch was undone, after a pause.
 async fn launch_again(daemon: &Arc<Daemon>, node: &NodeRow) -> anyhow::Result<bool> {
     let now = daemon.now();
-    let mut tx = daemon.store.write("launch_again").await?;
-    let last = tx.find_last_saga_end(node.name.as_str()).await?;
-    if !last.is_some_and(|ended| now.duration_since(ended) > LAUNCH_AGAIN) {
+    let last = daemon.store.read("launch_again").await?.find_last_saga_end(node.name.as_str()).await?;
+    if last.is_none_or(|ended| now.duration_since(ended) <= LAUNCH_AGAIN) {
         return Ok(false);
     }
+    // Nobody else begins sagas for a node that is launching, so what was read still holds.
+    let mut tx = daemon.store.write("launch_again").await?;
     launch_node(&mut tx, &node.name, now).await?;
     tx.commit().await?;
     daemon.tasks.wake(Wake::RunSagas);
@@ -132,7 +133,7 @@ async fn is_unclaimed(daemon: &Daemon, name: &str) -> anyhow::Result<bool> {
 /// Declares nodes that are missing, such as one that was removed and is wanted again.
 async fn declared_differs(daemon: &Arc<Daemon>, nodes: &[NodeRow]) -> anyhow::Result<bool> {
     // An empty cluster has not been declared yet; its first declaration brings its head.
-    if nodes.is_empty() {
+    if nodes.is_empty() || !nodes_differ(&mut daemon.store.read("nodes_differ").await?).await? {
         return Ok(false);
     }
     let mut tx = daemon.store.write("keep_nodes").await?;

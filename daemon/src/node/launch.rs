@@ -56,7 +56,7 @@ impl Saga for LaunchNode {
 /// How long a ticket may be shown.
 const TICKET_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// How long a started node may take to join.
-const JOIN_PATIENCE: Duration = Duration::from_secs(60);
+const JOIN_PATIENCE: Duration = Duration::from_mins(1);
 
 async fn grant_ticket(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
     ticket(daemon, &input.node).await.map(drop).map_err(StepError::transient)

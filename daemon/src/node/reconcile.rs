@@ -36,6 +36,12 @@ fn difference(declared: &PutCluster, present: &[NodeRow]) -> Difference {
     Difference { launch: wanted.into_iter().collect(), remove }
 }
 
+/// Whether there is anything to reconcile. Only reads.
+pub(crate) async fn nodes_differ(tx: &mut Transaction) -> Result<bool, Failure> {
+    let declared = tx.cluster().await?.declared;
+    Ok(difference(&declared, &tx.list_nodes().await?) != Difference::default())
+}
+
 /// Makes the rows and sagas be what is declared. Returns whether there was anything to do.
 pub(crate) async fn reconcile_nodes(daemon: &Daemon, tx: &mut Transaction, actor: &Actor) -> Result<bool, Failure> {
     let now = daemon.now();

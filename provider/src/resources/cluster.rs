@@ -13,14 +13,14 @@ use tfplugin_rs::prelude::*;
 use crate::connection::{ConnectionModel, failed};
 use crate::declaration::{AuthorityModel, Declared, NodeModel, ServiceModel, WorkerGroupModel, nodes_of};
 use crate::provider::{Ringfence, Seen};
-use crate::target::local::{Local, Sight, program};
+use crate::target::local::{Local, Owner, Sight, program};
 
 /// The resource.
 pub(crate) struct ClusterResource;
 
 /// How long operations may take unless `timeouts` says otherwise.
-const CREATE: Duration = Duration::from_secs(600);
-const DELETE: Duration = Duration::from_secs(300);
+const CREATE: Duration = Duration::from_mins(10);
+const DELETE: Duration = Duration::from_mins(5);
 
 /// In private state while creation has not succeeded: such a cluster may be removed although it is protected.
 const INCOMPLETE: &str = "incomplete";
@@ -149,8 +149,13 @@ impl Resource for ClusterResource {
     }
 
     async fn create(&self, ctx: &ResourceContext<Self>, plan: ClusterModel) -> Result<ClusterModel> {
+        let (_, owner) = claim(ctx.data(), &plan)?;
+        // From here on something exists: whatever happens, Terraform knows of it.
         ctx.set_private(INCOMPLETE, &true);
-        let made = converge(ctx, plan, "creating the cluster").await?;
+        let begun = ClusterModel { id: owner.id.to_string().into(), ..plan };
+        ctx.save(&begun);
+        let limit = begun.timeouts.create_or(CREATE);
+        let made = converge(ctx, begun, "creating the cluster", limit).await?;
         ctx.remove_private(INCOMPLETE);
         Ok(made)
     }
@@ -163,7 +168,9 @@ impl Resource for ClusterResource {
         let recorded = state.id.known().and_then(|id| ringfence_api::ClusterId::parse(id).ok());
         let (owner, running) = match local.look()? {
             Sight::Gone => {
-                recorded.into_iter().for_each(|id| ctx.data().note(id, Seen::Gone));
+                if let Some(recorded) = recorded {
+                    ctx.data().note(recorded, Seen::Gone);
+                }
                 return Ok(None);
             }
             Sight::Stopped(owner) => (owner, false),
@@ -205,7 +212,8 @@ impl Resource for ClusterResource {
                 ..stopped
             });
         }
-        converge(ctx, plan, "updating the cluster").await
+        let limit = plan.timeouts.update_or(CREATE);
+        converge(ctx, plan, "updating the cluster", limit).await
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ClusterModel) -> Result<()> {
@@ -240,36 +248,42 @@ impl Resource for ClusterResource {
     }
 }
 
-/// Makes the cluster as planned and waits until it is.
-async fn converge(ctx: &ResourceContext<ClusterResource>, plan: ClusterModel, doing: &str) -> Result<ClusterModel> {
-    let data = ctx.data();
-    let Some(target) = plan.local.known() else {
+/// Makes the target's place the cluster's, or finds that it is.
+fn claim(data: &Ringfence, plan: &ClusterModel) -> Result<(Local, Owner)> {
+    let Some(directory) = plan.local.known().and_then(|local| local.directory.known()) else {
         return Err(Diagnostic::error("The cluster has no target").at(Path::root().attr("local")).into());
     };
+    let local = Local::at(directory);
+    let owner = local.claim(&cluster_name(plan)?, &data.token.public_key()?)?;
+    Ok((local, owner))
+}
+
+/// Makes the cluster as planned and waits until it is.
+async fn converge(
+    ctx: &ResourceContext<ClusterResource>,
+    plan: ClusterModel,
+    doing: &str,
+    limit: Duration,
+) -> Result<ClusterModel> {
+    let data = ctx.data();
     let declared = declared(&plan).to_put()?;
-    let name = cluster_name(&plan)?;
-    let local = Local::at(target.directory.known().map_or("", String::as_str));
+    let target = plan.local.known().cloned().unwrap_or_default();
     let program = program(&target.daemon)?;
     let listen = target.port.known().and_then(|port| u16::try_from(*port).ok()).unwrap_or(0);
-    let owner = local.claim(&name, &data.token.public_key()?)?;
-    // From here on something exists.
-    let begun = ClusterModel { id: owner.id.to_string().into(), ..plan.clone() };
-    ctx.save(&begun);
-    if plan.running == Value::Known(false) {
-        // A cluster that is declared stopped is made nevertheless, so that it has an authority, and then stopped.
+    let (local, owner) = claim(data, &plan)?;
+    ctx.within(doing, limit, async {
         let connection = local.ensure_head(&owner, &program, listen).await?;
-        local.stop().await?;
-        let stopped = stopped(begun, &connection);
-        return Ok(stopped);
-    }
-    ctx.within(doing, plan.timeouts.create_or(CREATE), async {
-        let connection = local.ensure_head(&owner, &program, listen).await?;
+        if plan.running == Value::Known(false) {
+            // A cluster that is declared stopped is made nevertheless, so that it has an authority, and then stopped.
+            local.stop().await?;
+            return Ok(stopped(plan, &connection));
+        }
         let client = data.client(&connection)?;
         failed(data, client.health().await)?;
         let cluster = failed(data, client.put_cluster(&declared).await)?;
         let cluster = wait_until_ready(data, &client, cluster).await?;
         data.note(owner.id, Seen::Running(connection.clone()));
-        Ok(complete(begun, &cluster, &connection))
+        Ok(complete(plan, &cluster, &connection))
     })
     .await
 }
@@ -352,7 +366,7 @@ fn plan_computed(planned: &mut ClusterModel) {
         planned.nodes = declared(planned).planned_nodes(&name);
     }
     // Another port is another address.
-    let port = planned.local.known().map(|local| local.port.clone());
+    let port = planned.local.known().map(|local| local.port);
     let address = planned.endpoint.known().and_then(|text| text.rsplit_once(':')?.1.parse::<i64>().ok());
     if let (Some(port), Some(address)) = (port, address)
         && port != address.into()

@@ -51,7 +51,8 @@ async fn begin_anew(directory: &Path) -> Result<String> {
     let file = directory.join("token");
     if let Ok(token) = std::fs::read_to_string(&file) {
         println!("Removing the cluster of an earlier demo.");
-        let outcome = Terraform::new(directory).with_token(Some(token.trim())).destroy(&["-target=ringfence_cluster.main"]).await;
+        let outcome =
+            Terraform::new(directory).with_token(Some(token.trim())).destroy(&["-target=ringfence_cluster.main"]).await;
         if outcome.code != 0 {
             // Its head may be dead: bring it back, then remove it.
             let terraform = Terraform::new(directory).with_token(Some(token.trim()));

@@ -1,1 +1,16 @@
-//! Every route.
+//! The API over real HTTPS against a real daemon: who may call what, what is refused and with which problem, what
+//! a change leaves behind, and what is never shown.
+
+mod access;
+mod audit;
+mod certificates;
+mod crl;
+mod durability;
+mod https;
+mod joining;
+mod login;
+mod projects;
+mod requests;
+mod routes;
+mod secrets;
+mod world;

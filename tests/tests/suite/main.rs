@@ -3,5 +3,7 @@
 mod acceptance;
 mod api;
 mod faults;
+mod interrupts;
 mod nodes;
+mod refusals;
 mod story;

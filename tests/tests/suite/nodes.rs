@@ -31,7 +31,11 @@ pub(crate) fn declared(workers: u32, authority: AuthoritySettings) -> PutCluster
 
 pub(crate) fn short_lives() -> AuthoritySettings {
     let short = Lifetime::from_secs(15);
-    AuthoritySettings { service_certificate_lifetime: short, node_certificate_lifetime: short, ..AuthoritySettings::default() }
+    AuthoritySettings {
+        service_certificate_lifetime: short,
+        node_certificate_lifetime: short,
+        ..AuthoritySettings::default()
+    }
 }
 
 /// Waits until the cluster is ready with so many nodes.

@@ -1,0 +1,54 @@
+# Everything a person or CI runs. `make demo` and `make test` do all their own set-up beyond the prerequisites:
+# Rust (see rust-version in Cargo.toml), a C compiler for the cryptography, and Terraform 1.8 or newer.
+
+CARGO     ?= cargo
+TERRAFORM ?= terraform
+PREFIX    ?= $(HOME)/.local
+export TERRAFORM
+# The local target needs no cloud SDK, and those are most of a build.
+LOCAL     := -p ringfenced -p terraform-provider-ringfence --no-default-features
+
+.PHONY: help build demo test lint bench install docs prerequisites
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+build: prerequisites ## Build the provider and the daemon
+	$(CARGO) build --workspace --bins
+
+demo: prerequisites ## Build a cluster on this machine and show what it does (KEEP=1 leaves it up)
+	$(CARGO) build $(LOCAL)
+	$(CARGO) run -q -p ringfence-tests --bin demo
+
+test: prerequisites ## Run all tests
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace
+
+lint: ## Check formatting, lints and documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+
+bench: prerequisites ## Measure start, memory and the example, in release builds
+	$(CARGO) build --release $(LOCAL)
+	$(CARGO) run -q --release -p ringfence-tests --bin bench
+
+install: prerequisites ## Install release builds of the provider and the daemon into PREFIX (default ~/.local)
+	$(CARGO) build --release -p ringfenced -p terraform-provider-ringfence
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install target/release/ringfenced target/release/terraform-provider-ringfence $(DESTDIR)$(PREFIX)/bin
+	@echo
+	@echo "Installed into $(PREFIX)/bin. For Terraform to find the provider there, put this into ~/.terraformrc:"
+	@echo
+	@echo '  provider_installation {'
+	@echo '    dev_overrides { "ringfence/ringfence" = "$(PREFIX)/bin" }'
+	@echo '    direct {}'
+	@echo '  }'
+
+docs: ## Write the generated documents anew
+	$(CARGO) run -q -p ringfenced --no-default-features -- api-document > docs/openapi.json
+
+prerequisites:
+	@command -v $(CARGO) >/dev/null || { echo "Rust is missing: install it with rustup, see the README."; exit 1; }
+	@command -v cc >/dev/null || { echo "A C compiler is missing: install gcc or clang (Debian: apt-get install gcc)."; exit 1; }
+	@command -v $(TERRAFORM) >/dev/null || { echo "Terraform 1.8 or newer is missing from the PATH."; exit 1; }

@@ -1,0 +1,163 @@
+//! CRLs: public, in DER, at the address that certificates name; soon with every revocation, and always fresh.
+
+use std::time::Duration;
+
+use ringfence_api::cluster::AuthoritySettings;
+use ringfence_api::{Clock as _, Lifetime, ProblemCode, SystemClock};
+use ringfence_pki::{CertificateFacts, Serial, Usage, VerifyError, pem_certificates, pem_crl, verify_leaf};
+use ringfence_tests::eventually;
+
+use super::https::Pem;
+use super::world::{SOON, World, project, user};
+use crate::nodes::declared;
+
+/// How soon a revocation must stand in its list.
+const LISTED: Duration = Duration::from_secs(1);
+
+/// The address of the CRL distribution point: a URI (tag 6 of a general name) in the only extension that has one.
+fn distribution_point(der: &[u8]) -> String {
+    let at = der.windows(8).position(|bytes| bytes == b"https://").unwrap();
+    assert_eq!(der[at - 2], 0x86, "a URI");
+    String::from_utf8(der[at..at + usize::from(der[at - 1])].to_vec()).unwrap()
+}
+
+/// The CRLNumber: the integer in the octets after its object identifier, 2.5.29.20.
+fn number(crl: &[u8]) -> u64 {
+    let at = crl.windows(5).position(|bytes| bytes == [0x06, 0x03, 0x55, 0x1d, 0x14]).unwrap() + 5;
+    let [0x04, _, 0x02, length] = crl[at..at + 4] else { panic!("no CRLNumber: {:02x?}", &crl[at..at + 4]) };
+    let digits = &crl[at + 4..at + 4 + usize::from(length)];
+    digits.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+fn lists(crl: &[u8], serial: &str) -> bool {
+    let serial = Serial::parse(serial).unwrap();
+    let significant: Vec<u8> = serial.as_bytes().iter().copied().skip_while(|byte| *byte == 0).collect();
+    crl.windows(significant.len()).any(|bytes| bytes == significant)
+}
+
+async fn list(world: &World, issuer: &str) -> Vec<u8> {
+    let answer = world.public.get(&format!("/v1/crls/{issuer}/0")).await;
+    assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/pkix-crl"));
+    answer.bytes
+}
+
+/// Judges a chain as a peer would that fetches the lists now.
+async fn judge(world: &World, chain: &str, issuer: &str) -> Result<(), VerifyError> {
+    let crls = format!("{}{}", pem_crl(&list(world, "root-1").await), pem_crl(&list(world, issuer).await));
+    let bundle = world.public.get("/v1/ca-bundle").await.text();
+    verify_leaf(chain, &bundle, &crls, Usage::Client, SystemClock.now())
+}
+
+async fn listed_within(world: &World, issuer: &str, serial: &str, within: Duration) -> Vec<u8> {
+    eventually("the revocation is listed", within, async || {
+        let crl = list(world, issuer).await;
+        if lists(&crl, serial) { Ok(crl) } else { Err(format!("{serial} is not in number {}", number(&crl))) }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn every_list_is_public_and_lies_at_the_address_in_the_certificates() {
+    let world = World::with_nodes().await;
+    world.people("fraud", &["alice"]).await;
+    let endpoint = world.head.connection().endpoint;
+    let held = [
+        (Pem::from(&world.credentials("fraud", "alice").await), "projects-1"),
+        (world.held_by("workers-0", "node"), "services-1"),
+        (world.held_by("workers-0", "services/query"), "services-1"),
+    ];
+    for (pem, issuer) in held {
+        let chain = pem_certificates(&pem.chain).unwrap();
+        for (certificate, issuer) in [(&chain[0], issuer), (&chain[1], "root-1")] {
+            let url = distribution_point(certificate);
+            assert_eq!(url, format!("{endpoint}/v1/crls/{issuer}/0"));
+            let answer = world.public.get(&url).await;
+            assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/pkix-crl"));
+            assert_eq!(answer.bytes, list(&world, issuer).await);
+            // The list names the very same address, byte for byte (RFC 5280, section 5.2.5).
+            assert_eq!(distribution_point(&answer.bytes), url);
+        }
+        judge(&world, &pem.chain, issuer).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_removed_member_is_listed_within_a_second_and_the_number_rises() {
+    let world = World::new().await;
+    world.people("fraud", &["alice", "bob", "carol"]).await;
+    let bob = world.credentials("fraud", "bob").await;
+    let (mut last, others) = (number(&list(&world, "projects-1").await), list(&world, "services-1").await);
+    let mut gone = Vec::new();
+    for name in ["alice", "carol"] {
+        let member = world.credentials("fraud", name).await;
+        judge(&world, &member.chain, "projects-1").await.unwrap();
+        world.client.delete_member(&project("fraud"), &user(name)).await.unwrap();
+        let crl = listed_within(&world, "projects-1", &member.serial, LISTED).await;
+        assert!(number(&crl) > last, "{} after {last}", number(&crl));
+        last = number(&crl);
+        judge(&world, &member.chain, "projects-1").await.unwrap_err();
+        gone.push(member.serial);
+        // Whoever was listed stays listed, and the neighbour is good.
+        assert!(gone.iter().all(|serial| lists(&crl, serial)));
+        judge(&world, &bob.chain, "projects-1").await.unwrap();
+    }
+    assert_eq!(list(&world, "services-1").await, others, "another issuer's list is not touched");
+}
+
+#[tokio::test]
+async fn a_deleted_project_lists_all_its_members() {
+    let world = World::new().await;
+    world.people("fraud", &["alice", "bob"]).await;
+    let members = [world.credentials("fraud", "alice").await, world.credentials("fraud", "bob").await];
+    world.client.delete_project(&project("fraud")).await.unwrap();
+    for member in &members {
+        listed_within(&world, "projects-1", &member.serial, LISTED).await;
+    }
+}
+
+#[tokio::test]
+async fn a_removed_node_is_listed_with_its_services() {
+    let world = World::with_nodes().await;
+    let held = [world.held_by("workers-0", "node"), world.held_by("workers-0", "services/query")];
+    world.declare(&declared(0, AuthoritySettings::default())).await;
+    for pem in held {
+        let serial = CertificateFacts::read(&pem.leaf()).unwrap().serial.to_string();
+        listed_within(&world, "services-1", &serial, LISTED).await;
+        judge(&world, &pem.chain, "services-1").await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_signed_anew_before_it_ends_though_nothing_happens() {
+    let world = World::new().await;
+    let settings = AuthoritySettings { crl_lifetime: Lifetime::from_secs(15), ..AuthoritySettings::default() };
+    world.declare(&declared(0, settings)).await;
+    world.people("fraud", &["alice", "bob"]).await;
+    let (alice, bob) = (world.credentials("fraud", "alice").await, world.credentials("fraud", "bob").await);
+    world.client.delete_member(&project("fraud"), &user("alice")).await.unwrap();
+    let first = number(&listed_within(&world, "projects-1", &alice.serial, LISTED).await);
+    eventually("the list is signed anew twice", SOON + SOON, async || {
+        // An expired list would not be believed, so at no look may it be one.
+        judge(&world, &bob.chain, "projects-1").await.unwrap();
+        let crl = list(&world, "projects-1").await;
+        assert!(lists(&crl, &alice.serial));
+        if number(&crl) >= first + 2 { Ok(()) } else { Err(format!("number {}", number(&crl))) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_there_is_not_found() {
+    let world = World::new().await;
+    for path in [
+        "/v1/crls/projects-2/0",
+        "/v1/crls/projects-1/1",
+        "/v1/crls/projects-1/zero",
+        "/v1/crls/projects-1/-1",
+        "/v1/crls/projects-1/99999999999999999999",
+        "/v1/crls/..%2f..%2fca.pem/0",
+        "/v1/crls/%27%20OR%201=1/0",
+    ] {
+        world.public.get(path).await.refused(ProblemCode::NotFound);
+    }
+}

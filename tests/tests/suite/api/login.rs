@@ -1,0 +1,115 @@
+//! The operator's login: what is refused, and how long a session is good.
+
+use ringfence_api::login::message;
+use ringfence_api::{ClusterId, OperatorKey, ProblemCode};
+use ringfence_pki::{fingerprint, pem_certificates};
+use ringfence_tests::head::{OTHER_TOKEN, TOKEN, token};
+use serde_json::{Value, json};
+
+use super::https::{Answer, Https};
+use super::world::World;
+
+/// A login by hand.
+struct Attempt {
+    key: OperatorKey,
+    cluster: ClusterId,
+    ca: [u8; 32],
+}
+
+impl Attempt {
+    /// One that is right in everything.
+    fn right(world: &World) -> Self {
+        let connection = world.head.connection();
+        let ca = digest(&pem_certificates(&connection.ca_certificate).unwrap()[0]);
+        Self { key: token(TOKEN).key(), cluster: connection.cluster_id, ca }
+    }
+
+    async fn answer(&self, world: &World, nonce: &str) -> Answer {
+        let signature = self.key.sign(&message(&self.cluster, nonce, &self.ca));
+        world.public.call("POST", "/v1/login", &json!({ "nonce": nonce, "signature": signature })).await
+    }
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    let text = fingerprint(bytes);
+    std::array::from_fn(|index| u8::from_str_radix(&text[2 * index..2 * index + 2], 16).unwrap())
+}
+
+async fn nonce(world: &World) -> String {
+    let given = world.public.call("POST", "/v1/login/nonces", &Value::Null).await.served();
+    assert_eq!(given["cluster_id"], world.head.connection().cluster_id.to_string());
+    given["nonce"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_right_signature_opens_a_session() {
+    let world = World::new().await;
+    let login = Attempt::right(&world).answer(&world, &nonce(&world).await).await.served();
+    let caller = Https::public(&world.head.connection()).with_session(login["session"].as_str().unwrap());
+    assert_eq!(caller.get("/v1/whoami").await.served(), json!({ "kind": "operator" }));
+}
+
+#[tokio::test]
+async fn a_nonce_is_never_given_twice() {
+    let world = World::new().await;
+    let mut nonces = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        let nonce = nonce(&world).await;
+        assert_eq!(nonce.len(), 32, "128 bits");
+        assert!(nonces.insert(nonce));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_the_operators_signature_for_this_cluster_and_this_ca_is_refused() {
+    let world = World::new().await;
+    let right = || Attempt::right(&world);
+    let mut other_ca = right().ca;
+    other_ca[31] ^= 1;
+    let attempts = [
+        ("another token", Attempt { key: token(OTHER_TOKEN).key(), ..right() }),
+        ("another CA", Attempt { ca: other_ca, ..right() }),
+        ("another cluster", Attempt { cluster: ClusterId::random(), ..right() }),
+    ];
+    for (what, attempt) in attempts {
+        let problem = attempt.answer(&world, &nonce(&world).await).await.refused(ProblemCode::LoginRefused);
+        assert!(problem.detail.contains("signature"), "{what}: {problem}");
+    }
+    for signature in ["", "AA==", "not base64!"] {
+        let body = json!({ "nonce": nonce(&world).await, "signature": signature });
+        world.public.call("POST", "/v1/login", &body).await.refused(ProblemCode::LoginRefused);
+    }
+}
+
+#[tokio::test]
+async fn a_nonce_is_answered_once_whether_rightly_or_wrongly() {
+    let world = World::new().await;
+    let right = Attempt::right(&world);
+    let used = nonce(&world).await;
+    right.answer(&world, &used).await.served();
+    right.answer(&world, &used).await.refused(ProblemCode::LoginRefused);
+    let burnt = nonce(&world).await;
+    let wrong = Attempt { key: token(OTHER_TOKEN).key(), ..Attempt::right(&world) };
+    wrong.answer(&world, &burnt).await.refused(ProblemCode::LoginRefused);
+    right.answer(&world, &burnt).await.refused(ProblemCode::LoginRefused);
+    right.answer(&world, "made up").await.refused(ProblemCode::LoginRefused);
+}
+
+#[tokio::test]
+async fn the_typed_client_says_that_a_login_was_refused() {
+    let world = World::new().await;
+    let stranger = world.head.client(ringfence_api::Credentials::Operator(token(OTHER_TOKEN).key()));
+    assert_eq!(stranger.cluster().await.unwrap_err().code(), Some(ProblemCode::LoginRefused));
+}
+
+#[tokio::test]
+async fn a_restart_ends_sessions_and_the_typed_client_logs_in_again() {
+    let mut world = World::new().await;
+    world.operator.get("/v1/whoami").await.served();
+    let session = world.client.login().await.unwrap().session;
+    world.head.kill().await;
+    world.head.restart(&[]).await;
+    let caller = Https::public(&world.head.connection()).with_session(&session);
+    caller.get("/v1/whoami").await.refused(ProblemCode::SessionInvalid);
+    world.client.cluster().await.unwrap();
+}

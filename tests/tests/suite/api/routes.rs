@@ -1,0 +1,176 @@
+//! The table of all routes: for whom each is, and a request that is good as far as form goes. It must hold exactly
+//! what the document holds, so that no route is added without a word on who may call it.
+
+use std::collections::BTreeSet;
+
+use ringfence_api::ProblemCode;
+use ringfence_pki::PrivateKey;
+use serde_json::{Value, json};
+
+use super::https::Https;
+use super::world::World;
+
+/// For whom a route is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    /// Anybody, without credentials.
+    Everybody,
+    /// Anybody whom the daemon recognises.
+    Recognised,
+    /// The operator only.
+    Operator,
+    /// The agent of the node in the path only.
+    Agent,
+}
+
+/// A route with one of its methods.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
+    pub(crate) template: &'static str,
+    pub(crate) is_for: For,
+}
+
+const fn route(is_for: For, method: &'static str, template: &'static str) -> Route {
+    Route { method, template, is_for }
+}
+
+/// All of them; what deletes comes last, members before projects.
+pub(crate) const ROUTES: &[Route] = &[
+    route(For::Everybody, "GET", "/v1/health"),
+    route(For::Everybody, "GET", "/v1/openapi.json"),
+    route(For::Everybody, "GET", "/v1/ca-bundle"),
+    route(For::Everybody, "GET", "/v1/crls/{issuer}/{shard}"),
+    route(For::Everybody, "POST", "/v1/login/nonces"),
+    route(For::Everybody, "POST", "/v1/login"),
+    route(For::Everybody, "POST", "/v1/nodes/{node}/join"),
+    route(For::Recognised, "GET", "/v1/whoami"),
+    route(For::Operator, "GET", "/v1/cluster"),
+    route(For::Operator, "PUT", "/v1/cluster"),
+    route(For::Operator, "GET", "/v1/nodes"),
+    route(For::Operator, "GET", "/v1/nodes/{node}"),
+    route(For::Agent, "GET", "/v1/nodes/{node}/desired"),
+    route(For::Agent, "POST", "/v1/nodes/{node}/certificates"),
+    route(For::Agent, "PUT", "/v1/nodes/{node}/report"),
+    route(For::Operator, "GET", "/v1/projects"),
+    route(For::Operator, "PUT", "/v1/projects/{project}"),
+    route(For::Operator, "GET", "/v1/projects/{project}"),
+    route(For::Operator, "GET", "/v1/projects/{project}/members"),
+    route(For::Operator, "PUT", "/v1/projects/{project}/members/{user}"),
+    route(For::Operator, "GET", "/v1/projects/{project}/members/{user}"),
+    route(For::Operator, "GET", "/v1/projects/{project}/members/{user}/credentials"),
+    route(For::Operator, "GET", "/v1/certificates"),
+    route(For::Operator, "GET", "/v1/sagas"),
+    route(For::Operator, "GET", "/v1/tasks"),
+    route(For::Operator, "GET", "/v1/audit"),
+    route(For::Operator, "DELETE", "/v1/projects/{project}/members/{user}"),
+    route(For::Operator, "DELETE", "/v1/projects/{project}"),
+];
+
+impl Route {
+    /// A path of this route: project `fraud`, user `alice`, node `workers-0`.
+    pub(crate) fn path(&self) -> String {
+        let path = self.template.replace("{project}", "fraud").replace("{user}", "alice");
+        path.replace("{node}", "workers-0").replace("{issuer}", "services-1").replace("{shard}", "0")
+    }
+
+    /// A body that is good as far as form goes; null for none.
+    pub(crate) fn body(&self) -> Value {
+        match (self.method, self.template) {
+            ("POST", "/v1/login") => json!({ "nonce": "00", "signature": "AA==" }),
+            ("POST", "/v1/nodes/{node}/join") => json!({ "ticket": "made up", "csr": csr() }),
+            ("POST", "/v1/nodes/{node}/certificates") => json!({ "csr": csr() }),
+            ("PUT", "/v1/nodes/{node}/report") => json!({ "generation": 0, "certificates": [], "fault": null }),
+            ("PUT", "/v1/cluster") => json!({ "worker_groups": { "workers": { "count": 1 } } }),
+            ("PUT", "/v1/projects/{project}") => json!({ "description": "by the table" }),
+            ("PUT", "/v1/projects/{project}/members/{user}") => json!({ "role": "data_owner" }),
+            _ => Value::Null,
+        }
+    }
+
+    /// Calls it.
+    pub(crate) async fn call(&self, caller: &Https) -> super::https::Answer {
+        caller.call(self.method, &self.path(), &self.body()).await
+    }
+}
+
+/// A request for a certificate by a new key.
+pub(crate) fn csr() -> String {
+    PrivateKey::generate().unwrap().request("head.test.internal").unwrap()
+}
+
+fn committed() -> Value {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn the_table_holds_exactly_the_routes_and_methods_of_the_document() {
+    let document = committed();
+    let mut documented = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in ["get", "put", "post", "delete", "options", "head", "patch", "trace"] {
+            if item.get(method).is_some() {
+                documented.insert((method.to_uppercase(), path.clone()));
+            }
+        }
+    }
+    let tabled = ROUTES.iter().map(|route| (route.method.to_owned(), route.template.to_owned()));
+    assert_eq!(tabled.collect::<BTreeSet<_>>(), documented);
+    assert_eq!(ROUTES.len(), documented.len(), "a route stands twice in the table");
+}
+
+#[tokio::test]
+async fn the_daemon_serves_the_committed_document() {
+    let world = World::new().await;
+    assert_eq!(world.public.get("/v1/openapi.json").await.served(), committed());
+}
+
+#[tokio::test]
+async fn every_route_serves_whom_it_is_for() {
+    let world = World::with_nodes().await;
+    world.people("fraud", &["alice"]).await;
+    let agent = world.holder(&world.held_by("workers-0", "node"));
+    for route in ROUTES {
+        let caller = match route.is_for {
+            For::Everybody => &world.public,
+            For::Recognised | For::Operator => &world.operator,
+            For::Agent => &agent,
+        };
+        let answer = route.call(caller).await;
+        match route.template {
+            // What goes into these is a secret that the table has not; tests of their own send the right one.
+            "/v1/login" => drop(answer.refused(ProblemCode::LoginRefused)),
+            "/v1/nodes/{node}/join" => drop(answer.refused(ProblemCode::TicketRefused)),
+            "/v1/ca-bundle" => {
+                assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/x-pem-file"));
+                assert_eq!(answer.text(), world.head.connection().ca_certificate);
+            }
+            "/v1/crls/{issuer}/{shard}" => {
+                assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/pkix-crl"));
+            }
+            _ => drop(answer.served()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_route_is_not_found_and_what_is_no_method_is_not_allowed() {
+    let world = World::new().await;
+    for path in ["/", "/v1", "/v1/", "/v2/health", "/v1/healthy", "/v1/health/", "/v1/projects/fraud/members/alice/key"]
+    {
+        for caller in [&world.public, &world.operator] {
+            caller.get(path).await.refused(ProblemCode::NotFound);
+        }
+    }
+    let mut paths: Vec<&Route> = ROUTES.iter().collect();
+    paths.dedup_by_key(|route| route.template);
+    for route in paths {
+        for method in ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"] {
+            if !ROUTES.iter().any(|known| known.template == route.template && known.method == method) {
+                let answer = world.public.call(method, &route.path(), &Value::Null).await;
+                answer.refused(ProblemCode::MethodNotAllowed);
+            }
+        }
+    }
+}
