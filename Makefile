@@ -47,6 +47,7 @@ install: prerequisites ## Install release builds of the provider and the daemon 
 
 docs: ## Write the generated documents anew
 	$(CARGO) run -q -p ringfenced --no-default-features -- api-document > docs/openapi.json
+	UPDATE=1 $(CARGO) test -q -p terraform-provider-ringfence the_committed_pages_are_what_the_schema_says
 
 prerequisites:
 	@command -v $(CARGO) >/dev/null || { echo "Rust is missing: install it with rustup, see the README."; exit 1; }

@@ -31,8 +31,8 @@ pub(crate) struct Authorities {
     services: Issuer,
     projects: Issuer,
     server_tls: std::sync::OnceLock<std::sync::Arc<crate::http::ServerTls>>,
-    /// Until when the API's certificate is good; the daemon itself renews it.
-    api_renew_at: std::sync::Mutex<Option<jiff::Timestamp>>,
+    /// From when to when the API's certificate need not be renewed.
+    api_fresh: std::sync::Mutex<Option<(jiff::Timestamp, jiff::Timestamp)>>,
 }
 
 /// One authority.
@@ -47,8 +47,8 @@ pub(crate) struct Issuer {
 
 impl Authorities {
     pub(crate) fn new(root: Issuer, services: Issuer, projects: Issuer) -> Self {
-        let (server_tls, api_renew_at) = (std::sync::OnceLock::new(), std::sync::Mutex::new(None));
-        Self { root, services, projects, server_tls, api_renew_at }
+        let (server_tls, api_fresh) = (std::sync::OnceLock::new(), std::sync::Mutex::new(None));
+        Self { root, services, projects, server_tls, api_fresh }
     }
 
     /// The authority of a domain.

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use ringfence_api::ProblemCode;
+use jiff::Timestamp;
+use ringfence_api::certificate::RevocationReason;
 use ringfence_api::client::LONG_POLL;
 use ringfence_api::cluster::{Cluster, ClusterState, PutCluster};
 use ringfence_api::node::{Node, NodeState};
+use ringfence_api::{ProblemCode, ServiceName};
 use ringfence_store::Transaction;
 
 use crate::Daemon;
 use crate::audit::Actor;
 use crate::http::{After, Body, Failure, OperatorCaller};
-use crate::node::{reconcile_nodes, view};
+use crate::node::{nodes_differ, reconcile_nodes, view};
 use crate::task::Wake;
 
 /// The cluster. With `after`, waits until its revision is above it, for at most 25 seconds.
@@ -59,10 +61,8 @@ async fn declare(daemon: &Daemon, actor: &Actor, put: &PutCluster) -> Result<Clu
     if before.declared != *put {
         tx.update_declared(put).await?;
         if before.declared.services != put.services {
-            // What was complete is not known to be any more, until each node has applied the new declaration.
-            for node in tx.list_nodes().await?.iter().filter(|node| node.state == NodeState::Ready) {
-                tx.update_node_state(&node.name, NodeState::Joined, None).await?;
-            }
+            tx.update_ready_nodes_joined().await?;
+            revoke_undeclared(&mut tx, put, actor, now).await?;
         }
         actor.record(&mut tx, "put_cluster", before.name.as_str(), "declared", now).await?;
     }
@@ -72,25 +72,50 @@ async fn declare(daemon: &Daemon, actor: &Actor, put: &PutCluster) -> Result<Clu
     Ok(cluster)
 }
 
+/// A service that is not declared on a node any more must not go on with the certificate that it has there.
+async fn revoke_undeclared(
+    tx: &mut Transaction,
+    put: &PutCluster,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let declared = |service: &str, group: &str| {
+        let service = ServiceName::parse(service).ok().and_then(|name| put.services.get(&name));
+        service.is_some_and(|service| service.runs_in(group))
+    };
+    for node in tx.list_nodes().await? {
+        for certificate in tx.list_live_certificates_of_node(node.name.as_str(), now).await? {
+            if certificate.service.as_deref().is_some_and(|service| !declared(service, &node.group)) {
+                let reason = RevocationReason::CessationOfOperation;
+                tx.update_certificate_revoked(&certificate.serial, reason, now).await?;
+                actor.record(tx, "revoke_certificate", &certificate.serial, reason.as_str(), now).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
 async fn load(tx: &mut Transaction) -> Result<Cluster, Failure> {
     let row = tx.cluster().await?;
-    let mut nodes: Vec<Node> = tx.list_nodes().await?.into_iter().map(|node| view(node, &row.name)).collect();
+    let rows = tx.list_nodes().await?;
+    let complete = !nodes_differ(&row.declared, &rows);
+    let mut nodes: Vec<Node> = rows.into_iter().map(|node| view(node, &row.name)).collect();
     // The head first, then groups and indices in the order of counting.
     nodes.sort_by_key(|node| (node.group != "head", node.group.clone(), node.name.as_str().len(), node.name.clone()));
     Ok(Cluster {
         id: row.id,
         name: row.name,
         revision: row.revision,
-        state: state_of(&nodes),
+        state: state_of(complete, &nodes),
         declared: row.declared,
         nodes,
     })
 }
 
-fn state_of(nodes: &[Node]) -> ClusterState {
+fn state_of(complete: bool, nodes: &[Node]) -> ClusterState {
     if nodes.iter().any(|node| node.fault.is_some()) {
         ClusterState::Degraded
-    } else if !nodes.is_empty() && nodes.iter().all(|node| node.state == NodeState::Ready) {
+    } else if complete && !nodes.is_empty() && nodes.iter().all(|node| node.state == NodeState::Ready) {
         ClusterState::Ready
     } else {
         ClusterState::Converging

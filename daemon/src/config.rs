@@ -45,6 +45,8 @@ pub struct ApiConfig {
 pub struct NodesConfig {
     /// Where the local driver keeps a directory for each node.
     pub local_root: PathBuf,
+    /// The program that agents are started from: `ringfenced`.
+    pub program: PathBuf,
 }
 
 /// Why the configuration cannot be used.
@@ -105,6 +107,7 @@ mod tests {
         listen = "127.0.0.1:0"
         [nodes]
         local_root = "/var/lib/ringfence/nodes"
+        program = "/usr/local/bin/ringfenced"
     "#;
 
     fn read(text: &str) -> Result<ServeConfig, ConfigError> {

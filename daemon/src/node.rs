@@ -21,7 +21,7 @@ pub(crate) use desired::{__path_read_desired, read_desired};
 pub(crate) use join::{__path_join_node, join_node};
 pub(crate) use keep::KeepNodes;
 pub(crate) use read::{__path_list_nodes, __path_read_node, list_nodes, read_node};
-pub(crate) use reconcile::reconcile_nodes;
+pub(crate) use reconcile::{nodes_differ, reconcile_nodes};
 pub(crate) use report::{__path_put_report, put_report};
 pub(crate) use run_sagas::{LEASE as SAGA_LEASE, RunSagas};
 

@@ -13,12 +13,11 @@ mod crash_point;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_lc_rs::rand::SystemRandom;
-use jiff::Timestamp;
 use ringfence_api::{Clock, SystemClock};
 use ringfence_cloud::file::atomic_write;
 use ringfence_cloud::local::{HEAD_CLAIM, LocalNodes, claim};
@@ -49,13 +48,6 @@ pub const CA_FILE: &str = "ca.pem";
 /// Where the API's address is put for clients.
 pub const ENDPOINT_FILE: &str = "endpoint";
 
-static STARTED_AT: OnceLock<Timestamp> = OnceLock::new();
-
-/// When this process began to serve; now, if it has not.
-pub(crate) fn started_at() -> Timestamp {
-    *STARTED_AT.get_or_init(|| SystemClock.now())
-}
-
 /// Serves from this directory until SIGTERM or SIGINT.
 pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     crate::logging::start();
@@ -64,12 +56,12 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     let config = ServeConfig::read(&directory)?;
     let listener = bind(&directory, config.api.listen).await?;
     let endpoint = format!("https://{}", listener.local_addr()?);
-    started_at();
+    // Before the cluster is made: certificates will name this address for ever, so a start after a crash must find it.
+    atomic_write(&directory.join(ENDPOINT_FILE), endpoint.as_bytes(), 0o644)?;
 
     let daemon = Arc::new(open(&directory, &config, &endpoint).await?);
     let tls = issue_api_certificate(&daemon).await?;
     atomic_write(&directory.join(CA_FILE), daemon.authorities.ca_bundle().as_bytes(), 0o644)?;
-    atomic_write(&directory.join(ENDPOINT_FILE), endpoint.as_bytes(), 0o644)?;
 
     let stop = CancellationToken::new();
     let serving = tokio::spawn(listen(listener, tls.config(), router(daemon.clone()), stop.clone()));
@@ -127,9 +119,11 @@ async fn open(directory: &Path, config: &ServeConfig, endpoint: &str) -> anyhow:
     let cluster = tx.cluster().await?;
     let epoch = tx.take_lease(crate::node::SAGA_LEASE).await?;
     let authorities = load(&mut tx, &master_key).await?;
+    // While nobody served, anything may have happened to the nodes.
+    tx.update_ready_nodes_joined().await?;
     tx.commit().await?;
 
-    let mut nodes = LocalNodes::new(&config.nodes.local_root, std::env::current_exe()?);
+    let mut nodes = LocalNodes::new(&config.nodes.local_root, &config.nodes.program);
     nodes.env = inherited_environment();
     Ok(Daemon {
         cluster_id: cluster.id,

@@ -56,7 +56,7 @@ impl Tasks {
         Self {
             all: vec![
                 entry(RunSagas::default(), Some(Wake::RunSagas)),
-                entry(KeepNodes, Some(Wake::KeepNodes)),
+                entry(KeepNodes::default(), Some(Wake::KeepNodes)),
                 entry(PublishCrls, Some(Wake::PublishCrls)),
                 entry(RenewProjectUsers, None),
                 entry(RenewApiCertificate, None),
@@ -84,9 +84,17 @@ pub(crate) async fn run_all(daemon: Arc<Daemon>, stop: CancellationToken) {
 async fn run_one(daemon: Arc<Daemon>, index: usize, stop: CancellationToken) {
     let entry = &daemon.tasks.all[index];
     loop {
+        // In a task of its own, so that a panic in one run is that run's error and nobody's end.
+        let mut run = tokio::spawn({
+            let daemon = daemon.clone();
+            async move { daemon.tasks.all[index].task.run(&daemon).await }
+        });
         let outcome = tokio::select! {
-            outcome = entry.task.run(&daemon) => outcome,
-            () = stop.cancelled() => return,
+            outcome = &mut run => outcome.unwrap_or_else(|panic| Err(panic.into())),
+            () = stop.cancelled() => {
+                run.abort();
+                return;
+            }
         };
         entry.note(outcome, daemon.now());
         tokio::select! {

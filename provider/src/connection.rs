@@ -83,7 +83,7 @@ fn latest(data: &Ringfence, recorded: Connection) -> Connection {
 pub(crate) enum Reading {
     /// Ask the daemon.
     Ask(ringfence_api::Client),
-    /// The cluster is known to be stopped: keep the state as it is.
+    /// The cluster is known to be stopped, or not known yet: keep the state as it is.
     Keep,
     /// The cluster is known to be gone, and everything in it with it.
     Gone,
@@ -91,7 +91,8 @@ pub(crate) enum Reading {
 
 /// Decides how a resource in a cluster is read.
 pub(crate) fn reading(data: &Ringfence, own: &Value<ConnectionModel>) -> Result<Reading> {
-    let connection = resolve(data, own)?;
+    // The provider's cluster may be unknown in a plan, as while it moves; what is known of the resource then stays.
+    let Some(connection) = find(data, own)? else { return Ok(Reading::Keep) };
     Ok(match data.seen(connection.cluster_id) {
         Some(Seen::Stopped) => Reading::Keep,
         Some(Seen::Gone) => Reading::Gone,

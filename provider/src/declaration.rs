@@ -20,7 +20,7 @@ pub(crate) struct WorkerGroupModel {
 /// (L) the system user.
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct ServiceModel {
-    /// System user that runs the service.
+    /// System user that runs the service: it stands in the certificate, nothing is changed on the node.
     #[tf(required, validate = check(SystemUser::parse))]
     user: Value<String>,
     /// DNS names that the service answers to besides the node's own.
@@ -32,7 +32,7 @@ pub(crate) struct ServiceModel {
     /// Where it runs: `head` and names of worker groups. Default: every node.
     #[tf(optional)]
     node_groups: Value<BTreeSet<String>>,
-    /// What to run on the node when the service's files have changed.
+    /// What to run on the node when the service's certificate, the roots or the revocation lists have changed.
     #[tf(optional)]
     reload: Value<ReloadModel>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct ServiceModel {
 /// A command that makes a service read its files again.
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct ReloadModel {
-    /// Program and arguments; no shell.
+    /// Program and arguments, run by the agent's user and without a shell.
     #[tf(required, validate = items(1..=64))]
     command: Value<Vec<String>>,
     /// After this long it is ended and counts as failed.

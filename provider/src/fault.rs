@@ -12,7 +12,7 @@ pub(crate) fn of(data: &Ringfence, error: &ClientError) -> Diagnostics {
             Diagnostic::error("The cluster's daemon does not answer").detail(format!(
                 "Tried {endpoint} for {:.0} s: {}. Nothing was changed, and nothing was removed from the state. \
                  If the cluster was stopped or its head was killed, apply the configuration that holds the \
-                 ringfence_cluster; it is started again.",
+                 ringfence_cluster, with `running = true`; it is started again.",
                 tried_for.as_secs_f64(),
                 root_cause(source)
             ))

@@ -6,6 +6,8 @@
 mod connection;
 mod data_sources;
 mod declaration;
+#[cfg(test)]
+mod docs;
 mod fault;
 mod functions;
 mod provider;

@@ -31,9 +31,10 @@ impl Head {
         let key = token(TOKEN).key().public();
         let config = format!(
             "[cluster]\nid = \"{}\"\nname = \"test\"\noperator_key = \"{key}\"\n[api]\nlisten = \"127.0.0.1:0\"\n\
-             [nodes]\nlocal_root = \"{}\"\n",
+             [nodes]\nlocal_root = \"{}\"\nprogram = \"{}\"\n",
             ClusterId::random(),
-            directory.join("nodes").display()
+            directory.join("nodes").display(),
+            program("ringfenced").display()
         );
         std::fs::write(head.join("serve.toml"), config).expect("the configuration");
         let mut started = Self { directory: directory.to_owned(), child: None };

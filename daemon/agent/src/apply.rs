@@ -41,12 +41,12 @@ async fn act(
 ) -> Result<(), AgentError> {
     match action {
         Action::WriteCaBundle => {
-            disk.write_ca_bundle(&desired.ca_bundle)?;
-            mark_all(disk, desired)
+            mark_all(disk, desired)?;
+            disk.write_ca_bundle(&desired.ca_bundle)
         }
         Action::WriteCrls => {
-            disk.write_crls(&crl_file(desired))?;
-            mark_all(disk, desired)
+            mark_all(disk, desired)?;
+            disk.write_crls(&crl_file(desired))
         }
         Action::RenewNode => issue(client, disk, node, desired, None, now).await,
         Action::Issue(service) => issue(client, disk, node, desired, Some(service), now).await,
@@ -61,7 +61,8 @@ async fn act(
     }
 }
 
-/// Services that read the trust files must be told when those change, also if we are interrupted before.
+/// Services that read the trust files must be told when those change. Noted before the change, so that an
+/// interruption between the two tells a service once too often, never too seldom.
 fn mark_all(disk: &Disk, desired: &DesiredNode) -> Result<(), AgentError> {
     let held = disk.observe()?.services;
     let told = desired.services.iter().filter(|service| service.reload.is_some() && held.contains_key(&service.name));

@@ -21,6 +21,9 @@ const TICKET_PERIOD: Duration = Duration::from_millis(200);
 /// so that a thousand agents do not come back together.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// The longest wait before something that failed is tried again. The daemon takes a node that does not report for half
+/// a minute for lost, so it is shorter.
+const LONGEST_FAULT_PAUSE: Duration = Duration::from_secs(15);
 /// The shortest wait before looking at a renewal that is due, so that a refused one is not asked for in a loop.
 const RENEWAL_FLOOR: Duration = Duration::from_secs(1);
 
@@ -31,8 +34,10 @@ pub struct Agent {
     clock: Arc<dyn Clock>,
     /// The last desired state, and who answered with it.
     known: Option<DesiredNode>,
-    /// The last report that arrived, so that only news is sent at once.
+    /// The last report that arrived.
     reported: Option<PutReport>,
+    /// How many rounds in a row ended with a fault.
+    faulty_rounds: u32,
 }
 
 /// Runs an agent in this directory for ever; drop the future to stop it. Only a configuration that cannot be
@@ -58,7 +63,7 @@ impl Agent {
     /// An agent of the node that lives in this directory.
     pub fn new(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, AgentError> {
         let config = AgentConfig::read(directory)?;
-        Ok(Self { config, disk: Disk::new(directory), clock, known: None, reported: None })
+        Ok(Self { config, disk: Disk::new(directory), clock, known: None, reported: None, faulty_rounds: 0 })
     }
 
     /// One round. Returns after something was done, or when it is time to look again.
@@ -104,8 +109,9 @@ impl Agent {
             return Ok(client.desired(&self.config.node, 0).await?);
         };
         if self.reported.as_ref().is_none_or(|report| report.fault.is_some()) {
-            // Something is left to do; wait a little for news and then try it again.
-            return Ok(self.news_within(client, known, RENEWAL_FLOOR).await?.unwrap_or_else(|| known.clone()));
+            // Something is left to do; wait for news, longer each time, and then try it again.
+            let wait = RENEWAL_FLOOR.saturating_mul(1 << self.faulty_rounds.min(8)).min(LONGEST_FAULT_PAUSE);
+            return Ok(self.news_within(client, known, wait).await?.unwrap_or_else(|| known.clone()));
         }
         let until_renewal = next_renewal(observed).map_or(Duration::MAX, |at| {
             Duration::try_from(at.duration_since(self.clock.now())).unwrap_or(Duration::ZERO).max(RENEWAL_FLOOR)
@@ -143,6 +149,7 @@ impl Agent {
         if !actions.is_empty() {
             info!(node = %node, generation = desired.generation, actions = actions.len(), faults = faults.len(), "applied");
         }
+        self.faulty_rounds = if report.fault.is_some() { self.faulty_rounds + 1 } else { 0 };
         self.known = Some(desired);
         self.reported = None;
         // The node's certificate may be new; the old one is about to be revoked.

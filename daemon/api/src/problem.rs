@@ -29,6 +29,8 @@ pub enum ProblemCode {
     Forbidden,
     /// There is no such thing.
     NotFound,
+    /// This version of the daemon has no such route. Says nothing about whether a thing exists.
+    NoSuchRoute,
     /// The route exists, but not with this method.
     MethodNotAllowed,
     /// The request cannot be read: not JSON, a wrong type, a name that breaks its rule.
@@ -49,7 +51,7 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Unauthenticated,
         Self::SessionInvalid,
         Self::LoginRefused,
@@ -59,6 +61,7 @@ impl ProblemCode {
         Self::TicketRefused,
         Self::Forbidden,
         Self::NotFound,
+        Self::NoSuchRoute,
         Self::MethodNotAllowed,
         Self::InvalidRequest,
         Self::UnknownField,
@@ -80,7 +83,7 @@ impl ProblemCode {
             | Self::CertificateExpired
             | Self::TicketRefused => 401,
             Self::Forbidden => 403,
-            Self::NotFound => 404,
+            Self::NotFound | Self::NoSuchRoute => 404,
             Self::MethodNotAllowed => 405,
             Self::InvalidRequest | Self::UnknownField | Self::InvalidCsr => 400,
             Self::BodyTooLarge => 413,
@@ -102,6 +105,7 @@ impl ProblemCode {
             Self::TicketRefused => "The join ticket was refused",
             Self::Forbidden => "The caller may not do this",
             Self::NotFound => "Not found",
+            Self::NoSuchRoute => "There is no such route",
             Self::MethodNotAllowed => "The method is not allowed here",
             Self::InvalidRequest => "The request is not valid",
             Self::UnknownField => "The request holds an unknown field",

@@ -1,6 +1,6 @@
 //! Certificate revocation lists (RFC 5280, section 5), one per issuer and shard.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rcgen::{
     CertificateRevocationListParams, CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope, KeyIdMethod,
     RevocationReason, RevokedCertParams,
@@ -8,7 +8,7 @@ use rcgen::{
 
 use crate::authority::{Authority, AuthorityError};
 use crate::validity::to_offset;
-use crate::{Domain, Serial};
+use crate::{Domain, Serial, Validity};
 
 /// Why a certificate stands in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,17 +53,15 @@ pub struct Crl {
 }
 
 impl Authority {
-    /// Signs a list. The number must be above every earlier one of this shard; the caller sees to that by
-    /// compare-and-swap.
+    /// Signs a list that is good for this time. The number must be above every earlier one of this shard, and the
+    /// time must not begin before that of an earlier one; the caller sees to both.
     pub fn sign_crl(
         &self,
         shard: &CrlShard,
         number: i64,
         revoked: &[Revoked],
-        now: Timestamp,
-        lifetime: SignedDuration,
+        validity: Validity,
     ) -> Result<Crl, AuthorityError> {
-        let validity = crate::Validity::starting(now, lifetime);
         let scope = if shard.domain == Domain::Root { CrlScope::CaCertsOnly } else { CrlScope::UserCertsOnly };
         let number =
             u64::try_from(number).map_err(|_| AuthorityError::Sign("a CRL number is never negative".to_owned()))?;

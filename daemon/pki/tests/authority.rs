@@ -57,8 +57,8 @@ impl World {
     fn crls(&self, number: i64, revoked: &[Revoked]) -> String {
         let root = CrlShard { domain: Domain::Root, url: ROOT_CRL.to_owned() };
         let services = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned() };
-        let root = self.root.sign_crl(&root, number, &[], self.now, DAY).unwrap();
-        let services = self.services.sign_crl(&services, number, revoked, self.now, DAY).unwrap();
+        let root = self.root.sign_crl(&root, number, &[], Validity::starting(self.now, DAY)).unwrap();
+        let services = self.services.sign_crl(&services, number, revoked, Validity::starting(self.now, DAY)).unwrap();
         format!("{}{}", pem_crl(&root.der), pem_crl(&services.der))
     }
 }

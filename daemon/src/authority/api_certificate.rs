@@ -45,7 +45,8 @@ pub(crate) async fn issue_api_certificate(daemon: &Daemon) -> anyhow::Result<Arc
     let chain: Vec<Vec<u8>> = pem_certificates(&issued.chain)?.iter().map(|der| der.to_vec()).collect();
     let facts = CertificateFacts::read(&chain[0])?;
     let renewal = renew_at(facts.not_before, facts.not_after, facts.serial.as_bytes()[15]);
-    *daemon.authorities.api_renew_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(renewal);
+    let fresh = (facts.not_before, renewal);
+    *daemon.authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(fresh);
     if let Some(tls) = daemon.authorities.server_tls.get() {
         tls.replace(chain, &key.to_der())?;
         return Ok(tls.clone());
@@ -73,8 +74,9 @@ impl Task for RenewApiCertificate {
     }
 
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
-        let renewal = *daemon.authorities.api_renew_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if renewal.is_some_and(|at| daemon.now() < at) {
+        let fresh = *daemon.authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let now = daemon.now();
+        if fresh.is_some_and(|(from, until)| from <= now && now < until) {
             return Ok(String::new());
         }
         issue_api_certificate(daemon).await?;

@@ -5,7 +5,7 @@ use aws_lc_rs::rand::SecureRandom;
 use jiff::Timestamp;
 use ringfence_api::cluster::PutCluster;
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey, path};
-use ringfence_pki::{Authority, CrlShard, Domain, MasterKey, NewAuthority, Serial};
+use ringfence_pki::{Authority, CrlShard, Domain, MasterKey, NewAuthority, Serial, Validity};
 use ringfence_store::{ClusterRow, CrlRow, IssuerRow, Store, Transaction};
 
 use crate::audit::Actor;
@@ -111,7 +111,7 @@ async fn first_crl(
     let issuer = issuer_id(domain);
     let shard = CrlShard { domain, url: crl_url(endpoint, &issuer) };
     let lifetime = ringfence_api::cluster::AuthoritySettings::default().crl_lifetime.as_signed();
-    let crl = authority.sign_crl(&shard, 1, &[], now, lifetime)?;
+    let crl = authority.sign_crl(&shard, 1, &[], Validity::starting(now, lifetime))?;
     let row = CrlRow {
         issuer,
         shard: SHARD,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ringfence_api::certificate::RevocationReason;
-use ringfence_pki::{CrlShard, Reason, Revoked, Serial};
+use ringfence_pki::{CrlShard, Reason, Revoked, Serial, Validity};
 use ringfence_store::CrlRow;
 use tracing::info;
 
@@ -51,10 +51,11 @@ async fn publish(daemon: &Daemon, issuer: &Issuer) -> anyhow::Result<Option<i64>
     let now = daemon.now();
     // Most runs find nothing to do and should not stand in a writer's way.
     let mut tx = daemon.store.read("look_at_crls").await?;
+    let lifetime = tx.cluster().await?.declared.authority.crl_lifetime.as_signed();
     let lists = tx.list_crls().await?;
     let mut due = Vec::new();
     for last in lists.into_iter().filter(|last| last.issuer == issuer.id) {
-        if is_due(&last, now) || tx.has_unlisted(&last.issuer, last.shard).await? {
+        if is_due(&last, lifetime, now) || tx.has_unlisted(&last.issuer, last.shard).await? {
             due.push(last);
         }
     }
@@ -62,7 +63,6 @@ async fn publish(daemon: &Daemon, issuer: &Issuer) -> anyhow::Result<Option<i64>
     let mut number = None;
     for last in due {
         let mut tx = daemon.store.write("publish_crl").await?;
-        let lifetime = tx.cluster().await?.declared.authority.crl_lifetime;
         let revoked = tx.list_revoked(&last).await?;
         let entries: Vec<Revoked> = revoked
             .iter()
@@ -71,12 +71,13 @@ async fn publish(daemon: &Daemon, issuer: &Issuer) -> anyhow::Result<Option<i64>
             })
             .collect();
         let shard = CrlShard { domain: issuer.domain, url: last.url.clone() };
-        // A clock that stepped back must not make a list look older than the one before.
-        let at = now.max(last.this_update);
-        let crl = issuer.authority.sign_crl(&shard, last.number + 1, &entries, at, lifetime.as_signed())?;
+        let mut validity = Validity::starting(now, lifetime);
+        // A clock that stepped back must not make a list older than the one before.
+        validity.not_before = validity.not_before.max(last.this_update);
+        let crl = issuer.authority.sign_crl(&shard, last.number + 1, &entries, validity)?;
         let row = CrlRow {
             number: last.number + 1,
-            this_update: crl.this_update.max(last.this_update),
+            this_update: crl.this_update,
             next_update: crl.next_update,
             der: crl.der,
             ..last
@@ -100,8 +101,9 @@ async fn publish(daemon: &Daemon, issuer: &Issuer) -> anyhow::Result<Option<i64>
     Ok(number)
 }
 
-fn is_due(last: &CrlRow, now: Timestamp) -> bool {
-    now >= last.this_update + last.next_update.duration_since(last.this_update) / 2
+/// A list is due at half of its life, and when it would outlive what is declared now.
+fn is_due(last: &CrlRow, lifetime: SignedDuration, now: Timestamp) -> bool {
+    now >= last.this_update + last.next_update.duration_since(last.this_update) / 2 || last.next_update > now + lifetime
 }
 
 fn reason_of(reason: RevocationReason) -> Reason {

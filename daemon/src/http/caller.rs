@@ -127,7 +127,9 @@ async fn by_certificate(daemon: &Daemon, der: &[u8]) -> Answer<Caller> {
             let name = certificate.service.as_deref().and_then(|text| ServiceName::parse(text).ok());
             let name = name.ok_or_else(unknown)?;
             let declared = tx.cluster().await?.declared;
-            let user = declared.services.get(&name).map(|service| service.user.clone()).ok_or_else(unknown)?;
+            let group = tx.find_node(&node).await?.ok_or_else(unknown)?.group;
+            let service = declared.services.get(&name).filter(|service| service.runs_in(&group));
+            let user = service.ok_or_else(unknown)?.user.clone();
             Ok(Caller::Service { name, node, user })
         }
         CertificateProfile::ApiServer => Err(unknown()),

@@ -46,6 +46,7 @@ impl From<StoreError> for Failure {
     fn from(cause: StoreError) -> Self {
         match cause {
             StoreError::Exists(what) => Self::new(ProblemCode::Conflict, format!("{what} exists already")),
+            StoreError::Busy(_) => Self::new(ProblemCode::Unavailable, "the daemon is busy; try again"),
             cause => Self::internal(cause),
         }
     }

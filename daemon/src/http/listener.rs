@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -72,13 +72,17 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, address: SocketAddr, ro
     };
     let certificate =
         stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|der| Arc::from(&der[..]));
+    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let peer = Peer { certificate, address: Some(address) };
     let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(peer.clone());
         request.map(axum::body::Body::new)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(REQUEST_HEAD);
+    // What was negotiated is known; guessing from the first bytes would wait for them without a limit.
+    builder = if h2 { builder.http2_only() } else { builder.http1_only() };
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_HEAD);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(REQUEST_HEAD).keep_alive_timeout(HANDSHAKE);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::select! {
         outcome = connection => if let Err(error) = outcome {

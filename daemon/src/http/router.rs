@@ -48,7 +48,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
 pub(crate) fn router(daemon: Arc<Daemon>) -> Router {
     let (router, _) = routes().split_for_parts();
     router
-        .fallback(async || Failure::new(ProblemCode::NotFound, "there is no such route; see /v1/openapi.json"))
+        .fallback(async || Failure::new(ProblemCode::NoSuchRoute, "see /v1/openapi.json for what there is"))
         .method_not_allowed_fallback(async || {
             Failure::new(ProblemCode::MethodNotAllowed, "the route exists, but not with this method")
         })

@@ -30,10 +30,14 @@ pub(crate) async fn join_node(
     let request = Request::parse(&put.csr)?;
     let key = fingerprint(request.public_key());
     let now = daemon.now();
+    // Whoever has no ticket must not get into a writer's way.
+    let shown = ticket_hash(&put.ticket);
+    let ticket = daemon.store.read("look_at_ticket").await?.find_ticket(&name).await?;
+    ticket.filter(|ticket| ticket.hash == shown).ok_or_else(refused)?;
     let mut tx = daemon.store.write("join_node").await?;
     let node = tx.find_node(&name).await?.ok_or_else(refused)?;
     let ticket = tx.find_ticket(&name).await?.ok_or_else(refused)?;
-    let good = ticket.hash == ticket_hash(&put.ticket) && now <= ticket.expires_at && node.state != NodeState::Removing;
+    let good = ticket.hash == shown && now <= ticket.expires_at && node.state != NodeState::Removing;
     if !good || ticket.owner_key.as_ref().is_some_and(|owner| *owner != key) {
         return Err(refused());
     }

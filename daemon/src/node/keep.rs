@@ -1,12 +1,14 @@
 //! The task that keeps nodes as declared: it starts agents that died, brings a ticket to a node that cannot
-//! authenticate any more, launches again what could not be launched, and removes what nobody claims.
+//! authenticate any more, launches and removes again what could not be launched or removed, and removes what nobody
+//! claims. What fails for one node is that node's fault and keeps no other from being looked after.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::certificate::CertificateProfile;
+use ringfence_api::cluster::PutCluster;
 use ringfence_api::node::NodeState;
 use ringfence_cloud::NodeObserved;
 use ringfence_store::NodeRow;
@@ -15,16 +17,36 @@ use tracing::warn;
 use crate::Daemon;
 use crate::audit::Actor;
 use crate::node::launch::{node_launch, ticket};
-use crate::node::reconcile::{launch_node, nodes_differ, reconcile_nodes};
+use crate::node::reconcile::{launch_node, nodes_differ, reconcile_nodes, remove_node};
 use crate::task::{Task, Wake};
 
-/// After a launch was undone, it is tried again no sooner than this.
-const LAUNCH_AGAIN: SignedDuration = SignedDuration::from_secs(10);
-/// A node that has not reported for this long, and runs, gets a ticket.
-pub(crate) const SILENCE: SignedDuration = SignedDuration::from_secs(30);
+/// A launch or removal that failed is tried again no sooner than this.
+const AGAIN: SignedDuration = SignedDuration::from_secs(10);
+/// A node that has not reported for this long, and the time its reload commands may take, is taken for lost.
+const SILENCE: SignedDuration = SignedDuration::from_secs(30);
+/// When this task has not run for so long, this machine was asleep, and so was everybody who should have reported.
+const ASLEEP: SignedDuration = SignedDuration::from_secs(10);
 
 /// Keeps nodes.
-pub(crate) struct KeepNodes;
+#[derive(Default)]
+pub(crate) struct KeepNodes {
+    awake: Mutex<Option<Awake>>,
+}
+
+/// Since when nodes could have reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Awake {
+    since: Timestamp,
+    last_run: Timestamp,
+}
+
+impl Awake {
+    fn next(before: Option<Self>, now: Timestamp) -> Self {
+        let since =
+            before.filter(|before| now.duration_since(before.last_run).abs() < ASLEEP).map(|before| before.since);
+        Self { since: since.unwrap_or(now), last_run: now }
+    }
+}
 
 #[async_trait]
 impl Task for KeepNodes {
@@ -41,22 +63,21 @@ impl Task for KeepNodes {
     }
 
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
+        let awake = {
+            let mut awake = self.awake.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let next = Awake::next(*awake, daemon.now());
+            *awake.insert(next)
+        };
+        let mut tx = daemon.store.read("keep_nodes").await?;
+        let declared = tx.cluster().await?.declared;
+        let nodes = tx.list_nodes().await?;
+        drop(tx);
         let mut done = Vec::new();
-        let nodes = daemon.store.read("keep_nodes").await?.list_nodes().await?;
         for node in &nodes {
-            match node.state {
-                NodeState::Joined | NodeState::Ready => {
-                    if let Some(what) = keep_running(daemon, node).await? {
-                        warn!(node = %node.name, what, "a node was repaired");
-                        done.push(format!("{}: {what}", node.name));
-                    }
-                }
-                NodeState::Launching => {
-                    if launch_again(daemon, node).await? {
-                        done.push(format!("{}: launched again", node.name));
-                    }
-                }
-                NodeState::Removing => {}
+            match keep(daemon, &declared, node, awake.since).await {
+                Ok(Some(what)) => done.push(format!("{}: {what}", node.name)),
+                Ok(None) => {}
+                Err(error) => note_fault(daemon, node, &error).await?,
             }
         }
         for name in daemon.nodes.list_nodes().await? {
@@ -66,62 +87,124 @@ impl Task for KeepNodes {
                 done.push(format!("{name}: removed, unclaimed"));
             }
         }
-        if declared_differs(daemon, &nodes).await? {
+        // An empty cluster has not been declared yet; its first declaration brings its head.
+        if !nodes.is_empty() && nodes_differ(&declared, &nodes) {
+            let mut tx = daemon.store.write("keep_nodes").await?;
+            reconcile_nodes(daemon, &mut tx, &Actor::daemon("keep_nodes")).await?;
+            tx.commit().await?;
+            daemon.changes.ring();
+            daemon.tasks.wake(Wake::RunSagas);
             done.push("nodes declared anew".to_owned());
         }
         Ok(done.join("; "))
     }
 }
 
+/// Looks after one node. Returns what it did, if anything.
+async fn keep(
+    daemon: &Arc<Daemon>,
+    declared: &PutCluster,
+    node: &NodeRow,
+    awake_since: Timestamp,
+) -> anyhow::Result<Option<&'static str>> {
+    match node.state {
+        NodeState::Joined | NodeState::Ready => keep_running(daemon, declared, node, awake_since).await,
+        NodeState::Launching | NodeState::Removing => try_again(daemon, node).await,
+    }
+}
+
 /// Starts the node's agent if it does not run, with a ticket if it could not authenticate.
-async fn keep_running(daemon: &Arc<Daemon>, node: &NodeRow) -> anyhow::Result<Option<&'static str>> {
+async fn keep_running(
+    daemon: &Arc<Daemon>,
+    declared: &PutCluster,
+    node: &NodeRow,
+    awake_since: Timestamp,
+) -> anyhow::Result<Option<&'static str>> {
     let now = daemon.now();
     let name = node.name.as_str();
-    let running =
-        matches!(daemon.nodes.observe_node(name).await?, NodeObserved::Running { .. } | NodeObserved::Starting);
+    let observed = daemon.nodes.observe_node(name).await?;
+    let running = matches!(observed, NodeObserved::Running { .. } | NodeObserved::Starting);
     let live = daemon.store.read("keep_nodes").await?.list_live_certificates_of_node(name, now).await?;
-    let recognised = live.iter().any(|certificate| certificate.profile == CertificateProfile::Node);
-    match (running, recognised && !is_silent(node, now)) {
-        (true, true) => {
-            // Not for its effect on the process, but so that a changed address reaches the agent's configuration.
-            daemon.nodes.ensure_node(&node_launch(daemon, &node.name, None)).await?;
-            Ok(None)
+    let own = live.iter().filter(|certificate| certificate.profile == CertificateProfile::Node);
+    let newest = own.map(|certificate| certificate.issued_at).max();
+    let lost = newest.is_none_or(|issued_at| is_silent(declared, node, issued_at.max(awake_since), now));
+    if lost {
+        if running {
+            daemon.nodes.stop_node(name).await?;
         }
-        (false, true) => {
-            daemon.nodes.ensure_node(&node_launch(daemon, &node.name, None)).await?;
-            Ok(Some("its agent had died and was started"))
-        }
-        (running, false) => {
-            if running {
-                daemon.nodes.stop_node(name).await?;
-            }
-            let ticket = ticket(daemon, &node.name).await?;
-            daemon.nodes.ensure_node(&node_launch(daemon, &node.name, Some(ticket))).await?;
-            Ok(Some("it could not authenticate and joins again"))
-        }
+        let ticket = ticket(daemon, &node.name).await?;
+        daemon.nodes.ensure_node(&node_launch(daemon, &node.name, Some(ticket))).await?;
+    } else {
+        // Also for a running one, so that a changed address reaches the agent's configuration.
+        daemon.nodes.ensure_node(&node_launch(daemon, &node.name, None)).await?;
     }
+    let what = match (lost, running) {
+        (false, true) => return Ok(None),
+        (false, false) => "its agent had died and was started",
+        (true, _) => "it could not authenticate or did not report, and joins again",
+    };
+    warn!(node = name, what, "a node was repaired");
+    set_state(daemon, node, None).await?;
+    Ok(Some(what))
 }
 
-/// A node is silent when it has not reported for a while, counted from the daemon's own start at the earliest:
-/// while the daemon was away nobody could report.
-fn is_silent(node: &NodeRow, now: Timestamp) -> bool {
-    let last = node.reported_at.unwrap_or(node.created_at).max(crate::serve::started_at());
-    now.duration_since(last) > SILENCE
+/// A node is silent when it has not reported since long after `heard_since`: the time from which it could have.
+fn is_silent(declared: &PutCluster, node: &NodeRow, heard_since: Timestamp, now: Timestamp) -> bool {
+    let last = node.reported_at.map_or(heard_since, |reported| reported.max(heard_since));
+    // An agent reports after its reload commands, and each of those may take its time.
+    let here = declared.services.values().filter(|service| service.runs_in(&node.group));
+    let reloads = here.filter_map(|service| service.reload.as_ref()).map(|reload| reload.timeout.as_signed());
+    let patience = reloads.fold(SILENCE, |sum, timeout| sum.saturating_add(timeout));
+    now.duration_since(last) > patience
 }
 
-/// Launches a node again whose last launch was undone, after a pause.
-async fn launch_again(daemon: &Arc<Daemon>, node: &NodeRow) -> anyhow::Result<bool> {
+/// Begins another launch or removal when the last one failed, after a pause.
+async fn try_again(daemon: &Arc<Daemon>, node: &NodeRow) -> anyhow::Result<Option<&'static str>> {
     let now = daemon.now();
-    let last = daemon.store.read("launch_again").await?.find_last_saga_end(node.name.as_str()).await?;
-    if last.is_none_or(|ended| now.duration_since(ended) <= LAUNCH_AGAIN) {
-        return Ok(false);
+    let last = daemon.store.read("try_again").await?.find_last_saga_end(node.name.as_str()).await?;
+    // A clock that was set back must not make the pause longer.
+    if last.is_none_or(|ended| now.duration_since(ended).abs() <= AGAIN) {
+        return Ok(None);
     }
-    // Nobody else begins sagas for a node that is launching, so what was read still holds.
-    let mut tx = daemon.store.write("launch_again").await?;
-    launch_node(&mut tx, &node.name, now).await?;
+    let mut tx = daemon.store.write("try_again").await?;
+    // Looked at again, now that nobody else writes.
+    let present = tx.find_node(&node.name).await?.filter(|present| present.state == node.state);
+    if present.is_none() || tx.find_last_saga_end(node.name.as_str()).await? != last {
+        return Ok(None);
+    }
+    let what = if node.state == NodeState::Removing {
+        remove_node(&mut tx, &node.name, now).await?;
+        "is being removed again"
+    } else {
+        launch_node(&mut tx, &node.name, now).await?;
+        "is being launched again"
+    };
     tx.commit().await?;
     daemon.tasks.wake(Wake::RunSagas);
-    Ok(true)
+    Ok(Some(what))
+}
+
+/// What cannot be done for a node shows in its row.
+async fn note_fault(daemon: &Arc<Daemon>, node: &NodeRow, error: &anyhow::Error) -> anyhow::Result<()> {
+    let fault = format!("{error:#}");
+    if node.fault.as_ref() == Some(&fault) {
+        return Ok(());
+    }
+    warn!(node = %node.name, fault, "a node could not be kept");
+    set_state(daemon, node, Some(&fault)).await
+}
+
+/// What was complete is not known to be any more; the node's next report says. A node on its way in or out stays so.
+async fn set_state(daemon: &Arc<Daemon>, node: &NodeRow, fault: Option<&str>) -> anyhow::Result<()> {
+    let mut tx = daemon.store.write("keep_node").await?;
+    if let Some(present) = tx.find_node(&node.name).await? {
+        let state = if present.state == NodeState::Ready { NodeState::Joined } else { present.state };
+        tx.update_node_state(&node.name, state, fault).await?;
+        tx.update_revision().await?;
+        tx.commit().await?;
+        daemon.changes.ring();
+    }
+    Ok(())
 }
 
 /// Whether nobody claims the node now; a row may have come since the nodes were listed.
@@ -130,18 +213,72 @@ async fn is_unclaimed(daemon: &Daemon, name: &str) -> anyhow::Result<bool> {
     Ok(daemon.store.read("is_unclaimed").await?.find_node(&name).await?.is_none())
 }
 
-/// Declares nodes that are missing, such as one that was removed and is wanted again.
-async fn declared_differs(daemon: &Arc<Daemon>, nodes: &[NodeRow]) -> anyhow::Result<bool> {
-    // An empty cluster has not been declared yet; its first declaration brings its head.
-    if nodes.is_empty() || !nodes_differ(&mut daemon.store.read("nodes_differ").await?).await? {
-        return Ok(false);
+#[cfg(test)]
+mod tests {
+    use ringfence_api::cluster::{AuthoritySettings, Reload, Service};
+    use ringfence_api::{Lifetime, NodeName, ServiceName, SystemUser};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
     }
-    let mut tx = daemon.store.write("keep_nodes").await?;
-    let changed = reconcile_nodes(daemon, &mut tx, &Actor::daemon("keep_nodes")).await?;
-    if changed {
-        tx.commit().await?;
-        daemon.changes.ring();
-        daemon.tasks.wake(Wake::RunSagas);
+
+    fn declared(reload: Option<u32>) -> PutCluster {
+        let reload = reload.map(|timeout| Reload { command: vec!["x".into()], timeout: Lifetime::from_secs(timeout) });
+        let service = Service {
+            user: SystemUser::parse("query").unwrap(),
+            dns_names: std::collections::BTreeSet::new(),
+            ip_addresses: std::collections::BTreeSet::new(),
+            node_groups: std::collections::BTreeSet::new(),
+            reload,
+        };
+        PutCluster {
+            worker_groups: std::collections::BTreeMap::new(),
+            services: [(ServiceName::parse("query").unwrap(), service)].into(),
+            authority: AuthoritySettings::default(),
+        }
     }
-    Ok(changed)
+
+    fn node(reported_at: Option<i64>) -> NodeRow {
+        NodeRow {
+            name: NodeName::head(),
+            group: "head".to_owned(),
+            state: NodeState::Ready,
+            reported_at: reported_at.map(at),
+            reported_generation: 1,
+            held: Vec::new(),
+            fault: None,
+            created_at: at(-10_000),
+        }
+    }
+
+    #[test]
+    fn silence_is_counted_from_when_a_report_was_possible() {
+        let cases = [
+            ("reported just now", Some(100), 0, 120, false),
+            ("reported long ago", Some(0), 0, 31, true),
+            ("reported before the daemon was away", Some(0), 500, 520, false),
+            ("never reported since it joined", None, 0, 31, true),
+            ("joined just now", None, 100, 120, false),
+        ];
+        for (what, reported, heard_since, now, silent) in cases {
+            let found = is_silent(&declared(None), &node(reported), at(heard_since), at(now));
+            assert_eq!(found, silent, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_node_may_be_as_silent_as_its_reload_commands_are_long() {
+        assert!(!is_silent(&declared(Some(60)), &node(Some(0)), at(0), at(89)));
+        assert!(is_silent(&declared(Some(60)), &node(Some(0)), at(0), at(91)));
+    }
+
+    #[test]
+    fn who_slept_hears_nobody_for_a_while() {
+        let first = Awake::next(None, at(0));
+        let second = Awake::next(Some(first), at(1));
+        assert_eq!((first.since, second.since), (at(0), at(0)));
+        assert_eq!(Awake::next(Some(second), at(3_600)).since, at(3_600));
+    }
 }

@@ -36,10 +36,9 @@ fn difference(declared: &PutCluster, present: &[NodeRow]) -> Difference {
     Difference { launch: wanted.into_iter().collect(), remove }
 }
 
-/// Whether there is anything to reconcile. Only reads.
-pub(crate) async fn nodes_differ(tx: &mut Transaction) -> Result<bool, Failure> {
-    let declared = tx.cluster().await?.declared;
-    Ok(difference(&declared, &tx.list_nodes().await?) != Difference::default())
+/// Whether there is anything to reconcile.
+pub(crate) fn nodes_differ(declared: &PutCluster, present: &[NodeRow]) -> bool {
+    difference(declared, present) != Difference::default()
 }
 
 /// Makes the rows and sagas be what is declared. Returns whether there was anything to do.
@@ -58,8 +57,7 @@ pub(crate) async fn reconcile_nodes(daemon: &Daemon, tx: &mut Transaction, actor
         tx.delete_ticket(&node).await?;
         let reason = RevocationReason::CessationOfOperation;
         let revoked = tx.update_certificates_revoked_of_node(node.as_str(), reason, now).await?;
-        let input = RemoveNodeInput { node: node.clone() };
-        insert(tx, RemoveNode::NAME, &node, &input, now).await?;
+        remove_node(tx, &node, now).await?;
         actor.record(tx, "remove_node", node.as_str(), &format!("{revoked} certificates revoked"), now).await?;
     }
     if changed {
@@ -71,6 +69,11 @@ pub(crate) async fn reconcile_nodes(daemon: &Daemon, tx: &mut Transaction, actor
 /// Records a saga that launches a node whose row exists.
 pub(crate) async fn launch_node(tx: &mut Transaction, node: &NodeName, now: jiff::Timestamp) -> Result<(), Failure> {
     insert(tx, LaunchNode::NAME, node, &LaunchNodeInput { node: node.clone() }, now).await
+}
+
+/// Records a saga that removes a node that is marked.
+pub(crate) async fn remove_node(tx: &mut Transaction, node: &NodeName, now: jiff::Timestamp) -> Result<(), Failure> {
+    insert(tx, RemoveNode::NAME, node, &RemoveNodeInput { node: node.clone() }, now).await
 }
 
 async fn insert<T: serde::Serialize>(

@@ -3,7 +3,7 @@
 //! *Why a saga:* a crash between removing the machine and forgetting the row leaves one without the other. The
 //! node was marked, and its certificates revoked, in the transaction that recorded this saga, so it is powerless
 //! from that commit on, whatever happens here. *Others meanwhile* leave a marked node alone. *When it sticks* the
-//! node stays marked; the cause is removed by an operator and the saga is run again at the next start.
+//! node stays marked and shows the fault; `keep_nodes` begins another removal after a pause, until the cause is gone.
 
 use std::sync::Arc;
 
@@ -12,6 +12,9 @@ use ringfence_saga::{Outputs, Saga, Step, StepError};
 use serde::{Deserialize, Serialize};
 
 use crate::Daemon;
+use crate::audit::Actor;
+use crate::http::Failure;
+use crate::node::reconcile::reconcile_nodes;
 
 /// Removes one node.
 pub(crate) struct RemoveNode;
@@ -49,7 +52,9 @@ async fn forget_node(daemon: &Arc<Daemon>, input: &RemoveNodeInput, _: &Outputs)
         let mut tx = daemon.store.write("forget_node").await?;
         tx.delete_node(&input.node).await?;
         tx.update_revision().await?;
-        tx.commit().await
+        // It may be wanted again by now, and nobody must see it neither there nor on its way.
+        reconcile_nodes(daemon, &mut tx, &Actor::daemon(RemoveNode::NAME)).await?;
+        Ok::<_, Failure>(tx.commit().await?)
     };
     forget.await.map_err(StepError::transient)?;
     daemon.changes.ring();

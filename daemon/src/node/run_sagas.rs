@@ -1,12 +1,11 @@
 //! The task that runs sagas: whatever is recorded as unfinished, after a wake-up, after a crash, or because a run
 //! before it ended without an outcome. Several at once, but one after the other where they work on the same node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt as _;
 use ringfence_api::NodeName;
 use ringfence_saga::{Backoff, Outcome, Runner, Saga};
 use ringfence_store::{SagaLog, SagaRow};
@@ -26,7 +25,7 @@ const AT_ONCE: usize = 16;
 #[derive(Default)]
 pub(crate) struct RunSagas {
     /// Subjects that a run of this process is busy with.
-    busy: Arc<Mutex<std::collections::BTreeSet<String>>>,
+    busy: Arc<Mutex<BTreeSet<String>>>,
 }
 
 #[async_trait]
@@ -50,38 +49,48 @@ impl Task for RunSagas {
         for saga in unfinished {
             turns.entry(saga.subject.clone()).or_insert(saga);
         }
-        let busy = self.busy.clone();
         let mine: Vec<SagaRow> = {
-            let mut busy = lock(&busy);
-            turns.into_values().filter(|saga| busy.insert(saga.subject.clone())).take(AT_ONCE).collect()
+            let mut busy = lock(&self.busy);
+            let free = AT_ONCE.saturating_sub(busy.len());
+            let mut mine: Vec<SagaRow> = turns.into_values().filter(|saga| !busy.contains(&saga.subject)).collect();
+            mine.truncate(free);
+            busy.extend(mine.iter().map(|saga| saga.subject.clone()));
+            mine
         };
-        if mine.is_empty() {
-            return Ok(String::new());
-        }
         let count = mine.len();
-        // In the background, so that a launch that takes a minute does not keep a removal waiting.
-        tokio::spawn({
-            let daemon = daemon.clone();
-            async move {
-                let mut running: futures::stream::FuturesUnordered<_> = mine
-                    .into_iter()
-                    .map(|saga| {
-                        let (daemon, busy) = (daemon.clone(), busy.clone());
-                        async move {
-                            if let Err(error) = run_one(&daemon, &saga).await {
-                                warn!(saga.id = %saga.id, error = format!("{error:#}"), "a saga was interrupted");
-                            }
-                            lock(&busy).remove(&saga.subject);
-                            daemon.changes.ring();
-                            daemon.tasks.wake(Wake::KeepNodes);
-                            daemon.tasks.wake(Wake::RunSagas);
-                        }
-                    })
-                    .collect();
-                while running.next().await.is_some() {}
-            }
-        });
-        Ok(format!("began {count}"))
+        for saga in mine {
+            // In the background, so that a launch that takes a minute does not keep a removal waiting.
+            tokio::spawn(run_in_turn(daemon.clone(), saga, self.busy.clone()));
+        }
+        Ok(if count == 0 { String::new() } else { format!("began {count}") })
+    }
+}
+
+/// Runs one saga, and says that its subject is free again, also if the run panics.
+async fn run_in_turn(daemon: Arc<Daemon>, saga: SagaRow, busy: Arc<Mutex<BTreeSet<String>>>) {
+    let turn = Turn { subject: saga.subject.clone(), busy };
+    let outcome = run_one(&daemon, &saga).await;
+    drop(turn);
+    match outcome {
+        Ok(()) => {
+            daemon.changes.ring();
+            daemon.tasks.wake(Wake::KeepNodes);
+            daemon.tasks.wake(Wake::RunSagas);
+        }
+        // Whatever interrupted it may last; the task's next run is soon enough.
+        Err(error) => warn!(saga.id = %saga.id, error = format!("{error:#}"), "a saga was interrupted"),
+    }
+}
+
+/// The right to work on a subject.
+struct Turn {
+    subject: String,
+    busy: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        lock(&self.busy).remove(&self.subject);
     }
 }
 

@@ -141,14 +141,16 @@ impl Transaction {
         rows.iter().map(|row| read(row).map(|row| row.view)).collect()
     }
 
-    /// The certificates of a node that are live: neither revoked nor over. Oldest first.
+    /// The certificates of a node that are live: neither revoked, nor over, nor yet to begin (as after a clock was
+    /// set back). Oldest first.
     pub async fn list_live_certificates_of_node(
         &mut self,
         node: &str,
         now: Timestamp,
     ) -> Result<Vec<Certificate>, StoreError> {
         let rows = query(select!(
-            "WHERE node = $1 AND revoked_at IS NULL AND not_after >= $2 ORDER BY issued_at, serial LIMIT 10000"
+            "WHERE node = $1 AND revoked_at IS NULL AND not_after >= $2 AND not_before <= $2 \
+             ORDER BY issued_at, serial LIMIT 10000"
         ))
         .bind(node)
         .bind(millis(now))

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// A row of this key exists.
     #[error("{0} exists already")]
     Exists(&'static str),
+    /// Others were at work for too long; the same may succeed later.
+    #[error("the transaction {0} did not get its turn")]
+    Busy(&'static str),
     /// The database failed; the transaction is undone.
     #[error("the transaction {transaction} failed")]
     Failed {

@@ -100,6 +100,17 @@ impl Transaction {
         Ok(())
     }
 
+    /// What was complete is not known to be any more: ready nodes have to report again.
+    pub async fn update_ready_nodes_joined(&mut self) -> Result<(), StoreError> {
+        query("UPDATE node SET state = $1 WHERE state = $2")
+            .bind(NodeState::Joined.as_str())
+            .bind(NodeState::Ready.as_str())
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
     /// Records a report.
     pub async fn update_node_report(&mut self, node: &NodeRow) -> Result<(), StoreError> {
         query(

@@ -76,23 +76,30 @@ impl Store {
     pub async fn write(&self, name: &'static str) -> Result<Transaction, StoreError> {
         // Taking the lock at once means that a later statement never finds it taken.
         let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
-        begun
-            .map(|inner| Transaction { inner, name })
-            .map_err(|source| StoreError::Failed { transaction: name, source })
+        begin(begun, name)
     }
 
     /// Begins to read: one consistent state, never in anybody's way.
     pub async fn read(&self, name: &'static str) -> Result<Transaction, StoreError> {
         let begun = self.readers.begin().await;
-        begun
-            .map(|inner| Transaction { inner, name })
-            .map_err(|source| StoreError::Failed { transaction: name, source })
+        begin(begun, name)
     }
 
     /// Lets running transactions end and closes the file.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+fn begin(
+    begun: Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error>,
+    name: &'static str,
+) -> Result<Transaction, StoreError> {
+    match begun {
+        Ok(inner) => Ok(Transaction { inner, name }),
+        Err(sqlx::Error::PoolTimedOut) => Err(StoreError::Busy(name)),
+        Err(source) => Err(StoreError::Failed { transaction: name, source }),
     }
 }
 

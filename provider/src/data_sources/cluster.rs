@@ -13,7 +13,7 @@ pub(crate) struct ClusterDataSource;
 /// Reads a cluster that exists, such as one that another configuration declares.
 #[derive(Clone, Model)]
 pub(crate) struct ClusterDataModel {
-    /// Directory of a local cluster. Default: the provider's `cluster` is read.
+    /// Directory of a local cluster. Default: the cluster is the provider's `cluster`.
     #[tf(optional)]
     directory: Value<String>,
     /// Identity of the cluster.

@@ -4,16 +4,18 @@
 //! tag says whose cluster it is, the head is found before it is started, and the declaration is put whole.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ringfence_api::cluster::{Cluster, ClusterState};
+use ringfence_api::node::NodeState;
 use ringfence_api::{Client, ClusterName, Connection};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{ConnectionModel, failed};
 use crate::declaration::{AuthorityModel, Declared, NodeModel, ServiceModel, WorkerGroupModel, nodes_of};
 use crate::provider::{Ringfence, Seen};
-use crate::target::local::{Local, Owner, Sight, program};
+use crate::target::local::{Claimed, Local, Sight, program};
 
 /// The resource.
 pub(crate) struct ClusterResource;
@@ -22,7 +24,7 @@ pub(crate) struct ClusterResource;
 const CREATE: Duration = Duration::from_mins(10);
 const DELETE: Duration = Duration::from_mins(5);
 
-/// In private state while creation has not succeeded: such a cluster may be removed although it is protected.
+/// The `state` of a cluster whose creation has not succeeded. Such a one may be removed although it is protected.
 const INCOMPLETE: &str = "incomplete";
 
 /// A cluster: a head and worker groups, with a certificate authority of its own.
@@ -55,10 +57,12 @@ pub(crate) struct ClusterModel {
     /// Worker groups by name: 1 to 15 lower-case letters, digits and hyphens, beginning with a letter, not `head`.
     #[tf(optional, validate = keys(check(ringfence_api::GroupName::parse)))]
     worker_groups: Value<BTreeMap<String, WorkerGroupModel>>,
-    /// Services by name that get certificates on the nodes.
+    /// Services by name (1 to 30 lower-case letters, digits and hyphens, beginning with a letter). Each gets a
+    /// certificate on the nodes where it runs: the common name is the node's DNS name, the locality (L) its system user.
     #[tf(optional, validate = keys(check(ringfence_api::ServiceName::parse)))]
     services: Value<BTreeMap<String, ServiceModel>>,
-    /// Lifetimes of what the certificate authority signs.
+    /// How long what the certificate authority signs lives: durations such as `45s`, `24h` or `7d`, from 15 seconds to
+    /// 366 days.
     #[tf(optional)]
     authority: Value<AuthorityModel>,
     /// Address of the daemon's API.
@@ -73,10 +77,11 @@ pub(crate) struct ClusterModel {
     /// Nodes, the head first.
     #[tf(computed)]
     nodes: Value<Vec<NodeModel>>,
-    /// `running` or `stopped`.
+    /// `running` or `stopped`; `incomplete` after a creation that did not succeed.
     #[tf(computed)]
     state: Value<String>,
-    /// How long operations may take.
+    /// How long operations may take, such as `90s`, `10m` or `1h30m`. Default: 10 minutes to create and to change, 5
+    /// minutes to stop and to delete.
     #[tf(optional)]
     timeouts: Value<Timeouts>,
 }
@@ -84,7 +89,8 @@ pub(crate) struct ClusterModel {
 /// A cluster of processes on this machine.
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct LocalModel {
-    /// Directory of the cluster, new or empty. Everything of the cluster lies in it, and it is removed with the cluster.
+    /// Directory of the cluster, new or empty; a relative path begins where Terraform runs. Everything of the cluster
+    /// lies in it, and it is removed with the cluster.
     #[tf(required, validate = length(1..=4096), plan = requires_replace())]
     directory: Value<String>,
     /// Port of the API on 127.0.0.1. Default: a free one, chosen once.
@@ -133,13 +139,15 @@ impl Resource for ClusterResource {
     }
 
     async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<ClusterModel>) -> Result<()> {
-        let incomplete = ctx.private::<bool>(INCOMPLETE).unwrap_or_default();
         let replaced = plan.prior.as_ref().zip(plan.planned.as_ref()).is_some_and(|(prior, planned)| {
             let directory = |model: &ClusterModel| model.local.known().map(|local| local.directory.clone());
             prior.name != planned.name || directory(prior) != directory(planned)
         });
-        if (plan.is_destroy() || replaced) && !incomplete {
-            refuse_if_protected(plan.prior.as_ref(), replaced)?;
+        if (plan.is_destroy() || replaced)
+            && let Some(prior) = &plan.prior
+        {
+            let what = if replaced { "This change replaces the cluster" } else { "The cluster would be destroyed" };
+            refuse_if_protected(prior, what)?;
         }
         let Some(planned) = &mut plan.planned else { return Ok(()) };
         if !replaced {
@@ -149,15 +157,15 @@ impl Resource for ClusterResource {
     }
 
     async fn create(&self, ctx: &ResourceContext<Self>, plan: ClusterModel) -> Result<ClusterModel> {
-        let (_, owner) = claim(ctx.data(), &plan)?;
-        // From here on something exists: whatever happens, Terraform knows of it.
-        ctx.set_private(INCOMPLETE, &true);
-        let begun = ClusterModel { id: owner.id.to_string().into(), ..plan };
-        ctx.save(&begun);
-        let limit = begun.timeouts.create_or(CREATE);
-        let made = converge(ctx, begun, "creating the cluster", limit).await?;
-        ctx.remove_private(INCOMPLETE);
-        Ok(made)
+        let limit = plan.timeouts.create_or(CREATE);
+        let (_, claimed) = claim(ctx.data(), &plan)?;
+        if let Claimed::Made(owner) = claimed {
+            // From here on something exists: whatever happens, Terraform knows of it. A cluster that was there before
+            // and is taken over is not put at risk: it is unknown to Terraform until it is taken over for good.
+            let id = owner.id.to_string().into();
+            ctx.save(&ClusterModel { id, state: INCOMPLETE.into(), ..plan.clone() });
+        }
+        converge(ctx, plan, "creating the cluster", limit).await
     }
 
     async fn read(&self, ctx: &ResourceContext<Self>, state: ClusterModel) -> Result<Option<ClusterModel>> {
@@ -184,7 +192,14 @@ impl Resource for ClusterResource {
         if !running {
             ctx.data().note(owner.id, Seen::Stopped);
             let (id, name) = (owner.id.to_string().into(), owner.name.as_str().into());
-            return Ok(Some(ClusterModel { id, name, running: false.into(), state: "stopped".into(), ..state }));
+            let incomplete = state.state == INCOMPLETE;
+            let seen = ClusterModel { id, name, running: false.into(), ..state };
+            // A head that was never able to start has not said how it is reached.
+            let seen = match local.connection() {
+                Ok(connection) => stopped(seen, &connection),
+                Err(_) => ClusterModel { state: "stopped".into(), ..seen },
+            };
+            return Ok(Some(if incomplete { ClusterModel { state: INCOMPLETE.into(), ..seen } } else { seen }));
         }
         let connection = local.connection()?;
         ctx.data().note(owner.id, Seen::Running(connection.clone()));
@@ -194,7 +209,9 @@ impl Resource for ClusterResource {
             let fault = node.fault.clone().unwrap_or_default();
             ctx.warn(Diagnostic::warning(format!("Node {} reports a fault", node.name)).detail(format!("{fault}.")));
         }
-        Ok(Some(complete(state, &cluster, &connection)))
+        let incomplete = state.state == INCOMPLETE;
+        let seen = complete(state, &cluster, &connection);
+        Ok(Some(if incomplete { ClusterModel { state: INCOMPLETE.into(), ..seen } } else { seen }))
     }
 
     async fn update(
@@ -217,6 +234,8 @@ impl Resource for ClusterResource {
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ClusterModel) -> Result<()> {
+        // Also here, because `-replace` and `taint` plan a creation and not a removal.
+        refuse_if_protected(&state, "The cluster would be destroyed")?;
         let Some(local) = state.local.known().and_then(|local| local.directory.known()).map(|text| Local::at(text))
         else {
             return Ok(());
@@ -249,13 +268,13 @@ impl Resource for ClusterResource {
 }
 
 /// Makes the target's place the cluster's, or finds that it is.
-fn claim(data: &Ringfence, plan: &ClusterModel) -> Result<(Local, Owner)> {
+fn claim(data: &Ringfence, plan: &ClusterModel) -> Result<(Local, Claimed)> {
     let Some(directory) = plan.local.known().and_then(|local| local.directory.known()) else {
         return Err(Diagnostic::error("The cluster has no target").at(Path::root().attr("local")).into());
     };
     let local = Local::at(directory);
-    let owner = local.claim(&cluster_name(plan)?, &data.token.public_key()?)?;
-    Ok((local, owner))
+    let claimed = local.claim(&cluster_name(plan)?, &data.token.public_key()?)?;
+    Ok((local, claimed))
 }
 
 /// Makes the cluster as planned and waits until it is.
@@ -270,8 +289,9 @@ async fn converge(
     let target = plan.local.known().cloned().unwrap_or_default();
     let program = program(&target.daemon)?;
     let listen = target.port.known().and_then(|port| u16::try_from(*port).ok()).unwrap_or(0);
-    let (local, owner) = claim(data, &plan)?;
-    ctx.within(doing, limit, async {
+    let (local, Claimed::Made(owner) | Claimed::Found(owner)) = claim(data, &plan)?;
+    let latest = Mutex::new(None);
+    let converging = ctx.within(doing, limit, async {
         let connection = local.ensure_head(&owner, &program, listen).await?;
         if plan.running == Value::Known(false) {
             // A cluster that is declared stopped is made nevertheless, so that it has an authority, and then stopped.
@@ -281,17 +301,38 @@ async fn converge(
         let client = data.client(&connection)?;
         failed(data, client.health().await)?;
         let cluster = failed(data, client.put_cluster(&declared).await)?;
-        let cluster = wait_until_ready(data, &client, cluster).await?;
+        let cluster = wait_until_ready(data, &client, cluster, &latest).await?;
         data.note(owner.id, Seen::Running(connection.clone()));
         Ok(complete(plan, &cluster, &connection))
+    });
+    converging.await.map_err(|error| {
+        let cluster = latest.lock().unwrap_or_else(PoisonError::into_inner).take();
+        error.into_iter().chain(cluster.iter().flat_map(unready_nodes)).collect()
     })
-    .await
+}
+
+/// What each node that is not ready lacks, for the error of an operation that took too long.
+fn unready_nodes(cluster: &Cluster) -> Vec<Diagnostic> {
+    let unready = cluster.nodes.iter().filter(|node| node.state != NodeState::Ready || node.fault.is_some());
+    unready
+        .map(|node| {
+            let fault = node.fault.clone().unwrap_or_else(|| "its agent reports no fault; see its log".to_owned());
+            Diagnostic::error(format!("Node {} is not ready", node.name))
+                .detail(format!("It is {}: {fault}.", node.state.as_str()))
+        })
+        .collect()
 }
 
 /// Follows the daemon's progress. A fault of a node is not the end: the daemon goes on trying, and so do we until the
 /// time is over.
-async fn wait_until_ready(data: &Ringfence, client: &Client, mut cluster: Cluster) -> Result<Cluster> {
+async fn wait_until_ready(
+    data: &Ringfence,
+    client: &Client,
+    mut cluster: Cluster,
+    latest: &Mutex<Option<Cluster>>,
+) -> Result<Cluster> {
     while cluster.state != ClusterState::Ready {
+        *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(cluster.clone());
         cluster = failed(data, client.cluster_after(cluster.revision).await)?;
     }
     Ok(cluster)
@@ -329,7 +370,11 @@ fn complete(model: ClusterModel, cluster: &Cluster, connection: &Connection) -> 
 
 fn connected(model: ClusterModel, connection: &Connection) -> ClusterModel {
     let port = connection.endpoint.rsplit_once(':').and_then(|(_, port)| port.parse::<i64>().ok());
-    let local = model.local.map(|local| LocalModel { port: port.into(), ..local });
+    // A port that is planned for the next start is not the one of the last.
+    let local = model.local.map(|local| match local.port {
+        Value::Known(_) => local,
+        Value::Null | Value::Unknown => LocalModel { port: port.into(), ..local },
+    });
     ClusterModel {
         id: connection.cluster_id.to_string().into(),
         endpoint: connection.endpoint.clone().into(),
@@ -369,6 +414,7 @@ fn plan_computed(planned: &mut ClusterModel) {
     let port = planned.local.known().map(|local| local.port);
     let address = planned.endpoint.known().and_then(|text| text.rsplit_once(':')?.1.parse::<i64>().ok());
     if let (Some(port), Some(address)) = (port, address)
+        && planned.running != Value::Known(false)
         && port != address.into()
     {
         planned.endpoint = Value::Unknown;
@@ -394,13 +440,14 @@ fn check_target(data: &Ringfence, prior: Option<&ClusterModel>, planned: &Cluste
     Local::at(directory).check(&name, key.as_ref(), wanted)
 }
 
-fn refuse_if_protected(prior: Option<&ClusterModel>, replaced: bool) -> Result<()> {
-    let Some(prior) = prior.filter(|prior| prior.deletion_protection != Value::Known(false)) else { return Ok(()) };
-    let what = if replaced { "This change replaces the cluster" } else { "The cluster would be destroyed" };
+fn refuse_if_protected(cluster: &ClusterModel, what: &str) -> Result<()> {
+    if cluster.deletion_protection == Value::Known(false) || cluster.state == INCOMPLETE {
+        return Ok(());
+    }
     Err(Diagnostic::error("The cluster is protected from deletion")
         .detail(format!(
             "{what}, and cluster {} holds data. If that is meant, apply `deletion_protection = false` first.",
-            prior.name.known().map_or("", String::as_str)
+            cluster.name.known().map_or("", String::as_str)
         ))
         .at(Path::root().attr("deletion_protection"))
         .into())

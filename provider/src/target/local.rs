@@ -42,6 +42,14 @@ pub(crate) struct Owner {
     pub(crate) operator_key: OperatorPublicKey,
 }
 
+/// A directory that is the cluster's.
+pub(crate) enum Claimed {
+    /// By this call: nothing of the cluster existed before.
+    Made(Owner),
+    /// It was already, with whatever is in it.
+    Found(Owner),
+}
+
 /// What is seen of the cluster in its directory.
 pub(crate) enum Sight {
     /// Nothing of it.
@@ -93,9 +101,9 @@ impl Local {
         } else {
             self.check_writable().map_err(refuse)?;
         }
-        if let Some(number) = listen.filter(|number| *number != 0)
-            && !matches!(self.look()?, Sight::Running(_))
-        {
+        // A head that runs holds its own port; any other must be free.
+        let held = if matches!(self.look()?, Sight::Running(_)) { self.port() } else { None };
+        if let Some(number) = listen.filter(|number| *number != 0 && Some(*number) != held) {
             port::check_loopback(number).map_err(|error| {
                 Diagnostic::error("The port is taken")
                     .detail(format!("{error}, or leave `port` out to have a free one chosen."))
@@ -106,7 +114,7 @@ impl Local {
     }
 
     /// Makes the directory the cluster's, or finds that it is.
-    pub(crate) fn claim(&self, name: &ClusterName, key: &OperatorPublicKey) -> Result<Owner> {
+    pub(crate) fn claim(&self, name: &ClusterName, key: &OperatorPublicKey) -> Result<Claimed> {
         self.check(name, Some(key), None)?;
         create_directory(&self.directory).map_err(|error| failed("The directory cannot be used", &error))?;
         let owner = Owner { id: ClusterId::random(), name: name.clone(), operator_key: key.clone() };
@@ -119,10 +127,12 @@ impl Local {
             .map(|()| std::fs::hard_link(&beside, &path));
         let _ = std::fs::remove_file(&beside);
         match linked? {
-            Ok(()) => Ok(owner),
+            Ok(()) => Ok(Claimed::Made(owner)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 self.check(name, Some(key), None)?;
-                self.owner()?.ok_or_else(|| Diagnostic::error("The directory was removed while it was claimed").into())
+                let owner = self.owner()?;
+                let found = owner.ok_or_else(|| Diagnostic::error("The directory was removed while it was claimed"))?;
+                Ok(Claimed::Found(found))
             }
             Err(error) => Err(failed("The directory cannot be used", &error)),
         }
@@ -132,7 +142,7 @@ impl Local {
     pub(crate) async fn ensure_head(&self, owner: &Owner, program: &FilePath, listen: u16) -> Result<Connection> {
         let head = self.head();
         create_directory(&head).map_err(|error| failed("The head's directory cannot be used", &error))?;
-        let config = self.config(owner, listen);
+        let config = self.config(owner, program, listen);
         let path = head.join("serve.toml");
         if std::fs::read_to_string(&path).is_ok_and(|present| present != config) {
             // It reads its configuration when it starts.
@@ -152,17 +162,23 @@ impl Local {
             .map_err(|error| failed("The head cannot be started", &error))?;
         let deadline = tokio::time::Instant::now() + START;
         loop {
+            if !matches!(self.look()?, Sight::Running(_)) {
+                return Err(self.ended_early());
+            }
+            // The address may be that of the last time until the head has bound the port that it was told to.
             match self.connection() {
-                Ok(connection) => return Ok(connection),
+                Ok(connection) if listen == 0 || self.port() == Some(listen) => return Ok(connection),
                 Err(error) if tokio::time::Instant::now() > deadline => return Err(error),
-                Err(error) => {
-                    if matches!(self.look()?, Sight::Stopped(_)) {
-                        return Err(self.ended_early(error));
-                    }
-                    tokio::time::sleep(LOOK).await;
-                }
+                Ok(_) if tokio::time::Instant::now() > deadline => return Err(self.ended_early()),
+                Ok(_) | Err(_) => tokio::time::sleep(LOOK).await,
             }
         }
+    }
+
+    /// The port that the head last bound.
+    fn port(&self) -> Option<u16> {
+        let endpoint = std::fs::read_to_string(self.head().join("endpoint")).ok()?;
+        endpoint.trim().rsplit_once(':')?.1.parse().ok()
     }
 
     /// How to reach the head, from the files it wrote.
@@ -192,9 +208,24 @@ impl Local {
         Ok(())
     }
 
-    /// Stops everything and removes everything.
+    /// Stops everything and removes everything. What says whose directory it is goes last, so that an interrupted
+    /// removal can be finished by another.
     pub(crate) async fn destroy(&self) -> Result<()> {
-        self.stop().await?;
+        self.stop_head().await?;
+        let nodes = self.nodes();
+        for node in nodes.list_nodes().await.map_err(|error| failed("The nodes cannot be listed", &error))? {
+            nodes.remove_node(&node).await.map_err(|error| failed("A node cannot be removed", &error))?;
+        }
+        remove_directory(&self.head()).map_err(|error| failed("The head's directory cannot be removed", &error))?;
+        match std::fs::remove_file(self.directory.join("cluster.json")) {
+            Err(error)
+                if error.kind() != std::io::ErrorKind::NotFound
+                    && error.kind() != std::io::ErrorKind::NotADirectory =>
+            {
+                return Err(failed("The cluster's file cannot be removed", &error));
+            }
+            _ => {}
+        }
         remove_directory(&self.directory).map_err(|error| failed("The directory cannot be removed", &error))
     }
 
@@ -226,7 +257,7 @@ impl Local {
         }
     }
 
-    fn config(&self, owner: &Owner, listen: u16) -> String {
+    fn config(&self, owner: &Owner, program: &FilePath, listen: u16) -> String {
         let mut table = toml::Table::new();
         let text = |value: &dyn ToString| toml::Value::String(value.to_string());
         let section = |pairs: &[(&str, toml::Value)]| {
@@ -237,7 +268,8 @@ impl Local {
         table.insert("cluster".to_owned(), section(&cluster));
         table.insert("api".to_owned(), section(&[("listen", text(&format!("127.0.0.1:{listen}")))]));
         let nodes = self.directory.join("nodes");
-        table.insert("nodes".to_owned(), section(&[("local_root", text(&nodes.display()))]));
+        let nodes = [("local_root", text(&nodes.display())), ("program", text(&program.display()))];
+        table.insert("nodes".to_owned(), section(&nodes));
         table.to_string()
     }
 
@@ -247,7 +279,10 @@ impl Local {
         let shown = self.directory.display();
         if self.directory.is_dir() {
             let foreign = std::fs::read_dir(&self.directory).map_err(|error| format!("{shown}: {error}."))?.flatten();
-            let ours = |name: &str| name == ".ringfence" || name.starts_with(".cluster.json.");
+            // What an interrupted claim or plan may have left.
+            let ours = |name: &str| {
+                [".ringfence", ".cluster.json", "..cluster.json"].iter().any(|left| name.starts_with(left))
+            };
             if foreign.into_iter().any(|entry| !ours(&entry.file_name().to_string_lossy())) {
                 return Err(format!("{shown} holds files that are not a cluster's. Use an empty or a new directory."));
             }
@@ -262,15 +297,11 @@ impl Local {
         })
     }
 
-    fn ended_early(&self, mut error: Diagnostics) -> Diagnostics {
+    fn ended_early(&self) -> Diagnostics {
         let log = std::fs::read_to_string(self.head().join("serve.log")).unwrap_or_default();
-        let last: Vec<&str> = log.lines().rev().take(5).collect();
-        let last: Vec<&str> = last.into_iter().rev().collect();
-        error.push(
-            Diagnostic::error("The head ended while it was starting")
-                .detail(format!("Its log ends with:\n{}", last.join("\n"))),
-        );
-        error
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines[lines.len().saturating_sub(5)..].join("\n");
+        Diagnostic::error("The head ended while it was starting").detail(format!("Its log ends with:\n{last}")).into()
     }
 }
 

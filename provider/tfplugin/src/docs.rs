@@ -7,8 +7,8 @@
 //! `functions/NAME/function.tf`.
 //!
 //! Guarantees: the same provider and files give the same bytes; nothing is written. What has no description and what
-//! has no example is an error that names it, and all of them are named at once. Only `import.sh` may be missing, for not
-//! everything can be imported.
+//! has no example is an error that names it, and all of them are named at once. Only `import.sh` may be missing, for
+//! not everything can be imported.
 //!
 //! # Templates
 //!
@@ -17,9 +17,9 @@
 //!
 //! | placeholder | stands for |
 //! | --- | --- |
-//! | `{{front_matter}}` | title and description between `---` lines |
-//! | `{{name}}` | the whole name, such as `note_note` |
-//! | `{{description}}` | what the doc comment says |
+//! | `{{front_matter}}` | title and summary between `---` lines |
+//! | `{{title}}` | the name and what it is, such as `note_note (Resource)` |
+//! | `{{description}}` | the doc comment |
 //! | `{{example}}` | the section "Example Usage" |
 //! | `{{schema}}` | the section "Schema"; of a function: signature, arguments and return type |
 //! | `{{import}}` | the section "Import" |
@@ -27,6 +27,7 @@
 //! One that has nothing to say vanishes with the blank lines after it; one that does not exist is an error.
 
 mod attributes;
+mod kind;
 mod page;
 mod signature;
 mod template;
@@ -35,14 +36,14 @@ mod tests;
 mod words;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::docs::page::{DATA_SOURCE, FUNCTION, PROVIDER, Page, RESOURCE, Sources};
-use crate::erased::Signature;
+use crate::docs::page::Pages;
 use crate::provider::{Provider, Registry};
 use crate::schema::Schema;
 
-/// Renders all pages, by their path in the documentation's directory.
+/// Renders all pages, by their path in the documentation's directory. The templates' directory may be missing.
 pub fn pages<P: Provider>(
     provider: &P,
     examples: &Path,
@@ -50,7 +51,67 @@ pub fn pages<P: Provider>(
 ) -> Result<BTreeMap<PathBuf, String>, DocsError> {
     let mut registry = Registry::new();
     provider.register(&mut registry);
-    let mut out = Sources::new(P::NAME, examples, templates);
-    out.page(&of_schema(&PROVIDER, P::NAME, &Schema::of::<P::Model>(0), &mut Vec::new()));
-    Err(DocsError { problems: Vec::new() })
+    let mut pages = Pages::new(P::NAME, examples, templates);
+    pages.add_schema(&kind::PROVIDER, P::NAME, &Schema::of::<P::Model>(0));
+    for (name, entry) in &registry.resources {
+        pages.add_schema(&kind::RESOURCE, name, &entry.described().schema);
+    }
+    for (name, entry) in &registry.data_sources {
+        pages.add_schema(&kind::DATA_SOURCE, name, &entry.described().schema);
+    }
+    for (name, entry) in &registry.functions {
+        pages.add_function(name, entry.signature());
+    }
+    pages.finish()
+}
+
+/// Everything that keeps the pages from being rendered.
+#[derive(Debug)]
+pub struct DocsError {
+    /// What is wrong; at least one.
+    pub problems: Vec<DocsProblem>,
+}
+
+impl fmt::Display for DocsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the documentation cannot be rendered:")?;
+        self.problems.iter().try_for_each(|problem| write!(out, "\n- {problem}"))
+    }
+}
+
+impl std::error::Error for DocsError {}
+
+/// One thing that is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum DocsProblem {
+    /// No words.
+    #[error("{what} has no description; give it a doc comment")]
+    NoDescription {
+        /// What lacks it, such as "attribute `lines` of resource `note_note`".
+        what: String,
+    },
+    /// No example.
+    #[error("{what} has no example; write {path}")]
+    NoExample {
+        /// What lacks it.
+        what: String,
+        /// Where the example is looked for.
+        path: PathBuf,
+    },
+    /// A template asks for what there is not.
+    #[error("{path} holds {{{{{placeholder}}}}}, which stands for nothing")]
+    UnknownPlaceholder {
+        /// The template.
+        path: PathBuf,
+        /// The word between the braces.
+        placeholder: String,
+    },
+    /// A file is there and cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }

@@ -13,6 +13,7 @@ extern crate self as tfplugin_rs;
 pub mod context;
 mod data_source;
 pub mod diagnostic;
+pub mod docs;
 mod erased;
 pub mod function;
 mod guard;

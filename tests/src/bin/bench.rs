@@ -103,8 +103,12 @@ fn watch_provider(terraform: &mut tokio::process::Child) -> Result<Vec<u64>> {
     while terraform.try_wait()?.is_none() {
         for task in std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten() {
             let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            for pid in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
-                seen.extend(resident_kib(pid));
+            for pid in children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()) {
+                // Between fork and exec a child is still terraform.
+                let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+                if program.ends_with("terraform-provider-ringfence") {
+                    seen.extend(resident_kib(pid));
+                }
             }
         }
         std::thread::yield_now();

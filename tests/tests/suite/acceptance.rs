@@ -285,9 +285,65 @@ async fn a_protected_cluster_is_neither_destroyed_nor_replaced() {
     setup.write(&[&CLUSTER.replace("deletion_protection = false", "").replace("\"accept\"", "\"renamed\"")]);
     let error = setup.terraform.plan(&[]).await.expect_error("replacing");
     assert!(error.contains("This change replaces the cluster"), "{error}");
+    setup.write(&[&CLUSTER.replace("deletion_protection = false", "")]);
+    let error = setup.terraform.apply(&["-replace=ringfence_cluster.main"]).await.expect_error("-replace");
+    assert!(error.contains("The cluster is protected from deletion"), "{error}");
+    crate::nodes::ready(&setup.operator(), 2).await;
     setup.write(&[CLUSTER]);
     setup.terraform.apply(&[]).await.expect("lifting the protection");
     setup.terraform.destroy(&[]).await.expect("destroy");
+}
+
+#[tokio::test]
+async fn a_stopped_cluster_is_imported_and_may_move_to_another_port() {
+    let stopped = CLUSTER.replace("deletion_protection", "running = false\n deletion_protection");
+    let setup = Setup::new(&[&stopped]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    setup.terraform.run(&["state", "rm", "ringfence_cluster.main"]).await.expect("state rm");
+    let directory = setup.sandbox.path().join("cluster").display().to_string();
+    let stopped = stopped.replace("${path.module}/cluster", &directory);
+    setup.write(&[&stopped]);
+    setup.terraform.run(&["import", "-no-color", "ringfence_cluster.main", &directory]).await.expect("import");
+    setup.terraform.apply(&[]).await.expect("taking over");
+    no_changes(&setup.terraform, &[]).await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let moved = stopped.replace(&format!("\"{directory}\" }}"), &format!("\"{directory}\", port = {free} }}"));
+    setup.write(&[&moved]);
+    setup.terraform.apply(&[]).await.expect("another port for the next start");
+    no_changes(&setup.terraform, &[]).await;
+    setup.write(&[&moved.replace("running = false", "")]);
+    setup.terraform.apply(&[]).await.expect("starting");
+    no_changes(&setup.terraform, &[]).await;
+    assert_eq!(setup.operator().connection().endpoint, format!("https://127.0.0.1:{free}"));
+    crate::nodes::ready(&setup.operator(), 2).await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_refused_before_a_running_head_is_stopped() {
+    let setup = Setup::new(&[CLUSTER]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    setup.write(&[&CLUSTER.replace("/cluster\" }", &format!("/cluster\", port = {port} }}"))]);
+    let error = setup.terraform.apply(&[]).await.expect_error("a taken port");
+    assert!(error.contains("The port is taken") && error.contains(&port.to_string()), "{error}");
+    crate::nodes::ready(&setup.operator(), 2).await;
+}
+
+#[tokio::test]
+async fn a_removal_that_was_interrupted_in_the_middle_is_finished() {
+    let setup = Setup::new(&[CLUSTER]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    for directory in setup.sandbox.processes().iter().map(|(directory, _)| directory).collect::<Vec<_>>() {
+        let name = if directory.join("serve.lock").exists() { "serve" } else { "agent" };
+        ringfence_cloud::local::stop(directory, name, std::time::Duration::from_secs(5)).await.unwrap();
+    }
+    // As far as a removal may have come: everything but what says whose directory it is.
+    let cluster = setup.sandbox.path().join("cluster");
+    std::fs::remove_dir_all(cluster.join("nodes")).unwrap();
+    std::fs::remove_dir_all(cluster.join("head")).unwrap();
+    setup.terraform.destroy(&[]).await.expect("destroy");
+    assert!(!cluster.exists());
 }
 
 #[tokio::test]

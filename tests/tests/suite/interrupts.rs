@@ -66,6 +66,21 @@ async fn an_interrupted_apply_converges_when_applied_again() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_was_never_complete_may_be_replaced_although_it_is_protected() {
+    let protected = CLUSTER.replace("deletion_protection = false", "");
+    let setup = Setup::new(&[&protected]);
+    let mut terraform = setup.terraform.start(&["apply", "-auto-approve", "-input=false"]);
+    seen(&setup.sandbox.path().join("cluster/cluster.json"), &mut terraform).await;
+    strike(Victim::CtrlC, &terraform, &setup.sandbox.path().join("cluster"));
+    let _ = tokio::time::timeout(Duration::from_secs(60), terraform.wait()).await.expect("it ends");
+    setup.terraform.apply(&[]).await.expect("apply again");
+    assert_eq!(setup.terraform.plan(&[]).await.code, 0);
+    assert_eq!(setup.sandbox.processes().len(), 3);
+    let error = setup.terraform.destroy(&[]).await.expect_error("it is complete now");
+    assert!(error.contains("protected from deletion"), "{error}");
+}
+
+#[tokio::test]
 async fn an_interrupted_destroy_is_finished_by_another() {
     for victim in [Victim::CtrlC, Victim::Terraform, Victim::Provider] {
         let case = format!("{victim:?}");

@@ -181,6 +181,28 @@ async fn a_group_that_shrinks_loses_its_last_nodes_and_everything_of_them() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_not_declared_any_more_loses_its_certificate() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let client = head.operator();
+    client.put_cluster(&declared(1, AuthoritySettings::default())).await.unwrap();
+    ready(&client, 2).await;
+    let mut put = declared(1, AuthoritySettings::default());
+    put.services.values_mut().for_each(|service| service.node_groups = ["head".to_owned()].into());
+    client.put_cluster(&put).await.unwrap();
+    let all: Vec<ringfence_api::certificate::Certificate> = client.read("/v1/certificates?limit=1000").await.unwrap();
+    let (gone, kept): (Vec<_>, Vec<_>) =
+        all.iter().filter(|c| c.service.is_some()).partition(|c| c.node.as_deref() == Some("workers-0"));
+    assert!(!gone.is_empty() && gone.iter().all(|c| c.revoked_at.is_some()), "{gone:#?}");
+    assert!(!kept.is_empty() && kept.iter().all(|c| c.revoked_at.is_none()), "{kept:#?}");
+    eventually("its files are gone from the worker", PATIENCE, async || {
+        if service_file(&head, "workers-0", "tls.key").exists() { Err(head.said()) } else { Ok(()) }
+    })
+    .await;
+    assert!(service_file(&head, "head", "tls.key").exists());
+}
+
+#[tokio::test]
 async fn a_service_is_told_when_its_files_change_and_a_failing_command_is_reported() {
     let sandbox = Sandbox::new();
     let head = Head::start(sandbox.path()).await;

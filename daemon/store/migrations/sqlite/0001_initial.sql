@@ -52,7 +52,10 @@ CREATE TABLE certificate (
     listed_in         INTEGER,
     CHECK ((revoked_at IS NULL) = (revocation_reason IS NULL))
 ) STRICT;
-CREATE INDEX certificate_by_node ON certificate (node, service) WHERE node IS NOT NULL;
+-- What is looked at all the time is only what is live or waits to be listed; the history does not slow it down.
+CREATE INDEX certificate_live_of_node ON certificate (node, not_after) WHERE revoked_at IS NULL;
+CREATE INDEX certificate_revoked_of_node ON certificate (node, not_after) WHERE revoked_at IS NOT NULL;
+CREATE INDEX certificate_unlisted ON certificate (issuer, shard) WHERE revoked_at IS NOT NULL AND listed_in IS NULL;
 CREATE INDEX certificate_by_common_name ON certificate (common_name);
 CREATE INDEX certificate_revoked ON certificate (issuer, shard, not_after) WHERE revoked_at IS NOT NULL;
 CREATE INDEX certificate_by_age ON certificate (issued_at);

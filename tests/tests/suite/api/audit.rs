@@ -56,6 +56,7 @@ async fn every_change_of_the_operator_leaves_one_row_and_a_refusal_or_repeat_non
     call("DELETE", project, none.clone()).await.served();
     call("DELETE", project, none).await.refused(ProblemCode::NotFound);
     let expected = [
+        ("login", "test"),
         ("put_project", "fraud"),
         ("put_project", "fraud"),
         ("put_member", "fraud__alice"),
@@ -70,6 +71,8 @@ async fn every_change_of_the_operator_leaves_one_row_and_a_refusal_or_repeat_non
         ("put_cluster", "test"),
         ("remove_node", "workers-0"),
         ("delete_project", "fraud"),
+        // By the client that reads the log.
+        ("login", "test"),
     ];
     let expected = expected.map(|(action, object)| (action.to_owned(), object.to_owned()));
     assert_eq!(world.done_by_operator().await, expected);

@@ -78,6 +78,21 @@ async fn a_node_that_is_no_longer_declared_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_no_longer_declared_on_a_node_is_refused_there_at_once_and_nowhere_else() {
+    let world = World::with_nodes().await;
+    let connection = world.head.connection();
+    let open = |node: &str| KeptOpen::open(&connection, &world.held_by(node, "services/query"));
+    let (mut head, mut worker) = (open("head"), open("workers-0"));
+    head.get("/v1/whoami").served();
+    worker.get("/v1/whoami").served();
+    let mut put = declared(1, AuthoritySettings::default());
+    put.services.values_mut().next().unwrap().node_groups = ["head".to_owned()].into();
+    world.declare(&put).await;
+    worker.get("/v1/whoami").refused(ProblemCode::CertificateRevoked);
+    head.get("/v1/whoami").served();
+}
+
+#[tokio::test]
 async fn an_expired_certificate_is_refused_by_name_and_its_successor_was_there_before() {
     let world = World::new().await;
     let short = Lifetime::from_secs(15);

@@ -155,12 +155,12 @@ async fn every_route_serves_whom_it_is_for() {
 }
 
 #[tokio::test]
-async fn what_is_no_route_is_not_found_and_what_is_no_method_is_not_allowed() {
+async fn what_is_no_route_is_said_to_be_none_and_what_is_no_method_is_not_allowed() {
     let world = World::new().await;
     for path in ["/", "/v1", "/v1/", "/v2/health", "/v1/healthy", "/v1/health/", "/v1/projects/fraud/members/alice/key"]
     {
         for caller in [&world.public, &world.operator] {
-            caller.get(path).await.refused(ProblemCode::NotFound);
+            caller.get(path).await.refused(ProblemCode::NoSuchRoute);
         }
     }
     let mut paths: Vec<&Route> = ROUTES.iter().collect();

@@ -69,7 +69,9 @@ async fn no_secret_lies_where_it_should_not() {
         let found = holding(root, secret);
         assert!(found.is_empty(), "{what} lies in {found:?}");
     }
-    for path in holding(root, b"PRIVATE KEY") {
+    let keys = holding(root, b"PRIVATE KEY");
+    assert!(!keys.is_empty(), "the search finds nothing at all");
+    for path in keys {
         let relative = path.strip_prefix(root).unwrap();
         let is_a_nodes = relative.starts_with("nodes") && relative.file_name().is_some_and(|name| name == "tls.key");
         assert!(is_a_nodes, "a private key lies in {}", path.display());

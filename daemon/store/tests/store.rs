@@ -1,0 +1,834 @@
+//! What the store promises, whatever the database: transactions, keys, CRLs, tickets, the saga log, the audit
+//! chain. Time is an argument, so nothing waits.
+
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use ringfence_api::certificate::{CertificateProfile, RevocationReason};
+use ringfence_api::cluster::{AuthoritySettings, PutCluster};
+use ringfence_api::node::NodeState;
+use ringfence_api::project::MemberRole;
+use ringfence_api::{ClusterId, ClusterName, NodeName, OperatorPublicKey, ProjectName, ProjectUser};
+use ringfence_saga::{AppendError, Epoch, Event, LoadError, Log as _, SagaId};
+use ringfence_store::{
+    ClusterRow, CrlRow, IssuerRow, MemberKeyRow, NewAuditRow, NewCertificate, NewSaga, SagaLog, Store, StoreError,
+    Transaction,
+};
+use sqlx::Connection as _;
+
+const ISSUER: &str = "projects-1";
+const LEASE: &str = "sagas";
+
+/// A database of its own.
+struct World {
+    _directory: tempfile::TempDir,
+    path: PathBuf,
+    store: Store,
+}
+
+/// A second of the test's time.
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn project(name: &str) -> ProjectName {
+    ProjectName::parse(name).unwrap()
+}
+
+fn identity(text: &str) -> ProjectUser {
+    ProjectUser::parse(text).unwrap()
+}
+
+fn node(name: &str) -> NodeName {
+    NodeName::parse(name).unwrap()
+}
+
+impl World {
+    /// A database with a cluster, an issuer and its first CRL.
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ringfence.db");
+        let store = Store::open(&path).await.unwrap();
+        let mut tx = store.write("set_up").await.unwrap();
+        tx.insert_cluster(&cluster(), at(0)).await.unwrap();
+        let issuer = IssuerRow {
+            id: ISSUER.to_owned(),
+            domain: "projects".to_owned(),
+            parent: ISSUER.to_owned(),
+            certificate: vec![1],
+            sealed_key: vec![2],
+            not_after: at(1_000_000),
+        };
+        tx.insert_issuer(&issuer, at(0)).await.unwrap();
+        tx.insert_crl(&crl(1, at(0))).await.unwrap();
+        tx.commit().await.unwrap();
+        Self { _directory: directory, path, store }
+    }
+
+    async fn write(&self) -> Transaction {
+        self.store.write("test").await.unwrap()
+    }
+
+    async fn read(&self) -> Transaction {
+        self.store.read("test").await.unwrap()
+    }
+
+    /// The same file, opened anew.
+    async fn reopen(self) -> Self {
+        self.store.close().await;
+        let store = Store::open(&self.path).await.unwrap();
+        Self { store, ..self }
+    }
+
+    /// Another connection to the file, which asks nobody.
+    async fn behind_its_back(&self, statement: &'static str) -> u64 {
+        let mut connection = sqlx::SqliteConnection::connect(&url(&self.path)).await.unwrap();
+        let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        done.rows_affected()
+    }
+}
+
+fn url(path: &Path) -> String {
+    format!("sqlite://{}", path.display())
+}
+
+fn cluster() -> ClusterRow {
+    let declared =
+        PutCluster { worker_groups: [].into(), services: [].into(), authority: AuthoritySettings::default() };
+    ClusterRow {
+        id: ClusterId::parse("7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34").unwrap(),
+        name: ClusterName::parse("demo").unwrap(),
+        operator_key: OperatorPublicKey::from_base64("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="),
+        endpoint: "https://127.0.0.1:8443".to_owned(),
+        declared,
+        generation: 1,
+        declared_generation: 1,
+        revision: 1,
+    }
+}
+
+fn crl(number: i64, this_update: Timestamp) -> CrlRow {
+    CrlRow {
+        issuer: ISSUER.to_owned(),
+        shard: 0,
+        url: "https://127.0.0.1:8443/v1/crls/projects-1/0".to_owned(),
+        number,
+        this_update,
+        next_update: this_update + SignedDuration::from_hours(1),
+        der: number.to_be_bytes().to_vec(),
+    }
+}
+
+/// Records a certificate for `common_name` that is good from second 0 to `not_after`. Its bytes and fingerprint are
+/// its serial.
+async fn insert_certificate(
+    tx: &mut Transaction,
+    serial: &str,
+    common_name: &str,
+    not_after: i64,
+) -> Result<(), StoreError> {
+    let new = NewCertificate {
+        serial,
+        issuer: ISSUER,
+        shard: 0,
+        profile: CertificateProfile::ProjectUser,
+        common_name,
+        node: None,
+        service: None,
+        der: serial.as_bytes(),
+        fingerprint: serial,
+        not_before: at(0),
+        not_after: at(not_after),
+    };
+    tx.insert_certificate(&new, at(0)).await
+}
+
+async fn insert_member(tx: &mut Transaction, name: &str, serial: &str) -> Result<(), StoreError> {
+    let key = MemberKeyRow { certificate: serial.to_owned(), sealed_key: vec![7] };
+    tx.insert_member(&identity(name), MemberRole::DataOwner, &key, at(0)).await
+}
+
+async fn audit(tx: &mut Transaction, object: &str) {
+    let row = NewAuditRow { actor: "operator", source: "127.0.0.1:1", action: "put", object, outcome: "done" };
+    tx.insert_audit(&row, at(0)).await.unwrap();
+}
+
+async fn project_names(tx: &mut Transaction) -> Vec<String> {
+    tx.list_projects().await.unwrap().into_iter().map(|project| project.name.to_string()).collect()
+}
+
+mod transactions {
+    //! All or nothing, and for ever once committed.
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_is_dropped_is_undone() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        audit(&mut tx, "fraud").await;
+        assert_eq!(project_names(&mut tx).await, ["fraud"], "it sees what it wrote");
+        drop(tx);
+        let mut tx = world.write().await;
+        assert!(project_names(&mut tx).await.is_empty());
+        assert!(tx.find_certificate("aa").await.unwrap().is_none());
+        assert!(tx.list_audit(10).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_was_refused_leaves_the_rest_of_the_transaction_to_be_undone_with_it() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+        assert!(matches!(insert_member(&mut tx, "fraud__alice", "none").await, Err(StoreError::Failed { .. })));
+        drop(tx);
+        assert!(project_names(&mut world.read().await).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_was_committed_is_there_when_the_file_is_opened_again() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.put_project_row(&project("fraud"), "text", at(5)).await.unwrap();
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        insert_member(&mut tx, "fraud__alice", "aa").await.unwrap();
+        tx.commit().await.unwrap();
+        let before = world.read().await.cluster().await.unwrap();
+        let world = world.reopen().await;
+        let mut tx = world.read().await;
+        assert_eq!(tx.cluster().await.unwrap(), before);
+        let found = tx.find_project(&project("fraud")).await.unwrap().unwrap();
+        assert_eq!((found.description.as_str(), found.created_at), ("text", at(5)));
+        let key = tx.find_member_key(&identity("fraud__alice")).await.unwrap().unwrap();
+        assert_eq!(key, MemberKeyRow { certificate: "aa".to_owned(), sealed_key: vec![7] });
+    }
+
+    #[tokio::test]
+    async fn what_was_committed_is_there_though_the_store_was_never_closed() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut unfinished = world.write().await;
+        unfinished.put_project_row(&project("churn"), "", at(0)).await.unwrap();
+        // As after a crash: the files as they lie there now, with the write-ahead log and no orderly end.
+        let copy = world.path.with_file_name("copy.db");
+        std::fs::copy(&world.path, &copy).unwrap();
+        std::fs::copy(world.path.with_file_name("ringfence.db-wal"), copy.with_file_name("copy.db-wal")).unwrap();
+        let store = Store::open(&copy).await.unwrap();
+        assert_eq!(project_names(&mut store.read("test").await.unwrap()).await, ["fraud"]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_sees_one_state_while_a_writer_works_and_commits() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut reader = world.read().await;
+        assert_eq!(project_names(&mut reader).await, ["fraud"]);
+        let mut writer = world.write().await;
+        writer.put_project_row(&project("churn"), "", at(0)).await.unwrap();
+        writer.delete_project_row(&project("fraud")).await.unwrap();
+        // Nobody sees what is not committed.
+        assert_eq!(project_names(&mut reader).await, ["fraud"]);
+        assert_eq!(project_names(&mut world.read().await).await, ["fraud"]);
+        writer.commit().await.unwrap();
+        // And whoever began before sees what was when it began.
+        assert_eq!(project_names(&mut reader).await, ["fraud"]);
+        assert!(reader.find_project(&project("fraud")).await.unwrap().is_some());
+        drop(reader);
+        assert_eq!(project_names(&mut world.read().await).await, ["churn"]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_cannot_write() {
+        let world = World::new().await;
+        let refused = world.read().await.put_project_row(&project("fraud"), "", at(0)).await;
+        assert!(matches!(refused, Err(StoreError::Failed { transaction: "test", .. })), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn writers_wait_for_each_other_and_none_is_lost() {
+        let world = World::new().await;
+        let writers: Vec<_> = (0..20)
+            .map(|_| {
+                let store = world.store.clone();
+                tokio::spawn(async move {
+                    let mut tx = store.write("test").await.unwrap();
+                    let before = tx.cluster().await.unwrap().revision;
+                    tokio::task::yield_now().await;
+                    tx.update_revision().await.unwrap();
+                    assert_eq!(tx.cluster().await.unwrap().revision, before + 1);
+                    tx.commit().await.unwrap();
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        assert_eq!(world.read().await.cluster().await.unwrap().revision, 21);
+    }
+
+    #[tokio::test]
+    async fn the_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let world = World::new().await;
+        for file in ["ringfence.db", "ringfence.db-wal", "ringfence.db-shm"] {
+            let mode = std::fs::metadata(world.path.with_file_name(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_refused_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ringfence.db");
+        std::fs::write(&path, "this is a letter to a friend, and no database at all".repeat(100)).unwrap();
+        let error = Store::open(&path).await.unwrap_err().to_string();
+        assert!(error.contains("ringfence.db"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_declaration_raises_every_counter_and_a_change_its_own() {
+        let world = World::new().await;
+        let counters = async |tx: &mut Transaction| {
+            let row = tx.cluster().await.unwrap();
+            (row.generation, row.declared_generation, row.revision)
+        };
+        let mut tx = world.write().await;
+        assert_eq!(counters(&mut tx).await, (1, 1, 1));
+        tx.update_generation().await.unwrap();
+        assert_eq!(counters(&mut tx).await, (2, 1, 2));
+        tx.update_declared(&cluster().declared).await.unwrap();
+        assert_eq!(counters(&mut tx).await, (3, 3, 3));
+        tx.update_revision().await.unwrap();
+        assert_eq!(counters(&mut tx).await, (3, 3, 4));
+    }
+}
+
+mod keys {
+    //! What is taken is refused, and what belongs together goes together.
+
+    use super::*;
+
+    fn is_taken<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
+        assert!(matches!(outcome, Err(StoreError::Exists(_))), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_taken_is_refused_as_such() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        is_taken(&tx.insert_cluster(&cluster(), at(0)).await);
+        is_taken(&tx.insert_crl(&crl(7, at(7))).await);
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        is_taken(&insert_certificate(&mut tx, "aa", "fraud__bob", 100).await);
+        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+        insert_member(&mut tx, "fraud__alice", "aa").await.unwrap();
+        is_taken(&insert_member(&mut tx, "fraud__alice", "aa").await);
+        tx.insert_node(&node("head"), "head", at(0)).await.unwrap();
+        is_taken(&tx.insert_node(&node("head"), "head", at(0)).await);
+        let id = SagaId::new("s1");
+        let saga = NewSaga { id: &id, kind: "launch_node", subject: "head", input: serde_json::json!({}) };
+        tx.insert_saga(&saga, at(0)).await.unwrap();
+        is_taken(&tx.insert_saga(&saga, at(0)).await);
+    }
+
+    #[tokio::test]
+    async fn two_certificates_never_have_the_same_bytes() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        let new = |serial| NewCertificate {
+            serial,
+            issuer: ISSUER,
+            shard: 0,
+            profile: CertificateProfile::Node,
+            common_name: "head.demo.internal",
+            node: Some("head"),
+            service: None,
+            der: b"same",
+            fingerprint: "same",
+            not_before: at(0),
+            not_after: at(100),
+        };
+        tx.insert_certificate(&new("aa"), at(0)).await.unwrap();
+        is_taken(&tx.insert_certificate(&new("bb"), at(0)).await);
+    }
+
+    #[tokio::test]
+    async fn a_project_that_differs_only_in_case_is_refused_and_the_same_name_changes_it() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        let first = tx.put_project_row(&project("Fraud"), "one", at(1)).await.unwrap();
+        is_taken(&tx.put_project_row(&project("fraud"), "two", at(2)).await);
+        let second = tx.put_project_row(&project("Fraud"), "two", at(2)).await.unwrap();
+        assert_eq!((second.created_at, second.description.as_str()), (first.created_at, "two"));
+        assert!(tx.find_project(&project("fraud")).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_deleted_project_takes_its_members_and_no_others_and_certificates_stay() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        for name in ["fraud", "churn"] {
+            tx.put_project_row(&project(name), "", at(0)).await.unwrap();
+        }
+        for (serial, name) in [("aa", "fraud__alice"), ("bb", "fraud__bob"), ("cc", "churn__alice")] {
+            insert_certificate(&mut tx, serial, name, 100).await.unwrap();
+            insert_member(&mut tx, name, serial).await.unwrap();
+        }
+        assert!(tx.delete_project_row(&project("fraud")).await.unwrap());
+        assert!(!tx.delete_project_row(&project("fraud")).await.unwrap());
+        assert!(tx.list_members(&project("fraud")).await.unwrap().is_empty());
+        assert_eq!(tx.list_members(&project("churn")).await.unwrap().len(), 1);
+        assert_eq!(tx.list_certificates(10).await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_row_that_would_point_nowhere_is_refused() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        let no_project = insert_member(&mut tx, "fraud__alice", "aa").await;
+        assert!(matches!(no_project, Err(StoreError::Failed { .. })), "{no_project:?}");
+        let no_node = tx.put_ticket(&node("workers-0"), "h", at(0)).await;
+        assert!(matches!(no_node, Err(StoreError::Failed { .. })), "{no_node:?}");
+    }
+
+    #[tokio::test]
+    async fn a_deleted_node_takes_its_ticket_with_it() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.insert_node(&node("head"), "head", at(0)).await.unwrap();
+        assert_eq!(tx.find_node(&node("head")).await.unwrap().unwrap().state, NodeState::Launching);
+        tx.put_ticket(&node("head"), "h", at(10)).await.unwrap();
+        tx.delete_node(&node("head")).await.unwrap();
+        assert!(tx.find_ticket(&node("head")).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn members_past_two_thirds_of_their_certificates_life_are_due_and_the_first_to_end_comes_first() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+        for (serial, name, not_after) in [("aa", "fraud__alice", 90), ("bb", "fraud__bob", 60)] {
+            insert_certificate(&mut tx, serial, name, not_after).await.unwrap();
+            insert_member(&mut tx, name, serial).await.unwrap();
+        }
+        let mut due = async |second: i64, limit: u32| {
+            let due = tx.list_members_to_renew(at(second), limit).await.unwrap();
+            due.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert!(due(39, 10).await.is_empty());
+        assert_eq!(due(40, 10).await, ["fraud__bob"]);
+        assert_eq!(due(60, 10).await, ["fraud__bob", "fraud__alice"]);
+        assert_eq!(due(60, 1).await, ["fraud__bob"]);
+    }
+}
+
+mod revocation {
+    //! Marks, lists and their numbers.
+
+    use super::*;
+
+    async fn revoke(tx: &mut Transaction, serial: &str, second: i64) -> bool {
+        let reason = RevocationReason::PrivilegeWithdrawn;
+        tx.update_certificate_revoked(serial, reason, at(second)).await.unwrap()
+    }
+
+    async fn to_be_listed(tx: &mut Transaction, last: &CrlRow) -> Vec<String> {
+        tx.list_revoked(last).await.unwrap().into_iter().map(|(serial, ..)| serial).collect()
+    }
+
+    /// Publishes the next list as the daemon does, and returns it with what it holds.
+    async fn publish(tx: &mut Transaction, second: i64) -> (CrlRow, Vec<String>) {
+        let last = tx.find_crl(ISSUER, 0).await.unwrap().unwrap();
+        let held = to_be_listed(tx, &last).await;
+        let next = crl(last.number + 1, at(second));
+        assert!(tx.update_crl(&next).await.unwrap());
+        tx.update_certificates_listed(&next).await.unwrap();
+        (next, held)
+    }
+
+    #[tokio::test]
+    async fn a_revocation_happens_once_and_keeps_its_first_time_and_reason() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        assert!(revoke(&mut tx, "aa", 5).await);
+        assert!(!tx.update_certificate_revoked("aa", RevocationReason::Superseded, at(6)).await.unwrap());
+        assert!(!revoke(&mut tx, "unknown", 5).await);
+        let view = tx.find_certificate("aa").await.unwrap().unwrap().view;
+        assert_eq!(view.revoked_at, Some(at(5)));
+        assert_eq!(view.revocation_reason, Some(RevocationReason::PrivilegeWithdrawn));
+    }
+
+    #[tokio::test]
+    async fn revoking_by_name_takes_exactly_that_name_profile_and_what_is_still_good() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        for (serial, name, not_after) in [
+            ("aa", "fraud__alice", 100),
+            ("bb", "fraud__alice", 100),
+            ("cc", "fraud__alice", 10),
+            ("dd", "fraud__alice2", 100),
+            ("ee", "Fraud__alice", 100),
+        ] {
+            insert_certificate(&mut tx, serial, name, not_after).await.unwrap();
+        }
+        let (profile, reason) = (CertificateProfile::ProjectUser, RevocationReason::PrivilegeWithdrawn);
+        let other = CertificateProfile::Node;
+        assert_eq!(tx.update_certificates_revoked_by_name(other, "fraud__alice", reason, at(50)).await.unwrap(), 0);
+        assert_eq!(tx.update_certificates_revoked_by_name(profile, "fraud__alice", reason, at(50)).await.unwrap(), 2);
+        assert_eq!(tx.update_certificates_revoked_by_name(profile, "fraud__alice", reason, at(51)).await.unwrap(), 0);
+        let all = tx.list_certificates(10).await.unwrap();
+        let mut revoked: Vec<_> = all.into_iter().filter(|c| c.revoked_at.is_some()).map(|c| c.serial).collect();
+        revoked.sort();
+        assert_eq!(revoked, ["aa", "bb"]);
+    }
+
+    #[tokio::test]
+    async fn a_list_with_a_stale_number_is_refused_and_changes_nothing() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        assert!(tx.update_crl(&crl(2, at(1))).await.unwrap());
+        for stale in [0, 1, 2, 4] {
+            assert!(!tx.update_crl(&crl(stale, at(9))).await.unwrap(), "{stale} after 2");
+        }
+        let elsewhere = CrlRow { shard: 1, ..crl(3, at(9)) };
+        assert!(!tx.update_crl(&elsewhere).await.unwrap(), "a shard that has no first list");
+        assert_eq!(tx.list_crls().await.unwrap(), [crl(2, at(1))]);
+        assert!(tx.update_crl(&crl(3, at(2))).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn of_two_publishers_with_the_same_number_one_wins() {
+        let world = World::new().await;
+        let last = world.read().await.find_crl(ISSUER, 0).await.unwrap().unwrap();
+        let mut outcomes = Vec::new();
+        for signer in 1..=2 {
+            // Both have read the same last list before either writes.
+            let mut tx = world.write().await;
+            let row = CrlRow { der: vec![signer], ..crl(last.number + 1, at(1)) };
+            outcomes.push(tx.update_crl(&row).await.unwrap());
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(outcomes, [true, false]);
+        assert_eq!(world.read().await.find_crl(ISSUER, 0).await.unwrap().unwrap().der, [1]);
+    }
+
+    #[tokio::test]
+    async fn an_expired_certificate_stands_in_one_further_list_and_then_in_none() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        insert_certificate(&mut tx, "bb", "fraud__bob", 1_000).await.unwrap();
+        insert_certificate(&mut tx, "cc", "fraud__carol", 1_000).await.unwrap();
+        revoke(&mut tx, "aa", 10).await;
+        revoke(&mut tx, "bb", 11).await;
+        assert_eq!(publish(&mut tx, 20).await.1, ["aa", "bb"]);
+        assert_eq!(publish(&mut tx, 90).await.1, ["aa", "bb"]);
+        // The first list that is signed after its end, at 100, still holds it (RFC 5280, section 3.3).
+        assert_eq!(publish(&mut tx, 110).await.1, ["aa", "bb"]);
+        assert_eq!(publish(&mut tx, 120).await.1, ["bb"]);
+        assert_eq!(publish(&mut tx, 130).await.1, ["bb"]);
+        // The row stays.
+        assert!(tx.find_certificate("aa").await.unwrap().unwrap().view.revoked_at.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_revocation_that_no_list_has_held_is_listed_though_its_certificate_has_expired() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        revoke(&mut tx, "aa", 99).await;
+        // No list came for a long while after a crash; then one was signed by somebody who did not see it.
+        assert!(tx.update_crl(&crl(2, at(200))).await.unwrap());
+        assert!(tx.has_unlisted(ISSUER, 0).await.unwrap());
+        assert_eq!(publish(&mut tx, 300).await.1, ["aa"]);
+        assert!(!tx.has_unlisted(ISSUER, 0).await.unwrap());
+        assert!(publish(&mut tx, 400).await.1.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_list_holds_its_own_issuers_and_shards_certificates_only() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        let other = CrlRow { shard: 1, ..crl(1, at(0)) };
+        tx.insert_crl(&other).await.unwrap();
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        revoke(&mut tx, "aa", 10).await;
+        assert!(to_be_listed(&mut tx, &other).await.is_empty());
+        assert!(!tx.has_unlisted(ISSUER, 1).await.unwrap());
+        tx.update_certificates_listed(&other).await.unwrap();
+        assert!(tx.has_unlisted(ISSUER, 0).await.unwrap(), "another shard's list does not count");
+    }
+}
+
+mod tickets {
+    //! A ticket belongs to the first key that shows it.
+
+    use super::*;
+
+    async fn with_a_ticket(world: &World) -> Transaction {
+        let mut tx = world.write().await;
+        tx.insert_node(&node("head"), "head", at(0)).await.unwrap();
+        tx.put_ticket(&node("head"), "first", at(10)).await.unwrap();
+        tx
+    }
+
+    async fn owner(tx: &mut Transaction) -> Option<String> {
+        tx.find_ticket(&node("head")).await.unwrap().unwrap().owner_key
+    }
+
+    #[tokio::test]
+    async fn the_first_key_owns_a_ticket_and_no_other_takes_it() {
+        let world = World::new().await;
+        let mut tx = with_a_ticket(&world).await;
+        assert_eq!(owner(&mut tx).await, None);
+        for key in ["ours", "theirs", "ours"] {
+            tx.update_ticket_owner(&node("head"), key).await.unwrap();
+            assert_eq!(owner(&mut tx).await.as_deref(), Some("ours"));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_ticket_again_keeps_its_owner_and_another_has_none() {
+        let world = World::new().await;
+        let mut tx = with_a_ticket(&world).await;
+        tx.update_ticket_owner(&node("head"), "ours").await.unwrap();
+        tx.put_ticket(&node("head"), "first", at(20)).await.unwrap();
+        let ticket = tx.find_ticket(&node("head")).await.unwrap().unwrap();
+        assert_eq!((ticket.expires_at, ticket.owner_key.as_deref()), (at(20), Some("ours")));
+        tx.put_ticket(&node("head"), "second", at(30)).await.unwrap();
+        let ticket = tx.find_ticket(&node("head")).await.unwrap().unwrap();
+        assert_eq!((ticket.hash.as_str(), ticket.expires_at, ticket.owner_key), ("second", at(30), None));
+        tx.put_ticket(&node("head"), "first", at(40)).await.unwrap();
+        assert_eq!(owner(&mut tx).await, None, "the old owner does not come back");
+    }
+
+    #[tokio::test]
+    async fn a_ticket_that_was_taken_away_is_gone() {
+        let world = World::new().await;
+        let mut tx = with_a_ticket(&world).await;
+        tx.delete_ticket(&node("head")).await.unwrap();
+        assert!(tx.find_ticket(&node("head")).await.unwrap().is_none());
+        tx.delete_ticket(&node("head")).await.unwrap();
+    }
+}
+
+mod saga_log {
+    //! What the saga engine relies on: no number twice, and no owner who was replaced.
+
+    use super::*;
+
+    fn started(step: &str) -> Event {
+        Event::StepStarted { step: step.to_owned() }
+    }
+
+    async fn with_a_saga(world: &World) -> (SagaLog, SagaId, Epoch) {
+        let id = SagaId::new("s1");
+        let mut tx = world.write().await;
+        let epoch = tx.take_lease(LEASE).await.unwrap();
+        let saga = NewSaga { id: &id, kind: "launch_node", subject: "head", input: serde_json::json!({ "n": 1 }) };
+        tx.insert_saga(&saga, at(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        (SagaLog::new(world.store.clone(), LEASE), id, epoch)
+    }
+
+    #[tokio::test]
+    async fn events_are_loaded_in_order_also_after_the_file_was_opened_again() {
+        let world = World::new().await;
+        let (log, id, epoch) = with_a_saga(&world).await;
+        assert!(log.load(&id).await.unwrap().is_empty());
+        let events = [started("a"), Event::StepDone { step: "a".to_owned(), output: serde_json::json!([1]) }];
+        for (seq, event) in (0..).zip(&events) {
+            log.append(&id, epoch, seq, event).await.unwrap();
+        }
+        let world = world.reopen().await;
+        assert_eq!(SagaLog::new(world.store.clone(), LEASE).load(&id).await.unwrap(), events);
+    }
+
+    #[tokio::test]
+    async fn a_number_that_is_taken_is_refused_and_the_event_stays() {
+        let world = World::new().await;
+        let (log, id, epoch) = with_a_saga(&world).await;
+        log.append(&id, epoch, 0, &started("a")).await.unwrap();
+        let again = log.append(&id, epoch, 0, &started("b")).await;
+        assert!(matches!(again, Err(AppendError::SeqTaken { seq: 0, .. })), "{again:?}");
+        assert_eq!(log.load(&id).await.unwrap(), [started("a")]);
+    }
+
+    #[tokio::test]
+    async fn of_many_who_append_the_same_number_one_succeeds() {
+        let world = World::new().await;
+        let (log, id, epoch) = with_a_saga(&world).await;
+        let racers: Vec<_> = (0..10)
+            .map(|racer| {
+                let (log, id) = (log.clone(), id.clone());
+                tokio::spawn(async move { log.append(&id, epoch, 0, &started(&racer.to_string())).await.is_ok() })
+            })
+            .collect();
+        let mut winners = 0;
+        for racer in racers {
+            winners += usize::from(racer.await.unwrap());
+        }
+        assert_eq!((winners, log.load(&id).await.unwrap().len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn an_owner_who_was_replaced_is_refused_from_that_moment() {
+        let world = World::new().await;
+        let (log, id, old) = with_a_saga(&world).await;
+        log.append(&id, old, 0, &started("a")).await.unwrap();
+        let mut tx = world.write().await;
+        let new = tx.take_lease(LEASE).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(new > old);
+        let late = log.append(&id, old, 1, &started("b")).await;
+        assert!(
+            matches!(late, Err(AppendError::Replaced { epoch, newest, .. }) if (epoch, newest) == (old, new)),
+            "{late:?}"
+        );
+        log.append(&id, new, 1, &started("c")).await.unwrap();
+        assert_eq!(log.load(&id).await.unwrap(), [started("a"), started("c")]);
+    }
+
+    #[tokio::test]
+    async fn a_lease_counts_for_itself_and_one_that_was_not_committed_was_not_taken() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        assert_eq!(tx.lease_epoch(LEASE).await.unwrap(), Epoch(0));
+        assert_eq!(tx.take_lease(LEASE).await.unwrap(), Epoch(1));
+        assert_eq!(tx.take_lease("another").await.unwrap(), Epoch(1));
+        drop(tx);
+        assert_eq!(world.read().await.lease_epoch(LEASE).await.unwrap(), Epoch(0));
+        let mut tx = world.write().await;
+        assert_eq!(tx.take_lease(LEASE).await.unwrap(), Epoch(1));
+    }
+
+    #[tokio::test]
+    async fn a_saga_that_is_not_recorded_is_not_found_and_gets_no_events() {
+        let world = World::new().await;
+        let (log, _, epoch) = with_a_saga(&world).await;
+        let unknown = SagaId::new("unknown");
+        assert!(matches!(log.load(&unknown).await, Err(LoadError::NotFound { .. })));
+        let refused = log.append(&unknown, epoch, 0, &started("a")).await;
+        assert!(matches!(refused, Err(AppendError::Unavailable { .. })), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn a_saga_is_unfinished_until_its_end_is_recorded() {
+        let world = World::new().await;
+        let (log, id, epoch) = with_a_saga(&world).await;
+        log.append(&id, epoch, 0, &started("start_node")).await.unwrap();
+        let mut tx = world.write().await;
+        let unfinished = tx.list_unfinished_sagas().await.unwrap();
+        assert_eq!(unfinished.len(), 1);
+        assert_eq!(
+            (unfinished[0].id.clone(), unfinished[0].input.clone()),
+            (id.clone(), serde_json::json!({ "n": 1 }))
+        );
+        assert_eq!(tx.find_last_saga_end("head").await.unwrap(), None);
+        tx.update_saga_finished(&id, "done", at(9)).await.unwrap();
+        assert!(tx.list_unfinished_sagas().await.unwrap().is_empty());
+        assert_eq!(tx.find_last_saga_end("head").await.unwrap(), Some(at(9)));
+        let shown = &tx.list_sagas(10).await.unwrap()[0];
+        assert_eq!((shown.state.as_str(), shown.last_event.as_deref()), ("done", Some("start_node: StepStarted")));
+    }
+}
+
+mod audit_log {
+    //! A chain in which no row can be changed, taken out or put in unseen.
+
+    use super::*;
+
+    /// Rows 1 to 5.
+    async fn with_rows() -> World {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        for object in ["a", "b", "c", "d", "e"] {
+            audit(&mut tx, object).await;
+        }
+        tx.commit().await.unwrap();
+        world
+    }
+
+    async fn first_break(world: &World) -> Option<i64> {
+        world.read().await.find_audit_break().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn rows_count_from_one_without_gaps_and_the_newest_is_listed_first() {
+        let world = with_rows().await;
+        // One that is undone leaves no gap.
+        let mut tx = world.write().await;
+        audit(&mut tx, "undone").await;
+        drop(tx);
+        let mut tx = world.write().await;
+        audit(&mut tx, "f").await;
+        tx.commit().await.unwrap();
+        let rows = world.read().await.list_audit(10).await.unwrap();
+        let shown: Vec<_> = rows.iter().map(|row| (row.sequence, row.object.as_str())).collect();
+        assert_eq!(shown, [(6, "f"), (5, "e"), (4, "d"), (3, "c"), (2, "b"), (1, "a")]);
+        assert_eq!(world.read().await.list_audit(2).await.unwrap()[..], rows[..2]);
+    }
+
+    #[tokio::test]
+    async fn a_chain_that_nobody_touched_is_whole_also_when_it_is_empty_or_opened_again() {
+        assert_eq!(first_break(&World::new().await).await, None);
+        let world = with_rows().await.reopen().await;
+        assert_eq!(first_break(&world).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_row_that_was_changed_behind_the_stores_back_is_found() {
+        for statement in [
+            "UPDATE audit SET actor = 'somebody' WHERE sequence = 3",
+            "UPDATE audit SET source = '127.0.0.1:2' WHERE sequence = 3",
+            "UPDATE audit SET action = 'puT' WHERE sequence = 3",
+            "UPDATE audit SET object = 'x' WHERE sequence = 3",
+            "UPDATE audit SET outcome = '' WHERE sequence = 3",
+            "UPDATE audit SET at = at + 1 WHERE sequence = 3",
+            "UPDATE audit SET hash = (SELECT hash FROM audit WHERE sequence = 2) WHERE sequence = 3",
+            // Text that moves from one field to the next.
+            "UPDATE audit SET actor = 'operator127.0.0.1:1', source = '' WHERE sequence = 3",
+        ] {
+            let world = with_rows().await;
+            assert_eq!(world.behind_its_back(statement).await, 1, "{statement}");
+            assert_eq!(first_break(&world).await, Some(3), "{statement}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_was_taken_out_is_found() {
+        let world = with_rows().await;
+        world.behind_its_back("DELETE FROM audit WHERE sequence = 3").await;
+        assert_eq!(first_break(&world).await, Some(3));
+        // Closing the gap does not help.
+        world.behind_its_back("UPDATE audit SET sequence = 3 WHERE sequence = 4").await;
+        assert_eq!(first_break(&world).await, Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_chain_whose_beginning_was_cut_off_is_found() {
+        let world = with_rows().await;
+        world.behind_its_back("DELETE FROM audit WHERE sequence <= 2").await;
+        assert_eq!(first_break(&world).await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_row_that_was_put_in_is_found() {
+        let world = with_rows().await;
+        world
+            .behind_its_back(
+                "INSERT INTO audit SELECT 6, at, actor, source, action, object, outcome, hash FROM audit WHERE sequence = 5",
+            )
+            .await;
+        assert_eq!(first_break(&world).await, Some(6));
+    }
+}
