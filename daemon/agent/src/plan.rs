@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn what_makes_a_service_certificate_wrong_gets_it_a_new_one() {
-        let wrong: [(&str, fn(&mut DesiredNode, &mut Observed)); 6] = [
+        type Change = fn(&mut DesiredNode, &mut Observed);
+        let wrong: [(&str, Change); 6] = [
             ("revoked", |desired, _| desired.revoked = BTreeSet::from([set(2).facts.serial.to_string()])),
             ("another user", |desired, _| desired.services[0].user = SystemUser::parse("other").unwrap()),
             ("another name", |desired, _| desired.services[0].dns_names.push(DnsName::parse("q.internal").unwrap())),

@@ -14,7 +14,7 @@
 //!   its process and the boot it belongs to, and the signal goes through a descriptor of exactly
 //!   that process.
 //! - A started process outlives whoever started it, and is found again by its directory.
-//! - After [`stop`] nothing runs, and after [`remove_directory`] nothing is left. A directory
+//! - After [`stop()`] nothing runs, and after [`remove_directory`] nothing is left. A directory
 //!   that is not ours is never removed.
 //!
 //! # Assumptions

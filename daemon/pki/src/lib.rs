@@ -4,7 +4,7 @@
 //! recorded before it leaves is the caller's to record (see the daemon's `authority`).
 //!
 //! The order of an issuance: [`Request::parse`] proves possession → [`Leaf`] states the names from declared data
-//! → [`Authority::issue`] signs and [lints](lint) → the caller records → the caller hands it out.
+//! → [`Authority::issue`] signs and lints → the caller records → the caller hands it out.
 
 mod authority;
 mod crl;

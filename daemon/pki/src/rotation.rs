@@ -26,8 +26,8 @@ mod tests {
             let not_before = Timestamp::from_second(begin).unwrap();
             let not_after = Timestamp::from_second(begin + life).unwrap();
             let at = renew_at(not_before, not_after, jitter);
-            let share = (at.as_second() - begin) as f64 / life as f64;
-            prop_assert!((0.5..0.75).contains(&share), "{}", share);
+            let age = at.as_second() - begin;
+            prop_assert!(age * 2 >= life && age * 4 <= life * 3, "{} of {}", age, life);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a CA promises, judged by a verifier (webpki) that did not write the certificates.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::collections::BTreeSet;
 
 use aws_lc_rs::rand::SystemRandom;

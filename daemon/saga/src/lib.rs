@@ -8,7 +8,7 @@
 //!
 //! - **Intent before effect.** The event that says a step starts is durable before the step acts,
 //!   so whoever finds the log knows what may exist.
-//! - **The log is the whole state.** [`next`] decides the next move from the log and the table,
+//! - **The log is the whole state.** [`next()`] decides the next move from the log and the table,
 //!   and from nothing else. Dropping a run anywhere, or killing the process, loses no knowledge:
 //!   the next run reads the log and goes on.
 //! - **One writer.** Every event is appended under its owner's [`Epoch`] and its number in the

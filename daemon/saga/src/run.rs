@@ -1,4 +1,4 @@
-//! Runs a saga: asks [`next`](crate::next) what to do, logs the intent, does it, logs the result.
+//! Runs a saga: asks [`next`](crate::next()) what to do, logs the intent, does it, logs the result.
 //!
 //! There is no decision here and no state that is not in the log, so a run may be dropped, killed
 //! or stopped anywhere and started again. The number of each event is the length of the log as

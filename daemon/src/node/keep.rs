@@ -154,7 +154,7 @@ fn is_silent(declared: &PutCluster, node: &NodeRow, heard_since: Timestamp, now:
     // An agent reports after its reload commands, and each of those may take its time.
     let here = declared.services.values().filter(|service| service.runs_in(&node.group));
     let reloads = here.filter_map(|service| service.reload.as_ref()).map(|reload| reload.timeout.as_signed());
-    let patience = reloads.fold(SILENCE, |sum, timeout| sum.saturating_add(timeout));
+    let patience = reloads.fold(SILENCE, SignedDuration::saturating_add);
     now.duration_since(last) > patience
 }
 

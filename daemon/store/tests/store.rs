@@ -1,6 +1,8 @@
 //! What the store promises, whatever the database: transactions, keys, CRLs, tickets, the saga log, the audit
 //! chain. Time is an argument, so nothing waits.
 
+#![allow(clippy::unwrap_used, reason = "in a test a broken expectation is a failure")]
+
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};

@@ -51,8 +51,8 @@ fn provider(programs: &Path) -> Result<()> {
         child.kill()?;
         child.wait()?;
     }
-    report("provider: start to handshake line, ms", millis(median(&mut starts)), "< 20");
-    report("provider: resident after the handshake, MiB", mebibytes(median(&mut resident)), "< 30");
+    report("provider: start to handshake line, ms", &millis(median(&mut starts)), "< 20");
+    report("provider: resident after the handshake, MiB", &mebibytes(median(&mut resident)), "< 30");
     Ok(())
 }
 
@@ -81,9 +81,9 @@ async fn cluster(programs: &Path) -> Result<()> {
         times[2].push(terraform.destroy(&[]).await.expect("destroy").took);
     }
     let [applies, plans, destroys] = &mut times;
-    report("example: terraform apply, s", seconds(median(applies)), "< 10");
-    report("example: terraform plan without changes, s", seconds(median(plans)), "");
-    report("example: terraform destroy, s", seconds(median(destroys)), "");
+    report("example: terraform apply, s", &seconds(median(applies)), "< 10");
+    report("example: terraform plan without changes, s", &seconds(median(plans)), "");
+    report("example: terraform destroy, s", &seconds(median(destroys)), "");
     if !serving.is_empty() {
         report(
             "provider: resident during a plan, at most, MiB",
@@ -91,8 +91,8 @@ async fn cluster(programs: &Path) -> Result<()> {
             "< 30",
         );
     }
-    report("daemon: resident with 3 nodes, MiB", mebibytes(median(&mut heads)), "< 40");
-    report("agent: resident, MiB", mebibytes(median(&mut agents)), "");
+    report("daemon: resident with 3 nodes, MiB", &mebibytes(median(&mut heads)), "< 40");
+    report("agent: resident, MiB", &mebibytes(median(&mut agents)), "");
     Ok(())
 }
 
@@ -149,6 +149,6 @@ fn mebibytes(kib: u64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-fn report(what: &str, found: String, aim: &str) {
+fn report(what: &str, found: &str, aim: &str) {
     println!("{what:<58} {found:>12} {aim:>12}");
 }

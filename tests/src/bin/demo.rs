@@ -66,7 +66,7 @@ async fn begin_anew(directory: &Path) -> Result<String> {
     let mut bytes = [0_u8; 32];
     let mut random = std::fs::File::open("/dev/urandom").context("there is no /dev/urandom to make a token from")?;
     std::io::Read::read_exact(&mut random, &mut bytes)?;
-    let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     let mut options = std::fs::OpenOptions::new();
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.create_new(true).write(true).open(&file)?.write_all(token.as_bytes())?;

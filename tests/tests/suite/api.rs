@@ -1,6 +1,8 @@
 //! The API over real HTTPS against a real daemon: who may call what, what is refused and with which problem, what
 //! a change leaves behind, and what is never shown.
 
+#![allow(clippy::unwrap_used, reason = "in a test a broken expectation is a failure")]
+
 mod access;
 mod audit;
 mod certificates;

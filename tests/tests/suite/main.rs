@@ -1,5 +1,7 @@
 //! Whole paths through the real programs.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod acceptance;
 mod api;
 mod faults;
