@@ -87,7 +87,7 @@ async fn cluster(programs: &Path) -> Result<()> {
     if !serving.is_empty() {
         report(
             "provider: resident during a plan, at most, MiB",
-            mebibytes(*serving.iter().max().unwrap_or(&0)),
+            &mebibytes(*serving.iter().max().unwrap_or(&0)),
             "< 30",
         );
     }

@@ -57,7 +57,7 @@ async fn an_interrupted_apply_converges_when_applied_again() {
             let mut terraform = setup.terraform.start(&["apply", "-auto-approve", "-input=false"]);
             seen(&cluster.join(moment), &mut terraform).await;
             strike(victim, &terraform, &cluster);
-            let _ = tokio::time::timeout(Duration::from_secs(60), terraform.wait()).await.expect(&case);
+            let _ = tokio::time::timeout(Duration::from_mins(1), terraform.wait()).await.expect(&case);
             // A killed terraform leaves its lock; a user is told to remove it.
             let _ = std::fs::remove_file(setup.sandbox.path().join(".terraform.tfstate.lock.info"));
             converges(&setup, &case).await;
@@ -72,7 +72,7 @@ async fn a_cluster_that_was_never_complete_may_be_replaced_although_it_is_protec
     let mut terraform = setup.terraform.start(&["apply", "-auto-approve", "-input=false"]);
     seen(&setup.sandbox.path().join("cluster/cluster.json"), &mut terraform).await;
     strike(Victim::CtrlC, &terraform, &setup.sandbox.path().join("cluster"));
-    let _ = tokio::time::timeout(Duration::from_secs(60), terraform.wait()).await.expect("it ends");
+    let _ = tokio::time::timeout(Duration::from_mins(1), terraform.wait()).await.expect("it ends");
     setup.terraform.apply(&[]).await.expect("apply again");
     assert_eq!(setup.terraform.plan(&[]).await.code, 0);
     assert_eq!(setup.sandbox.processes().len(), 3);
@@ -90,7 +90,7 @@ async fn an_interrupted_destroy_is_finished_by_another() {
         let mut terraform = setup.terraform.start(&["destroy", "-auto-approve", "-input=false"]);
         until(&mut terraform, || !matches!(observe(&head, HEAD_CLAIM), Ok(Observed::Running { .. }))).await;
         strike(victim, &terraform, &setup.sandbox.path().join("cluster"));
-        let _ = tokio::time::timeout(Duration::from_secs(60), terraform.wait()).await.expect(&case);
+        let _ = tokio::time::timeout(Duration::from_mins(1), terraform.wait()).await.expect(&case);
         let _ = std::fs::remove_file(setup.sandbox.path().join(".terraform.tfstate.lock.info"));
         setup.terraform.destroy(&[]).await.expect(&case);
         assert!(setup.sandbox.processes().is_empty(), "{case}");

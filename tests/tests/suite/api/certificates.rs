@@ -55,7 +55,9 @@ async fn a_deleted_project_takes_the_certificates_of_all_its_members_with_it_and
     let members = [world.credentials("fraud", "alice").await, world.credentials("fraud", "bob").await];
     let connection = world.head.connection();
     let mut open = members.each_ref().map(|member| KeptOpen::open(&connection, &Pem::from(member)));
-    open.iter_mut().for_each(|open| drop(open.get("/v1/whoami").served()));
+    for open in &mut open {
+        drop(open.get("/v1/whoami").served());
+    }
     let other = world.member("churn", "alice").await;
     world.client.delete_project(&project("fraud")).await.unwrap();
     for open in &mut open {

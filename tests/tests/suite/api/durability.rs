@@ -30,7 +30,7 @@ async fn an_acknowledged_member_survives_a_kill_with_its_certificate_and_its_tra
         assert_eq!(world.client.member(&fraud, &name).await.unwrap(), member);
         let credentials = world.client.member_credentials(&fraud, &name).await.unwrap();
         let rows = world.audit().await;
-        let row = rows.iter().filter(|row| row.action == "put_member").next_back().unwrap();
+        let row = rows.iter().rfind(|row| row.action == "put_member").unwrap();
         assert_eq!(row.object, format!("fraud__user{round}"));
         assert_eq!(row.outcome, format!("{role}, certificate {}", credentials.serial));
         assert!(world.holder(&Pem::from(&credentials)).get("/v1/whoami").await.served()["name"] == row.object);

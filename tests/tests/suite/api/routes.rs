@@ -170,6 +170,10 @@ async fn what_is_no_route_is_said_to_be_none_and_what_is_no_method_is_not_allowe
             if !ROUTES.iter().any(|known| known.template == route.template && known.method == method) {
                 let answer = world.public.call(method, &route.path(), &Value::Null).await;
                 answer.refused(ProblemCode::MethodNotAllowed);
+                // Which methods there are is said too (RFC 9110, section 15.5.6).
+                let bare = world.public.request(method, &route.path()).send().await.unwrap();
+                let allowed = bare.headers().get("allow").map_or("", |value| value.to_str().unwrap()).to_owned();
+                assert!(allowed.split(',').any(|allowed| allowed == route.method), "{}: {allowed}", route.path());
             }
         }
     }
