@@ -40,8 +40,8 @@ pub struct Agent {
     faulty_rounds: u32,
 }
 
-/// Runs an agent in this directory for ever; drop the future to stop it. Only a configuration that cannot be
-/// read ends it.
+/// Runs an agent in this directory for ever; drop the future to stop it. What ends it is a configuration that cannot
+/// be read at the start, and that the directory is gone: then there is no node any more.
 pub async fn run(directory: &Path, clock: Arc<dyn Clock>) -> Result<(), AgentError> {
     let mut agent = Agent::new(directory, clock)?;
     agent.disk.sweep()?;
@@ -49,6 +49,7 @@ pub async fn run(directory: &Path, clock: Arc<dyn Clock>) -> Result<(), AgentErr
     loop {
         match agent.round().await {
             Ok(()) => pause = FIRST_PAUSE,
+            Err(error) if matches!(directory.try_exists(), Ok(false)) => return Err(error),
             Err(error) => {
                 warn!(node = %agent.config.node, error = error.chain(), "a round failed and will be repeated");
                 let share = rand::random_range(0.5..=1.0);

@@ -10,6 +10,7 @@ mod crl;
 mod durability;
 mod https;
 mod joining;
+mod leftovers;
 mod login;
 mod projects;
 mod requests;
