@@ -61,6 +61,10 @@ async fn act(
     }
 }
 
+fn has_reload(desired: &DesiredNode, service: &ServiceName) -> bool {
+    desired.services.iter().any(|declared| declared.name == *service && declared.reload.is_some())
+}
+
 /// Services that read the trust files must be told when those change. Noted before the change, so that an
 /// interruption between the two tells a service once too often, never too seldom.
 fn mark_all(disk: &Disk, desired: &DesiredNode) -> Result<(), AgentError> {
@@ -87,7 +91,13 @@ async fn issue(
         verify_leaf(&issued.chain, &desired.ca_bundle, "", *usage, now).map_err(AgentError::NotInstalled)?;
     }
     match service {
-        Some(service) => disk.install_service(service, &issued.serial, &issued.chain, &key)?,
+        Some(service) => {
+            if has_reload(desired, service) {
+                // Before the change, so that a crash between the two tells a service once too often, never too seldom.
+                disk.mark_reload_due(service)?;
+            }
+            disk.install_service(service, &issued.serial, &issued.chain, &key)?;
+        }
         None => disk.install_node(&issued.serial, &issued.chain, &key)?,
     }
     info!(

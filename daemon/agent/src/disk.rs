@@ -106,7 +106,7 @@ impl Disk {
         install(&self.node(), serial, chain, key, 0o600)
     }
 
-    /// Replaces a service's certificate and key, and notes that the service must be told.
+    /// Replaces a service's certificate and key.
     pub(crate) fn install_service(
         &self,
         service: &ServiceName,
@@ -116,13 +116,12 @@ impl Disk {
     ) -> Result<(), AgentError> {
         let directory = self.service(service);
         create_directory(&directory)?;
-        // Before the change, so that a crash between the two tells a service once too often, never too seldom.
-        self.mark_reload_due(service)?;
         install(&directory, serial, chain, key, 0o640)
     }
 
     /// Notes that a service must be told that its files have changed.
     pub(crate) fn mark_reload_due(&self, service: &ServiceName) -> Result<(), AgentError> {
+        create_directory(&self.service(service))?;
         write(&self.service(service).join("reload-due"), b"", 0o644)
     }
 

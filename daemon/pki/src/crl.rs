@@ -35,9 +35,10 @@ pub struct Revoked {
 /// Which list it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrlShard {
-    /// What the issuer signs for: a root's list holds authorities only, another's holds none.
+    /// What the issuer signs for.
     pub domain: Domain,
-    /// Where it is found: the issuing distribution point, equal to the one in the certificates byte for byte.
+    /// Where it is found: for an intermediate the issuing distribution point, equal to the one in the certificates byte
+    /// for byte.
     pub url: String,
 }
 
@@ -62,17 +63,19 @@ impl Authority {
         revoked: &[Revoked],
         validity: Validity,
     ) -> Result<Crl, AuthorityError> {
-        let scope = if shard.domain == Domain::Root { CrlScope::CaCertsOnly } else { CrlScope::UserCertsOnly };
+        // The root's list has no issuing distribution point: verifiers that check the whole chain (nginx, PostgreSQL)
+        // hold the root certificate itself against it, and that names no place where a list is found.
+        let distribution_point = (shard.domain != Domain::Root).then(|| CrlIssuingDistributionPoint {
+            distribution_point: CrlDistributionPoint { uris: vec![shard.url.clone()] },
+            scope: Some(CrlScope::UserCertsOnly),
+        });
         let number =
             u64::try_from(number).map_err(|_| AuthorityError::Sign("a CRL number is never negative".to_owned()))?;
         let params = CertificateRevocationListParams {
             this_update: to_offset(validity.not_before),
             next_update: to_offset(validity.not_after),
             crl_number: number.into(),
-            issuing_distribution_point: Some(CrlIssuingDistributionPoint {
-                distribution_point: CrlDistributionPoint { uris: vec![shard.url.clone()] },
-                scope: Some(scope),
-            }),
+            issuing_distribution_point: distribution_point,
             revoked_certs: revoked
                 .iter()
                 .map(|entry| RevokedCertParams {

@@ -138,3 +138,35 @@ fn a_server_certificate_without_a_name_is_withheld() {
     let error = world.services.issue(&leaf, &key.public()).unwrap_err();
     assert!(error.to_string().contains("must have an alternative name"), "{error}");
 }
+
+#[test]
+fn openssl_accepts_the_whole_chain_with_its_crls_and_refuses_a_revoked_leaf() {
+    let world = World::new();
+    let (good, revoked) = (world.leaf(Profile::Service, DAY), world.leaf(Profile::Service, DAY));
+    let entry = Revoked { serial: revoked.serial, revoked_at: world.now, reason: Reason::PrivilegeWithdrawn };
+    let crls = world.crls(2, &[entry]);
+    assert_eq!(openssl_verify(&world, &world.issue(&good), &crls), Ok(()));
+    let refusal = openssl_verify(&world, &world.issue(&revoked), &crls).unwrap_err();
+    assert!(refusal.contains("certificate revoked"), "{refusal}");
+}
+
+/// Verifies as nginx and PostgreSQL do: the whole chain, each certificate against a CRL.
+fn openssl_verify(world: &World, chain: &str, crls: &str) -> Result<(), String> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let output = std::process::Command::new("openssl")
+        .args(["verify", "-crl_check_all", "-attime", &world.now.as_second().to_string(), "-CAfile"])
+        .arg(file("ca.pem", &world.bundle()))
+        .arg("-CRLfile")
+        .arg(file("crl.pem", crls))
+        .arg("-untrusted")
+        .arg(file("chain.pem", chain))
+        .arg(file("leaf.pem", chain))
+        .output()
+        .expect("openssl is on the PATH (Debian: apt-get install openssl)");
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}

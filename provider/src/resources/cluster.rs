@@ -15,7 +15,7 @@ use crate::connection::failed;
 use crate::provider::{Ringfence, Seen};
 use crate::target::local::{Claimed, Local, Sight};
 use converge::{claim, complete, converge, stop, stopped};
-use model::{ClusterModel, INCOMPLETE, LocalModel};
+use model::{ClusterModel, INCOMPLETE, LocalModel, is_another_directory};
 use plan::{check_target, plan_computed, refuse_if_protected, validate_node_groups};
 
 /// The resource.
@@ -48,8 +48,11 @@ impl Resource for ClusterResource {
 
     async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<ClusterModel>) -> Result<()> {
         let replaced = plan.prior.as_ref().zip(plan.planned.as_ref()).is_some_and(|(prior, planned)| {
-            let directory = |model: &ClusterModel| model.local.known().map(|local| local.directory.clone());
-            prior.name != planned.name || directory(prior) != directory(planned)
+            let moved = match (prior.local.known(), planned.local.known()) {
+                (Some(prior), Some(planned)) => is_another_directory(&prior.directory, &planned.directory),
+                (prior, planned) => prior.is_some() != planned.is_some(),
+            };
+            moved || prior.name != planned.name
         });
         if (plan.is_destroy() || replaced)
             && let Some(prior) = &plan.prior

@@ -67,6 +67,11 @@ impl Local {
         Self { directory: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) }
     }
 
+    /// Whether two spellings name the same place: `.cluster` and `./.cluster` do.
+    pub(crate) fn same(one: &str, other: &str) -> bool {
+        Self::at(one).directory == Self::at(other).directory
+    }
+
     /// Looks.
     pub(crate) fn look(&self) -> Result<Sight> {
         let Some(owner) = self.owner()? else { return Ok(Sight::Gone) };

@@ -202,6 +202,17 @@ fn comparable(mut attributes: Value) -> Value {
 }
 
 #[tokio::test]
+async fn another_spelling_of_the_directory_is_the_same_cluster() {
+    let setup = Setup::new(&[CLUSTER]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let directory = setup.sandbox.path().join("cluster").display().to_string();
+    setup.write(&[&CLUSTER.replace("${path.module}/cluster", &directory)]);
+    let applied = setup.terraform.apply(&[]).await.expect("apply");
+    assert!(applied.stdout.contains("0 added, 1 changed, 0 destroyed"), "{}", applied.stdout);
+    no_changes(&setup.terraform, &[]).await;
+}
+
+#[tokio::test]
 async fn import_blocks_work_too() {
     let setup = Setup::new(&[CLUSTER, MEMBERS]);
     setup.terraform.apply(&[]).await.expect("apply");

@@ -7,6 +7,7 @@ use tfplugin_rs::prelude::*;
 
 use crate::connection::ConnectionModel;
 use crate::declaration::{AuthorityModel, Declared, NodeModel, ServiceModel, WorkerGroupModel};
+use crate::target::local::Local;
 
 /// The `state` of a cluster whose creation has not succeeded. Such a one may be removed although it is protected.
 pub(super) const INCOMPLETE: &str = "incomplete";
@@ -75,7 +76,7 @@ pub(crate) struct ClusterModel {
 pub(crate) struct LocalModel {
     /// Directory of the cluster, new or empty; a relative path begins where Terraform runs. Everything of the cluster
     /// lies in it, and it is removed with the cluster.
-    #[tf(required, validate = length(1..=4096), plan = requires_replace())]
+    #[tf(required, validate = length(1..=4096), plan = requires_replace_if(is_another_directory))]
     pub(super) directory: Value<String>,
     /// Port of the API on 127.0.0.1. Default: a free one, chosen once.
     #[tf(optional, computed, validate = between(1, 65535), plan = keep_state())]
@@ -83,6 +84,14 @@ pub(crate) struct LocalModel {
     /// Path of the program `ringfenced`. Default: beside the provider, else on the `PATH`.
     #[tf(optional)]
     pub(super) daemon: Value<String>,
+}
+
+/// Another spelling of the same place does not replace a cluster.
+pub(super) fn is_another_directory(prior: &Value<String>, planned: &Value<String>) -> bool {
+    match (prior.known(), planned.known()) {
+        (Some(prior), Some(planned)) => !Local::same(prior, planned),
+        _ => prior != planned,
+    }
 }
 
 /// A cluster on AWS.

@@ -67,7 +67,9 @@ async fn an_unknown_field_is_refused_wherever_it_stands() {
 async fn what_is_not_json_or_of_the_wrong_type_is_invalid() {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
-    for text in ["", "{", "nonsense", "null", "7", "[]", "\"text\"", "{\"description\":7}", "{\"description\":null}", "{}x"] {
+    for text in
+        ["", "{", "nonsense", "null", "7", "[]", "\"text\"", "{\"description\":7}", "{\"description\":null}", "{}x"]
+    {
         world.operator.call_text("PUT", "/v1/projects/fraud", text).await.refused(InvalidRequest);
     }
     let member = "/v1/projects/fraud/members/alice";
