@@ -52,16 +52,9 @@ pub struct CertificateRow {
 const COLUMNS: &str = "serial, issuer, shard, profile, common_name, node, service, der, not_before, not_after, \
     issued_at, revoked_at, revocation_reason";
 
-/// A constant statement over [`COLUMNS`].
-macro_rules! select {
-    ($rest:literal) => {
-        const_format(concat!("SELECT @ FROM certificate ", $rest))
-    };
-}
-
-/// Puts the columns in. The result is made of constants only.
-fn const_format(text: &'static str) -> sqlx::AssertSqlSafe<String> {
-    sqlx::AssertSqlSafe(text.replace('@', COLUMNS))
+/// A statement over [`COLUMNS`]. It is made of constants only.
+fn select(rest: &'static str) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM certificate {rest}"))
 }
 
 fn read(row: &SqliteRow) -> Result<CertificateRow, StoreError> {
@@ -113,7 +106,7 @@ impl Transaction {
 
     /// The certificate of exactly these bytes, by their SHA-256.
     pub async fn find_certificate_by_fingerprint(&mut self, hash: &str) -> Result<Option<CertificateRow>, StoreError> {
-        let row = query(select!("WHERE fingerprint = $1"))
+        let row = query(select("WHERE fingerprint = $1"))
             .bind(hash)
             .fetch_optional(self.connection())
             .await
@@ -123,7 +116,7 @@ impl Transaction {
 
     /// The certificate of this serial number.
     pub async fn find_certificate(&mut self, serial: &str) -> Result<Option<CertificateRow>, StoreError> {
-        let row = query(select!("WHERE serial = $1"))
+        let row = query(select("WHERE serial = $1"))
             .bind(serial)
             .fetch_optional(self.connection())
             .await
@@ -133,7 +126,7 @@ impl Transaction {
 
     /// The newest certificates, at most so many.
     pub async fn list_certificates(&mut self, limit: u32) -> Result<Vec<Certificate>, StoreError> {
-        let rows = query(select!("ORDER BY issued_at DESC, serial LIMIT $1"))
+        let rows = query(select("ORDER BY issued_at DESC, serial LIMIT $1"))
             .bind(limit)
             .fetch_all(self.connection())
             .await
@@ -148,9 +141,9 @@ impl Transaction {
         node: &str,
         now: Timestamp,
     ) -> Result<Vec<Certificate>, StoreError> {
-        let rows = query(select!(
+        let rows = query(select(
             "WHERE node = $1 AND revoked_at IS NULL AND not_after >= $2 AND not_before <= $2 \
-             ORDER BY issued_at, serial LIMIT 10000"
+             ORDER BY issued_at, serial LIMIT 10000",
         ))
         .bind(node)
         .bind(millis(now))
