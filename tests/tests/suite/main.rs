@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod api;
+mod commands;
 mod faults;
 mod interrupts;
 mod nodes;
