@@ -8,3 +8,4 @@ mod client;
 mod generated_code;
 mod host_contract;
 mod terraform;
+mod workspace;
