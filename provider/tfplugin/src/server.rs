@@ -3,6 +3,7 @@
 //! Every problem is a diagnostic, never a gRPC error: Terraform would show the latter as "plugin did not respond". Calls
 //! that Terraform makes only for things this crate does not offer answer `Unimplemented`, by default.
 
+mod ephemeral_resource;
 mod lookup;
 mod resource;
 mod whole;
@@ -99,6 +100,7 @@ calls! {
         upgrade_resource_state
         move_resource_state
         validate_data_resource_config
+        validate_ephemeral_resource_config
         call_function;
     waiting:
         configure_provider
@@ -106,5 +108,8 @@ calls! {
         read_resource
         plan_resource_change
         apply_resource_change
-        read_data_source;
+        read_data_source
+        open_ephemeral_resource
+        renew_ephemeral_resource
+        close_ephemeral_resource;
 }

@@ -45,7 +45,7 @@ fn nil() -> Option<pb::DynamicValue> {
 }
 
 /// Whether an encoded state holds `"name": "value"`.
-fn holds(state: Option<&pb::DynamicValue>, name: &str, value: &str) -> bool {
+pub(crate) fn holds(state: Option<&pb::DynamicValue>, name: &str, value: &str) -> bool {
     let mut pair = vec![0xa0 | u8::try_from(name.len()).unwrap()];
     pair.extend_from_slice(name.as_bytes());
     pair.push(0xa0 | u8::try_from(value.len()).unwrap());
@@ -57,7 +57,7 @@ fn is_nil(state: Option<&pb::DynamicValue>) -> bool {
     state.is_some_and(|state| state.msgpack == [0xc0])
 }
 
-fn summaries(diagnostics: &[pb::Diagnostic]) -> Vec<&str> {
+pub(crate) fn summaries(diagnostics: &[pb::Diagnostic]) -> Vec<&str> {
     diagnostics.iter().map(|diagnostic| diagnostic.summary.as_str()).collect()
 }
 
