@@ -60,6 +60,7 @@ impl Provider for NoteProvider {
     type Model = NoteConfig;
     type Data = Notes;
     const NAME: &'static str = "note";
+    const SOURCE: &'static str = "example.com/test/note";
 
     fn register(&self, registry: &mut Registry<Notes>) {
         registry.resource(NoteResource).data_source(NoteCount).ephemeral_resource(NoteKey);

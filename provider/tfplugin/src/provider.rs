@@ -21,6 +21,9 @@ pub trait Provider: Send + Sync + 'static {
     type Data: Send + Sync + 'static;
     /// Its name, as in `terraform-provider-NAME`.
     const NAME: &'static str;
+    /// Where it comes from, as in the `source` of `required_providers`: `HOST/NAMESPACE/NAME`, of which Terraform
+    /// completes what is left out. Only `-debug` needs it.
+    const SOURCE: &'static str = Self::NAME;
 
     /// Lists what the provider has. Cheap: it runs whenever the provider starts.
     fn register(&self, registry: &mut Registry<Self::Data>);

@@ -22,7 +22,7 @@ use crate::provider::{Provider, Registry};
 
 /// One provider, serving.
 pub(crate) struct Server<P: Provider> {
-    provider: P,
+    provider: Arc<P>,
     registry: Registry<P::Data>,
     config: LazySchema,
     /// What `configure` made last.
@@ -32,7 +32,7 @@ pub(crate) struct Server<P: Provider> {
 }
 
 impl<P: Provider> Server<P> {
-    pub(crate) fn new(provider: P) -> Self {
+    pub(crate) fn new(provider: Arc<P>) -> Self {
         let mut registry = Registry::new();
         provider.register(&mut registry);
         Self {

@@ -69,6 +69,14 @@ pub(crate) async fn configure(client: &mut Client, directory: &str) {
     assert_eq!(answer.diagnostics, []);
 }
 
+/// Counts notes, as the simplest call that needs a configured provider.
+pub(crate) async fn count(client: &mut Client) -> Vec<pb::Diagnostic> {
+    let json = br#"{"prefix": null, "number": null}"#.to_vec();
+    let config = Some(pb::DynamicValue { msgpack: Vec::new(), json });
+    let request = pb::read_data_source::Request { type_name: "note_count".into(), config, ..Default::default() };
+    client.read_data_source(request).await.unwrap().into_inner().diagnostics
+}
+
 async fn validate(client: &mut Client, config: Option<pb::DynamicValue>, write_only: bool) -> Vec<pb::Diagnostic> {
     let capabilities = pb::ClientCapabilities { write_only_attributes_allowed: write_only, ..Default::default() };
     let request = pb::validate_resource_config::Request {

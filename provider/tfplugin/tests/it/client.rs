@@ -75,6 +75,12 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
+    /// As if a provider without TLS had announced that socket.
+    pub(crate) fn plain(socket: &Path) -> Self {
+        let socket = socket.to_str().expect("the path is text");
+        Self { fields: ["1", "6", "unix", socket, "grpc", ""].map(str::to_owned).into() }
+    }
+
     pub(crate) fn socket(&self) -> &Path {
         Path::new(&self.fields[3])
     }

@@ -7,8 +7,12 @@ use tempfile::TempDir;
 
 use crate::client::example;
 
-/// A working directory with a provider installed for it alone.
-pub(crate) struct Workspace(TempDir);
+/// A working directory, with a provider installed or attached for it alone.
+pub(crate) struct Workspace {
+    root: TempDir,
+    /// The value of `TF_REATTACH_PROVIDERS`.
+    attached: Option<String>,
+}
 
 impl Workspace {
     pub(crate) fn new() -> Self {
@@ -23,19 +27,26 @@ impl Workspace {
             bin.display()
         );
         std::fs::write(root.path().join("terraform.rc"), settings).unwrap();
-        Self(root)
+        Self { root, attached: None }
+    }
+
+    /// With no provider installed, so that only the attached one can be what serves.
+    pub(crate) fn attached(line: &str) -> Self {
+        let workspace = Self::new();
+        std::fs::remove_file(workspace.root.path().join("bin/terraform-provider-note")).unwrap();
+        Self { attached: Some(line.to_owned()), ..workspace }
     }
 
     pub(crate) fn notes(&self) -> PathBuf {
-        self.0.path().join("notes")
+        self.root.path().join("notes")
     }
 
     pub(crate) fn work(&self) -> PathBuf {
-        self.0.path().join("work")
+        self.root.path().join("work")
     }
 
     pub(crate) fn tmp(&self) -> PathBuf {
-        self.0.path().join("tmp")
+        self.root.path().join("tmp")
     }
 
     pub(crate) fn configure(&self, body: &str) {
@@ -47,11 +58,11 @@ impl Workspace {
             }
         "#;
         let provider = format!("provider \"note\" {{\n  directory = \"{}\"\n}}\n", self.notes().display());
-        std::fs::write(self.0.path().join("work/main.tf"), format!("{head}{provider}{body}")).unwrap();
+        std::fs::write(self.root.path().join("work/main.tf"), format!("{head}{provider}{body}")).unwrap();
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        let root: &Path = self.0.path();
+        let root: &Path = self.root.path();
         Command::new("terraform")
             .args(arguments)
             .current_dir(root.join("work"))
@@ -59,6 +70,7 @@ impl Workspace {
             .env("CHECKPOINT_DISABLE", "1")
             .env("TMPDIR", root.join("tmp"))
             .env("TF_CLI_ARGS", "-no-color")
+            .envs(self.attached.iter().map(|line| ("TF_REATTACH_PROVIDERS", line)))
             .output()
             .expect("terraform is on the path")
     }
