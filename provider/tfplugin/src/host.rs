@@ -2,7 +2,7 @@
 //!
 //! Expected flow: check that Terraform started us and speaks protocol 6; bind a socket; print the handshake line; serve
 //! until told to shut down, until SIGTERM, or until the parent is gone. With `-debug` there is no such process, and
-//! [`debug`] has the flow.
+//! `host/debug.rs` has the flow.
 //!
 //! Guarantees: nothing but the handshake line goes to standard output; with a client certificate given, only the holder
 //! of exactly that certificate is served; Ctrl-C does not end the process, since Terraform asks politely; the socket is

@@ -212,7 +212,7 @@ fn an_ephemeral_value_is_used_then_closed_and_stored_nowhere() {
 }
 
 #[test]
-fn a_key_is_renewed_for_as_long_as_it_is_used() {
+fn a_key_is_renewed_while_it_is_used() {
     let workspace = Workspace::new();
     workspace.configure(&locked(&workspace, "20", "wait for renewal"));
     workspace.ok(&["apply", "-auto-approve"]);
