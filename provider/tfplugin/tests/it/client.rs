@@ -90,7 +90,7 @@ impl Handshake {
     }
 }
 
-/// A running provider; killed when dropped.
+/// A running provider; killed when dropped, and what it leaves then is removed.
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) handshake: Handshake,
@@ -98,9 +98,17 @@ pub(crate) struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child, self.handshake.socket());
     }
+}
+
+/// Kills a provider and removes its socket, which it cannot do itself then.
+pub(crate) fn end(child: &mut Child, socket: &Path) {
+    let _ = child.kill();
+    let _ = child.wait();
+    // A TCP address is no path that exists.
+    let _ = std::fs::remove_file(socket);
+    let _ = socket.parent().map(std::fs::remove_dir);
 }
 
 /// The example with the environment that Terraform gives, less the certificate.

@@ -12,7 +12,7 @@ use tfplugin_rs::proto::tfplugin6::provider_client::ProviderClient;
 use tonic::transport::Channel;
 
 use crate::calls::{configure, count, summaries};
-use crate::client::{Handshake, connect, example, until};
+use crate::client::{Handshake, connect, end, example, until};
 use crate::workspace::Workspace;
 
 /// A provider that waits to be found; killed when dropped.
@@ -24,8 +24,7 @@ struct Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child, &self.socket);
     }
 }
 
