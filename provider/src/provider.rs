@@ -62,6 +62,7 @@ impl Provider for RingfenceProvider {
     type Model = ProviderModel;
     type Data = Ringfence;
     const NAME: &'static str = "ringfence";
+    const SOURCE: &'static str = "ringfence/ringfence";
 
     fn register(&self, registry: &mut Registry<Ringfence>) {
         registry.resource(ClusterResource);

@@ -1,10 +1,11 @@
 //! A small whole provider: notes kept as files in a directory. Tests drive it with a real Terraform.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tfplugin_rs::prelude::*;
 
 fn main() -> std::process::ExitCode {
@@ -38,7 +39,18 @@ impl Notes {
             .ok_or_else(|| Diagnostic::error("No directory").detail("Set `directory` in the provider block."))?;
         Ok(directory.join(name))
     }
+
+    /// Writes down what happened; tests read it.
+    fn journal(&self, line: &str) -> Result<()> {
+        let journal = std::fs::OpenOptions::new().create(true).append(true).open(self.file(JOURNAL)?);
+        journal
+            .and_then(|mut journal| journal.write_all(format!("{line}\n").as_bytes()))
+            .map_err(|error| failed("write the journal", &error))
+    }
 }
+
+/// Hidden, so that it is no note.
+const JOURNAL: &str = ".journal";
 
 fn failed(doing: &str, error: &std::io::Error) -> Diagnostics {
     Diagnostic::error(format!("Cannot {doing}")).detail(error.to_string()).into()
@@ -48,14 +60,20 @@ impl Provider for NoteProvider {
     type Model = NoteConfig;
     type Data = Notes;
     const NAME: &'static str = "note";
+    const SOURCE: &'static str = "example.com/test/note";
 
     fn register(&self, registry: &mut Registry<Notes>) {
-        registry.resource(NoteResource).data_source(NoteCount).function(Shout).function(Describe);
+        registry.resource(NoteResource).data_source(NoteCount).ephemeral_resource(NoteKey);
+        registry.function(Shout).function(Describe);
     }
 
     async fn configure(&self, _ctx: &ConfigureContext, config: NoteConfig) -> Result<Notes> {
         tracing::info!("configured");
-        Ok(Notes { directory: config.directory.into_known().map(PathBuf::from) })
+        let notes = Notes { directory: config.directory.into_known().map(PathBuf::from) };
+        if let Some(token) = config.token.as_str() {
+            notes.journal(&format!("signed in with {} characters", token.len()))?;
+        }
+        Ok(notes)
     }
 }
 
@@ -156,6 +174,18 @@ async fn write(ctx: &ResourceContext<NoteResource>, plan: Note) -> Result<Note> 
     Ok(note)
 }
 
+/// Waits until a key has been renewed.
+async fn wait_for_renewal(ctx: &ResourceContext<NoteResource>) -> Result<()> {
+    let journal = ctx.data().file(JOURNAL)?;
+    ctx.within("waiting for renewal", Duration::from_mins(1), async {
+        while !std::fs::read_to_string(&journal).unwrap_or_default().contains("renewed") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    })
+    .await
+}
+
 impl Resource for NoteResource {
     type Model = Note;
     type Data = Notes;
@@ -171,6 +201,10 @@ impl Resource for NoteResource {
         assert!(plan.text != "panic", "a note said panic");
         if let Some(passphrase) = ctx.config().and_then(|config| config.passphrase_wo.known()) {
             ctx.set_private("locked", &!passphrase.is_empty());
+            ctx.data().journal(&format!("locked with {} characters", passphrase.len()))?;
+        }
+        if plan.text == "wait for renewal" {
+            wait_for_renewal(ctx).await?;
         }
         if plan.text == "wait for stop" {
             std::fs::write(ctx.data().file("waiting")?, "").map_err(|error| failed("write", &error))?;
@@ -242,10 +276,84 @@ impl DataSource for NoteCount {
         let prefix = config.prefix.as_str().unwrap_or_default();
         let entries = std::fs::read_dir(ctx.data().file("")?).map_err(|error| failed("list notes", &error))?;
         let names = entries.flatten().map(|entry| entry.file_name());
-        let count = names.filter(|name| name.to_string_lossy().starts_with(prefix)).count();
+        let names = names.map(|name| name.to_string_lossy().into_owned()).filter(|name| !name.starts_with('.'));
+        let count = names.filter(|name| name.starts_with(prefix)).count();
         config.number = i64::try_from(count).unwrap_or(i64::MAX).into();
         Ok(config)
     }
+}
+
+struct NoteKey;
+
+/// A key that exists while Terraform runs.
+#[derive(Clone, Model)]
+struct NoteKeyModel {
+    /// Whose key it is.
+    #[tf(required, validate = length(1..=64))]
+    name: Value<String>,
+    /// How long it lasts unless it is renewed, in milliseconds; for ever by default.
+    #[tf(optional, validate = between(1, 3_600_000))]
+    lease_ms: Value<i64>,
+    /// The key.
+    #[tf(computed, sensitive)]
+    key: Value<String>,
+}
+
+/// A key that is open.
+#[derive(Serialize, Deserialize)]
+struct OpenKey {
+    name: String,
+    key: String,
+    lease: Option<Duration>,
+}
+
+impl EphemeralResource for NoteKey {
+    type Model = NoteKeyModel;
+    type Data = Notes;
+    type Private = OpenKey;
+    const NAME: &'static str = "note_key";
+
+    fn validate(&self, config: &NoteKeyModel, out: &mut Diagnostics) {
+        if config.name == "nobody" {
+            out.push(Diagnostic::error("Nobody has a key").at(Path::root().attr("name")));
+        }
+    }
+
+    async fn open(&self, ctx: &Context<Notes>, mut config: NoteKeyModel) -> Result<Opened<Self>> {
+        let name = config.name.as_str().unwrap_or_default().to_owned();
+        if name == "locked out" {
+            return Err(Diagnostic::error("The lock is broken").into());
+        }
+        let key = format!("key-of-{name}");
+        let lease = config.lease_ms.known().map(|lease| Duration::from_millis(lease.unsigned_abs()));
+        ctx.data().journal(&format!("opened {name}"))?;
+        // What a forgetful author would do.
+        config.key = if name == "forgotten" { Value::Unknown } else { key.as_str().into() };
+        Ok(Opened { result: config, private: OpenKey { name, key, lease }, renew_at: lease.map(from_now) })
+    }
+
+    async fn renew(&self, ctx: &Context<Notes>, open: &mut OpenKey) -> Result<Option<Timestamp>> {
+        if open.name == "expired" {
+            return Err(Diagnostic::error("The key has expired").into());
+        }
+        open.key.push('+');
+        ctx.data().journal(&format!("renewed {}", open.name))?;
+        Ok(open.lease.map(from_now))
+    }
+
+    async fn close(&self, ctx: &Context<Notes>, open: OpenKey) -> Result<()> {
+        // It takes a moment that Terraform's stop must not cut short.
+        ctx.within("closing", Duration::from_mins(1), async {
+            tokio::task::yield_now().await;
+            ctx.data().journal(&format!("closed {}", open.name))
+        })
+        .await
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "who grants a lease says until when")]
+fn from_now(lease: Duration) -> Timestamp {
+    Timestamp::now() + lease
 }
 
 struct Shout;

@@ -84,6 +84,11 @@ impl<D> Context<D> {
         }
     }
 
+    /// The same for a call that runs to its end although Terraform stops the provider.
+    pub(crate) fn uncancelled(&self) -> Self {
+        Self::new(Arc::clone(&self.data), CancellationToken::new())
+    }
+
     pub(crate) fn take_warnings(&self) -> Diagnostics {
         self.calls.take_warnings()
     }

@@ -1,10 +1,10 @@
 //! The documentation pages of a provider, made from its schema.
 //!
 //! [`pages`] renders the layout that the Terraform registry reads: `index.md`, `resources/NAME.md`,
-//! `data-sources/NAME.md`, `functions/NAME.md`, with names that lack the provider's prefix. The words are the doc
-//! comments of models and fields; the examples are files in the registry's own layout: `provider/provider.tf`,
-//! `resources/TYPE/resource.tf`, `resources/TYPE/import.sh`, `data-sources/TYPE/data-source.tf`,
-//! `functions/NAME/function.tf`.
+//! `data-sources/NAME.md`, `ephemeral-resources/NAME.md`, `functions/NAME.md`, with names that lack the provider's
+//! prefix. The words are the doc comments of models and fields; the examples are files in the registry's own layout:
+//! `provider/provider.tf`, `resources/TYPE/resource.tf`, `resources/TYPE/import.sh`,
+//! `data-sources/TYPE/data-source.tf`, `ephemeral-resources/TYPE/ephemeral-resource.tf`, `functions/NAME/function.tf`.
 //!
 //! Guarantees: the same provider and files give the same bytes; nothing is written. What has no description and what
 //! has no example is an error that names it, and all of them are named at once. Only `import.sh` may be missing, for
@@ -58,6 +58,9 @@ pub fn pages<P: Provider>(
     }
     for (name, entry) in &registry.data_sources {
         pages.add_schema(&kind::DATA_SOURCE, name, &entry.described().schema);
+    }
+    for (name, entry) in &registry.ephemeral_resources {
+        pages.add_schema(&kind::EPHEMERAL_RESOURCE, name, &entry.described().schema);
     }
     for (name, entry) in &registry.functions {
         pages.add_function(name, entry.signature());

@@ -1,14 +1,16 @@
-//! Resources, data sources and functions with their types erased, so that a server can hold many.
+//! Resources, data sources, ephemeral resources and functions with their types erased, so that a server can hold many.
 //!
 //! Here typed models meet dynamic values: decode, call the author's code behind a guard, encode, check.
 
 mod data_source;
+mod ephemeral_resource;
 mod function;
 mod resource;
 
 use std::sync::OnceLock;
 
 pub(crate) use data_source::AnyDataSource;
+pub(crate) use ephemeral_resource::{AnyEphemeralResource, Opening, Renewal};
 pub(crate) use function::{AnyFunction, Signature};
 pub(crate) use resource::{AnyResource, Applied, ApplyRequest, PlanAnswer, PlanRequest};
 

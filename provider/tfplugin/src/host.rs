@@ -1,7 +1,8 @@
 //! The contract with the process that starts a provider.
 //!
 //! Expected flow: check that Terraform started us and speaks protocol 6; bind a socket; print the handshake line; serve
-//! until told to shut down, until SIGTERM, or until the parent is gone.
+//! until told to shut down, until SIGTERM, or until the parent is gone. With `-debug` there is no such process, and
+//! `host/debug.rs` has the flow.
 //!
 //! Guarantees: nothing but the handshake line goes to standard output; with a client certificate given, only the holder
 //! of exactly that certificate is served; Ctrl-C does not end the process, since Terraform asks politely; the socket is
@@ -9,19 +10,23 @@
 
 mod connection;
 mod control;
+mod debug;
 mod environment;
 mod handshake;
 mod listener;
 mod log;
 mod panic;
 mod parent;
+mod reattach;
 mod tls;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server as GrpcServer;
+use tonic::transport::server::Router;
 
 use crate::host::environment::Environment;
 use crate::host::listener::Listener;
@@ -42,7 +47,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 enum StartError {
     #[error(
         "This program is a Terraform provider: Terraform starts it, it does nothing on its own. Declare it in \
-         `required_providers` and run `terraform init`."
+         `required_providers` and run `terraform init`. To hold it in a debugger, start it with `-debug`."
     )]
     NotStartedByTerraform,
     #[error("this provider speaks plugin protocol 6, which this version of Terraform does not offer")]
@@ -78,11 +83,15 @@ pub fn serve<P: Provider>(provider: P) -> ExitCode {
 
 fn start<P: Provider>(provider: P) -> Result<(), StartError> {
     let parent = parent::Parent::now();
-    let environment = Environment::read(P::NAME)?;
+    let debug = debug::is_asked_for(std::env::args_os().skip(1));
+    let environment = if debug { None } else { Some(Environment::read()?) };
     panic::install();
-    log::install(environment.log_level);
+    log::install(environment::log_level(P::NAME));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let served = runtime.block_on(run(provider, environment, parent));
+    let served = match environment {
+        Some(environment) => runtime.block_on(run(provider, environment, parent)),
+        None => runtime.block_on(debug::run(provider)),
+    };
     // Work that did not end in time does not hold up the exit.
     runtime.shutdown_background();
     served
@@ -90,7 +99,7 @@ fn start<P: Provider>(provider: P) -> Result<(), StartError> {
 
 async fn run<P: Provider>(provider: P, environment: Environment, parent: parent::Parent) -> Result<(), StartError> {
     let shutdown = CancellationToken::new();
-    watch_signals(&shutdown)?;
+    watch_signals(Interrupt::Ignored, &shutdown)?;
     let listener = Listener::bind()?;
     let secured = environment.client_certificate.map(tls::secure).transpose()?;
     let certificate = secured.as_ref().map(|secured| secured.certificate.as_ref());
@@ -98,15 +107,7 @@ async fn run<P: Provider>(provider: P, environment: Environment, parent: parent:
 
     tokio::spawn(parent.watch(shutdown.clone()));
     let incoming = connection::incoming(listener.socket(), secured.map(|secured| secured.config), shutdown.clone());
-    let limited = ProviderServer::new(Server::new(provider))
-        .max_decoding_message_size(MESSAGE_MAX)
-        .max_encoding_message_size(MESSAGE_MAX);
-    let serving = GrpcServer::builder()
-        .add_service(limited)
-        .add_service(GrpcControllerServer::new(control::Controller::new(shutdown.clone())))
-        .add_service(GrpcStdioServer::new(control::Idle::new(shutdown.clone())))
-        .add_service(GrpcBrokerServer::new(control::Idle::new(shutdown.clone())))
-        .serve_with_incoming_shutdown(incoming, shutdown.cancelled());
+    let serving = services(Arc::new(provider), &shutdown).serve_with_incoming_shutdown(incoming, shutdown.cancelled());
     let overdue = async {
         shutdown.cancelled().await;
         tokio::time::sleep(SHUTDOWN_GRACE).await;
@@ -117,9 +118,29 @@ async fn run<P: Provider>(provider: P, environment: Environment, parent: parent:
     }
 }
 
-/// SIGINT is taken and dropped: it reaches the whole process group, and Terraform will call `StopProvider`.
+/// All that a client finds: the provider, not configured yet, and what every plugin has.
+fn services<P: Provider>(provider: Arc<P>, shutdown: &CancellationToken) -> Router {
+    let limited = ProviderServer::new(Server::new(provider))
+        .max_decoding_message_size(MESSAGE_MAX)
+        .max_encoding_message_size(MESSAGE_MAX);
+    GrpcServer::builder()
+        .add_service(limited)
+        .add_service(GrpcControllerServer::new(control::Controller::new(shutdown.clone())))
+        .add_service(GrpcStdioServer::new(control::Idle::new(shutdown.clone())))
+        .add_service(GrpcBrokerServer::new(control::Idle::new(shutdown.clone())))
+}
+
+/// What Ctrl-C does.
+#[derive(Clone, Copy)]
+enum Interrupt {
+    /// Nothing: it reaches the whole process group, and Terraform will call `StopProvider`.
+    Ignored,
+    /// Ends the process, which nobody else would.
+    Ends,
+}
+
 #[cfg(unix)]
-fn watch_signals(shutdown: &CancellationToken) -> Result<(), StartError> {
+fn watch_signals(on_interrupt: Interrupt, shutdown: &CancellationToken) -> Result<(), StartError> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -127,7 +148,10 @@ fn watch_signals(shutdown: &CancellationToken) -> Result<(), StartError> {
     tokio::spawn(async move {
         loop {
             tokio::select! {
-                _ = interrupt.recv() => {}
+                _ = interrupt.recv() => match on_interrupt {
+                    Interrupt::Ignored => {}
+                    Interrupt::Ends => shutdown.cancel(),
+                },
                 _ = terminate.recv() => shutdown.cancel(),
                 () = shutdown.cancelled() => return,
             }
@@ -137,7 +161,15 @@ fn watch_signals(shutdown: &CancellationToken) -> Result<(), StartError> {
 }
 
 #[cfg(not(unix))]
-fn watch_signals(_shutdown: &CancellationToken) -> Result<(), StartError> {
-    tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
+fn watch_signals(on_interrupt: Interrupt, shutdown: &CancellationToken) -> Result<(), StartError> {
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            match on_interrupt {
+                Interrupt::Ignored => {}
+                Interrupt::Ends => shutdown.cancel(),
+            }
+        }
+    });
     Ok(())
 }

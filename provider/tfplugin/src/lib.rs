@@ -1,7 +1,7 @@
 //! Terraform plugin protocol 6 as a framework for writing providers.
 //!
-//! A provider is a struct that implements [`Provider`], with [`Resource`]s, [`DataSource`]s and [`Function`]s over structs
-//! that derive [`Model`]; `main` calls [`serve`]. The README shows a whole one.
+//! A provider is a struct that implements [`Provider`], with [`Resource`]s, [`DataSource`]s, [`EphemeralResource`]s and
+//! [`Function`]s over structs that derive [`Model`]; `main` calls [`serve`]. The README shows a whole one.
 //!
 //! From the outside in: `host` keeps the contract with the process that started us, `server` answers calls, `erased`
 //! turns dynamic values into models and calls the author's code, `plan` decides what changes, `wire` reads and writes
@@ -14,6 +14,7 @@ pub mod context;
 mod data_source;
 pub mod diagnostic;
 pub mod docs;
+mod ephemeral_resource;
 mod erased;
 pub mod function;
 mod guard;
@@ -40,8 +41,10 @@ mod wire;
 pub use context::{ConfigureContext, Context, Plan, ResourceContext};
 pub use data_source::DataSource;
 pub use diagnostic::{Diagnostic, Diagnostics, Result};
+pub use ephemeral_resource::{EphemeralResource, Opened};
 pub use function::{Function, FunctionError};
 pub use host::serve;
+pub use jiff::Timestamp;
 pub use json::StateJson;
 pub use model::Model;
 pub use path::Path;
@@ -55,9 +58,9 @@ pub use value::{DecodeError, Dynamic, Field, Number, Object, Presence, Set, Type
 pub mod prelude {
     pub use crate::validators::{at_least_one_of, conflicts_with, exactly_one_of, required_with};
     pub use crate::{
-        Arguments, ConfigureContext, Context, DataSource, Diagnostic, Diagnostics, Dynamic, Function, FunctionError,
-        Model, MoveSource, Number, Path, Plan, Presence, Provider, Registry, Resource, ResourceContext, Result, Set,
-        StateJson, Timeouts, Value,
+        Arguments, ConfigureContext, Context, DataSource, Diagnostic, Diagnostics, Dynamic, EphemeralResource,
+        Function, FunctionError, Model, MoveSource, Number, Opened, Path, Plan, Presence, Provider, Registry, Resource,
+        ResourceContext, Result, Set, StateJson, Timeouts, Timestamp, Value,
     };
 }
 

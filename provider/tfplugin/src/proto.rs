@@ -26,3 +26,23 @@ impl fmt::Debug for tfplugin6::RawState {
         write!(out, "RawState({} bytes)", self.json.len())
     }
 }
+
+/// Messages that show nothing but their name: the private value of an ephemeral resource may be secret.
+macro_rules! secretive {
+    ($($message:path)*) => {
+        $(
+            impl fmt::Debug for $message {
+                fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    out.write_str(stringify!($message))
+                }
+            }
+        )*
+    };
+}
+
+secretive! {
+    tfplugin6::open_ephemeral_resource::Response
+    tfplugin6::renew_ephemeral_resource::Request
+    tfplugin6::renew_ephemeral_resource::Response
+    tfplugin6::close_ephemeral_resource::Request
+}

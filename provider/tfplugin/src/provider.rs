@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use crate::context::ConfigureContext;
 use crate::data_source::DataSource;
 use crate::diagnostic::{Diagnostics, Result};
-use crate::erased::{AnyDataSource, AnyFunction, AnyResource, Described, LazySchema, Signature};
+use crate::ephemeral_resource::EphemeralResource;
+use crate::erased::{AnyDataSource, AnyEphemeralResource, AnyFunction, AnyResource, Described, LazySchema, Signature};
 use crate::function::Function;
 use crate::model::Model;
 use crate::resource::Resource;
@@ -20,6 +21,9 @@ pub trait Provider: Send + Sync + 'static {
     type Data: Send + Sync + 'static;
     /// Its name, as in `terraform-provider-NAME`.
     const NAME: &'static str;
+    /// Where it comes from, as in the `source` of `required_providers`: `HOST/NAMESPACE/NAME`, of which Terraform
+    /// completes what is left out. Only `-debug` needs it.
+    const SOURCE: &'static str = Self::NAME;
 
     /// Lists what the provider has. Cheap: it runs whenever the provider starts.
     fn register(&self, registry: &mut Registry<Self::Data>);
@@ -32,10 +36,11 @@ pub trait Provider: Send + Sync + 'static {
     -> impl Future<Output = Result<Self::Data>> + Send;
 }
 
-/// The resources, data sources and functions of a provider whose `configure` makes a `D`.
+/// The resources, data sources, ephemeral resources and functions of a provider whose `configure` makes a `D`.
 pub struct Registry<D> {
     pub(crate) resources: BTreeMap<&'static str, Entry<dyn AnyResource<D>>>,
     pub(crate) data_sources: BTreeMap<&'static str, Entry<dyn AnyDataSource<D>>>,
+    pub(crate) ephemeral_resources: BTreeMap<&'static str, Entry<dyn AnyEphemeralResource<D>>>,
     pub(crate) functions: BTreeMap<&'static str, FunctionEntry>,
 }
 
@@ -58,6 +63,12 @@ impl<D> Entry<dyn AnyResource<D>> {
 }
 
 impl<D> Entry<dyn AnyDataSource<D>> {
+    pub(crate) fn described(&self) -> &Described {
+        self.described.get_or(|| self.inner.schema())
+    }
+}
+
+impl<D> Entry<dyn AnyEphemeralResource<D>> {
     pub(crate) fn described(&self) -> &Described {
         self.described.get_or(|| self.inner.schema())
     }
@@ -88,6 +99,12 @@ impl<D: Send + Sync + 'static> Registry<D> {
         self
     }
 
+    /// Adds an ephemeral resource.
+    pub fn ephemeral_resource<E: EphemeralResource<Data = D>>(&mut self, resource: E) -> &mut Self {
+        self.ephemeral_resources.insert(E::NAME, Entry::new(Box::new(resource)));
+        self
+    }
+
     /// Adds a function.
     pub fn function<F: Function>(&mut self, function: F) -> &mut Self {
         self.functions.insert(F::NAME, FunctionEntry { signature: OnceLock::new(), inner: Box::new(function) });
@@ -95,6 +112,11 @@ impl<D: Send + Sync + 'static> Registry<D> {
     }
 
     pub(crate) fn new() -> Self {
-        Self { resources: BTreeMap::new(), data_sources: BTreeMap::new(), functions: BTreeMap::new() }
+        Self {
+            resources: BTreeMap::new(),
+            data_sources: BTreeMap::new(),
+            ephemeral_resources: BTreeMap::new(),
+            functions: BTreeMap::new(),
+        }
     }
 }

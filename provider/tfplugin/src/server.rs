@@ -3,6 +3,7 @@
 //! Every problem is a diagnostic, never a gRPC error: Terraform would show the latter as "plugin did not respond". Calls
 //! that Terraform makes only for things this crate does not offer answer `Unimplemented`, by default.
 
+mod ephemeral_resource;
 mod lookup;
 mod resource;
 mod whole;
@@ -21,7 +22,7 @@ use crate::provider::{Provider, Registry};
 
 /// One provider, serving.
 pub(crate) struct Server<P: Provider> {
-    provider: P,
+    provider: Arc<P>,
     registry: Registry<P::Data>,
     config: LazySchema,
     /// What `configure` made last.
@@ -31,7 +32,7 @@ pub(crate) struct Server<P: Provider> {
 }
 
 impl<P: Provider> Server<P> {
-    pub(crate) fn new(provider: P) -> Self {
+    pub(crate) fn new(provider: Arc<P>) -> Self {
         let mut registry = Registry::new();
         provider.register(&mut registry);
         Self {
@@ -99,6 +100,7 @@ calls! {
         upgrade_resource_state
         move_resource_state
         validate_data_resource_config
+        validate_ephemeral_resource_config
         call_function;
     waiting:
         configure_provider
@@ -106,5 +108,8 @@ calls! {
         read_resource
         plan_resource_change
         apply_resource_change
-        read_data_source;
+        read_data_source
+        open_ephemeral_resource
+        renew_ephemeral_resource
+        close_ephemeral_resource;
 }

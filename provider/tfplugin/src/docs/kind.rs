@@ -1,6 +1,6 @@
 //! What can have a page, where the page lies, and where its example lies.
 //!
-//! Ephemeral resources, list resources and actions are one constant each, once the framework has them.
+//! List resources and actions are one constant each, once the framework has them.
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,12 @@ pub(super) const RESOURCE: Kind =
     Kind { word: "Resource", folder: Some("resources"), examples: "resources", example: "resource.tf" };
 pub(super) const DATA_SOURCE: Kind =
     Kind { word: "Data Source", folder: Some("data-sources"), examples: "data-sources", example: "data-source.tf" };
+pub(super) const EPHEMERAL_RESOURCE: Kind = Kind {
+    word: "Ephemeral Resource",
+    folder: Some("ephemeral-resources"),
+    examples: "ephemeral-resources",
+    example: "ephemeral-resource.tf",
+};
 pub(super) const FUNCTION: Kind =
     Kind { word: "function", folder: Some("functions"), examples: "functions", example: "function.tf" };
 

@@ -162,7 +162,7 @@ impl Provider for Provided {
     const NAME: &'static str = "note";
 
     fn register(&self, registry: &mut Registry<()>) {
-        registry.resource(Provided).data_source(Provided).function(Provided);
+        registry.resource(Provided).data_source(Provided).ephemeral_resource(Provided).function(Provided);
     }
 
     async fn configure(&self, _: &ConfigureContext, _: Config) -> Result<()> {
@@ -195,6 +195,17 @@ impl DataSource for Provided {
 
     async fn read(&self, _: &Context<()>, config: Config) -> Result<Config> {
         Ok(config)
+    }
+}
+
+impl EphemeralResource for Provided {
+    type Model = Config;
+    type Data = ();
+    type Private = ();
+    const NAME: &'static str = "note_key";
+
+    async fn open(&self, _: &Context<()>, result: Config) -> Result<Opened<Self>> {
+        Ok(Opened { result, private: (), renew_at: None })
     }
 }
 
@@ -236,11 +247,12 @@ impl Provider for Silent {
     }
 }
 
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 6] = [
     "provider/provider.tf",
     "resources/note_note/resource.tf",
     "resources/note_note/import.sh",
     "data-sources/note_count/data-source.tf",
+    "ephemeral-resources/note_key/ephemeral-resource.tf",
     "functions/shout/function.tf",
 ];
 
@@ -333,7 +345,20 @@ Import is supported using the following syntax:
 "#;
     assert_eq!(pages[Path::new("resources/note.md")], expected);
     let paths: Vec<String> = pages.keys().map(|path| path.display().to_string()).collect();
-    assert_eq!(paths, ["data-sources/count.md", "functions/shout.md", "index.md", "resources/note.md"]);
+    assert_eq!(
+        paths,
+        ["data-sources/count.md", "ephemeral-resources/key.md", "functions/shout.md", "index.md", "resources/note.md"]
+    );
+}
+
+#[test]
+fn an_ephemeral_resource_has_its_own_folder_and_title() {
+    let examples = files(&EXAMPLES);
+    let pages = pages(&Provided, examples.path(), Path::new("/nowhere")).unwrap();
+    let page = &pages[Path::new("ephemeral-resources/key.md")];
+    assert!(page.contains("page_title: \"note_key Ephemeral Resource - terraform-provider-note\""), "{page}");
+    assert!(page.contains("# note_key (Ephemeral Resource)"), "{page}");
+    assert!(page.contains("# ephemeral-resources/note_key/ephemeral-resource.tf"), "{page}");
 }
 
 #[test]
@@ -352,7 +377,7 @@ fn every_missing_example_is_named() {
     let examples = files(&EXAMPLES[..1]);
     let error = pages(&Provided, examples.path(), Path::new("/nowhere")).unwrap_err();
     let said = said(&error);
-    assert_eq!(said.len(), 3, "{said:?}");
+    assert_eq!(said.len(), 4, "{said:?}");
     let path = examples.path().join("resources/note_note/resource.tf");
     assert_eq!(said[0], format!("resource `note_note` has no example; write {}", path.display()));
 }

@@ -16,15 +16,14 @@ const COOKIE: (&str, &str) =
 pub(super) struct Environment {
     /// The only client to serve; `None` when Terraform asked for no TLS.
     pub(super) client_certificate: Option<CertificateDer<'static>>,
-    pub(super) log_level: LevelFilter,
 }
 
 impl Environment {
-    pub(super) fn read(provider: &str) -> Result<Self, StartError> {
-        Self::from_lookup(provider, |name| std::env::var_os(name))
+    pub(super) fn read() -> Result<Self, StartError> {
+        Self::from_lookup(|name| std::env::var_os(name))
     }
 
-    fn from_lookup(provider: &str, lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {
+    fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {
         let text = |name: &str| lookup(name).and_then(|value| value.into_string().ok());
         if text(COOKIE.0).as_deref() != Some(COOKIE.1) {
             return Err(StartError::NotStartedByTerraform);
@@ -41,20 +40,32 @@ impl Environment {
             ),
             None => None,
         };
-        let own = format!("TF_LOG_PROVIDER_{}", provider.to_uppercase().replace('-', "_"));
-        let asked = [own.as_str(), "TF_LOG_PROVIDER", "TF_LOG"].into_iter().find_map(text);
-        Ok(Self { client_certificate, log_level: level(asked.as_deref()) })
+        Ok(Self { client_certificate })
     }
+}
+
+/// How much this provider is to log.
+pub(super) fn log_level(provider: &str) -> LevelFilter {
+    log_level_from(provider, |name| std::env::var_os(name))
+}
+
+fn log_level_from(provider: &str, lookup: impl Fn(&str) -> Option<OsString>) -> LevelFilter {
+    let own = format!("TF_LOG_PROVIDER_{}", provider.to_uppercase().replace('-', "_"));
+    let settings = [own.as_str(), "TF_LOG_PROVIDER", "TF_LOG"].into_iter();
+    let asked = settings.filter_map(lookup).find_map(|value| value.into_string().ok());
+    level(asked.as_deref())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn find(set: &[(&str, &str)], name: &str) -> Option<OsString> {
+        set.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(*value))
+    }
+
     fn read(set: &[(&str, &str)]) -> Result<Environment, StartError> {
-        Environment::from_lookup("my-cloud", |name| {
-            set.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(*value))
-        })
+        Environment::from_lookup(|name| find(set, name))
     }
 
     #[test]
@@ -78,8 +89,8 @@ mod tests {
 
     #[test]
     fn the_closest_log_setting_wins() {
-        let set = [COOKIE, ("TF_LOG", "trace"), ("TF_LOG_PROVIDER_MY_CLOUD", "warn")];
-        assert_eq!(read(&set).unwrap().log_level, LevelFilter::WARN);
-        assert_eq!(read(&[COOKIE]).unwrap().log_level, LevelFilter::OFF);
+        let set = [("TF_LOG", "trace"), ("TF_LOG_PROVIDER_MY_CLOUD", "warn")];
+        assert_eq!(log_level_from("my-cloud", |name| find(&set, name)), LevelFilter::WARN);
+        assert_eq!(log_level_from("my-cloud", |_| None), LevelFilter::OFF);
     }
 }

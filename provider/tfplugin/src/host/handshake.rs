@@ -12,7 +12,7 @@ use super::listener::Address;
 /// Version of the handshake itself.
 const CORE_PROTOCOL: u32 = 1;
 /// Version of the provider protocol.
-const PLUGIN_PROTOCOL: u32 = 6;
+pub(super) const PLUGIN_PROTOCOL: u32 = 6;
 
 /// Writes the line. Without a certificate the connection is plain.
 pub(super) fn announce(out: &mut impl Write, address: &Address, certificate: Option<&[u8]>) -> io::Result<()> {

@@ -959,6 +959,7 @@ pub mod open_ephemeral_resource {
         pub client_capabilities: ::core::option::Option<super::ClientCapabilities>,
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
+    #[prost(skip_debug)]
     pub struct Response {
         #[prost(message, repeated, tag = "1")]
         pub diagnostics: ::prost::alloc::vec::Vec<super::Diagnostic>,
@@ -977,6 +978,7 @@ pub struct RenewEphemeralResource {}
 /// Nested message and enum types in `RenewEphemeralResource`.
 pub mod renew_ephemeral_resource {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[prost(skip_debug)]
     pub struct Request {
         #[prost(string, tag = "1")]
         pub type_name: ::prost::alloc::string::String,
@@ -984,6 +986,7 @@ pub mod renew_ephemeral_resource {
         pub private: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
+    #[prost(skip_debug)]
     pub struct Response {
         #[prost(message, repeated, tag = "1")]
         pub diagnostics: ::prost::alloc::vec::Vec<super::Diagnostic>,
@@ -998,6 +1001,7 @@ pub struct CloseEphemeralResource {}
 /// Nested message and enum types in `CloseEphemeralResource`.
 pub mod close_ephemeral_resource {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[prost(skip_debug)]
     pub struct Request {
         #[prost(string, tag = "1")]
         pub type_name: ::prost::alloc::string::String,

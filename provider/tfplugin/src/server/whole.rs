@@ -32,7 +32,7 @@ impl<P: Provider> Server<P> {
     }
 
     pub(super) fn get_metadata(&self, _: &pb::get_metadata::Request) -> pb::get_metadata::Response {
-        use pb::get_metadata::{DataSourceMetadata, FunctionMetadata, ResourceMetadata};
+        use pb::get_metadata::{DataSourceMetadata, EphemeralMetadata, FunctionMetadata, ResourceMetadata};
         let owned = |name: &&'static str| (*name).to_owned();
         pb::get_metadata::Response {
             server_capabilities: Some(capabilities()),
@@ -42,6 +42,12 @@ impl<P: Provider> Server<P> {
                 .data_sources
                 .keys()
                 .map(|name| DataSourceMetadata { type_name: owned(name) })
+                .collect(),
+            ephemeral_resources: self
+                .registry
+                .ephemeral_resources
+                .keys()
+                .map(|name| EphemeralMetadata { type_name: owned(name) })
                 .collect(),
             functions: self.registry.functions.keys().map(|name| FunctionMetadata { name: owned(name) }).collect(),
             ..pb::get_metadata::Response::default()
@@ -55,12 +61,16 @@ impl<P: Provider> Server<P> {
         let made = guarded_now(|| {
             let resources = self.registry.resources.iter();
             let data_sources = self.registry.data_sources.iter();
+            let ephemeral_resources = self.registry.ephemeral_resources.iter();
             Ok(pb::get_provider_schema::Response {
                 provider: Some(wire::schema(&self.described().schema)),
                 resource_schemas: resources
                     .map(|(name, entry)| ((*name).to_owned(), wire::schema(&entry.described().schema)))
                     .collect(),
                 data_source_schemas: data_sources
+                    .map(|(name, entry)| ((*name).to_owned(), wire::schema(&entry.described().schema)))
+                    .collect(),
+                ephemeral_resource_schemas: ephemeral_resources
                     .map(|(name, entry)| ((*name).to_owned(), wire::schema(&entry.described().schema)))
                     .collect(),
                 functions: self.functions(),

@@ -1,4 +1,6 @@
-//! Schemas, functions, diagnostics, paths and values as protocol messages.
+//! Schemas, functions, diagnostics, paths, times and values as protocol messages.
+
+use jiff::Timestamp;
 
 use super::{Budget, decode, encode};
 use crate::diagnostic::{Diagnostic, Diagnostics, Result, Severity};
@@ -25,6 +27,13 @@ pub(crate) fn from_dynamic(value: Option<&pb::DynamicValue>, wanted: &Type) -> R
 /// Writes a value.
 pub(crate) fn dynamic(value: &Dynamic, wanted: &Type) -> Result<pb::DynamicValue> {
     Ok(pb::DynamicValue { msgpack: encode(value, wanted)?, json: Vec::new() })
+}
+
+/// Writes an instant. The wire counts fractions of a second forwards, also before 1970.
+pub(crate) fn timestamp(instant: Timestamp) -> prost_types::Timestamp {
+    let mut written = prost_types::Timestamp { seconds: instant.as_second(), nanos: instant.subsec_nanosecond() };
+    written.normalize();
+    written
 }
 
 /// Writes messages to the user.

@@ -10,6 +10,16 @@ use crate::schema::Schema;
 use crate::value::{Dynamic, Number, Set, Type, Value};
 use crate::{Model, Path};
 
+#[test]
+fn an_instant_has_its_fraction_counted_forwards() {
+    for (text, expected) in
+        [("2026-01-02T03:04:05.5Z", (1_767_323_045, 500_000_000)), ("1969-12-31T23:59:59.75Z", (-1, 750_000_000))]
+    {
+        let written = timestamp(text.parse().unwrap());
+        assert_eq!((written.seconds, written.nanos), expected, "{text}");
+    }
+}
+
 fn a_type() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![Just(Type::String), Just(Type::Bool), Just(Type::Number), Just(Type::Dynamic)];
     leaf.prop_recursive(3, 16, 3, |inner| {

@@ -45,7 +45,7 @@ fn nil() -> Option<pb::DynamicValue> {
 }
 
 /// Whether an encoded state holds `"name": "value"`.
-fn holds(state: Option<&pb::DynamicValue>, name: &str, value: &str) -> bool {
+pub(crate) fn holds(state: Option<&pb::DynamicValue>, name: &str, value: &str) -> bool {
     let mut pair = vec![0xa0 | u8::try_from(name.len()).unwrap()];
     pair.extend_from_slice(name.as_bytes());
     pair.push(0xa0 | u8::try_from(value.len()).unwrap());
@@ -57,7 +57,7 @@ fn is_nil(state: Option<&pb::DynamicValue>) -> bool {
     state.is_some_and(|state| state.msgpack == [0xc0])
 }
 
-fn summaries(diagnostics: &[pb::Diagnostic]) -> Vec<&str> {
+pub(crate) fn summaries(diagnostics: &[pb::Diagnostic]) -> Vec<&str> {
     diagnostics.iter().map(|diagnostic| diagnostic.summary.as_str()).collect()
 }
 
@@ -67,6 +67,14 @@ pub(crate) async fn configure(client: &mut Client, directory: &str) {
     let request = pb::configure_provider::Request { config, ..Default::default() };
     let answer = client.configure_provider(request).await.unwrap().into_inner();
     assert_eq!(answer.diagnostics, []);
+}
+
+/// Counts notes, as the simplest call that needs a configured provider.
+pub(crate) async fn count(client: &mut Client) -> Vec<pb::Diagnostic> {
+    let json = br#"{"prefix": null, "number": null}"#.to_vec();
+    let config = Some(pb::DynamicValue { msgpack: Vec::new(), json });
+    let request = pb::read_data_source::Request { type_name: "note_count".into(), config, ..Default::default() };
+    client.read_data_source(request).await.unwrap().into_inner().diagnostics
 }
 
 async fn validate(client: &mut Client, config: Option<pb::DynamicValue>, write_only: bool) -> Vec<pb::Diagnostic> {

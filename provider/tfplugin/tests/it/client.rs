@@ -75,6 +75,12 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
+    /// As if a provider without TLS had announced that socket.
+    pub(crate) fn plain(socket: &Path) -> Self {
+        let socket = socket.to_str().expect("the path is text");
+        Self { fields: ["1", "6", "unix", socket, "grpc", ""].map(str::to_owned).into() }
+    }
+
     pub(crate) fn socket(&self) -> &Path {
         Path::new(&self.fields[3])
     }
@@ -84,7 +90,7 @@ impl Handshake {
     }
 }
 
-/// A running provider; killed when dropped.
+/// A running provider; killed when dropped, and what it leaves then is removed.
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) handshake: Handshake,
@@ -92,9 +98,17 @@ pub(crate) struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child, self.handshake.socket());
     }
+}
+
+/// Kills a provider and removes its socket, which it cannot do itself then.
+pub(crate) fn end(child: &mut Child, socket: &Path) {
+    let _ = child.kill();
+    let _ = child.wait();
+    // A TCP address is no path that exists.
+    let _ = std::fs::remove_file(socket);
+    let _ = socket.parent().map(std::fs::remove_dir);
 }
 
 /// The example with the environment that Terraform gives, less the certificate.

@@ -14,7 +14,14 @@ fn generated_code_matches_the_proto() {
         .emit_rerun_if_changed(false)
         .btree_map(".")
         // Requests and responses carry secrets: nothing may print one by accident.
-        .skip_debug(["tfplugin6.DynamicValue", "tfplugin6.RawState"])
+        .skip_debug([
+            "tfplugin6.DynamicValue",
+            "tfplugin6.RawState",
+            "tfplugin6.OpenEphemeralResource.Response",
+            "tfplugin6.RenewEphemeralResource.Request",
+            "tfplugin6.RenewEphemeralResource.Response",
+            "tfplugin6.CloseEphemeralResource.Request",
+        ])
         .out_dir(out.path())
         .compile_fds(descriptors)
         .expect("the code is generated");

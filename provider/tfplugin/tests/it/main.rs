@@ -5,6 +5,9 @@
 
 mod calls;
 mod client;
+mod debug;
+mod ephemeral;
 mod generated_code;
 mod host_contract;
 mod terraform;
+mod workspace;

@@ -2,81 +2,7 @@
 //!
 //! Needs `terraform` on the path.
 
-use std::path::Path;
-use std::process::{Command, Output};
-
-use tempfile::TempDir;
-
-use crate::client::example;
-
-/// A working directory with a provider installed for it alone.
-struct Workspace(TempDir);
-
-impl Workspace {
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        for directory in ["bin", "notes", "work", "tmp"] {
-            std::fs::create_dir(root.path().join(directory)).unwrap();
-        }
-        let bin = root.path().join("bin");
-        std::os::unix::fs::symlink(example(), bin.join("terraform-provider-note")).unwrap();
-        let settings = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"example.com/test/note\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
-            bin.display()
-        );
-        std::fs::write(root.path().join("terraform.rc"), settings).unwrap();
-        Self(root)
-    }
-
-    fn notes(&self) -> std::path::PathBuf {
-        self.0.path().join("notes")
-    }
-
-    fn configure(&self, body: &str) {
-        let head = r#"
-            terraform {
-              required_providers {
-                note = { source = "example.com/test/note" }
-              }
-            }
-        "#;
-        let provider = format!("provider \"note\" {{\n  directory = \"{}\"\n}}\n", self.notes().display());
-        std::fs::write(self.0.path().join("work/main.tf"), format!("{head}{provider}{body}")).unwrap();
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let root: &Path = self.0.path();
-        Command::new("terraform")
-            .args(arguments)
-            .current_dir(root.join("work"))
-            .env("TF_CLI_CONFIG_FILE", root.join("terraform.rc"))
-            .env("CHECKPOINT_DISABLE", "1")
-            .env("TMPDIR", root.join("tmp"))
-            .env("TF_CLI_ARGS", "-no-color")
-            .output()
-            .expect("terraform is on the path")
-    }
-
-    #[track_caller]
-    fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let text = text(&output);
-        assert!(output.status.success(), "{arguments:?}: {text}");
-        text
-    }
-
-    #[track_caller]
-    fn nothing_to_do(&self) {
-        for arguments in [&["plan", "-detailed-exitcode", "-refresh=false"][..], &["plan", "-detailed-exitcode"]] {
-            let output = self.run(arguments);
-            assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output));
-        }
-    }
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
+use crate::workspace::{Workspace, text};
 
 const NOTE: &str = r#"
     resource "note_note" "a" {
@@ -114,7 +40,7 @@ fn a_provider_lives_through_all_that_terraform_does() {
     assert_eq!(workspace.ok(&["output", "-raw", "shout"]), "HI YOU");
     assert_eq!(workspace.ok(&["output", "-raw", "style"]), "plain");
     assert_eq!(workspace.ok(&["output", "-raw", "count"]), "1");
-    let state = std::fs::read_to_string(workspace.0.path().join("work/terraform.tfstate")).unwrap();
+    let state = std::fs::read_to_string(workspace.work().join("terraform.tfstate")).unwrap();
     assert!(state.contains("12345678901234567890.123456789"), "{state}");
     assert!(state.contains(r#""passphrase_wo": null"#), "{state}");
     workspace.nothing_to_do();
@@ -143,7 +69,7 @@ fn a_provider_lives_through_all_that_terraform_does() {
     workspace.ok(&["destroy", "-auto-approve"]);
     assert!(!workspace.notes().join("b").exists());
 
-    let left: Vec<_> = std::fs::read_dir(workspace.0.path().join("tmp")).unwrap().collect();
+    let left: Vec<_> = std::fs::read_dir(workspace.tmp()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
