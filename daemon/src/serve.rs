@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use aws_lc_rs::rand::SystemRandom;
 use ringfence_api::{Clock, SystemClock};
 use ringfence_cloud::file::atomic_write;
-use ringfence_cloud::local::{HEAD_CLAIM, LocalNodes, claim};
+use ringfence_cloud::local::{Claim, HEAD_CLAIM, LocalNodes, claim};
 use ringfence_pki::MasterKey;
 use ringfence_store::Store;
 use tokio::net::TcpListener;
@@ -52,7 +52,7 @@ pub const ENDPOINT_FILE: &str = "endpoint";
 pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     crate::logging::start();
     let directory = std::fs::canonicalize(directory).with_context(|| format!("cannot use {}", directory.display()))?;
-    let _claim = claim(&directory, HEAD_CLAIM)?;
+    let claim = claim(&directory, HEAD_CLAIM)?;
     let config = ServeConfig::read(&directory)?;
     let listener = bind(&directory, config.api.listen).await?;
     let endpoint = format!("https://{}", listener.local_addr()?);
@@ -67,12 +67,40 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     let serving = tokio::spawn(listen(listener, tls.config(), router(daemon.clone()), stop.clone()));
     let tasks = tokio::spawn(run_all(daemon.clone(), stop.clone()));
     info!(cluster = %daemon.cluster_name, cluster.id = %daemon.cluster_id, endpoint, "serving");
-    wait_for_signal().await?;
+    let published = [(CA_FILE, daemon.authorities.ca_bundle()), (ENDPOINT_FILE, daemon.endpoint.clone())];
+    let ended = tokio::select! {
+        ended = wait_for_signal() => ended,
+        ended = watch_claim(&claim, || republish(&directory, &published)) => ended,
+    };
     info!("stopping");
     stop.cancel();
     // Whatever does not end soon is as safe to cut off as by a crash.
     let _ = tokio::time::timeout(Duration::from_secs(2), async { tokio::join!(serving, tasks) }).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), daemon.store.close()).await;
+    ended
+}
+
+/// How often a process looks whether its directory is still its own.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// Returns when this process's claim does not stand any more, as after somebody removed its directory: what it would go
+/// on doing, nobody could stop or find.
+pub(crate) async fn watch_claim(claim: &Claim, each: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(WATCH).await;
+        anyhow::ensure!(claim.stands()?, "the directory of this process was removed or replaced; it ends");
+        each()?;
+    }
+}
+
+/// Writes what clients find us by, where it was lost.
+fn republish(directory: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
+    for (name, text) in files {
+        let path = directory.join(name);
+        if std::fs::read_to_string(&path).ok().as_ref() != Some(text) {
+            atomic_write(&path, text.as_bytes(), 0o644)?;
+        }
+    }
     Ok(())
 }
 

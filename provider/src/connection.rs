@@ -100,17 +100,19 @@ pub(crate) fn reading(data: &Ringfence, own: &Value<ConnectionModel>) -> Result<
     })
 }
 
-/// Plans the resolved cluster id: known as soon as it can be, and a reason to replace when it changes.
+/// Plans the resolved cluster id: known as soon as it can be, and whether that means another cluster than before.
+///
+/// A cluster that goes on keeps its id known while it is planned, also when it moves to another address. An id that is
+/// not known is that of a cluster which is yet to be made.
 pub(crate) fn plan_cluster_id(
     data: &Ringfence,
     own: &Value<ConnectionModel>,
     prior: Option<&Value<String>>,
 ) -> Result<(Value<String>, bool)> {
-    let Some(connection) = find(data, own)? else {
-        // Not known yet. An existing resource stays where it is unless that turns out to be wrong.
-        return Ok((Value::Unknown, false));
-    };
-    let id = Value::from(connection.cluster_id.to_string());
+    // For its error when there is none at all.
+    find(data, own)?;
+    let chosen = if own.is_null() { &data.cluster } else { own };
+    let id = chosen.known().map_or(Value::Unknown, |model| model.cluster_id.clone());
     let moved = prior.is_some_and(|prior| prior.is_known() && *prior != id);
     Ok((id, moved))
 }

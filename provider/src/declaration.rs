@@ -30,7 +30,7 @@ pub(crate) struct ServiceModel {
     #[tf(optional, validate = each(check(parse_address)))]
     ip_addresses: Value<BTreeSet<String>>,
     /// Where it runs: `head` and names of worker groups. Default: every node.
-    #[tf(optional)]
+    #[tf(optional, validate = items(1..=1000))]
     node_groups: Value<BTreeSet<String>>,
     /// What to run on the node when the service's certificate, the roots or the revocation lists have changed.
     #[tf(optional)]

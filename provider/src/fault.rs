@@ -12,7 +12,8 @@ pub(crate) fn of(data: &Ringfence, error: &ClientError) -> Diagnostics {
             Diagnostic::error("The cluster's daemon does not answer").detail(format!(
                 "Tried {endpoint} for {:.0} s: {}. Nothing was changed, and nothing was removed from the state. \
                  If the cluster was stopped or its head was killed, apply the configuration that holds the \
-                 ringfence_cluster, with `running = true`; it is started again.",
+                 ringfence_cluster, with `running = true`; it is started again. If the cluster does not exist any more, \
+                 remove what was in it from the state with `terraform state rm`.",
                 tried_for.as_secs_f64(),
                 root_cause(source)
             ))

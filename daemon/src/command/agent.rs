@@ -18,10 +18,11 @@ pub struct Agent {
 impl Agent {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         crate::logging::start();
-        let _claim = claim(&self.directory, AGENT_CLAIM)?;
+        let claim = claim(&self.directory, AGENT_CLAIM)?;
         tokio::select! {
             outcome = ringfence_agent::run(&self.directory, Arc::new(SystemClock)) => Ok(outcome?),
             outcome = crate::serve::wait_for_signal() => outcome,
+            outcome = crate::serve::watch_claim(&claim, || Ok(())) => outcome,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::provider::{Ringfence, Seen};
 use crate::target::local::{Claimed, Local, Sight};
 use converge::{claim, complete, converge, stop, stopped};
 use model::{ClusterModel, INCOMPLETE, LocalModel, is_another_directory};
-use plan::{check_target, plan_computed, refuse_if_protected, validate_node_groups};
+use plan::{check_target, plan_computed, port_of, refuse_if_protected, validate_node_groups};
 
 /// The resource.
 pub(crate) struct ClusterResource;
@@ -60,11 +60,14 @@ impl Resource for ClusterResource {
             let what = if replaced { "This change replaces the cluster" } else { "The cluster would be destroyed" };
             refuse_if_protected(prior, what)?;
         }
+        let configured = port_of(plan.config.as_ref());
         let Some(planned) = &mut plan.planned else { return Ok(()) };
+        // The port that a cluster has by chance is not one that its successor wants.
+        let port = if replaced { configured } else { port_of(Some(planned)) };
         if !replaced {
             plan_computed(planned);
         }
-        check_target(ctx.data(), plan.prior.as_ref().filter(|_| !replaced), planned)
+        check_target(ctx.data(), planned, port)
     }
 
     async fn create(&self, ctx: &ResourceContext<Self>, plan: ClusterModel) -> Result<ClusterModel> {

@@ -12,12 +12,14 @@
 
 use std::ffi::OsString;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ringfence_api::{ClusterId, ClusterName, Connection, OperatorPublicKey};
 use ringfence_cloud::file::atomic_write;
 use ringfence_cloud::local::{
-    HEAD_CLAIM, LocalNodes, Observed, Spawn, create_directory, ensure_running, observe, remove_directory, stop,
+    AGENT_CLAIM, HEAD_CLAIM, LocalNodes, Observed, Spawn, create_directory, ensure_running, observe, remove_directory,
+    stop,
 };
 use ringfence_cloud::{NodeDriver as _, port};
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,9 @@ const START: Duration = Duration::from_secs(20);
 const STOP: Duration = Duration::from_secs(5);
 /// How often the head's files are looked for while it starts.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// Tells the probes of this process apart.
+static PROBES: AtomicU64 = AtomicU64::new(0);
 
 /// A cluster's directory.
 pub(crate) struct Local {
@@ -64,7 +69,20 @@ impl Local {
     /// The cluster in this directory, which may be relative to where Terraform runs.
     pub(crate) fn at(directory: &str) -> Self {
         let path = FilePath::new(directory);
-        Self { directory: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) }
+        // Through symbolic links where it exists, so that one place has one name.
+        let real = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+        Self { directory: real.unwrap_or_else(|_| path.to_owned()) }
+    }
+
+    /// The cluster that this directory says it is of.
+    pub(crate) fn cluster_id(&self) -> Result<Option<ClusterId>> {
+        Ok(self.owner()?.map(|owner| owner.id))
+    }
+
+    /// Whether agents run, also without their head.
+    pub(crate) fn agents_run(&self) -> bool {
+        let nodes = std::fs::read_dir(self.directory.join("nodes")).into_iter().flatten().flatten();
+        nodes.into_iter().any(|node| matches!(observe(&node.path(), AGENT_CLAIM), Ok(Observed::Running { .. })))
     }
 
     /// Whether two spellings name the same place: `.cluster` and `./.cluster` do.
@@ -85,9 +103,8 @@ impl Local {
 
     /// Whether the cluster could be made here. What cannot is said at the attribute.
     pub(crate) fn check(&self, name: &ClusterName, key: Option<&OperatorPublicKey>, listen: Option<u16>) -> Result<()> {
-        let at = |attribute: &str| Path::root().attr("local").attr(attribute);
-        let refuse =
-            |detail: String| Diagnostic::error("The directory cannot be used").detail(detail).at(at("directory"));
+        let at = Path::root().attr("local").attr("directory");
+        let refuse = |detail: String| Diagnostic::error("The directory cannot be used").detail(detail).at(at.clone());
         let shown = self.directory.display();
         if let Some(owner) = self.owner()? {
             if owner.name != *name {
@@ -106,13 +123,17 @@ impl Local {
         } else {
             self.check_writable().map_err(refuse)?;
         }
-        // A head that runs holds its own port; any other must be free.
+        self.check_port(listen)
+    }
+
+    /// Whether the head could listen there: on the port that it has, or on one that is free.
+    pub(crate) fn check_port(&self, listen: Option<u16>) -> Result<()> {
         let held = if matches!(self.look()?, Sight::Running(_)) { self.port() } else { None };
         if let Some(number) = listen.filter(|number| *number != 0 && Some(*number) != held) {
             port::check_loopback(number).map_err(|error| {
                 Diagnostic::error("The port is taken")
                     .detail(format!("{error}, or leave `port` out to have a free one chosen."))
-                    .at(at("port"))
+                    .at(Path::root().attr("local").attr("port"))
             })?;
         }
         Ok(())
@@ -296,13 +317,16 @@ impl Local {
         if !nearest.is_dir() {
             return Err(format!("{} is not a directory.", nearest.display()));
         }
-        let probe = nearest.join(format!(".ringfence-probe-{}", std::process::id()));
+        // Several clusters of one configuration may be planned at once.
+        let number = PROBES.fetch_add(1, Ordering::Relaxed);
+        let probe = nearest.join(format!(".ringfence-probe-{}-{number}", std::process::id()));
         std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).map_err(|error| {
             format!("Nothing can be created in {}: {error}. Use a directory that you may write.", nearest.display())
         })
     }
 
-    fn ended_early(&self) -> Diagnostics {
+    /// The error when a head that was started does not run any more.
+    pub(crate) fn ended_early(&self) -> Diagnostics {
         let log = std::fs::read_to_string(self.head().join("serve.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last = lines[lines.len().saturating_sub(5)..].join("\n");

@@ -7,6 +7,7 @@ mod api;
 mod commands;
 mod faults;
 mod interrupts;
+mod mishaps;
 mod nodes;
 mod refusals;
 mod story;

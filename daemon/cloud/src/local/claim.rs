@@ -31,7 +31,7 @@ pub fn claim(directory: &Path, name: &str) -> Result<Claim, ClaimError> {
     let pid = std::process::id();
     let identity = Identity::of(pid)?.ok_or(ClaimError::Unidentified { pid })?;
     identity.write(directory, name)?;
-    Ok(Claim { identity, directory: directory.to_owned(), name: name.to_owned(), _lock: lock })
+    Ok(Claim { identity, directory: directory.to_owned(), name: name.to_owned(), lock })
 }
 
 /// This process owns a name in a directory. Dropping it gives the name up.
@@ -40,7 +40,7 @@ pub struct Claim {
     identity: Identity,
     directory: PathBuf,
     name: String,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Claim {
@@ -48,13 +48,27 @@ impl Claim {
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
+
+    /// Whether the claim still stands: its directory and lock are where they were. A pid file that was lost is written
+    /// anew, so that others find the owner again. A process whose claim is gone owns nothing any more and should end.
+    pub fn stands(&self) -> Result<bool, FileError> {
+        if !self.lock.is_at(&lock_file(&self.directory, &self.name))? {
+            return Ok(false);
+        }
+        if Identity::read(&self.directory, &self.name)?.as_ref() != Some(&self.identity) {
+            self.identity.write(&self.directory, &self.name)?;
+        }
+        Ok(true)
+    }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Before the lock goes, so that the next owner's file cannot be hit. Left behind it
-        // would only say that we died.
-        let _ = std::fs::remove_file(pid_file(&self.directory, &self.name));
+        // Before the lock goes, so that the next owner's file cannot be hit; and not at all when the
+        // lock is another one by now. Left behind the file would only say that we died.
+        if self.lock.is_at(&lock_file(&self.directory, &self.name)).unwrap_or(false) {
+            let _ = std::fs::remove_file(pid_file(&self.directory, &self.name));
+        }
     }
 }
 

@@ -25,6 +25,13 @@ pub(crate) fn lock_file(directory: &Path, name: &str) -> PathBuf {
 #[derive(Debug)]
 pub(crate) struct Lock(File);
 
+impl Lock {
+    /// Whether this is still the lock that `path` names.
+    pub(crate) fn is_at(&self, path: &Path) -> Result<bool, FileError> {
+        is_at(&self.0, path)
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         // Closing is not enough: another thread may be starting a process, which shares our open

@@ -70,6 +70,12 @@ impl NodeDriver for LocalNodes {
     async fn ensure_node(&self, launch: &NodeLaunch) -> Result<(), DriverError> {
         let name = &launch.name;
         let directory = self.directory(name)?;
+        // What was removed from under us is not made again.
+        let cluster = self.root.parent().unwrap_or(&self.root);
+        if !cluster.is_dir() {
+            let source = FileError { action: "find", path: cluster.to_owned(), source: io::ErrorKind::NotFound.into() };
+            return Err(unavailable(name, source));
+        }
         create_directory(&directory).map_err(|error| of_directory(name, error))?;
         let observed = observe(&directory, AGENT_CLAIM).map_err(|error| unavailable(name, error))?;
         Self::write_files(&directory, launch, &observed).map_err(|error| unavailable(name, error))?;

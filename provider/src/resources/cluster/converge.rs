@@ -14,7 +14,7 @@ use super::{ClusterResource, DELETE};
 use crate::connection::{ConnectionModel, failed};
 use crate::declaration::{Declared, nodes_of};
 use crate::provider::{Ringfence, Seen};
-use crate::target::local::{Claimed, Local, program};
+use crate::target::local::{Claimed, Local, Sight, program};
 
 /// Makes the target's place the cluster's, or finds that it is.
 pub(super) fn claim(data: &Ringfence, plan: &ClusterModel) -> Result<(Local, Claimed)> {
@@ -48,7 +48,11 @@ pub(super) async fn converge(
             return Ok(stopped(plan, &connection));
         }
         let client = data.client(&connection)?;
-        failed(data, client.health().await)?;
+        let healthy = client.health().await;
+        if healthy.is_err() && !matches!(local.look()?, Sight::Running(_)) {
+            return Err(local.ended_early());
+        }
+        failed(data, healthy)?;
         let cluster = failed(data, client.put_cluster(&declared).await)?;
         let cluster = wait_until_ready(data, &client, cluster, &latest).await?;
         data.note(owner.id, Seen::Running(connection.clone()));

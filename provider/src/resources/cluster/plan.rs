@@ -4,6 +4,7 @@ use ringfence_api::ClusterName;
 use tfplugin_rs::prelude::*;
 
 use super::model::{ClusterModel, INCOMPLETE, cluster_name, declared};
+use crate::connection::ConnectionModel;
 use crate::provider::Ringfence;
 use crate::target::local::{Local, program};
 
@@ -15,20 +16,30 @@ pub(super) fn plan_computed(planned: &mut ClusterModel) {
     if let Some(name) = planned.name.known().and_then(|text| ClusterName::parse(text).ok()) {
         planned.nodes = declared(planned).planned_nodes(&name);
     }
-    // Another port is another address.
-    let port = planned.local.known().map(|local| local.port);
-    let address = planned.endpoint.known().and_then(|text| text.rsplit_once(':')?.1.parse::<i64>().ok());
-    if let (Some(port), Some(address)) = (port, address)
-        && planned.running != Value::Known(false)
-        && port != address.into()
+    let Some(target) = planned.local.known() else { return };
+    if planned.running == Value::Known(false) {
+        // A head that died leaves its agents; stopping ends them.
+        if target.directory.known().is_some_and(|directory| Local::at(directory).agents_run()) {
+            planned.state = Value::Unknown;
+        }
+        return;
+    }
+    // Another port is another address of the same cluster, and what is in it must be able to see that.
+    if let (Some(port), Some(before)) = (target.port.known(), planned.endpoint.known())
+        && !before.ends_with(&format!(":{port}"))
     {
-        planned.endpoint = Value::Unknown;
-        planned.connection = Value::Unknown;
+        let endpoint = Value::from(format!("https://127.0.0.1:{port}"));
+        planned.endpoint = endpoint.clone();
+        planned.connection = Value::Known(ConnectionModel {
+            endpoint,
+            ca_certificate: planned.ca_certificate.clone(),
+            cluster_id: planned.id.clone(),
+        });
     }
 }
 
-/// What cannot work is said while planning.
-pub(super) fn check_target(data: &Ringfence, prior: Option<&ClusterModel>, planned: &ClusterModel) -> Result<()> {
+/// What cannot work is said while planning. `port` is the one that the head is to have, if that is decided.
+pub(super) fn check_target(data: &Ringfence, planned: &ClusterModel, port: Option<u16>) -> Result<()> {
     if !data.token.is_unknown() {
         data.token.key()?;
     }
@@ -38,11 +49,15 @@ pub(super) fn check_target(data: &Ringfence, prior: Option<&ClusterModel>, plann
     }
     let (Some(directory), Ok(name)) = (target.directory.known(), cluster_name(planned)) else { return Ok(()) };
     let key = if data.token.is_unknown() { None } else { Some(data.token.public_key()?) };
-    let port = target.port.known().and_then(|port| u16::try_from(*port).ok());
-    // A head that runs holds its port itself; another port than before must be free.
-    let before = prior.and_then(|prior| prior.local.known()?.port.known().copied());
-    let wanted = port.filter(|port| before != Some(i64::from(*port)));
-    Local::at(directory).check(&name, key.as_ref(), wanted)
+    let local = Local::at(directory);
+    // A cluster that this run has read may have another name now; then it is removed before the new one is made.
+    let ours = local.cluster_id()?.is_some_and(|id| data.seen(id).is_some());
+    if ours { local.check_port(port) } else { local.check(&name, key.as_ref(), port) }
+}
+
+/// The port in this model.
+pub(super) fn port_of(model: Option<&ClusterModel>) -> Option<u16> {
+    model?.local.known()?.port.known().and_then(|port| u16::try_from(*port).ok())
 }
 
 pub(super) fn refuse_if_protected(cluster: &ClusterModel, what: &str) -> Result<()> {
