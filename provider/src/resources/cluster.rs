@@ -27,6 +27,7 @@ const DELETE: Duration = Duration::from_mins(5);
 
 impl Resource for ClusterResource {
     type Model = ClusterModel;
+    type Identity = ();
     type Data = Ringfence;
     const NAME: &'static str = "ringfence_cluster";
 

@@ -39,6 +39,7 @@ pub(crate) struct ProjectModel {
 
 impl Resource for ProjectResource {
     type Model = ProjectModel;
+    type Identity = ();
     type Data = Ringfence;
     const NAME: &'static str = "ringfence_project";
 

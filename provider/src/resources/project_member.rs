@@ -43,6 +43,7 @@ pub(crate) struct ProjectMemberModel {
 
 impl Resource for ProjectMemberResource {
     type Model = ProjectMemberModel;
+    type Identity = ();
     type Data = Ringfence;
     const NAME: &'static str = "ringfence_project_member";
 

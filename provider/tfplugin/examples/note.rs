@@ -64,6 +64,7 @@ impl Provider for NoteProvider {
 
     fn register(&self, registry: &mut Registry<Notes>) {
         registry.resource(NoteResource).data_source(NoteCount).ephemeral_resource(NoteKey);
+        registry.list_resource(NoteList).action(Rewrite).state_store(NoteStore).provider_meta::<NoteMeta>();
         registry.function(Shout).function(Describe);
     }
 
@@ -112,9 +113,38 @@ struct Note {
     /// Marks in no order.
     #[tf(optional)]
     marks: Value<Set<Mark>>,
+    /// Rules, in JSON.
+    #[tf(optional)]
+    rules: Value<Json>,
+    /// How well it is to be kept.
+    #[tf(optional)]
+    care: Value<Care>,
     /// Times.
     #[tf(optional)]
     timeouts: Value<Timeouts>,
+}
+
+/// How well a note is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Choice)]
+enum Care {
+    Careless,
+    VeryCareful,
+}
+
+/// What tells a note from all others.
+#[derive(Clone, Model)]
+struct NoteIdentity {
+    /// File name.
+    #[tf(required)]
+    name: Value<String>,
+}
+
+/// What a module says of itself.
+#[derive(Clone, Model)]
+struct NoteMeta {
+    /// The module.
+    #[tf(optional)]
+    module: Value<String>,
 }
 
 /// A section.
@@ -188,6 +218,7 @@ async fn wait_for_renewal(ctx: &ResourceContext<NoteResource>) -> Result<()> {
 
 impl Resource for NoteResource {
     type Model = Note;
+    type Identity = NoteIdentity;
     type Data = Notes;
     const NAME: &'static str = "note_note";
 
@@ -199,6 +230,9 @@ impl Resource for NoteResource {
 
     async fn create(&self, ctx: &ResourceContext<Self>, plan: Note) -> Result<Note> {
         assert!(plan.text != "panic", "a note said panic");
+        if let Some(meta) = ctx.provider_meta::<NoteMeta>()? {
+            ctx.data().journal(&format!("made by {}", meta.module.as_str().unwrap_or_default()))?;
+        }
         if let Some(passphrase) = ctx.config().and_then(|config| config.passphrase_wo.known()) {
             ctx.set_private("locked", &!passphrase.is_empty());
             ctx.data().journal(&format!("locked with {} characters", passphrase.len()))?;
@@ -243,7 +277,21 @@ impl Resource for NoteResource {
         Ok(Note { id: id.into(), ..Note::default() })
     }
 
-    async fn modify_plan(&self, _ctx: &ResourceContext<Self>, plan: &mut Plan<Note>) -> Result<()> {
+    fn identity(&self, state: &Note) -> Option<NoteIdentity> {
+        Some(NoteIdentity { name: state.name.clone() })
+    }
+
+    async fn import_identity(&self, _ctx: &ResourceContext<Self>, identity: NoteIdentity) -> Result<Note> {
+        Ok(Note { id: identity.name, ..Note::default() })
+    }
+
+    async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<Note>) -> Result<()> {
+        // Without a name there is nothing to say about it yet.
+        if plan.config.as_ref().is_some_and(|config| config.name.is_unknown())
+            && ctx.defer(DeferralReason::ResourceConfigUnknown)
+        {
+            return Ok(());
+        }
         // The size can be told as soon as the text is known.
         if let Some(planned) = &mut plan.planned
             && planned.size.is_unknown()
@@ -280,6 +328,130 @@ impl DataSource for NoteCount {
         let count = names.filter(|name| name.starts_with(prefix)).count();
         config.number = i64::try_from(count).unwrap_or(i64::MAX).into();
         Ok(config)
+    }
+}
+
+struct NoteList;
+
+/// Finds notes.
+#[derive(Clone, Model)]
+struct NoteListModel {
+    /// Prefix of their names.
+    #[tf(optional, validate = length(1..=64))]
+    prefix: Value<String>,
+}
+
+impl ListResource for NoteList {
+    type Resource = NoteResource;
+    type Model = NoteListModel;
+
+    async fn list(
+        &self,
+        ctx: &Context<Notes>,
+        config: NoteListModel,
+        listing: &mut Listing<NoteResource>,
+    ) -> Result<()> {
+        let prefix = config.prefix.as_str().unwrap_or_default();
+        let entries = std::fs::read_dir(ctx.data().file("")?).map_err(|error| failed("list notes", &error))?;
+        let mut names: Vec<_> =
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        for name in names.into_iter().filter(|name| name.starts_with(prefix) && !name.starts_with('.')) {
+            if name == "unreadable" {
+                return Err(Diagnostic::error("A note cannot be read").into());
+            }
+            let resource = listing.wants_resource().then(|| Note { name: name.as_str().into(), ..Note::default() });
+            let identity = NoteIdentity { name: name.as_str().into() };
+            if listing.add(Listed { display_name: name, identity, resource }).await.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Rewrite;
+
+/// Rewrites a note.
+#[derive(Clone, Model)]
+struct RewriteModel {
+    /// Its name.
+    #[tf(required, validate = length(1..=64))]
+    name: Value<String>,
+}
+
+impl Action for Rewrite {
+    type Model = RewriteModel;
+    type Data = Notes;
+    const NAME: &'static str = "note_rewrite";
+
+    async fn plan(&self, ctx: &Context<Notes>, config: &RewriteModel) -> Result<()> {
+        if config.name.is_unknown() {
+            ctx.defer(DeferralReason::ResourceConfigUnknown);
+        }
+        Ok(())
+    }
+
+    async fn invoke(&self, ctx: &ActionContext<Notes>, config: RewriteModel) -> Result<()> {
+        let file = ctx.data().file(config.name.as_str().unwrap_or_default())?;
+        ctx.progress("reading");
+        let text = tokio::fs::read_to_string(&file).await.map_err(|error| failed("read the note", &error))?;
+        ctx.progress("writing");
+        tokio::fs::write(&file, text).await.map_err(|error| failed("write the note", &error))
+    }
+}
+
+struct NoteStore;
+
+/// Keeps states as hidden notes.
+#[derive(Clone, Model)]
+struct NoteStoreModel {
+    /// Where, within the directory of the notes.
+    #[tf(required)]
+    folder: Value<String>,
+}
+
+impl StateStore for NoteStore {
+    type Model = NoteStoreModel;
+    type Data = Notes;
+    type Store = PathBuf;
+    const NAME: &'static str = "note_store";
+
+    async fn configure(&self, ctx: &Context<Notes>, config: NoteStoreModel) -> Result<PathBuf> {
+        let folder = ctx.data().file(config.folder.as_str().unwrap_or_default())?;
+        std::fs::create_dir_all(&folder).map_err(|error| failed("make the folder", &error))?;
+        Ok(folder)
+    }
+
+    async fn list(&self, store: &PathBuf) -> Result<Vec<String>> {
+        let entries = std::fs::read_dir(store).map_err(|error| failed("list states", &error))?;
+        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        Ok(names.filter(|name| !name.ends_with(".lock")).collect())
+    }
+
+    async fn read(&self, store: &PathBuf, id: &str) -> Result<Option<Vec<u8>>> {
+        match std::fs::read(store.join(id)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).map_err(|error| failed("read the state", &error)),
+        }
+    }
+
+    async fn write(&self, store: &PathBuf, id: &str, state: Vec<u8>) -> Result<()> {
+        std::fs::write(store.join(id), state).map_err(|error| failed("write the state", &error))
+    }
+
+    async fn delete(&self, store: &PathBuf, id: &str) -> Result<()> {
+        std::fs::remove_file(store.join(id)).map_err(|error| failed("remove the state", &error))
+    }
+
+    async fn lock(&self, store: &PathBuf, id: &str, operation: &str) -> Result<String> {
+        let made = std::fs::File::create_new(store.join(format!("{id}.lock")));
+        made.map_err(|_| Diagnostic::error(format!("The state {id} is locked")))?;
+        Ok(format!("lock for {operation}"))
+    }
+
+    async fn unlock(&self, store: &PathBuf, id: &str, _lock: &str) -> Result<()> {
+        std::fs::remove_file(store.join(format!("{id}.lock"))).map_err(|error| failed("unlock the state", &error))
     }
 }
 

@@ -8,8 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use crate::deferral::{Deferral, DeferralReason};
 use crate::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::model::Model;
+use crate::path::Path;
 use crate::private::Private;
 use crate::resource::Resource;
 use crate::value::{Dynamic, Field};
@@ -17,18 +19,21 @@ use crate::value::{Dynamic, Field};
 /// What every operation on a configured provider has.
 pub struct Context<D> {
     data: Arc<D>,
+    /// The `provider_meta` block of the module.
+    meta: Dynamic,
     calls: Calls,
 }
 
-/// Cancellation and warnings of one call.
+/// Cancellation, warnings and deferral of one call.
 pub(crate) struct Calls {
     cancelled: CancellationToken,
     warnings: Mutex<Diagnostics>,
+    deferral: Deferral,
 }
 
 impl Calls {
-    pub(crate) fn new(cancelled: CancellationToken) -> Self {
-        Self { cancelled, warnings: Mutex::default() }
+    pub(crate) fn new(cancelled: CancellationToken, deferral: Deferral) -> Self {
+        Self { cancelled, warnings: Mutex::default(), deferral }
     }
 
     fn warn(&self, warning: Diagnostic) {
@@ -42,7 +47,19 @@ impl Calls {
 
 impl<D> Context<D> {
     pub(crate) fn new(data: Arc<D>, cancelled: CancellationToken) -> Self {
-        Self { data, calls: Calls::new(cancelled) }
+        Self { data, meta: Dynamic::Null, calls: Calls::new(cancelled, Deferral::default()) }
+    }
+
+    /// The same for a call that may be deferred.
+    pub(crate) fn deferrable(mut self, deferral: Deferral) -> Self {
+        self.calls.deferral = deferral;
+        self
+    }
+
+    /// The same with what the module says in its `provider_meta` block.
+    pub(crate) fn with_meta(mut self, meta: Dynamic) -> Self {
+        self.meta = meta;
+        self
     }
 
     /// What `configure` made.
@@ -58,6 +75,22 @@ impl<D> Context<D> {
     /// Tells the user something without failing.
     pub fn warn(&self, warning: Diagnostic) {
         self.calls.warn(warning);
+    }
+
+    /// Puts this off to a later round, if Terraform accepts that here and something is unknown. Returns whether it does:
+    /// then whatever the call returns may hold unknown values, else go on as if nothing had been asked.
+    pub fn defer(&self, reason: DeferralReason) -> bool {
+        self.calls.deferral.defer(reason)
+    }
+
+    /// What the module says in its `provider_meta` block; `None` without one. `M` is the model that was registered with
+    /// [`Registry::provider_meta`](crate::Registry::provider_meta).
+    pub fn provider_meta<M: Model>(&self) -> Result<Option<M>> {
+        Ok(Option::<M>::decode(self.meta.clone(), &Path::root())?)
+    }
+
+    pub(crate) fn deferred(&self) -> Option<DeferralReason> {
+        self.calls.deferral.reason()
     }
 
     /// Runs `work` for at most `limit`, and not beyond cancellation. `doing` names it in the error: "creating the
@@ -157,8 +190,8 @@ pub struct ConfigureContext {
 }
 
 impl ConfigureContext {
-    pub(crate) fn new(terraform_version: String, cancelled: CancellationToken) -> Self {
-        Self { terraform_version, calls: Calls::new(cancelled) }
+    pub(crate) fn new(terraform_version: String, cancelled: CancellationToken, deferral: Deferral) -> Self {
+        Self { terraform_version, calls: Calls::new(cancelled, deferral) }
     }
 
     /// The version of Terraform, such as `1.11.4`.
@@ -174,6 +207,16 @@ impl ConfigureContext {
     /// Tells the user something without failing.
     pub fn warn(&self, warning: Diagnostic) {
         self.calls.warn(warning);
+    }
+
+    /// Puts off everything that needs a configured provider, if Terraform accepts that and something in the provider
+    /// block is unknown. Returns whether it does.
+    pub fn defer(&self) -> bool {
+        self.calls.deferral.defer(DeferralReason::ProviderConfigUnknown)
+    }
+
+    pub(crate) fn deferred(&self) -> Option<DeferralReason> {
+        self.calls.deferral.reason()
     }
 
     pub(crate) fn take_warnings(&self) -> Diagnostics {

@@ -1,13 +1,15 @@
 //! The documentation pages of a provider, made from its schema.
 //!
 //! [`pages`] renders the layout that the Terraform registry reads: `index.md`, `resources/NAME.md`,
-//! `data-sources/NAME.md`, `ephemeral-resources/NAME.md`, `functions/NAME.md`, with names that lack the provider's
-//! prefix. The words are the doc comments of models and fields; the examples are files in the registry's own layout:
-//! `provider/provider.tf`, `resources/TYPE/resource.tf`, `resources/TYPE/import.sh`,
-//! `data-sources/TYPE/data-source.tf`, `ephemeral-resources/TYPE/ephemeral-resource.tf`, `functions/NAME/function.tf`.
+//! `data-sources/NAME.md`, `ephemeral-resources/NAME.md`, `list-resources/NAME.md`, `actions/NAME.md`,
+//! `functions/NAME.md`, with names that lack the provider's prefix. The words are the doc comments of models and fields;
+//! the examples are files in the registry's own layout: `provider/provider.tf`, `resources/TYPE/resource.tf`,
+//! `data-sources/TYPE/data-source.tf`, `ephemeral-resources/TYPE/ephemeral-resource.tf`,
+//! `list-resources/TYPE/list-resource.tfquery.hcl`, `actions/TYPE/action.tf`, `functions/NAME/function.tf`; and for imports
+//! `resources/TYPE/import-by-identity.tf`, `import-by-string-id.tf` and `import.sh`.
 //!
 //! Guarantees: the same provider and files give the same bytes; nothing is written. What has no description and what
-//! has no example is an error that names it, and all of them are named at once. Only `import.sh` may be missing, for
+//! has no example is an error that names it, and all of them are named at once. Only the imports by id may be missing, for
 //! not everything can be imported.
 //!
 //! # Templates
@@ -54,16 +56,22 @@ pub fn pages<P: Provider>(
     let mut pages = Pages::new(P::NAME, examples, templates);
     pages.add_schema(&kind::PROVIDER, P::NAME, &Schema::of::<P::Model>(0));
     for (name, entry) in &registry.resources {
-        pages.add_schema(&kind::RESOURCE, name, &entry.described().schema);
+        pages.add_resource(name, &entry.described.schema, entry.identity().map(|identity| &identity.schema));
     }
     for (name, entry) in &registry.data_sources {
-        pages.add_schema(&kind::DATA_SOURCE, name, &entry.described().schema);
+        pages.add_schema(&kind::DATA_SOURCE, name, &entry.described.schema);
     }
     for (name, entry) in &registry.ephemeral_resources {
-        pages.add_schema(&kind::EPHEMERAL_RESOURCE, name, &entry.described().schema);
+        pages.add_schema(&kind::EPHEMERAL_RESOURCE, name, &entry.described.schema);
+    }
+    for (name, entry) in &registry.list_resources {
+        pages.add_schema(&kind::LIST_RESOURCE, name, &entry.described.schema);
+    }
+    for (name, entry) in &registry.actions {
+        pages.add_schema(&kind::ACTION, name, &entry.described.schema);
     }
     for (name, entry) in &registry.functions {
-        pages.add_function(name, entry.signature());
+        pages.add_function(name, &entry.signature);
     }
     pages.finish()
 }

@@ -1,25 +1,31 @@
-//! Resources, data sources, ephemeral resources and functions with their types erased, so that a server can hold many.
+//! What a provider has, with its types erased, so that a server can hold many.
 //!
 //! Here typed models meet dynamic values: decode, call the author's code behind a guard, encode, check.
 
+mod action;
 mod data_source;
 mod ephemeral_resource;
 mod function;
+mod list_resource;
 mod resource;
+mod state_store;
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
+pub(crate) use action::AnyAction;
 pub(crate) use data_source::AnyDataSource;
 pub(crate) use ephemeral_resource::{AnyEphemeralResource, Opening, Renewal};
 pub(crate) use function::{AnyFunction, Signature};
-pub(crate) use resource::{AnyResource, Applied, ApplyRequest, PlanAnswer, PlanRequest};
+pub(crate) use list_resource::{AnyListResource, ListRequest};
+pub(crate) use resource::{AnyResource, Applied, ApplyRequest, ImportBy, PlanAnswer, PlanRequest, StateRequest};
+pub(crate) use state_store::{AnyStateStore, HeldStore};
 
+use crate::diagnostic::Diagnostics;
+use crate::guard::guarded_now;
+use crate::model::Model;
+use crate::path::Path;
 use crate::schema::Schema;
-use crate::value::Type;
-
-/// A schema and its type, made when first needed.
-#[derive(Default)]
-pub(crate) struct LazySchema(OnceLock<Described>);
+use crate::value::{Dynamic, Field, Type};
 
 /// A schema and its type.
 pub(crate) struct Described {
@@ -27,12 +33,23 @@ pub(crate) struct Described {
     pub(crate) object_type: Type,
 }
 
-impl LazySchema {
-    pub(crate) fn get_or(&self, make: impl FnOnce() -> Schema) -> &Described {
-        self.0.get_or_init(|| {
-            let schema = make();
-            let object_type = schema.object_type();
-            Described { schema, object_type }
-        })
+/// The same, made when first needed.
+pub(crate) type LazyDescribed = LazyLock<Described, fn() -> Described>;
+
+impl Described {
+    pub(crate) fn of<M: Model>(version: i64) -> Self {
+        let schema = Schema::of::<M>(version);
+        let object_type = schema.object_type();
+        Self { schema, object_type }
     }
+}
+
+/// Runs the author's rules on a configuration.
+fn check<M: Model>(config: Dynamic, rules: impl FnOnce(&M, &mut Diagnostics)) -> Diagnostics {
+    let checked = guarded_now(|| {
+        let mut out = Diagnostics::new();
+        rules(&M::decode(config, &Path::root())?, &mut out);
+        Ok(out)
+    });
+    checked.unwrap_or_else(|errors| errors)
 }

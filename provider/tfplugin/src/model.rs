@@ -22,3 +22,22 @@ pub trait Model: Clone + Default + Debug + Send + Sync + 'static {
     /// The object, with every attribute.
     fn to_object(&self) -> Object;
 }
+
+/// No attributes.
+impl Model for () {
+    fn description() -> &'static str {
+        ""
+    }
+
+    fn attributes() -> Vec<Attribute> {
+        Vec::new()
+    }
+
+    fn from_object(_: Object, _: &Path) -> Result<Self, DecodeError> {
+        Ok(())
+    }
+
+    fn to_object(&self) -> Object {
+        Object::new()
+    }
+}

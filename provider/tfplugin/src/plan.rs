@@ -1,10 +1,11 @@
 //! Planning as a pure function of schema, prior state, proposed state and configuration.
 //!
-//! The order is that of the documented rules: defaults fill nulls; write-only values become null; when the result
+//! The order is that of the documented rules: defaults fill nulls; write-only values become null; what is configured in
+//! another spelling of the prior value keeps the prior one; when the result
 //! differs from the prior state, computed values that nobody set become unknown; attribute modifiers run. The author's
 //! `modify_plan` comes after, elsewhere.
 //!
-//! Guarantees: a configured value is planned as configured; what is neither configured nor computed stays null; with
+//! Guarantees: a configured value is planned as configured, or as it was before when that says the same; what is neither configured nor computed stays null; with
 //! nothing to change the plan is exactly the prior state; the same input gives the same plan.
 //!
 //! Objects in maps and lists are matched with their prior and configured selves by key and index, those in sets by being
@@ -15,6 +16,7 @@ use std::collections::BTreeSet;
 use crate::modifiers::Modifier;
 use crate::path::Path;
 use crate::schema::{Attribute, Nesting};
+use crate::spelling::same;
 use crate::value::{Dynamic, Kind, Object};
 
 /// What planning decides.
@@ -73,7 +75,7 @@ fn null_write_only_in(children: &[Attribute], element: &mut Dynamic) {
     }
 }
 
-/// Defaults and write-only values.
+/// Defaults, write-only values, and the prior spelling of what says the same.
 fn fill(attributes: &[Attribute], planned: &mut Object, config: &Object, prior: Option<&Object>) {
     for attribute in attributes {
         let configured = field(config, &attribute.name);
@@ -85,6 +87,8 @@ fn fill(attributes: &[Attribute], planned: &mut Object, config: &Object, prior: 
             && let Some(default) = &attribute.default
         {
             *value = default.clone();
+        } else if same(attribute, configured, before) {
+            *value = before.clone();
         }
         let Kind::Nested(nesting, children) = &attribute.kind else { continue };
         if let (Nesting::Set, Dynamic::Set(configs)) = (nesting, configured) {

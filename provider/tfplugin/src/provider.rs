@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, LazyLock};
 
+use crate::action::Action;
 use crate::context::ConfigureContext;
 use crate::data_source::DataSource;
 use crate::diagnostic::{Diagnostics, Result};
 use crate::ephemeral_resource::EphemeralResource;
-use crate::erased::{AnyDataSource, AnyEphemeralResource, AnyFunction, AnyResource, Described, LazySchema, Signature};
+use crate::erased::{
+    AnyAction, AnyDataSource, AnyEphemeralResource, AnyFunction, AnyListResource, AnyResource, AnyStateStore,
+    Described, HeldStore, LazyDescribed, Signature,
+};
 use crate::function::Function;
+use crate::list_resource::ListResource;
 use crate::model::Model;
 use crate::resource::Resource;
+use crate::state_store::StateStore;
 
 /// A provider.
 pub trait Provider: Send + Sync + 'static {
@@ -36,78 +42,111 @@ pub trait Provider: Send + Sync + 'static {
     -> impl Future<Output = Result<Self::Data>> + Send;
 }
 
-/// The resources, data sources, ephemeral resources and functions of a provider whose `configure` makes a `D`.
+/// What a provider has whose `configure` makes a `D`.
 pub struct Registry<D> {
-    pub(crate) resources: BTreeMap<&'static str, Entry<dyn AnyResource<D>>>,
-    pub(crate) data_sources: BTreeMap<&'static str, Entry<dyn AnyDataSource<D>>>,
-    pub(crate) ephemeral_resources: BTreeMap<&'static str, Entry<dyn AnyEphemeralResource<D>>>,
-    pub(crate) functions: BTreeMap<&'static str, FunctionEntry>,
+    pub(crate) resources: Entries<ResourceEntry<D>>,
+    pub(crate) data_sources: Entries<Entry<dyn AnyDataSource<D>>>,
+    pub(crate) ephemeral_resources: Entries<Entry<dyn AnyEphemeralResource<D>>>,
+    pub(crate) list_resources: Entries<Entry<dyn AnyListResource<D>>>,
+    pub(crate) actions: Entries<Entry<dyn AnyAction<D>>>,
+    pub(crate) functions: Entries<FunctionEntry>,
+    pub(crate) state_stores: Entries<Entry<dyn AnyStateStore<D>>>,
+    pub(crate) provider_meta: Option<LazyDescribed>,
 }
+
+/// By name. Shared, because answers that are streamed outlive the call that began them.
+pub(crate) type Entries<E> = BTreeMap<&'static str, Arc<E>>;
 
 /// Something with a schema; the schema is made when first asked for.
 pub(crate) struct Entry<T: ?Sized> {
-    pub(crate) described: LazySchema,
+    pub(crate) described: LazyDescribed,
     pub(crate) inner: Box<T>,
 }
 
-impl<T: ?Sized> Entry<T> {
-    fn new(inner: Box<T>) -> Self {
-        Self { described: LazySchema::default(), inner }
-    }
+/// A resource, which has two schemas: its own, and that of its identity.
+pub(crate) struct ResourceEntry<D> {
+    pub(crate) described: LazyDescribed,
+    pub(crate) identity: LazyDescribed,
+    pub(crate) inner: Box<dyn AnyResource<D>>,
 }
 
-impl<D> Entry<dyn AnyResource<D>> {
-    pub(crate) fn described(&self) -> &Described {
-        self.described.get_or(|| self.inner.schema())
-    }
-}
-
-impl<D> Entry<dyn AnyDataSource<D>> {
-    pub(crate) fn described(&self) -> &Described {
-        self.described.get_or(|| self.inner.schema())
-    }
-}
-
-impl<D> Entry<dyn AnyEphemeralResource<D>> {
-    pub(crate) fn described(&self) -> &Described {
-        self.described.get_or(|| self.inner.schema())
+impl<D> ResourceEntry<D> {
+    /// The schema of the identity, if the resource has one.
+    pub(crate) fn identity(&self) -> Option<&Described> {
+        let described = &*self.identity;
+        (!described.schema.attributes.is_empty()).then_some(described)
     }
 }
 
 /// A function; its signature is made when first asked for.
 pub(crate) struct FunctionEntry {
-    signature: OnceLock<Signature>,
+    pub(crate) signature: LazyLock<Signature, fn() -> Signature>,
     pub(crate) inner: Box<dyn AnyFunction>,
-}
-
-impl FunctionEntry {
-    pub(crate) fn signature(&self) -> &Signature {
-        self.signature.get_or_init(|| self.inner.signature())
-    }
 }
 
 impl<D: Send + Sync + 'static> Registry<D> {
     /// Adds a resource.
     pub fn resource<R: Resource<Data = D>>(&mut self, resource: R) -> &mut Self {
-        self.resources.insert(R::NAME, Entry::new(Box::new(resource)));
+        let entry = ResourceEntry {
+            described: LazyLock::new(|| Described::of::<R::Model>(R::VERSION)),
+            identity: LazyLock::new(|| Described::of::<R::Identity>(R::IDENTITY_VERSION)),
+            inner: Box::new(resource),
+        };
+        self.resources.insert(R::NAME, Arc::new(entry));
         self
     }
 
     /// Adds a data source.
     pub fn data_source<S: DataSource<Data = D>>(&mut self, source: S) -> &mut Self {
-        self.data_sources.insert(S::NAME, Entry::new(Box::new(source)));
+        let entry = Entry { described: LazyLock::new(|| Described::of::<S::Model>(0)), inner: Box::new(source) as _ };
+        self.data_sources.insert(S::NAME, Arc::new(entry));
         self
     }
 
     /// Adds an ephemeral resource.
     pub fn ephemeral_resource<E: EphemeralResource<Data = D>>(&mut self, resource: E) -> &mut Self {
-        self.ephemeral_resources.insert(E::NAME, Entry::new(Box::new(resource)));
+        let entry = Entry { described: LazyLock::new(|| Described::of::<E::Model>(0)), inner: Box::new(resource) as _ };
+        self.ephemeral_resources.insert(E::NAME, Arc::new(entry));
+        self
+    }
+
+    /// Adds a list resource. It has the name of the resource that it finds, which must be registered too.
+    pub fn list_resource<L>(&mut self, list: L) -> &mut Self
+    where
+        L: ListResource,
+        L::Resource: Resource<Data = D>,
+    {
+        let entry = Entry { described: LazyLock::new(|| Described::of::<L::Model>(0)), inner: Box::new(list) as _ };
+        self.list_resources.insert(<L::Resource as Resource>::NAME, Arc::new(entry));
+        self
+    }
+
+    /// Adds an action.
+    pub fn action<A: Action<Data = D>>(&mut self, action: A) -> &mut Self {
+        let inner: Box<dyn AnyAction<D>> = Box::new(action);
+        let entry = Entry { described: LazyLock::new(|| Described::of::<A::Model>(0)), inner };
+        self.actions.insert(A::NAME, Arc::new(entry));
         self
     }
 
     /// Adds a function.
     pub fn function<F: Function>(&mut self, function: F) -> &mut Self {
-        self.functions.insert(F::NAME, FunctionEntry { signature: OnceLock::new(), inner: Box::new(function) });
+        let entry = FunctionEntry { signature: LazyLock::new(Signature::of::<F>), inner: Box::new(function) };
+        self.functions.insert(F::NAME, Arc::new(entry));
+        self
+    }
+
+    /// Adds a state store.
+    pub fn state_store<S: StateStore<Data = D>>(&mut self, store: S) -> &mut Self {
+        let inner: Box<dyn AnyStateStore<D>> = Box::new(HeldStore::new(store));
+        let entry = Entry { described: LazyLock::new(|| Described::of::<S::Model>(0)), inner };
+        self.state_stores.insert(S::NAME, Arc::new(entry));
+        self
+    }
+
+    /// Lets modules have a `provider_meta` block with the attributes of `M`.
+    pub fn provider_meta<M: Model>(&mut self) -> &mut Self {
+        self.provider_meta = Some(LazyLock::new(|| Described::of::<M>(0)));
         self
     }
 
@@ -116,7 +155,11 @@ impl<D: Send + Sync + 'static> Registry<D> {
             resources: BTreeMap::new(),
             data_sources: BTreeMap::new(),
             ephemeral_resources: BTreeMap::new(),
+            list_resources: BTreeMap::new(),
+            actions: BTreeMap::new(),
             functions: BTreeMap::new(),
+            state_stores: BTreeMap::new(),
+            provider_meta: None,
         }
     }
 }

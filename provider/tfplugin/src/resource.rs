@@ -15,12 +15,17 @@ use crate::model::Model;
 pub trait Resource: Send + Sync + 'static {
     /// The struct that mirrors the schema.
     type Model: Model;
+    /// What tells one object from all others, now and for ever: attributes of plain types or lists of them. Those that are
+    /// required must be given to import by identity, those that are optional may be. `()` when there is nothing such.
+    type Identity: Model;
     /// What the provider's `configure` makes.
     type Data: Send + Sync + 'static;
     /// The whole type name, with the provider's prefix.
     const NAME: &'static str;
     /// The version of stored states. Raise it when old states no longer fit, and read them in `upgrade`.
     const VERSION: i64 = 0;
+    /// The version of stored identities, as `VERSION` is of states.
+    const IDENTITY_VERSION: i64 = 0;
 
     /// Rules across attributes. The provider need not be configured; any value may be unknown.
     fn validate(&self, _config: &Self::Model, _out: &mut Diagnostics) {}
@@ -68,6 +73,29 @@ pub trait Resource: Send + Sync + 'static {
         async { Err(Diagnostic::error(format!("{} cannot be imported", Self::NAME)).into()) }
     }
 
+    /// What identifies an object. It must never change while the object lives. `None` while it cannot be told.
+    fn identity(&self, _state: &Self::Model) -> Option<Self::Identity> {
+        None
+    }
+
+    /// The state to start from for an identity that the user gave; `read` completes it.
+    fn import_identity(
+        &self,
+        _ctx: &ResourceContext<Self>,
+        _identity: Self::Identity,
+    ) -> impl Future<Output = Result<Self::Model>> + Send {
+        async { Err(Diagnostic::error(format!("{} cannot be imported by identity", Self::NAME)).into()) }
+    }
+
+    /// Reads an identity of an older version. The default keeps whatever still fits.
+    fn upgrade_identity(&self, _version: i64, identity: &StateJson) -> Result<Self::Identity> {
+        identity.fit()
+    }
+
+    /// Improves the configuration that Terraform writes for an imported object. What is computed, sensitive or as by default
+    /// is null already.
+    fn generate_config(&self, _config: &mut Self::Model) {}
+
     /// Reads a state of an older version. The default keeps whatever still fits the schema.
     fn upgrade(&self, _version: i64, state: &StateJson) -> Result<Self::Model> {
         state.fit()
@@ -89,4 +117,6 @@ pub struct MoveSource {
     pub version: i64,
     /// Its state.
     pub state: StateJson,
+    /// Its identity, if it has one.
+    pub identity: Option<StateJson>,
 }

@@ -64,6 +64,10 @@ pub struct Attribute {
     pub(crate) default: Option<Dynamic>,
     pub(crate) validators: Vec<Validator>,
     pub(crate) modifiers: Vec<Modifier>,
+    /// Whether two values say the same, for types with several spellings of one value.
+    pub(crate) equivalent: Option<fn(&Dynamic, &Dynamic) -> bool>,
+    /// The values that there are, for types with few.
+    pub(crate) choices: &'static [&'static str],
 }
 
 impl Attribute {
@@ -80,6 +84,8 @@ impl Attribute {
             default: None,
             validators: Vec::new(),
             modifiers: Vec::new(),
+            equivalent: T::EQUIVALENT,
+            choices: T::CHOICES,
         }
     }
 

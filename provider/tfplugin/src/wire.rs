@@ -10,7 +10,9 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 pub(crate) use decode::{Budget, WireError, decode};
 pub(crate) use encode::encode;
-pub(crate) use message::{diagnostics, dynamic, from_dynamic, function, path, schema, timestamp};
+pub(crate) use message::{
+    deferred, diagnostics, dynamic, from_dynamic, function, identity_schema, path, schema, timestamp,
+};
 
 /// The text in NFC, the form that Terraform keeps.
 pub(crate) fn normalized(text: String) -> String {

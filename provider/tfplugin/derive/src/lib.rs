@@ -1,10 +1,12 @@
-//! The derive macros of `tfplugin-rs`: [`Model`](derive@Model) and [`Arguments`](derive@Arguments).
+//! The derive macros of `tfplugin-rs`: [`Model`](derive@Model), [`Arguments`](derive@Arguments) and
+//! [`Choice`](derive@Choice).
 //!
-//! Both read doc comments as descriptions and `#[tf(...)]` for the rest; what they accept is documented in the README of
+//! They read doc comments as descriptions and `#[tf(...)]` for the rest; what they accept is documented in the README of
 //! `tfplugin-rs`. A mistake is an error at the attribute that holds it.
 
 mod arguments;
 mod attribute;
+mod choice;
 mod model;
 
 use proc_macro::TokenStream;
@@ -23,4 +25,12 @@ pub fn derive_model(input: TokenStream) -> TokenStream {
 pub fn derive_arguments(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     arguments::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes an enum of plain words the type of an attribute: a string that must be one of them, `DataOwner` being
+/// `data_owner` unless `#[tf(name = "...")]` says otherwise.
+#[proc_macro_derive(Choice, attributes(tf))]
+pub fn derive_choice(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    choice::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -8,18 +8,21 @@ use crate::modifiers::Modifier;
 use crate::schema::{Attribute, Source};
 use crate::value::Kind;
 
-/// Renders the attributes of `owner`; nothing when there are none.
-pub(super) fn section(owner: &str, attributes: &[Attribute], problems: &mut Vec<DocsProblem>) -> String {
+/// Renders the attributes of `owner` under a heading; nothing when there are none.
+pub(super) fn section(heading: &str, owner: &str, attributes: &[Attribute], problems: &mut Vec<DocsProblem>) -> String {
     if attributes.is_empty() {
         return String::new();
     }
-    let mut section = Section { owner, out: "## Schema\n".to_owned(), problems };
+    let depth = heading.bytes().take_while(|byte| *byte == b'#').count();
+    let mut section = Section { owner, depth: depth + 1, out: format!("{heading}\n"), problems };
     section.level("", attributes, None);
     section.out.trim_end().to_owned()
 }
 
 struct Section<'a> {
     owner: &'a str,
+    /// Of the headings within.
+    depth: usize,
     out: String,
     problems: &'a mut Vec<DocsProblem>,
 }
@@ -62,7 +65,7 @@ impl Section<'_> {
             let group = members[0].0;
             let heading = group.heading();
             if path.is_empty() {
-                let _ = write!(self.out, "\n### {heading}\n\n");
+                let _ = write!(self.out, "\n{} {heading}\n\n", "#".repeat(self.depth));
             } else {
                 let _ = write!(self.out, "\n{heading}:\n\n");
             }
@@ -104,6 +107,10 @@ fn line(attribute: &Attribute, group: Group, path: &str) -> String {
         let _ = write!(traits, ", {mark}");
     }
     let mut remarks = Vec::new();
+    if let Some((last, others)) = attribute.choices.split_last() {
+        let others: Vec<_> = others.iter().map(|choice| format!("`{choice}`")).collect();
+        remarks.push(format!("One of {} or `{last}`.", others.join(", ")));
+    }
     if let Some(default) = attribute.default.as_ref().filter(|_| group != Group::ReadOnly) {
         remarks.push(format!("Default: `{}`.", words::of_value(default)));
     }

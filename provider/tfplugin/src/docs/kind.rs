@@ -1,6 +1,4 @@
 //! What can have a page, where the page lies, and where its example lies.
-//!
-//! List resources and actions are one constant each, once the framework has them.
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +25,14 @@ pub(super) const EPHEMERAL_RESOURCE: Kind = Kind {
     examples: "ephemeral-resources",
     example: "ephemeral-resource.tf",
 };
+pub(super) const LIST_RESOURCE: Kind = Kind {
+    word: "List Resource",
+    folder: Some("list-resources"),
+    examples: "list-resources",
+    example: "list-resource.tfquery.hcl",
+};
+pub(super) const ACTION: Kind =
+    Kind { word: "Action", folder: Some("actions"), examples: "actions", example: "action.tf" };
 pub(super) const FUNCTION: Kind =
     Kind { word: "function", folder: Some("functions"), examples: "functions", example: "function.tf" };
 

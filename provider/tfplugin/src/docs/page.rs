@@ -27,6 +27,7 @@ struct Content<'a> {
     summary: &'a str,
     description: String,
     schema: String,
+    import: String,
 }
 
 impl<'a> Pages<'a> {
@@ -37,9 +38,44 @@ impl<'a> Pages<'a> {
     /// The page of something with a schema.
     pub(super) fn add_schema(&mut self, kind: &Kind, name: &str, schema: &Schema) {
         let owner = kind.owner(name);
-        let text = attributes::section(&owner, &schema.attributes, &mut self.problems);
+        let text = attributes::section("## Schema", &owner, &schema.attributes, &mut self.problems);
         let summary = &schema.description;
-        self.add(&Content { kind, name, summary, description: summary.clone(), schema: text });
+        let import = String::new();
+        self.add(&Content { kind, name, summary, description: summary.clone(), schema: text, import });
+    }
+
+    /// The page of a resource, which can be imported.
+    pub(super) fn add_resource(&mut self, name: &str, schema: &Schema, identity: Option<&Schema>) {
+        let kind = &kind::RESOURCE;
+        let owner = kind.owner(name);
+        let text = attributes::section("## Schema", &owner, &schema.attributes, &mut self.problems);
+        let import = self.import(name, identity);
+        let summary = &schema.description;
+        self.add(&Content { kind, name, summary, description: summary.clone(), schema: text, import });
+    }
+
+    /// The ways to import: by identity, where there is one, and by the examples that there are.
+    fn import(&mut self, name: &str, identity: Option<&Schema>) -> String {
+        let kind = &kind::RESOURCE;
+        let mut parts = Vec::new();
+        if let Some(identity) = identity {
+            let path = kind.beside(self.examples, name, "import-by-identity.tf");
+            match self.read(&path) {
+                Some(text) => parts.push(code(BY_IDENTITY, "terraform", &text)),
+                None => self
+                    .problems
+                    .push(DocsProblem::NoExample { what: format!("import by identity of {}", kind.owner(name)), path }),
+            }
+            let owner = format!("identity of {}", kind.owner(name));
+            parts.push(attributes::section("### Identity Schema", &owner, &identity.attributes, &mut self.problems));
+        }
+        if let Some(text) = self.read(&kind.beside(self.examples, name, "import-by-string-id.tf")) {
+            parts.push(code(BY_ID, "terraform", &text));
+        }
+        if let Some(text) = self.read(&kind.beside(self.examples, name, "import.sh")) {
+            parts.push(code(BY_COMMAND, "shell", &text));
+        }
+        if parts.is_empty() { String::new() } else { format!("## Import\n\n{}", parts.join("\n\n")) }
     }
 
     /// The page of a function.
@@ -48,7 +84,8 @@ impl<'a> Pages<'a> {
         let schema = signature::section(name, &kind.owner(name), function, &mut self.problems);
         let deprecated = function.deprecated.map(|instead| format!("~> **Deprecated:** {instead}\n\n"));
         let description = deprecated.unwrap_or_default() + function.description;
-        self.add(&Content { kind, name, summary: function.summary, description, schema });
+        let import = String::new();
+        self.add(&Content { kind, name, summary: function.summary, description, schema, import });
     }
 
     /// The pages, if nothing is wrong.
@@ -66,14 +103,13 @@ impl<'a> Pages<'a> {
         if example.is_none() {
             self.problems.push(DocsProblem::NoExample { what: kind.owner(name), path: example_path });
         }
-        let import = self.read(&kind.beside(self.examples, name, "import.sh"));
         let values = BTreeMap::from([
             ("front_matter", front_matter(&kind.page_title(self.provider, name), content.summary)),
             ("title", kind.title(name)),
             ("description", content.description.clone()),
             ("example", example.map_or_else(String::new, |text| code("## Example Usage", "terraform", &text))),
             ("schema", content.schema.clone()),
-            ("import", import.map_or_else(String::new, |text| code(IMPORT, "shell", &text))),
+            ("import", content.import.clone()),
         ]);
         let page = kind.page(self.provider, name);
         let template_path = self.templates.join(format!("{}.tmpl", page.display()));
@@ -99,7 +135,9 @@ impl<'a> Pages<'a> {
     }
 }
 
-const IMPORT: &str = "## Import\n\nImport is supported using the following syntax:";
+const BY_IDENTITY: &str = "In Terraform 1.12 and later, an `import` block can name the object by its identity:";
+const BY_ID: &str = "In Terraform 1.5 and later, an `import` block can name the object by its id:";
+const BY_COMMAND: &str = "The command `terraform import` names the object by its id:";
 
 fn code(heading: &str, language: &str, text: &str) -> String {
     format!("{heading}\n\n```{language}\n{}\n```", text.trim_end())

@@ -11,7 +11,7 @@ use crate::value::{Field, Type};
 
 /// One line of an attribute, without what leads to it.
 fn line(attribute: Attribute) -> String {
-    let text = attributes::section("resource `r`", &[attribute.description("Says it.")], &mut Vec::new());
+    let text = attributes::section("## Schema", "resource `r`", &[attribute.description("Says it.")], &mut Vec::new());
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("- ") || line.starts_with("  ")).collect();
     lines.join("\n")
 }
@@ -77,7 +77,7 @@ fn defaults_are_written_as_in_a_configuration() {
 #[test]
 fn more_paragraphs_stay_in_their_item() {
     let attribute = of::<bool>().default(&true).description("One\nline.\n\n- a list");
-    let text = attributes::section("resource `r`", &[attribute], &mut Vec::new());
+    let text = attributes::section("## Schema", "resource `r`", &[attribute], &mut Vec::new());
     assert!(text.ends_with("- `a` (Boolean) One\n  line.\n\n  - a list\n\n  Default: `true`."), "{text}");
 }
 
@@ -126,6 +126,14 @@ struct Note {
     remarks: Value<Vec<Remark>>,
 }
 
+/// What tells a note from all others.
+#[derive(Clone, Model)]
+struct NoteIdentity {
+    /// File name.
+    #[tf(required)]
+    name: Value<String>,
+}
+
 /// A section.
 #[derive(Clone, Model)]
 struct Section {
@@ -163,6 +171,7 @@ impl Provider for Provided {
 
     fn register(&self, registry: &mut Registry<()>) {
         registry.resource(Provided).data_source(Provided).ephemeral_resource(Provided).function(Provided);
+        registry.list_resource(Provided).action(Provided);
     }
 
     async fn configure(&self, _: &ConfigureContext, _: Config) -> Result<()> {
@@ -172,6 +181,7 @@ impl Provider for Provided {
 
 impl Resource for Provided {
     type Model = Note;
+    type Identity = NoteIdentity;
     type Data = ();
     const NAME: &'static str = "note_note";
 
@@ -206,6 +216,25 @@ impl EphemeralResource for Provided {
 
     async fn open(&self, _: &Context<()>, result: Config) -> Result<Opened<Self>> {
         Ok(Opened { result, private: (), renew_at: None })
+    }
+}
+
+impl ListResource for Provided {
+    type Resource = Self;
+    type Model = Config;
+
+    async fn list(&self, _: &Context<()>, _: Config, _: &mut Listing<Self>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Action for Provided {
+    type Model = Config;
+    type Data = ();
+    const NAME: &'static str = "note_burn";
+
+    async fn invoke(&self, _: &ActionContext<()>, _: Config) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -247,10 +276,13 @@ impl Provider for Silent {
     }
 }
 
-const EXAMPLES: [&str; 6] = [
+const EXAMPLES: [&str; 9] = [
     "provider/provider.tf",
     "resources/note_note/resource.tf",
+    "resources/note_note/import-by-identity.tf",
     "resources/note_note/import.sh",
+    "list-resources/note_note/list-resource.tfquery.hcl",
+    "actions/note_burn/action.tf",
     "data-sources/note_count/data-source.tf",
     "ephemeral-resources/note_key/ephemeral-resource.tf",
     "functions/shout/function.tf",
@@ -337,7 +369,19 @@ Read-Only:
 
 ## Import
 
-Import is supported using the following syntax:
+In Terraform 1.12 and later, an `import` block can name the object by its identity:
+
+```terraform
+# resources/note_note/import-by-identity.tf
+```
+
+### Identity Schema
+
+#### Required
+
+- `name` (String) File name.
+
+The command `terraform import` names the object by its id:
 
 ```shell
 # resources/note_note/import.sh
@@ -347,7 +391,15 @@ Import is supported using the following syntax:
     let paths: Vec<String> = pages.keys().map(|path| path.display().to_string()).collect();
     assert_eq!(
         paths,
-        ["data-sources/count.md", "ephemeral-resources/key.md", "functions/shout.md", "index.md", "resources/note.md"]
+        [
+            "actions/burn.md",
+            "data-sources/count.md",
+            "ephemeral-resources/key.md",
+            "functions/shout.md",
+            "index.md",
+            "list-resources/note.md",
+            "resources/note.md"
+        ]
     );
 }
 
@@ -359,6 +411,30 @@ fn an_ephemeral_resource_has_its_own_folder_and_title() {
     assert!(page.contains("page_title: \"note_key Ephemeral Resource - terraform-provider-note\""), "{page}");
     assert!(page.contains("# note_key (Ephemeral Resource)"), "{page}");
     assert!(page.contains("# ephemeral-resources/note_key/ephemeral-resource.tf"), "{page}");
+}
+
+#[test]
+fn lists_and_actions_have_folders_and_examples_of_their_own() {
+    let examples = files(&EXAMPLES);
+    let pages = pages(&Provided, examples.path(), Path::new("/nowhere")).unwrap();
+    let list = &pages[Path::new("list-resources/note.md")];
+    assert!(list.contains("# note_note (List Resource)"), "{list}");
+    assert!(list.contains("# list-resources/note_note/list-resource.tfquery.hcl"), "{list}");
+    let action = &pages[Path::new("actions/burn.md")];
+    assert!(action.contains("# note_burn (Action)") && action.contains("# actions/note_burn/action.tf"), "{action}");
+}
+
+#[test]
+fn the_words_of_a_choice_are_named() {
+    #[derive(Clone, Copy, crate::Choice)]
+    enum Colour {
+        Red,
+        DarkGreen,
+    }
+    assert_eq!(Colour::Red.as_str(), "red");
+    let attribute = Attribute::of::<Value<Colour>>("colour", Source::Optional).description("Its colour.");
+    let text = attributes::section("## Schema", "resource `r`", &[attribute], &mut Vec::new());
+    assert!(text.ends_with("- `colour` (String) Its colour. One of `red` or `dark_green`."), "{text}");
 }
 
 #[test]
@@ -377,9 +453,9 @@ fn every_missing_example_is_named() {
     let examples = files(&EXAMPLES[..1]);
     let error = pages(&Provided, examples.path(), Path::new("/nowhere")).unwrap_err();
     let said = said(&error);
-    assert_eq!(said.len(), 4, "{said:?}");
+    assert_eq!(said.len(), 7, "{said:?}");
     let path = examples.path().join("resources/note_note/resource.tf");
-    assert_eq!(said[0], format!("resource `note_note` has no example; write {}", path.display()));
+    assert!(said.contains(&format!("resource `note_note` has no example; write {}", path.display())), "{said:?}");
 }
 
 #[test]
@@ -398,7 +474,7 @@ fn a_template_takes_the_place_of_the_layout() {
     let made = pages(&Provided, examples.path(), templates.path()).unwrap();
     let page = &made[Path::new("resources/note.md")];
     assert!(page.starts_with("# note_note (Resource)\n\nBy hand.\n\n## Import\n"), "{page}");
-    assert!(!page.contains("Schema"), "{page}");
+    assert!(!page.contains("\n## Schema"), "{page}");
 
     write(templates.path(), "resources/note.md.tmpl", "{{shcema}}");
     let error = pages(&Provided, examples.path(), templates.path()).unwrap_err();

@@ -3,20 +3,17 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::Described;
+use super::{Described, check};
 use crate::context::Context;
 use crate::data_source::DataSource;
 use crate::diagnostic::{Diagnostics, Result};
-use crate::guard::{guarded, guarded_now};
+use crate::guard::guarded;
 use crate::path::Path;
-use crate::schema::Schema;
 use crate::value::{Dynamic, Field};
 use crate::verify::complete;
 
 /// A data source of any model.
 pub(crate) trait AnyDataSource<D>: Send + Sync {
-    fn schema(&self) -> Schema;
-
     fn validate_config(&self, config: Dynamic) -> Diagnostics;
 
     fn read_config<'a>(
@@ -28,18 +25,8 @@ pub(crate) trait AnyDataSource<D>: Send + Sync {
 }
 
 impl<D: Send + Sync + 'static, S: DataSource<Data = D>> AnyDataSource<D> for S {
-    fn schema(&self) -> Schema {
-        Schema::of::<S::Model>(0)
-    }
-
     fn validate_config(&self, config: Dynamic) -> Diagnostics {
-        let validated = guarded_now(|| {
-            let config = S::Model::decode(config, &Path::root())?;
-            let mut out = Diagnostics::new();
-            self.validate(&config, &mut out);
-            Ok(out)
-        });
-        validated.unwrap_or_else(|errors| errors)
+        check::<S::Model>(config, |config, out| self.validate(config, out))
     }
 
     fn read_config<'a>(
@@ -53,6 +40,9 @@ impl<D: Send + Sync + 'static, S: DataSource<Data = D>> AnyDataSource<D> for S {
             let before = model.encode();
             let read = self.read(context, model).await?;
             let state = config.merged(&before, read.encode());
+            if context.deferred().is_some() {
+                return Ok(state);
+            }
             complete(&state, &described.object_type, "reading").into_result(state)
         };
         guarded(work).boxed()

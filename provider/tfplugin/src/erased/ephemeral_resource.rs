@@ -4,14 +4,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::Described;
+use super::{Described, check};
 use crate::context::Context;
 use crate::diagnostic::{Diagnostics, Result};
 use crate::ephemeral_resource::{EphemeralResource, Opened};
-use crate::guard::{guarded, guarded_now};
+use crate::guard::guarded;
 use crate::path::Path;
 use crate::private::{seal, unseal};
-use crate::schema::Schema;
 use crate::value::{Dynamic, Field};
 use crate::verify::complete;
 
@@ -29,8 +28,6 @@ pub(crate) struct Renewal {
 
 /// An ephemeral resource of any model.
 pub(crate) trait AnyEphemeralResource<D>: Send + Sync {
-    fn schema(&self) -> Schema;
-
     fn validate_config(&self, config: Dynamic) -> Diagnostics;
 
     fn open_config<'a>(
@@ -46,18 +43,8 @@ pub(crate) trait AnyEphemeralResource<D>: Send + Sync {
 }
 
 impl<D: Send + Sync + 'static, E: EphemeralResource<Data = D>> AnyEphemeralResource<D> for E {
-    fn schema(&self) -> Schema {
-        Schema::of::<E::Model>(0)
-    }
-
     fn validate_config(&self, config: Dynamic) -> Diagnostics {
-        let validated = guarded_now(|| {
-            let config = E::Model::decode(config, &Path::root())?;
-            let mut out = Diagnostics::new();
-            self.validate(&config, &mut out);
-            Ok(out)
-        });
-        validated.unwrap_or_else(|errors| errors)
+        check::<E::Model>(config, |config, out| self.validate(config, out))
     }
 
     fn open_config<'a>(
@@ -71,8 +58,10 @@ impl<D: Send + Sync + 'static, E: EphemeralResource<Data = D>> AnyEphemeralResou
             let before = model.encode();
             let Opened { result, private, renew_at } = self.open(context, model).await?;
             let result = config.merged(&before, result.encode());
-            let sealed = seal(&private)
-                .and_then(|sealed| complete(&result, &described.object_type, "opening").into_result(sealed));
+            let sealed = seal(&private).and_then(|sealed| match context.deferred() {
+                Some(_) => Ok(sealed),
+                None => complete(&result, &described.object_type, "opening").into_result(sealed),
+            });
             match sealed {
                 Ok(private) => Ok(Opening { result, renewal: Renewal { private, renew_at } }),
                 Err(mut errors) => {

@@ -13,16 +13,9 @@ pub(crate) struct Signature {
     pub(crate) deprecated: Option<&'static str>,
 }
 
-/// A function of any type.
-pub(crate) trait AnyFunction: Send + Sync {
-    fn signature(&self) -> Signature;
-
-    fn call_with(&self, signature: &Signature, values: Vec<Dynamic>) -> Result<Dynamic, FunctionError>;
-}
-
-impl<F: Function> AnyFunction for F {
-    fn signature(&self) -> Signature {
-        Signature {
+impl Signature {
+    pub(crate) fn of<F: Function>() -> Self {
+        Self {
             parameters: F::Arguments::parameters(),
             returns: F::Output::kind().into_type(),
             summary: F::SUMMARY,
@@ -30,7 +23,14 @@ impl<F: Function> AnyFunction for F {
             deprecated: F::DEPRECATED,
         }
     }
+}
 
+/// A function of any type.
+pub(crate) trait AnyFunction: Send + Sync {
+    fn call_with(&self, signature: &Signature, values: Vec<Dynamic>) -> Result<Dynamic, FunctionError>;
+}
+
+impl<F: Function> AnyFunction for F {
     fn call_with(&self, signature: &Signature, values: Vec<Dynamic>) -> Result<Dynamic, FunctionError> {
         let mut values = ArgumentValues::check(&signature.parameters, values)?;
         let arguments = F::Arguments::decode(&mut values)?;

@@ -5,18 +5,32 @@ use std::collections::BTreeSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::Described;
+use super::{Described, check};
 use crate::context::{Context, Plan, ResourceContext};
+use crate::deferral::DeferralReason;
 use crate::diagnostic::{Diagnostics, Result};
+use crate::generate::config_of;
 use crate::guard::{guarded, guarded_now};
 use crate::json::StateJson;
 use crate::path::Path;
 use crate::plan::{null_write_only, plan};
 use crate::private::Private;
 use crate::resource::{MoveSource, Resource};
-use crate::schema::Schema;
+use crate::spelling::keep_spelling;
 use crate::value::{Dynamic, Field};
 use crate::verify::complete;
+
+/// How an import names its object.
+pub(crate) enum ImportBy {
+    Id(String),
+    Identity(Dynamic),
+}
+
+/// A state and what lies beside it.
+pub(crate) struct StateRequest {
+    pub(crate) state: Dynamic,
+    pub(crate) private: Vec<u8>,
+}
 
 /// What planning is given.
 pub(crate) struct PlanRequest {
@@ -31,6 +45,7 @@ pub(crate) struct PlanAnswer {
     pub(crate) planned: Dynamic,
     pub(crate) requires_replace: BTreeSet<Path>,
     pub(crate) private: Vec<u8>,
+    pub(crate) deferred: Option<DeferralReason>,
     pub(crate) diagnostics: Diagnostics,
 }
 
@@ -46,18 +61,25 @@ pub(crate) struct ApplyRequest {
 pub(crate) struct Applied {
     pub(crate) state: Dynamic,
     pub(crate) private: Vec<u8>,
+    pub(crate) deferred: Option<DeferralReason>,
     pub(crate) diagnostics: Diagnostics,
 }
 
 /// A resource of any model.
 pub(crate) trait AnyResource<D>: Send + Sync {
-    fn schema(&self) -> Schema;
-
     fn validate_config(&self, config: Dynamic) -> Diagnostics;
 
     fn upgrade_state(&self, described: &Described, version: i64, state: &StateJson) -> Result<Dynamic>;
 
     fn move_state(&self, described: &Described, source: &MoveSource) -> Result<Option<Dynamic>>;
+
+    /// The identity of a state; null when it has none or cannot be told yet.
+    fn identity_of(&self, state: &Dynamic) -> Result<Dynamic>;
+
+    fn upgrade_identity_data(&self, version: i64, identity: &StateJson) -> Result<Dynamic>;
+
+    /// The configuration of a state.
+    fn config_of(&self, described: &Described, state: &Dynamic) -> Result<Dynamic>;
 
     fn plan_change<'a>(
         &'a self,
@@ -77,27 +99,20 @@ pub(crate) trait AnyResource<D>: Send + Sync {
         &'a self,
         described: &'a Described,
         context: Context<D>,
-        state: Dynamic,
-        private: Vec<u8>,
+        request: StateRequest,
     ) -> BoxFuture<'a, Applied>;
 
-    fn import_state<'a>(&'a self, described: &'a Described, context: Context<D>, id: &'a str)
-    -> BoxFuture<'a, Applied>;
+    fn import_state<'a>(
+        &'a self,
+        described: &'a Described,
+        context: Context<D>,
+        by: ImportBy,
+    ) -> BoxFuture<'a, Applied>;
 }
 
 impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
-    fn schema(&self) -> Schema {
-        Schema::of::<R::Model>(R::VERSION)
-    }
-
     fn validate_config(&self, config: Dynamic) -> Diagnostics {
-        let validated = guarded_now(|| {
-            let config = R::Model::decode(config, &Path::root())?;
-            let mut out = Diagnostics::new();
-            self.validate(&config, &mut out);
-            Ok(out)
-        });
-        validated.unwrap_or_else(|errors| errors)
+        check::<R::Model>(config, |config, out| self.validate(config, out))
     }
 
     fn upgrade_state(&self, described: &Described, version: i64, state: &StateJson) -> Result<Dynamic> {
@@ -111,6 +126,25 @@ impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
     fn move_state(&self, described: &Described, source: &MoveSource) -> Result<Option<Dynamic>> {
         let moved = guarded_now(|| self.move_from(source))?;
         Ok(moved.map(|model| storable(described, model.encode().nulls_for_unknowns())))
+    }
+
+    fn identity_of(&self, state: &Dynamic) -> Result<Dynamic> {
+        let identity = guarded_now(|| Ok(decode_opt::<R>(state.clone())?.and_then(|state| self.identity(&state))))?;
+        Ok(identity.map(|identity| identity.encode()).filter(Dynamic::is_wholly_known).unwrap_or_default())
+    }
+
+    fn upgrade_identity_data(&self, version: i64, identity: &StateJson) -> Result<Dynamic> {
+        guarded_now(|| self.upgrade_identity(version, identity)).map(|identity| identity.encode().nulls_for_unknowns())
+    }
+
+    fn config_of(&self, described: &Described, state: &Dynamic) -> Result<Dynamic> {
+        let config = config_of(&described.schema.attributes, state);
+        guarded_now(|| {
+            let Some(mut model) = decode_opt::<R>(config.clone())? else { return Ok(Dynamic::Null) };
+            let before = model.encode();
+            self.generate_config(&mut model);
+            Ok(config.merged(&before, model.encode()))
+        })
     }
 
     fn plan_change<'a>(
@@ -130,6 +164,7 @@ impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
                         planned: decision.state,
                         requires_replace: BTreeSet::new(),
                         private: private.to_bytes(),
+                        deferred: None,
                         diagnostics: errors,
                     };
                 }
@@ -159,6 +194,7 @@ impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
                 planned: decision.state,
                 requires_replace: decision.requires_replace,
                 private: ctx.private_bytes(),
+                deferred: ctx.deferred(),
                 diagnostics,
             }
         }
@@ -176,7 +212,9 @@ impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
             let private = Private::from_bytes(&private);
             let ctx = match decode_opt::<R>(config) {
                 Ok(config) => ResourceContext::<R>::new(context, config, private),
-                Err(errors) => return Applied { state: prior, private: private.to_bytes(), diagnostics: errors },
+                Err(errors) => {
+                    return Applied { state: prior, private: private.to_bytes(), deferred: None, diagnostics: errors };
+                }
             };
             let (operation, done) = match (decode_opt::<R>(prior.clone()), decode_opt::<R>(planned.clone())) {
                 (Err(errors), _) | (_, Err(errors)) => ("decoding", Err(errors)),
@@ -197,7 +235,8 @@ impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
             };
             let mut diagnostics = ctx.take_warnings();
             let state = match done {
-                Ok(state) => {
+                Ok(mut state) => {
+                    keep_spelling(&described.schema.attributes, &planned, &mut state);
                     diagnostics.extend(complete(&state, &described.object_type, operation));
                     state.nulls_for_unknowns()
                 }
@@ -206,7 +245,12 @@ impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
                     ctx.take_saved().unwrap_or(prior)
                 }
             };
-            Applied { state: storable(described, state), private: ctx.private_bytes(), diagnostics }
+            Applied {
+                state: storable(described, state),
+                private: ctx.private_bytes(),
+                deferred: ctx.deferred(),
+                diagnostics,
+            }
         }
         .boxed()
     }
@@ -215,17 +259,21 @@ impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
         &'a self,
         described: &'a Described,
         context: Context<D>,
-        state: Dynamic,
-        private: Vec<u8>,
+        request: StateRequest,
     ) -> BoxFuture<'a, Applied> {
         async move {
+            let StateRequest { state, private } = request;
             let ctx = ResourceContext::<R>::new(context, None, Private::from_bytes(&private));
             let read = guarded(async {
                 let Some(model) = decode_opt::<R>(state.clone())? else { return Ok(Dynamic::Null) };
                 let before = model.encode();
                 match self.read(&ctx, model).await? {
                     Some(found) => {
-                        let found = state.merged(&before, found.encode());
+                        let mut found = state.merged(&before, found.encode());
+                        if ctx.deferred().is_some() {
+                            return Ok(found);
+                        }
+                        keep_spelling(&described.schema.attributes, &state, &mut found);
                         complete(&found, &described.object_type, "reading").into_result(found)
                     }
                     None => Ok(Dynamic::Null),
@@ -237,7 +285,12 @@ impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
                 diagnostics.extend(errors);
                 state
             });
-            Applied { state: storable(described, state), private: ctx.private_bytes(), diagnostics }
+            Applied {
+                state: storable(described, state),
+                private: ctx.private_bytes(),
+                deferred: ctx.deferred(),
+                diagnostics,
+            }
         }
         .boxed()
     }
@@ -246,11 +299,19 @@ impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
         &'a self,
         described: &'a Described,
         context: Context<D>,
-        id: &'a str,
+        by: ImportBy,
     ) -> BoxFuture<'a, Applied> {
         async move {
             let ctx = ResourceContext::<R>::new(context, None, Private::default());
-            let imported = guarded(self.import(&ctx, id)).await;
+            let imported = guarded(async {
+                match by {
+                    ImportBy::Id(id) => self.import(&ctx, &id).await,
+                    ImportBy::Identity(identity) => {
+                        self.import_identity(&ctx, R::Identity::decode(identity, &Path::root())?).await
+                    }
+                }
+            })
+            .await;
             let mut diagnostics = ctx.take_warnings();
             let state = match imported {
                 Ok(model) => storable(described, model.encode().nulls_for_unknowns()),
@@ -259,7 +320,7 @@ impl<D: Send + Sync + 'static, R: Resource<Data = D>> AnyResource<D> for R {
                     Dynamic::Null
                 }
             };
-            Applied { state, private: ctx.private_bytes(), diagnostics }
+            Applied { state, private: ctx.private_bytes(), deferred: ctx.deferred(), diagnostics }
         }
         .boxed()
     }

@@ -1,12 +1,12 @@
 //! Calls about ephemeral resources.
 
-use super::{Server, absent};
+use super::{Server, checked, named, reported};
 use crate::diagnostic::{Diagnostics, Result};
 use crate::erased::{AnyEphemeralResource, Opening, Renewal};
-use crate::path::Path;
 use crate::proto::tfplugin6 as pb;
 use crate::provider::{Entry, Provider};
-use crate::validate::{WriteOnly, validate};
+use crate::validate::WriteOnly;
+use crate::value::Dynamic;
 use crate::wire;
 
 impl<P: Provider> Server<P> {
@@ -14,17 +14,12 @@ impl<P: Provider> Server<P> {
         &self,
         request: &pb::validate_ephemeral_resource_config::Request,
     ) -> pb::validate_ephemeral_resource_config::Response {
-        let validated = || -> Result<Diagnostics> {
+        let validated = || {
             let entry = self.ephemeral_resource(&request.type_name)?;
-            let described = entry.described();
-            let config = wire::from_dynamic(request.config.as_ref(), &described.object_type)?;
-            let mut out = Diagnostics::new();
-            validate(&described.schema.attributes, &config, WriteOnly::Accept, &Path::root(), &mut out);
-            out.extend(entry.inner.validate_config(config));
-            Ok(out)
+            let rules = |config| entry.inner.validate_config(config);
+            checked(&entry.described, request.config.as_ref(), WriteOnly::Accept, rules)
         };
-        let diagnostics = wire::diagnostics(&validated().unwrap_or_else(|errors| errors));
-        pb::validate_ephemeral_resource_config::Response { diagnostics }
+        pb::validate_ephemeral_resource_config::Response { diagnostics: reported(validated()) }
     }
 
     pub(super) async fn open_ephemeral_resource(
@@ -34,22 +29,26 @@ impl<P: Provider> Server<P> {
         let mut diagnostics = Diagnostics::new();
         let opened = async {
             let entry = self.ephemeral_resource(&request.type_name)?;
-            let described = entry.described();
+            let described = &*entry.described;
             let config = wire::from_dynamic(request.config.as_ref(), &described.object_type)?;
-            let context = self.context()?;
+            let (context, deferred) = self.deferrable(request.client_capabilities, &config)?;
+            if let Some(reason) = deferred {
+                let result = wire::dynamic(&Dynamic::Unknown, &described.object_type)?;
+                return Ok((result, Renewal { private: Vec::new(), renew_at: None }, Some(reason)));
+            }
             let opened = entry.inner.open_config(described, &context, config).await;
             diagnostics.extend(context.take_warnings());
             let Opening { result, renewal } = opened?;
-            Ok::<_, Diagnostics>((wire::dynamic(&result, &described.object_type)?, renewal))
+            Ok::<_, Diagnostics>((wire::dynamic(&result, &described.object_type)?, renewal, context.deferred()))
         }
         .await;
         match opened {
-            Ok((result, Renewal { private, renew_at })) => pb::open_ephemeral_resource::Response {
+            Ok((result, Renewal { private, renew_at }, deferred)) => pb::open_ephemeral_resource::Response {
                 result: Some(result),
                 renew_at: renew_at.map(wire::timestamp),
                 private: Some(private),
                 diagnostics: wire::diagnostics(&diagnostics),
-                deferred: None,
+                deferred: deferred.map(wire::deferred),
             },
             Err(errors) => {
                 diagnostics.extend(errors);
@@ -100,6 +99,6 @@ impl<P: Provider> Server<P> {
     }
 
     fn ephemeral_resource(&self, name: &str) -> Result<&Entry<dyn AnyEphemeralResource<P::Data>>> {
-        self.registry.ephemeral_resources.get(name).ok_or_else(|| absent("ephemeral resource", name))
+        named(&self.registry.ephemeral_resources, "ephemeral resource", name).map(AsRef::as_ref)
     }
 }

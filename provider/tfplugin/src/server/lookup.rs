@@ -1,12 +1,13 @@
 //! Calls that change nothing: data sources and functions.
 
-use super::{Server, absent};
+use super::{Server, checked, named, reported};
 use crate::diagnostic::{Diagnostics, Result};
+use crate::erased::AnyDataSource;
 use crate::function::FunctionError;
-use crate::path::Path;
 use crate::proto::tfplugin6 as pb;
-use crate::provider::Provider;
-use crate::validate::{WriteOnly, validate};
+use crate::provider::{Entry, Provider};
+use crate::validate::WriteOnly;
+use crate::value::Dynamic;
 use crate::wire;
 
 impl<P: Provider> Server<P> {
@@ -14,17 +15,12 @@ impl<P: Provider> Server<P> {
         &self,
         request: &pb::validate_data_resource_config::Request,
     ) -> pb::validate_data_resource_config::Response {
-        let validated = || -> Result<Diagnostics> {
+        let validated = || {
             let entry = self.data_source(&request.type_name)?;
-            let described = entry.described();
-            let config = wire::from_dynamic(request.config.as_ref(), &described.object_type)?;
-            let mut out = Diagnostics::new();
-            validate(&described.schema.attributes, &config, WriteOnly::Accept, &Path::root(), &mut out);
-            out.extend(entry.inner.validate_config(config));
-            Ok(out)
+            let rules = |config| entry.inner.validate_config(config);
+            checked(&entry.described, request.config.as_ref(), WriteOnly::Accept, rules)
         };
-        let diagnostics = wire::diagnostics(&validated().unwrap_or_else(|errors| errors));
-        pb::validate_data_resource_config::Response { diagnostics }
+        pb::validate_data_resource_config::Response { diagnostics: reported(validated()) }
     }
 
     pub(super) async fn read_data_source(
@@ -34,16 +30,24 @@ impl<P: Provider> Server<P> {
         let mut diagnostics = Diagnostics::new();
         let read = async {
             let entry = self.data_source(&request.type_name)?;
-            let described = entry.described();
+            let described = &*entry.described;
             let config = wire::from_dynamic(request.config.as_ref(), &described.object_type)?;
-            let context = self.context()?;
+            let (context, deferred) = self.deferrable(request.client_capabilities, &config)?;
+            let context = context.with_meta(self.meta(request.provider_meta.as_ref())?);
+            if deferred.is_some() {
+                return Ok((wire::dynamic(&Dynamic::Unknown, &described.object_type)?, deferred));
+            }
             let read = entry.inner.read_config(described, &context, config).await;
             diagnostics.extend(context.take_warnings());
-            wire::dynamic(&read?, &described.object_type)
+            Ok::<_, Diagnostics>((wire::dynamic(&read?, &described.object_type)?, context.deferred()))
         }
         .await;
-        let state = read.map_err(|errors| diagnostics.extend(errors)).ok();
-        pb::read_data_source::Response { state, diagnostics: wire::diagnostics(&diagnostics), deferred: None }
+        let (state, deferred) = read.map_err(|errors| diagnostics.extend(errors)).ok().unzip();
+        pb::read_data_source::Response {
+            state,
+            diagnostics: wire::diagnostics(&diagnostics),
+            deferred: deferred.flatten().map(wire::deferred),
+        }
     }
 
     pub(super) fn call_function(&self, request: &pb::call_function::Request) -> pb::call_function::Response {
@@ -53,7 +57,7 @@ impl<P: Provider> Server<P> {
                 .functions
                 .get(request.name.as_str())
                 .ok_or_else(|| FunctionError::new(format!("there is no function {}", request.name)))?;
-            let signature = entry.signature();
+            let signature = &*entry.signature;
             let mut values = Vec::with_capacity(request.arguments.len());
             for (position, argument) in request.arguments.iter().enumerate() {
                 let parameter = signature.parameters.get(position).or(signature.parameters.last());
@@ -74,7 +78,7 @@ impl<P: Provider> Server<P> {
         }
     }
 
-    fn data_source(&self, name: &str) -> Result<&crate::provider::Entry<dyn crate::erased::AnyDataSource<P::Data>>> {
-        self.registry.data_sources.get(name).ok_or_else(|| absent("data source", name))
+    fn data_source(&self, name: &str) -> Result<&Entry<dyn AnyDataSource<P::Data>>> {
+        named(&self.registry.data_sources, "data source", name).map(AsRef::as_ref)
     }
 }

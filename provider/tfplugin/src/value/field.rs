@@ -86,6 +86,11 @@ pub trait Field: Sized + Clone + Send + Sync + 'static {
     const NULLABLE: bool = false;
     /// Whether unknown fits, which makes a function parameter accept unknown.
     const UNKNOWABLE: bool = false;
+    /// Whether two values say the same, for types with several spellings of one value. Planning then keeps the spelling
+    /// that was there before.
+    const EQUIVALENT: Option<fn(&Dynamic, &Dynamic) -> bool> = None;
+    /// The values that there are, for types with few; the documentation names them.
+    const CHOICES: &'static [&'static str] = &[];
 
     /// How it appears in a schema.
     fn kind() -> Kind;
@@ -100,6 +105,8 @@ pub trait Field: Sized + Clone + Send + Sync + 'static {
 impl<T: Field> Field for Value<T> {
     const NULLABLE: bool = true;
     const UNKNOWABLE: bool = true;
+    const EQUIVALENT: Option<fn(&Dynamic, &Dynamic) -> bool> = T::EQUIVALENT;
+    const CHOICES: &'static [&'static str] = T::CHOICES;
 
     fn kind() -> Kind {
         T::kind()
@@ -129,6 +136,8 @@ impl<T: Field> Field for Value<T> {
 impl<T: Field> Field for Option<T> {
     const NULLABLE: bool = true;
     const UNKNOWABLE: bool = T::UNKNOWABLE;
+    const EQUIVALENT: Option<fn(&Dynamic, &Dynamic) -> bool> = T::EQUIVALENT;
+    const CHOICES: &'static [&'static str] = T::CHOICES;
 
     fn kind() -> Kind {
         T::kind()

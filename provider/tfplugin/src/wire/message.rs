@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Budget, decode, encode};
+use crate::deferral::DeferralReason;
 use crate::diagnostic::{Diagnostic, Diagnostics, Result, Severity};
 use crate::erased::Signature;
 use crate::function::Parameter;
@@ -34,6 +35,29 @@ pub(crate) fn timestamp(instant: Timestamp) -> prost_types::Timestamp {
     let mut written = prost_types::Timestamp { seconds: instant.as_second(), nanos: instant.subsec_nanosecond() };
     written.normalize();
     written
+}
+
+/// Writes why something waits.
+pub(crate) fn deferred(reason: DeferralReason) -> pb::Deferred {
+    use pb::deferred::Reason;
+    let reason = match reason {
+        DeferralReason::ResourceConfigUnknown => Reason::ResourceConfigUnknown,
+        DeferralReason::ProviderConfigUnknown => Reason::ProviderConfigUnknown,
+        DeferralReason::AbsentPrerequisite => Reason::AbsentPrereq,
+    };
+    pb::Deferred { reason: reason.into() }
+}
+
+/// Writes the schema of an identity.
+pub(crate) fn identity_schema(schema: &Schema) -> pb::ResourceIdentitySchema {
+    let attributes = schema.attributes.iter().map(|attribute| pb::resource_identity_schema::IdentityAttribute {
+        name: attribute.name.clone(),
+        r#type: attribute.value_type().to_json(),
+        required_for_import: attribute.source == Source::Required,
+        optional_for_import: attribute.source != Source::Required,
+        description: attribute.description.clone(),
+    });
+    pb::ResourceIdentitySchema { version: schema.version, identity_attributes: attributes.collect() }
 }
 
 /// Writes messages to the user.

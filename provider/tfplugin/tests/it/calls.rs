@@ -4,25 +4,37 @@ use std::collections::BTreeMap;
 
 use tfplugin_rs::proto::tfplugin6 as pb;
 use tfplugin_rs::proto::tfplugin6::provider_client::ProviderClient;
-use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::client::{started, until};
 
-type Client = ProviderClient<Channel>;
+pub(crate) type Client = ProviderClient<Channel>;
 
 /// What a value is in these tests: enough of msgpack to write configurations and read states.
 #[derive(Debug, Clone, PartialEq)]
-enum V {
+pub(crate) enum V {
     Nil,
     Unknown,
     Text(&'static str),
 }
 
 /// The attributes of a note, those not named being null.
-fn note(set: &[(&str, V)]) -> Option<pb::DynamicValue> {
-    const ALL: [&str; 11] =
-        ["id", "name", "text", "size", "weight", "colour", "passphrase_wo", "tags", "sections", "marks", "timeouts"];
+pub(crate) fn note(set: &[(&str, V)]) -> Option<pb::DynamicValue> {
+    const ALL: [&str; 13] = [
+        "id",
+        "name",
+        "text",
+        "size",
+        "weight",
+        "colour",
+        "passphrase_wo",
+        "tags",
+        "sections",
+        "marks",
+        "rules",
+        "care",
+        "timeouts",
+    ];
     let values: BTreeMap<&str, &V> = set.iter().map(|(name, value)| (*name, value)).collect();
     let mut bytes = vec![0x80 | u8::try_from(ALL.len()).unwrap()];
     let text = |bytes: &mut Vec<u8>, text: &str| {
@@ -40,7 +52,7 @@ fn note(set: &[(&str, V)]) -> Option<pb::DynamicValue> {
     Some(pb::DynamicValue { msgpack: bytes, json: Vec::new() })
 }
 
-fn nil() -> Option<pb::DynamicValue> {
+pub(crate) fn nil() -> Option<pb::DynamicValue> {
     Some(pb::DynamicValue { msgpack: vec![0xc0], json: Vec::new() })
 }
 
@@ -98,18 +110,6 @@ async fn create(client: &mut Client, text: &'static str) -> pb::apply_resource_c
         ..Default::default()
     };
     client.apply_resource_change(request).await.unwrap().into_inner()
-}
-
-#[tokio::test]
-async fn newer_cores_are_told_that_there_are_no_identities() {
-    let (_running, mut client) = started().await;
-    let request = pb::get_resource_identity_schemas::Request {};
-    let answer = client.get_resource_identity_schemas(request).await.unwrap().into_inner();
-    assert!(answer.identity_schemas.is_empty() && answer.diagnostics.is_empty());
-    let request = pb::get_functions::Request {};
-    assert!(client.get_functions(request).await.unwrap().into_inner().functions.contains_key("shout"));
-    let refused = client.plan_action(pb::plan_action::Request::default()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unimplemented);
 }
 
 #[tokio::test]

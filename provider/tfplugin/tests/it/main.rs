@@ -9,5 +9,6 @@ mod debug;
 mod ephemeral;
 mod generated_code;
 mod host_contract;
+mod newer_cores;
 mod terraform;
 mod workspace;

@@ -129,3 +129,45 @@ fn an_unknown_provider_setting_breaks_no_plan() {
     let plan = workspace.ok(&["plan"]);
     assert!(plan.contains("2 to add"), "{plan}");
 }
+
+#[test]
+fn json_in_another_spelling_is_no_change() {
+    let workspace = Workspace::new();
+    let body = |rules: &str| format!("resource \"note_note\" \"a\" {{\n  name = \"a\"\n  rules = {rules:?}\n}}\n");
+    workspace.configure(&body(r#"{"b":[1,2],"a":"x"}"#));
+    workspace.ok(&["apply", "-auto-approve"]);
+    workspace.nothing_to_do();
+    workspace.configure(&body("{ \"a\": \"x\", \"b\": [1.0, 2] }"));
+    workspace.nothing_to_do();
+    workspace.configure(&body(r#"{"a":"y"}"#));
+    assert!(workspace.ok(&["plan"]).contains("1 to change"));
+    workspace.configure(&body("{"));
+    let output = workspace.run(&["validate"]);
+    assert!(!output.status.success() && text(&output).contains("must be a string of JSON"), "{}", text(&output));
+}
+
+#[test]
+fn a_choice_is_one_of_its_words() {
+    let workspace = Workspace::new();
+    let body = |care: &str| format!("resource \"note_note\" \"a\" {{\n  name = \"a\"\n  care = {care:?}\n}}\n");
+    workspace.configure(&body("very_careful"));
+    workspace.ok(&["apply", "-auto-approve"]);
+    workspace.nothing_to_do();
+    workspace.configure(&body("sloppy"));
+    let output = workspace.run(&["validate"]);
+    let said = text(&output);
+    assert!(said.contains(r#"must be one of "careless", "very_careful""#), "{said}");
+    assert!(said.contains("care = \"sloppy\""), "{said}");
+}
+
+#[test]
+fn what_a_module_says_of_itself_reaches_the_provider() {
+    let workspace = Workspace::new();
+    workspace.configure(
+        "terraform {\n  provider_meta \"note\" {\n    module = \"inventory\"\n  }\n}\n\
+         resource \"note_note\" \"a\" {\n  name = \"a\"\n}\n",
+    );
+    workspace.ok(&["apply", "-auto-approve"]);
+    let journal = std::fs::read_to_string(workspace.notes().join(".journal")).unwrap();
+    assert!(journal.contains("made by inventory"), "{journal}");
+}
