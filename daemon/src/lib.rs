@@ -13,6 +13,7 @@ pub mod login;
 pub mod node;
 pub mod project;
 pub mod serve;
+pub mod token;
 
 mod audit;
 mod changes;

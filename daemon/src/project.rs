@@ -10,7 +10,7 @@ mod renew;
 pub(crate) use credentials::{__path_read_credentials, read_credentials};
 pub(crate) use member::{
     __path_delete_member, __path_list_members, __path_put_member, __path_read_member, delete_member, list_members,
-    put_member, read_member,
+    put_member, read_member, unknown as unknown_member,
 };
 pub(crate) use project::{
     __path_delete_project, __path_list_projects, __path_put_project, __path_read_project, delete_project,

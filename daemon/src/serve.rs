@@ -34,6 +34,7 @@ use crate::config::{ConfigError, ServeConfig};
 use crate::http::{listen, router};
 use crate::login::Sessions;
 use crate::task::{Tasks, run_all};
+use crate::token::rotate_due;
 
 pub(crate) use crash_point::CrashPoint;
 
@@ -149,6 +150,8 @@ async fn open(directory: &Path, config: &ServeConfig, endpoint: &str) -> anyhow:
     let authorities = load(&mut tx, &master_key).await?;
     // While nobody served, anything may have happened to the nodes.
     tx.update_ready_nodes_joined().await?;
+    // From here on there is a key that signs tokens.
+    rotate_due(&mut tx, &master_key, &rng, clock.now()).await?;
     tx.commit().await?;
 
     let mut nodes = LocalNodes::new(&config.nodes.local_root, &config.nodes.program);

@@ -17,6 +17,7 @@ use crate::Daemon;
 use crate::authority::{PublishCrls, RenewApiCertificate};
 use crate::node::{KeepNodes, RunSagas};
 use crate::project::RenewProjectUsers;
+use crate::token::RotateTokenKeys;
 
 /// One kind of background work.
 #[async_trait]
@@ -59,6 +60,7 @@ impl Tasks {
                 entry(KeepNodes::default(), Some(Wake::KeepNodes)),
                 entry(PublishCrls, Some(Wake::PublishCrls)),
                 entry(RenewProjectUsers, None),
+                entry(RotateTokenKeys, None),
                 entry(RenewApiCertificate, None),
             ],
         }

@@ -64,6 +64,12 @@ pub(crate) struct AuthorityModel {
     /// How long a CRL is good; a new one is published at half of it. Default: `24h`.
     #[tf(optional, validate = check(parse_lifetime))]
     crl_lifetime: Value<String>,
+    /// Tokens of project users: how long one lives, and the longest that may be asked for. Default: `1h`.
+    #[tf(optional, validate = check(parse_lifetime))]
+    token_lifetime: Value<String>,
+    /// How long a key signs tokens before the next one does, at least 5 minutes whatever is declared. Default: `30d`.
+    #[tf(optional, validate = check(parse_lifetime))]
+    token_key_lifetime: Value<String>,
 }
 
 /// A node of the cluster.
@@ -272,6 +278,8 @@ impl AuthorityModel {
                 "project_user_certificate_lifetime",
             )?,
             crl_lifetime: read(&self.crl_lifetime, default.crl_lifetime, "crl_lifetime")?,
+            token_lifetime: read(&self.token_lifetime, default.token_lifetime, "token_lifetime")?,
+            token_key_lifetime: read(&self.token_key_lifetime, default.token_key_lifetime, "token_key_lifetime")?,
         })
     }
 
@@ -281,6 +289,8 @@ impl AuthorityModel {
             node_certificate_lifetime: settings.node_certificate_lifetime.to_string().into(),
             project_user_certificate_lifetime: settings.project_user_certificate_lifetime.to_string().into(),
             crl_lifetime: settings.crl_lifetime.to_string().into(),
+            token_lifetime: settings.token_lifetime.to_string().into(),
+            token_key_lifetime: settings.token_key_lifetime.to_string().into(),
         }
     }
 }

@@ -43,6 +43,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     // our authority.
     ("rcgen", &["ringfence-pki", "tfplugin-rs"]),
     ("x509-parser", &["ringfence-pki"]),
+    ("jsonwebtoken", &["ringfence-pki"]),
     ("tonic*", &["tfplugin-rs"]),
     ("prost*", &["tfplugin-rs"]),
     ("axum", &["ringfenced"]),

@@ -28,6 +28,7 @@ use crate::operator::OperatorKey;
 use crate::path;
 use crate::problem::{Problem, ProblemCode};
 use crate::project::{Member, MemberCredentials, Project, PutMember, PutProject};
+use crate::token::{IssuedToken, Jwks, PostToken, TokenKey};
 use crate::whoami::Caller;
 
 /// What is needed to reach a cluster's daemon. Nothing in it is secret.
@@ -278,6 +279,31 @@ impl Client {
         user: &UserName,
     ) -> Result<MemberCredentials, ClientError> {
         self.call(Method::GET, &path::member(path::MEMBER_CREDENTIALS, project, user), NO_BODY).await
+    }
+
+    /// Signs a token of a project user. After a lost answer there may be a second one, which nobody holds.
+    pub async fn issue_token(
+        &self,
+        project: &ProjectName,
+        user: &UserName,
+        post: &PostToken,
+    ) -> Result<IssuedToken, ClientError> {
+        self.call(Method::POST, &path::member(path::MEMBER_TOKENS, project, user), Some(post)).await
+    }
+
+    /// The keys by which tokens are verified.
+    pub async fn jwks(&self) -> Result<Jwks, ClientError> {
+        self.call(Method::GET, path::JWKS, NO_BODY).await
+    }
+
+    /// The keys that sign tokens, newest first.
+    pub async fn token_keys(&self) -> Result<Vec<TokenKey>, ClientError> {
+        self.call(Method::GET, path::TOKEN_KEYS, NO_BODY).await
+    }
+
+    /// Lets the next key sign from now on. After a lost answer it may happen twice, which harms no token.
+    pub async fn rotate_token_keys(&self) -> Result<Vec<TokenKey>, ClientError> {
+        self.call(Method::POST, path::TOKEN_KEYS_ROTATE, NO_BODY).await
     }
 
     /// Trades a ticket for the node's certificate.

@@ -92,6 +92,11 @@ pub struct AuthoritySettings {
     pub project_user_certificate_lifetime: Lifetime,
     /// How long a CRL is good for (its nextUpdate); a new one is published at half of it. 24 hours.
     pub crl_lifetime: Lifetime,
+    /// How long a token of a project user lives, and the longest that may be asked for. 1 hour.
+    pub token_lifetime: Lifetime,
+    /// How long a key signs tokens before the next one does. Never shorter than verifiers keep the JWKS, which is 5
+    /// minutes. 30 days.
+    pub token_key_lifetime: Lifetime,
 }
 
 impl Default for AuthoritySettings {
@@ -102,6 +107,8 @@ impl Default for AuthoritySettings {
             node_certificate_lifetime: day,
             project_user_certificate_lifetime: Lifetime::from_secs(7 * 86_400),
             crl_lifetime: day,
+            token_lifetime: Lifetime::from_secs(3_600),
+            token_key_lifetime: Lifetime::from_secs(30 * 86_400),
         }
     }
 }
@@ -168,6 +175,8 @@ impl PutCluster {
             ("node_certificate_lifetime", self.authority.node_certificate_lifetime),
             ("project_user_certificate_lifetime", self.authority.project_user_certificate_lifetime),
             ("crl_lifetime", self.authority.crl_lifetime),
+            ("token_lifetime", self.authority.token_lifetime),
+            ("token_key_lifetime", self.authority.token_key_lifetime),
         ];
         match lifetimes.into_iter().find(|(_, value)| *value < LIFETIME_BOUNDS.0 || *value > LIFETIME_BOUNDS.1) {
             Some((field, value)) => Err(DeclarationError::Lifetime { field, value }),

@@ -17,14 +17,15 @@ pub mod operator;
 pub mod path;
 pub mod problem;
 pub mod project;
+pub mod token;
 pub mod whoami;
 
 pub use client::{Client, ClientError, Connection, Credentials};
 pub use clock::{Clock, SystemClock};
 pub use lifetime::Lifetime;
 pub use name::{
-    ClusterId, ClusterName, DnsName, GroupName, NameError, NodeName, ProjectName, ProjectUser, ServiceName, SystemUser,
-    UserName,
+    Audience, ClusterId, ClusterName, DnsName, GroupName, NameError, NodeName, ProjectName, ProjectUser, ServiceName,
+    SystemUser, UserName,
 };
 pub use operator::{OperatorKey, OperatorPublicKey, OperatorToken, TokenError};
 pub use problem::{Problem, ProblemCode};

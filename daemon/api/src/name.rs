@@ -116,6 +116,10 @@ checked_name!(
     /// A DNS name in lower case (RFC 1123 labels), for subject alternative names. No wildcards.
     DnsName, "DNS name", check_dns
 );
+checked_name!(
+    /// Who verifies a token: 1 to 200 visible ASCII characters, such as a name or a URL.
+    Audience, "audience", check_audience
+);
 
 /// The identity of a cluster, drawn when it is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -334,6 +338,11 @@ fn check_dns(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn check_audience(text: &str) -> Result<(), String> {
+    length(text, 1, 200)?;
+    only(text, "visible ASCII characters", |c| c.is_ascii_graphic())
+}
+
 fn length(text: &str, min: usize, max: usize) -> Result<(), String> {
     let count = text.chars().count();
     if (min..=max).contains(&count) {
@@ -423,6 +432,16 @@ mod tests {
         }
         for bad in ["", ".", "a..b", "A.b", "*.a", "-a.b", "a_.b"] {
             assert!(DnsName::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn audiences_are_visible_ascii() {
+        for good in ["x", "https://query.example:8443/?a=b", "{\"}", &"a".repeat(200)] {
+            assert!(Audience::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", " ", "a b", "a\n", "\u{7f}", "ä", &"a".repeat(201)] {
+            assert!(Audience::parse(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -40,6 +40,14 @@ pub const MEMBERS: &str = "/v1/projects/{project}/members";
 pub const MEMBER: &str = "/v1/projects/{project}/members/{user}";
 /// The certificate and key of a project user.
 pub const MEMBER_CREDENTIALS: &str = "/v1/projects/{project}/members/{user}/credentials";
+/// Tokens of one member.
+pub const MEMBER_TOKENS: &str = "/v1/projects/{project}/members/{user}/tokens";
+/// The keys by which tokens are verified; public.
+pub const JWKS: &str = "/v1/jwks";
+/// The keys that sign tokens.
+pub const TOKEN_KEYS: &str = "/v1/token-keys";
+/// The next key signs from now on.
+pub const TOKEN_KEYS_ROTATE: &str = "/v1/token-keys/rotate";
 /// Certificates, newest first.
 pub const CERTIFICATES: &str = "/v1/certificates";
 /// Sagas, newest first.
@@ -64,7 +72,7 @@ pub fn project(template: &str, project: &ProjectName) -> String {
     template.replace("{project}", project.as_str())
 }
 
-/// The path of something of one member: [`MEMBER`] or [`MEMBER_CREDENTIALS`].
+/// The path of something of one member: [`MEMBER`], [`MEMBER_CREDENTIALS`] or [`MEMBER_TOKENS`].
 pub fn member(template: &str, project: &ProjectName, user: &UserName) -> String {
     template.replace("{project}", project.as_str()).replace("{user}", user.as_str())
 }

@@ -1,4 +1,5 @@
-//! X.509 for ringfence: keys, requests, certificates, CRLs, their verification, and sealing of secrets.
+//! X.509 and JOSE for ringfence: keys, requests, certificates, CRLs, their verification, tokens, and sealing of
+//! secrets.
 //!
 //! No IO and no clock: whoever calls says what time it is. Nothing here remembers anything; what must be
 //! recorded before it leaves is the caller's to record (see the daemon's `authority`).
@@ -16,6 +17,7 @@ mod request;
 mod rotation;
 mod seal;
 mod serial;
+mod token;
 mod validity;
 mod verify;
 
@@ -29,6 +31,7 @@ pub use request::{Request, RequestError};
 pub use rotation::renew_at;
 pub use seal::{MasterKey, SealError};
 pub use serial::Serial;
+pub use token::{PublicTokenKey, Token, TokenKey, TokenKeyError, random_token_id};
 pub use validity::Validity;
 pub use verify::{Usage, VerifyError, verify_leaf};
 

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::http::failure::Failure;
 use crate::http::{health, inspect, openapi, whoami};
-use crate::{Daemon, authority, cluster, login, node, project};
+use crate::{Daemon, authority, cluster, login, node, project, token};
 
 /// The largest body that is read, in bytes. The largest request by design is a cluster's declaration.
 pub(crate) const BODY_LIMIT: usize = 256 * 1024;
@@ -38,6 +38,10 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(project::list_members))
         .routes(routes!(project::read_member, project::put_member, project::delete_member))
         .routes(routes!(project::read_credentials))
+        .routes(routes!(token::post_token))
+        .routes(routes!(token::read_jwks))
+        .routes(routes!(token::list_token_keys))
+        .routes(routes!(token::rotate_token_keys))
         .routes(routes!(authority::list_certificates))
         .routes(routes!(inspect::list_sagas))
         .routes(routes!(inspect::list_tasks))

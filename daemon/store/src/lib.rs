@@ -5,7 +5,7 @@
 //! - A [`Transaction`] is all or nothing, and once [`commit`](Transaction::commit) has returned it survives the
 //!   loss of power (`synchronous=FULL`).
 //! - There is one writer at a time; readers see a consistent state and never wait for the writer.
-//! - Foreign keys hold, rows of certificates, sagas and audit are never deleted.
+//! - Foreign keys hold, rows of certificates, token keys, sagas and audit are never deleted.
 //!
 //! # What is where
 //!
@@ -27,6 +27,7 @@ mod row;
 mod saga;
 mod saga_log;
 mod ticket;
+mod token_key;
 mod transaction;
 
 pub use audit::{AuditRow, NewAuditRow};
@@ -40,4 +41,5 @@ pub use node::NodeRow;
 pub use saga::{NewSaga, SagaRow};
 pub use saga_log::SagaLog;
 pub use ticket::TicketRow;
+pub use token_key::TokenKeyRow;
 pub use transaction::{Store, Transaction};

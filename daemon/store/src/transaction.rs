@@ -15,7 +15,10 @@ const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The migrations, in order. An applied one never changes.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../migrations/sqlite/0001_initial.sql")),
+    (2, "token_key", include_str!("../migrations/sqlite/0002_token_key.sql")),
+];
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]

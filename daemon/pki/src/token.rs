@@ -1,0 +1,198 @@
+//! Tokens: JWTs (RFC 7519) in compact form, signed with ES256. The header names the key by its thumbprint (RFC 7638),
+//! so that a verifier finds it in the JWKS, and holds nothing else that a verifier might be led astray by.
+
+use aws_lc_rs::rand::SecureRandom;
+use jiff::Timestamp;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, ThumbprintHash};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde::Serialize;
+
+use crate::{PrivateKey, Validity};
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token<'a> {
+    /// Its own name, `jti`: see [`random_token_id`].
+    pub id: &'a str,
+    /// Who signs it, `iss`.
+    pub issuer: &'a str,
+    /// Whom it speaks of, `sub`.
+    pub subject: &'a str,
+    /// Who verifies it, `aud`.
+    pub audience: &'a str,
+    /// When it is signed, `iat`.
+    pub issued_at: Timestamp,
+    /// From when to when it is good, `nbf` and `exp`.
+    pub validity: Validity,
+    /// The subject's project.
+    pub project: &'a str,
+    /// The subject's user.
+    pub user: &'a str,
+    /// What the subject may do in the project.
+    pub roles: &'a [&'a str],
+}
+
+/// The claims by their names on the wire; times in seconds since 1970.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: &'a str,
+    project: &'a str,
+    user: &'a str,
+    roles: &'a [&'a str],
+}
+
+/// A key that signs tokens. Its `Debug` shows no key.
+#[derive(Debug)]
+pub struct TokenKey {
+    key: EncodingKey,
+    public: PublicTokenKey,
+}
+
+/// The public half of a key, as it stands in a JWK.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicTokenKey {
+    /// The thumbprint.
+    pub kid: String,
+    /// The x coordinate, base64url.
+    pub x: String,
+    /// The y coordinate, base64url.
+    pub y: String,
+}
+
+/// Why a token could not be signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("token key {0}")]
+pub struct TokenKeyError(String);
+
+impl TokenKey {
+    /// Takes a private key for signing tokens.
+    pub fn new(key: &PrivateKey) -> Result<Self, TokenKeyError> {
+        let unusable = |why: &dyn std::fmt::Display| TokenKeyError(format!("cannot be used: {why}"));
+        let key = EncodingKey::from_ec_der(&key.to_der());
+        let jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).map_err(|e| unusable(&e))?;
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|e| unusable(&e))?;
+        match jwk.algorithm {
+            AlgorithmParameters::EllipticCurve(point) => {
+                Ok(Self { key, public: PublicTokenKey { kid, x: point.x, y: point.y } })
+            }
+            _ => Err(unusable(&"it is not on P-256")),
+        }
+    }
+
+    /// The public half.
+    pub fn public(&self) -> &PublicTokenKey {
+        &self.public
+    }
+
+    /// Signs a token.
+    pub fn sign(&self, token: &Token<'_>) -> Result<String, TokenKeyError> {
+        let header = Header { kid: Some(self.public.kid.clone()), ..Header::new(Algorithm::ES256) };
+        let claims = Claims {
+            iss: token.issuer,
+            sub: token.subject,
+            aud: token.audience,
+            iat: token.issued_at.as_second(),
+            nbf: token.validity.not_before.as_second(),
+            exp: token.validity.not_after.as_second(),
+            jti: token.id,
+            project: token.project,
+            user: token.user,
+            roles: token.roles,
+        };
+        encode(&header, &claims, &self.key).map_err(|e| TokenKeyError(format!("cannot sign: {e}")))
+    }
+}
+
+/// Draws the id of a token: 128 bits, in hexadecimal.
+pub fn random_token_id(rng: &dyn SecureRandom) -> String {
+    let mut bytes = [0_u8; 16];
+    rng.fill(&mut bytes).expect("the operating system's random source answers");
+    hex::encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    /// The key of RFC 7517, appendix A.2, in PKCS #8.
+    const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg870MB6gfuTJ4HtUn\n\
+        UvYMyJpr5eUZNP4Bk43bVdj3eAGhRANCAAQwoEJM0hwpRIOKLXXJKzfnbqINnwCJ\n\
+        OjtO7oo8Cq/sPuBLZekkVtmIi1Kzeb371R7oae8fD8ZbZllpW2zOCBcj\n\
+        -----END PRIVATE KEY-----\n";
+
+    fn token(validity: Validity, issued_at: Timestamp) -> Token<'static> {
+        Token {
+            id: "0f",
+            issuer: "urn:ringfence:7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34",
+            subject: "fraud__alice",
+            audience: "query",
+            issued_at,
+            validity,
+            project: "fraud",
+            user: "alice",
+            roles: &["data_owner"],
+        }
+    }
+
+    fn part(text: &str) -> String {
+        String::from_utf8(URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_token_says_what_it_was_told_and_verifies_with_the_published_point() {
+        let key = TokenKey::new(&PrivateKey::generate().unwrap()).unwrap();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let text = key.sign(&token(Validity::starting(now, SignedDuration::from_mins(10)), now)).unwrap();
+        let (message, signature) = text.rsplit_once('.').unwrap();
+        let (header, claims) = message.split_once('.').unwrap();
+        assert_eq!(part(header), format!(r#"{{"typ":"JWT","alg":"ES256","kid":"{}"}}"#, key.public().kid));
+        assert_eq!(
+            part(claims),
+            "{\"iss\":\"urn:ringfence:7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34\",\"sub\":\"fraud__alice\",\
+             \"aud\":\"query\",\"iat\":1800000000,\"nbf\":1799999970,\"exp\":1800000600,\"jti\":\"0f\",\
+             \"project\":\"fraud\",\"user\":\"alice\",\"roles\":[\"data_owner\"]}"
+        );
+        let mut point = vec![4];
+        point.extend(URL_SAFE_NO_PAD.decode(&key.public().x).unwrap());
+        point.extend(URL_SAFE_NO_PAD.decode(&key.public().y).unwrap());
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        let verifier = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
+        verifier.verify(message.as_bytes(), &signature).unwrap();
+        verifier.verify(&message.as_bytes()[1..], &signature).unwrap_err();
+    }
+
+    #[test]
+    fn a_known_key_has_its_known_point_and_thumbprint() {
+        let key = TokenKey::new(&PrivateKey::from_pem(PRIVATE_KEY).unwrap()).unwrap();
+        assert_eq!(key.public().x, "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4");
+        assert_eq!(key.public().y, "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
+        assert_eq!(key.public().kid, "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s");
+    }
+
+    #[test]
+    fn a_key_shows_nothing_of_itself() {
+        let private = PrivateKey::generate().unwrap();
+        let shown = format!("{:?}", TokenKey::new(&private).unwrap());
+        assert!(shown.contains("redacted"), "{shown}");
+    }
+
+    #[test]
+    fn token_ids_are_long_and_different() {
+        let rng = SystemRandom::new();
+        let (one, two) = (random_token_id(&rng), random_token_id(&rng));
+        assert!(one.len() == 32 && one != two);
+    }
+}

@@ -1,0 +1,29 @@
+//! Tokens of project users, for programs that verify who calls them without asking the daemon.
+//!
+//! # Guarantees
+//!
+//! - A token leaves only after the end of its life is noted at its key and its audit row is committed.
+//! - Exactly one key signs. The next one is published before it signs anything, and the last one for as long as a
+//!   token of its lives.
+//! - Keys lie in the database sealed under the master key, and the token lies nowhere.
+
+mod issue;
+mod jwks;
+mod keys;
+mod next;
+mod rotate;
+
+use jiff::SignedDuration;
+
+pub(crate) use issue::{__path_post_token, post_token};
+pub(crate) use jwks::{__path_read_jwks, read_jwks};
+pub(crate) use keys::{__path_list_token_keys, __path_rotate_token_keys, list_token_keys, rotate_token_keys};
+pub(crate) use rotate::{RotateTokenKeys, rotate_due};
+
+/// How long a verifier may keep the JWKS, and so how long a key is published before it signs.
+const JWKS_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
+
+/// The context under which a token key is sealed.
+fn sealed_key_context(kid: &str) -> String {
+    format!("token-key/{kid}")
+}

@@ -1,0 +1,63 @@
+//! `POST …/members/{user}/tokens`: signs a token of a project user. What it says comes from declared data; the caller
+//! chooses who is to verify it and for how long it is good. The audit log knows it by its id.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Json;
+use axum::extract::State;
+use ringfence_api::token::{IssuedToken, PostToken};
+use ringfence_api::{ProblemCode, ProjectName, ProjectUser, UserName};
+use ringfence_pki::{PrivateKey, Token, TokenKey, Validity, random_token_id};
+
+use crate::Daemon;
+use crate::http::{Body, Failure, OperatorCaller, Segment};
+use crate::project::unknown_member;
+use crate::token::sealed_key_context;
+
+/// Signs a token of a project user for one audience. It cannot be called back; it ends by itself.
+#[utoipa::path(post, path = "/v1/projects/{project}/members/{user}/tokens", tag = "tokens", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user")), request_body = PostToken, responses((status = 200, body = IssuedToken), (status = 400, body = ringfence_api::Problem), (status = 404, body = ringfence_api::Problem)))]
+pub(crate) async fn post_token(
+    State(daemon): State<Arc<Daemon>>,
+    OperatorCaller(actor): OperatorCaller,
+    Segment(project): Segment<ProjectName>,
+    Segment(user): Segment<UserName>,
+    Body(post): Body<PostToken>,
+) -> Result<Json<IssuedToken>, Failure> {
+    let identity = ProjectUser { project, user };
+    let mut tx = daemon.store.write("issue_token").await?;
+    let member = tx.find_member(&identity).await?.ok_or_else(|| unknown_member(&identity))?;
+    let longest = tx.cluster().await?.declared.authority.token_lifetime;
+    let lifetime = post.lifetime.unwrap_or(longest);
+    if lifetime > longest {
+        let detail = format!("the lifetime is {lifetime} and may be at most the cluster's token_lifetime, {longest}");
+        return Err(Failure::new(ProblemCode::InvalidRequest, detail));
+    }
+    let row = tx.find_active_token_key().await?.context("no token key is active").map_err(Failure::internal)?;
+    let kid = row.view.kid;
+    let der = daemon.master_key.open(&sealed_key_context(&kid), &row.sealed_key).map_err(Failure::internal)?;
+    let private = PrivateKey::from_der(&der).map_err(Failure::internal)?;
+    let key = TokenKey::new(&private).map_err(Failure::internal)?;
+
+    let now = daemon.now();
+    let validity = Validity::starting(now, lifetime.as_signed());
+    let id = random_token_id(daemon.rng());
+    let token = Token {
+        id: &id,
+        issuer: &format!("urn:ringfence:{}", daemon.cluster_id),
+        subject: &identity.to_string(),
+        audience: post.audience.as_str(),
+        issued_at: now,
+        validity,
+        project: identity.project.as_str(),
+        user: identity.user.as_str(),
+        roles: &[member.role.as_str()],
+    };
+    let token = key.sign(&token).map_err(Failure::internal)?;
+    let expires_at = validity.not_after;
+    tx.update_token_key_signed(&kid, expires_at).await?;
+    let outcome = format!("token {id} for {}, until {expires_at}, key {kid}", post.audience);
+    actor.record(&mut tx, "issue_token", &identity.to_string(), &outcome, now).await?;
+    tx.commit().await?;
+    Ok(Json(IssuedToken { token, id, kid, expires_at }))
+}

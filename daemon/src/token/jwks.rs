@@ -1,0 +1,22 @@
+//! `GET /v1/jwks`: what verifiers need. They may keep it for as long as a new key is published before it signs.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::header;
+use ringfence_api::token::Jwks;
+
+use crate::Daemon;
+use crate::http::Failure;
+use crate::token::JWKS_MAX_AGE;
+
+/// The keys by which tokens are verified (RFC 7517). Public.
+#[utoipa::path(get, path = "/v1/jwks", tag = "public", responses((status = 200, body = Jwks)))]
+pub(crate) async fn read_jwks(State(daemon): State<Arc<Daemon>>) -> Result<impl IntoResponse, Failure> {
+    let keys = daemon.store.read("read_jwks").await?.list_live_token_keys().await?;
+    let keys = keys.into_iter().map(|key| key.public_key).collect();
+    let cache = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
+    Ok(([(header::CACHE_CONTROL, cache)], Json(Jwks { keys })))
+}

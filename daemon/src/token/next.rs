@@ -1,0 +1,253 @@
+//! What comes next in the life of the keys: prepared, active, retired, gone. Pure.
+//!
+//! One step at a time; whoever takes it asks again until there is none. Then one key is prepared and one is active,
+//! no active key is past its lifetime whose successor verifiers know, and no retired key is there for nothing.
+
+use jiff::{SignedDuration, Timestamp};
+use ringfence_api::token::TokenKeyState;
+use ringfence_store::TokenKeyRow;
+
+/// How long things take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    /// How long a key signs.
+    pub(crate) key_lifetime: SignedDuration,
+    /// How long verifiers keep what was published.
+    pub(crate) max_age: SignedDuration,
+}
+
+/// A change of the keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Make a key and publish it.
+    Prepare,
+    /// One key signs from now on, and the one before signs no more.
+    Rotate {
+        /// The prepared key.
+        activate: String,
+        /// The active key, if there is one.
+        retire: Option<String>,
+    },
+    /// Erase a retired key.
+    Erase(String),
+}
+
+/// The next step, if anything is due.
+pub(crate) fn next(keys: &[TokenKeyRow], now: Timestamp, policy: Policy) -> Option<Step> {
+    let Some(prepared) = find(keys, TokenKeyState::Prepared) else { return Some(Step::Prepare) };
+    let due = find(keys, TokenKeyState::Active).is_none_or(|active| {
+        let over = active.view.activated_at.is_none_or(|at| now >= at + policy.key_lifetime);
+        over && now >= prepared.view.created_at + policy.max_age
+    });
+    if due {
+        return rotation(keys);
+    }
+    let ended =
+        |key: &&TokenKeyRow| key.view.state == TokenKeyState::Retired && key.tokens_end_at.is_none_or(|end| end <= now);
+    keys.iter().find(ended).map(|key| Step::Erase(key.view.kid.clone()))
+}
+
+/// The rotation that is possible at once, whether due or not.
+pub(crate) fn rotation(keys: &[TokenKeyRow]) -> Option<Step> {
+    let kid = |key: &TokenKeyRow| key.view.kid.clone();
+    let activate = find(keys, TokenKeyState::Prepared).map(kid)?;
+    Some(Step::Rotate { activate, retire: find(keys, TokenKeyState::Active).map(kid) })
+}
+
+fn find(keys: &[TokenKeyRow], state: TokenKeyState) -> Option<&TokenKeyRow> {
+    keys.iter().find(|key| key.view.state == state)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use ringfence_api::token::{Jwk, TokenKey};
+
+    use super::*;
+
+    const POLICY: Policy =
+        Policy { key_lifetime: SignedDuration::from_secs(1_000), max_age: SignedDuration::from_secs(300) };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    /// A key that has been in its state since this second.
+    fn key(kid: &str, state: TokenKeyState, since: i64) -> TokenKeyRow {
+        let public_key = Jwk {
+            kid: kid.to_owned(),
+            kty: "EC".to_owned(),
+            crv: "P-256".to_owned(),
+            x: String::new(),
+            y: String::new(),
+            alg: "ES256".to_owned(),
+            usage: "sig".to_owned(),
+        };
+        let view = TokenKey {
+            kid: kid.to_owned(),
+            state,
+            created_at: at(if state == TokenKeyState::Prepared { since } else { -9_000 }),
+            activated_at: (state == TokenKeyState::Active).then(|| at(since)),
+            retired_at: (state == TokenKeyState::Retired).then(|| at(since)),
+        };
+        TokenKeyRow { view, public_key, sealed_key: Vec::new(), tokens_end_at: None }
+    }
+
+    fn prepared(since: i64) -> TokenKeyRow {
+        key("p", TokenKeyState::Prepared, since)
+    }
+
+    fn active(since: i64) -> TokenKeyRow {
+        key("a", TokenKeyState::Active, since)
+    }
+
+    fn retired(tokens_end: Option<i64>) -> TokenKeyRow {
+        TokenKeyRow { tokens_end_at: tokens_end.map(at), ..key("r", TokenKeyState::Retired, 0) }
+    }
+
+    #[test]
+    fn what_comes_next_is_decided_by_states_and_times() {
+        let rotate = |retire: Option<&str>| {
+            Some(Step::Rotate { activate: "p".to_owned(), retire: retire.map(ToOwned::to_owned) })
+        };
+        let erase = || Some(Step::Erase("r".to_owned()));
+        let table = [
+            ("a new cluster", vec![], 0, Some(Step::Prepare)),
+            ("the first key has nobody before it", vec![prepared(0)], 0, rotate(None)),
+            ("one key is always ahead", vec![active(0)], 0, Some(Step::Prepare)),
+            ("all is well", vec![prepared(0), active(0)], 999, None),
+            ("the active key is old", vec![prepared(0), active(0)], 1_000, rotate(Some("a"))),
+            ("the next key is not known yet", vec![prepared(701), active(0)], 1_000, None),
+            ("the next key is just known", vec![prepared(700), active(0)], 1_000, rotate(Some("a"))),
+            ("there is no next key", vec![active(0)], 5_000, Some(Step::Prepare)),
+            ("a token lives", vec![prepared(0), active(0), retired(Some(501))], 500, None),
+            ("the last token has ended", vec![prepared(0), active(0), retired(Some(500))], 500, erase()),
+            ("no token ever lived", vec![prepared(0), active(0), retired(None)], 0, erase()),
+            ("a clock that stepped back changes nothing", vec![prepared(0), active(0)], -5_000, None),
+        ];
+        for (what, keys, now, expected) in table {
+            assert_eq!(next(&keys, at(now), POLICY), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_rotation_by_hand_takes_the_prepared_key_however_fresh() {
+        let expected = Step::Rotate { activate: "p".to_owned(), retire: Some("a".to_owned()) };
+        assert_eq!(rotation(&[prepared(0), active(0)]), Some(expected));
+        assert_eq!(rotation(&[active(0)]), None);
+    }
+
+    /// What happens in a simulated cluster.
+    #[derive(Debug, Clone)]
+    enum Happening {
+        /// So many seconds pass, and the task runs.
+        Time(i64),
+        /// A token is signed that lives so many seconds.
+        Token(i64),
+        /// The operator rotates.
+        ByHand,
+        /// Another lifetime of keys is declared.
+        Declared(i64),
+    }
+
+    fn happening() -> impl Strategy<Value = Happening> {
+        prop_oneof![
+            6 => (1_i64..400).prop_map(Happening::Time),
+            2 => (400_i64..40_000).prop_map(Happening::Time),
+            6 => (1_i64..4_000).prop_map(Happening::Token),
+            1 => Just(Happening::ByHand),
+            1 => (15_i64..5_000).prop_map(Happening::Declared),
+        ]
+    }
+
+    /// The rows, and what the database does to them.
+    #[derive(Default)]
+    struct Cluster {
+        keys: Vec<TokenKeyRow>,
+        made: usize,
+    }
+
+    impl Cluster {
+        fn take(&mut self, step: Step, now: i64) {
+            let named = |kid: &str, keys: &[TokenKeyRow]| keys.iter().position(|key| key.view.kid == kid).unwrap();
+            match step {
+                Step::Prepare => {
+                    self.keys.push(key(&self.made.to_string(), TokenKeyState::Prepared, now));
+                    self.made += 1;
+                }
+                Step::Rotate { activate, retire } => {
+                    if let Some(retire) = retire {
+                        let old = named(&retire, &self.keys);
+                        self.keys[old].view.state = TokenKeyState::Retired;
+                    }
+                    let new = named(&activate, &self.keys);
+                    self.keys[new].view.state = TokenKeyState::Active;
+                    self.keys[new].view.activated_at = Some(at(now));
+                }
+                Step::Erase(kid) => drop(self.keys.remove(named(&kid, &self.keys))),
+            }
+        }
+
+        fn settle(&mut self, now: i64, policy: Policy) {
+            for _ in 0..100 {
+                let Some(step) = next(&self.keys, at(now), policy) else { return };
+                self.take(step, now);
+            }
+            panic!("there is always another step");
+        }
+
+        fn all(&self, state: TokenKeyState) -> Vec<&TokenKeyRow> {
+            self.keys.iter().filter(|key| key.view.state == state).collect()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_live_token_verifies_and_keys_are_known_before_they_sign(
+            happenings in prop::collection::vec(happening(), 1..300),
+        ) {
+            let (mut cluster, mut policy, mut now) = (Cluster::default(), POLICY, 0);
+            let mut tokens: Vec<(String, i64)> = Vec::new();
+            cluster.settle(now, policy);
+            let mut by_hand = vec!["0".to_owned()];
+            for happening in happenings {
+                match happening {
+                    Happening::Time(seconds) => {
+                        now += seconds;
+                        cluster.settle(now, policy);
+                        let active = cluster.all(TokenKeyState::Active)[0];
+                        let since = active.view.activated_at.unwrap();
+                        let ahead = since.duration_since(active.view.created_at);
+                        prop_assert!(by_hand.contains(&active.view.kid) || ahead >= policy.max_age);
+                        let prepared = cluster.all(TokenKeyState::Prepared)[0];
+                        let unknown = at(now) < prepared.view.created_at + policy.max_age;
+                        prop_assert!(unknown || at(now) < since + policy.key_lifetime, "an old key signs");
+                    }
+                    Happening::Token(lifetime) => {
+                        let active = cluster.keys.iter_mut().find(|key| key.view.state == TokenKeyState::Active).unwrap();
+                        active.tokens_end_at = active.tokens_end_at.max(Some(at(now + lifetime)));
+                        tokens.push((active.view.kid.clone(), now + lifetime));
+                    }
+                    Happening::ByHand => {
+                        by_hand.push(cluster.all(TokenKeyState::Prepared)[0].view.kid.clone());
+                        cluster.take(rotation(&cluster.keys).unwrap(), now);
+                        cluster.settle(now, policy);
+                    }
+                    Happening::Declared(seconds) => {
+                        policy.key_lifetime = SignedDuration::from_secs(seconds);
+                        cluster.settle(now, policy);
+                    }
+                }
+                prop_assert_eq!(cluster.all(TokenKeyState::Active).len(), 1);
+                prop_assert_eq!(cluster.all(TokenKeyState::Prepared).len(), 1);
+                tokens.retain(|(_, end)| *end > now);
+                for (kid, _) in &tokens {
+                    prop_assert!(cluster.keys.iter().any(|key| key.view.kid == *kid), "a live token's key is gone");
+                }
+                for old in cluster.all(TokenKeyState::Retired) {
+                    prop_assert!(tokens.iter().any(|(kid, _)| *kid == old.view.kid), "a key is kept for nothing");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Taking the steps that are due, in one transaction with an audit row; at every start, so that there are keys before
+//! anybody asks for a token, and in a task from then on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_lc_rs::rand::SystemRandom;
+use jiff::Timestamp;
+use ringfence_api::token::Jwk;
+use ringfence_pki::{MasterKey, PrivateKey, TokenKey};
+use ringfence_store::{StoreError, Transaction};
+
+use crate::Daemon;
+use crate::audit::Actor;
+use crate::http::Failure;
+use crate::task::Task;
+use crate::token::next::{Policy, Step, next};
+use crate::token::{JWKS_MAX_AGE, sealed_key_context};
+
+/// Rotates when it is time.
+pub(crate) struct RotateTokenKeys;
+
+#[async_trait]
+impl Task for RotateTokenKeys {
+    fn name(&self) -> &'static str {
+        "rotate_token_keys"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "lets the next key sign tokens in time, and erases those that are not needed any more"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
+        let now = daemon.now();
+        // Most runs find nothing to do and should not stand in a writer's way.
+        let mut tx = daemon.store.read("look_at_token_keys").await?;
+        let step = find_step(&mut tx, now).await?;
+        drop(tx);
+        if step.is_none() {
+            return Ok(String::new());
+        }
+        let mut tx = daemon.store.write("rotate_token_keys").await?;
+        let done = rotate_due(&mut tx, &daemon.master_key, &daemon.rng, now).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+}
+
+/// Takes every step that is due. Returns what was done, in words.
+pub(crate) async fn rotate_due(
+    tx: &mut Transaction,
+    master_key: &MasterKey,
+    rng: &SystemRandom,
+    now: Timestamp,
+) -> Result<String, Failure> {
+    let mut done = Vec::new();
+    while let Some(step) = find_step(tx, now).await? {
+        done.push(take(tx, master_key, rng, &step, now).await?);
+    }
+    let done = done.join(", ");
+    if !done.is_empty() {
+        let cluster = tx.cluster().await?.name;
+        Actor::daemon("rotate_token_keys").record(tx, "rotate_token_keys", cluster.as_str(), &done, now).await?;
+    }
+    Ok(done)
+}
+
+async fn find_step(tx: &mut Transaction, now: Timestamp) -> Result<Option<Step>, StoreError> {
+    let key_lifetime = tx.cluster().await?.declared.authority.token_key_lifetime.as_signed();
+    let keys = tx.list_live_token_keys().await?;
+    Ok(next(&keys, now, Policy { key_lifetime, max_age: JWKS_MAX_AGE }))
+}
+
+/// Takes one step. Returns it in words.
+pub(super) async fn take(
+    tx: &mut Transaction,
+    master_key: &MasterKey,
+    rng: &SystemRandom,
+    step: &Step,
+    now: Timestamp,
+) -> Result<String, Failure> {
+    match step {
+        Step::Prepare => {
+            let private = PrivateKey::generate().map_err(Failure::internal)?;
+            let public_key = jwk(&TokenKey::new(&private).map_err(Failure::internal)?);
+            let sealed_key = master_key.seal(rng, &sealed_key_context(&public_key.kid), &private.to_der());
+            tx.insert_token_key(&public_key, &sealed_key, now).await?;
+            Ok(format!("{} prepared", public_key.kid))
+        }
+        Step::Rotate { activate, retire } => {
+            // In this order, for there are never two that sign.
+            if let Some(retire) = retire {
+                tx.update_token_key_retired(retire, now).await?;
+            }
+            tx.update_token_key_active(activate, now).await?;
+            let retired = retire.as_ref().map_or(String::new(), |kid| format!("{kid} retired, "));
+            Ok(format!("{retired}{activate} active"))
+        }
+        Step::Erase(kid) => {
+            tx.update_token_key_gone(kid).await?;
+            Ok(format!("{kid} gone"))
+        }
+    }
+}
+
+/// The public half as it is published.
+fn jwk(key: &TokenKey) -> Jwk {
+    let public = key.public().clone();
+    Jwk {
+        kid: public.kid,
+        kty: "EC".to_owned(),
+        crv: "P-256".to_owned(),
+        x: public.x,
+        y: public.y,
+        alg: "ES256".to_owned(),
+        usage: "sig".to_owned(),
+    }
+}

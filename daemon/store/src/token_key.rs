@@ -1,0 +1,144 @@
+//! The keys that sign tokens: at most one of them is prepared, at most one is active, and one that is gone holds no
+//! key any more.
+
+use jiff::Timestamp;
+use ringfence_api::token::{Jwk, TokenKey, TokenKeyState};
+use sqlx::query;
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::StoreError;
+use crate::row::{json, millis, optional_time, parsed, time, to_json, value};
+use crate::transaction::Transaction;
+
+/// A key that is not gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenKeyRow {
+    /// Its name, state and times.
+    pub view: TokenKey,
+    /// The public key.
+    pub public_key: Jwk,
+    /// The private key, sealed for the context `token-key/KID`.
+    pub sealed_key: Vec<u8>,
+    /// When the last token that it signed ends, if it signed any.
+    pub tokens_end_at: Option<Timestamp>,
+}
+
+const VIEW: &str = "kid, state, created_at, activated_at, retired_at";
+const LIVE: &str = "public_key, sealed_key, tokens_end_at FROM token_key WHERE state <> 'gone'";
+
+fn view(row: &SqliteRow) -> Result<TokenKey, StoreError> {
+    Ok(TokenKey {
+        kid: value(row, "kid")?,
+        state: parsed(row, "state", TokenKeyState::from_word)?,
+        created_at: time(row, "created_at")?,
+        activated_at: optional_time(row, "activated_at")?,
+        retired_at: optional_time(row, "retired_at")?,
+    })
+}
+
+fn live(row: &SqliteRow) -> Result<TokenKeyRow, StoreError> {
+    Ok(TokenKeyRow {
+        view: view(row)?,
+        public_key: json(row, "public_key")?,
+        sealed_key: value(row, "sealed_key")?,
+        tokens_end_at: optional_time(row, "tokens_end_at")?,
+    })
+}
+
+impl Transaction {
+    /// Records a new key, prepared.
+    pub async fn insert_token_key(
+        &mut self,
+        public_key: &Jwk,
+        sealed_key: &[u8],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        query(
+            "INSERT INTO token_key (kid, state, public_key, sealed_key, created_at) \
+             VALUES ($1, 'prepared', $2, $3, $4)",
+        )
+        .bind(&public_key.kid)
+        .bind(to_json(public_key))
+        .bind(sealed_key)
+        .bind(millis(now))
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.refused("the prepared token key", e))?;
+        Ok(())
+    }
+
+    /// A prepared key signs from now on.
+    pub async fn update_token_key_active(&mut self, kid: &str, now: Timestamp) -> Result<(), StoreError> {
+        query("UPDATE token_key SET state = 'active', activated_at = $1 WHERE kid = $2 AND state = 'prepared'")
+            .bind(millis(now))
+            .bind(kid)
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.refused("the active token key", e))?;
+        Ok(())
+    }
+
+    /// The active key signs no more.
+    pub async fn update_token_key_retired(&mut self, kid: &str, now: Timestamp) -> Result<(), StoreError> {
+        query("UPDATE token_key SET state = 'retired', retired_at = $1 WHERE kid = $2 AND state = 'active'")
+            .bind(millis(now))
+            .bind(kid)
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
+    /// Erases a retired key.
+    pub async fn update_token_key_gone(&mut self, kid: &str) -> Result<(), StoreError> {
+        query("UPDATE token_key SET state = 'gone', sealed_key = NULL WHERE kid = $1 AND state = 'retired'")
+            .bind(kid)
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
+    /// Notes that a key has signed a token that ends then.
+    pub async fn update_token_key_signed(&mut self, kid: &str, ends_at: Timestamp) -> Result<(), StoreError> {
+        query("UPDATE token_key SET tokens_end_at = max(coalesce(tokens_end_at, 0), $1) WHERE kid = $2")
+            .bind(millis(ends_at))
+            .bind(kid)
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
+    /// The key that signs.
+    pub async fn find_active_token_key(&mut self) -> Result<Option<TokenKeyRow>, StoreError> {
+        let row = query(sqlx::AssertSqlSafe(format!("SELECT {VIEW}, {LIVE} AND state = 'active'")))
+            .fetch_optional(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        row.as_ref().map(live).transpose()
+    }
+
+    /// The keys that are not gone, newest first.
+    pub async fn list_live_token_keys(&mut self) -> Result<Vec<TokenKeyRow>, StoreError> {
+        let rows = query(sqlx::AssertSqlSafe(format!(
+            "SELECT {VIEW}, {LIVE} ORDER BY created_at DESC, rowid DESC LIMIT 1000"
+        )))
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        rows.iter().map(live).collect()
+    }
+
+    /// All keys, newest first, at most so many.
+    pub async fn list_token_keys(&mut self, limit: u32) -> Result<Vec<TokenKey>, StoreError> {
+        let rows = query(sqlx::AssertSqlSafe(format!(
+            "SELECT {VIEW} FROM token_key ORDER BY created_at DESC, rowid DESC LIMIT $1"
+        )))
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        rows.iter().map(view).collect()
+    }
+}
