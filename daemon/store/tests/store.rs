@@ -1,5 +1,5 @@
-//! What the store promises, whatever the database: transactions, keys, CRLs, tickets, the saga log, the audit
-//! chain. Time is an argument, so nothing waits.
+//! What the store promises, whatever the database: transactions, keys, CRLs, tickets, token keys, the saga log, the
+//! audit chain. Time is an argument, so nothing waits.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken expectation is a failure")]
 
@@ -10,6 +10,7 @@ use ringfence_api::certificate::{CertificateProfile, RevocationReason};
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::node::NodeState;
 use ringfence_api::project::MemberRole;
+use ringfence_api::token::{Jwk, TokenKeyState};
 use ringfence_api::{ClusterId, ClusterName, NodeName, OperatorPublicKey, ProjectName, ProjectUser};
 use ringfence_saga::{AppendError, Epoch, Event, LoadError, Log as _, SagaId};
 use ringfence_store::{
@@ -620,6 +621,109 @@ mod tickets {
         tx.delete_ticket(&node("head")).await.unwrap();
         assert!(tx.find_ticket(&node("head")).await.unwrap().is_none());
         tx.delete_ticket(&node("head")).await.unwrap();
+    }
+}
+
+mod token_keys {
+    //! One key signs and one is ready to; one that is gone leaves its row and nothing of itself.
+
+    use super::*;
+
+    fn public(kid: &str) -> Jwk {
+        Jwk {
+            kid: kid.to_owned(),
+            kty: "EC".to_owned(),
+            crv: "P-256".to_owned(),
+            x: "x".to_owned(),
+            y: "y".to_owned(),
+            alg: "ES256".to_owned(),
+            usage: "sig".to_owned(),
+        }
+    }
+
+    async fn insert(tx: &mut Transaction, kid: &str, second: i64) -> Result<(), StoreError> {
+        tx.insert_token_key(&public(kid), b"sealed", at(second)).await
+    }
+
+    /// A key that is active since second 1, and a prepared one.
+    async fn with_keys(tx: &mut Transaction) {
+        insert(tx, "k1", 0).await.unwrap();
+        tx.update_token_key_active("k1", at(1)).await.unwrap();
+        insert(tx, "k2", 1).await.unwrap();
+    }
+
+    async fn states(tx: &mut Transaction) -> Vec<(String, TokenKeyState)> {
+        tx.list_token_keys(10).await.unwrap().into_iter().map(|key| (key.kid, key.state)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_key_goes_from_prepared_to_gone_and_its_row_stays() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        with_keys(&mut tx).await;
+        let active = tx.find_active_token_key().await.unwrap().unwrap();
+        assert_eq!((active.public_key, active.sealed_key.as_slice()), (public("k1"), b"sealed".as_slice()));
+        tx.update_token_key_retired("k1", at(5)).await.unwrap();
+        tx.update_token_key_active("k2", at(5)).await.unwrap();
+        tx.update_token_key_gone("k1").await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = world.read().await;
+        let live = tx.list_live_token_keys().await.unwrap();
+        assert_eq!(live.iter().map(|key| key.view.kid.as_str()).collect::<Vec<_>>(), ["k2"]);
+        let gone = tx.list_token_keys(10).await.unwrap().remove(1);
+        assert_eq!((gone.kid.as_str(), gone.state), ("k1", TokenKeyState::Gone));
+        assert_eq!((gone.created_at, gone.activated_at, gone.retired_at), (at(0), Some(at(1)), Some(at(5))));
+        drop(tx);
+        let erased = "UPDATE token_key SET state = state WHERE kid = 'k1' AND sealed_key IS NULL";
+        assert_eq!(world.behind_its_back(erased).await, 1);
+    }
+
+    #[tokio::test]
+    async fn two_never_sign_and_two_are_never_prepared() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        with_keys(&mut tx).await;
+        assert!(matches!(insert(&mut tx, "k3", 2).await, Err(StoreError::Exists(_))));
+        assert!(matches!(tx.update_token_key_active("k2", at(2)).await, Err(StoreError::Exists(_))));
+        let expected = [("k2", TokenKeyState::Prepared), ("k1", TokenKeyState::Active)];
+        assert_eq!(states(&mut tx).await, expected.map(|(kid, state)| (kid.to_owned(), state)));
+    }
+
+    #[tokio::test]
+    async fn no_state_is_left_out() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        with_keys(&mut tx).await;
+        let before = states(&mut tx).await;
+        tx.update_token_key_gone("k1").await.unwrap();
+        tx.update_token_key_gone("k2").await.unwrap();
+        tx.update_token_key_retired("k2", at(9)).await.unwrap();
+        assert_eq!(states(&mut tx).await, before);
+    }
+
+    #[tokio::test]
+    async fn a_key_remembers_the_token_that_ends_last() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        with_keys(&mut tx).await;
+        for (ends, last) in [(50, 50), (90, 90), (70, 90)] {
+            tx.update_token_key_signed("k1", at(ends)).await.unwrap();
+            let key = tx.find_active_token_key().await.unwrap().unwrap();
+            assert_eq!(key.tokens_end_at, Some(at(last)));
+        }
+        assert_eq!(tx.list_live_token_keys().await.unwrap()[0].tokens_end_at, None);
+    }
+
+    #[tokio::test]
+    async fn a_database_of_before_gets_the_table_and_keeps_what_it_has() {
+        let world = World::new().await;
+        world.behind_its_back("DROP TABLE token_key").await;
+        world.behind_its_back("DELETE FROM _sqlx_migrations WHERE version = 2").await;
+        let before = world.read().await.cluster().await.unwrap();
+        let world = world.reopen().await;
+        assert_eq!(world.read().await.cluster().await.unwrap(), before);
+        assert!(world.read().await.list_live_token_keys().await.unwrap().is_empty());
+        with_keys(&mut world.write().await).await;
     }
 }
 

@@ -16,4 +16,5 @@ mod projects;
 mod requests;
 mod routes;
 mod secrets;
+mod tokens;
 mod world;

@@ -41,6 +41,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::Everybody, "GET", "/v1/openapi.json"),
     route(For::Everybody, "GET", "/v1/ca-bundle"),
     route(For::Everybody, "GET", "/v1/crls/{issuer}/{shard}"),
+    route(For::Everybody, "GET", "/v1/jwks"),
     route(For::Everybody, "POST", "/v1/login/nonces"),
     route(For::Everybody, "POST", "/v1/login"),
     route(For::Everybody, "POST", "/v1/nodes/{node}/join"),
@@ -59,6 +60,9 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::Operator, "PUT", "/v1/projects/{project}/members/{user}"),
     route(For::Operator, "GET", "/v1/projects/{project}/members/{user}"),
     route(For::Operator, "GET", "/v1/projects/{project}/members/{user}/credentials"),
+    route(For::Operator, "POST", "/v1/projects/{project}/members/{user}/tokens"),
+    route(For::Operator, "GET", "/v1/token-keys"),
+    route(For::Operator, "POST", "/v1/token-keys/rotate"),
     route(For::Operator, "GET", "/v1/certificates"),
     route(For::Operator, "GET", "/v1/sagas"),
     route(For::Operator, "GET", "/v1/tasks"),
@@ -84,6 +88,7 @@ impl Route {
             ("PUT", "/v1/cluster") => json!({ "worker_groups": { "workers": { "count": 1 } } }),
             ("PUT", "/v1/projects/{project}") => json!({ "description": "by the table" }),
             ("PUT", "/v1/projects/{project}/members/{user}") => json!({ "role": "data_owner" }),
+            ("POST", "/v1/projects/{project}/members/{user}/tokens") => json!({ "audience": "query" }),
             _ => Value::Null,
         }
     }

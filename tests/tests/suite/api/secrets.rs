@@ -1,10 +1,11 @@
-//! What is never shown: after everything has been driven, at the loudest logging, the operator's token, sessions
-//! and private keys lie in no log, no database, no command line and no environment.
+//! What is never shown: after everything has been driven, at the loudest logging, the operator's token, sessions,
+//! tokens of project users and private keys lie in no log, no database, no command line and no environment.
 
 use std::os::unix::fs::PermissionsExt as _;
 
 use ringfence_api::project::{MemberRole, PutMember};
-use ringfence_api::{Credentials, ProblemCode};
+use ringfence_api::token::PostToken;
+use ringfence_api::{Audience, Credentials, ProblemCode};
 use ringfence_tests::head::{OTHER_TOKEN, TOKEN, token};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -38,6 +39,8 @@ async fn no_secret_lies_where_it_should_not() {
     }
     let stranger = world.head.client(Credentials::Operator(token(OTHER_TOKEN).key()));
     assert_eq!(stranger.cluster().await.unwrap_err().code(), Some(ProblemCode::LoginRefused));
+    let post = PostToken { audience: Audience::parse("query").unwrap(), lifetime: None };
+    let token = world.client.issue_token(&project("fraud"), &user("bob"), &post).await.unwrap().token;
     let put = PutMember { role: MemberRole::DataOwner };
     world.client.put_member(&project("fraud"), &user("bob"), &put).await.unwrap();
     world.client.delete_member(&project("fraud"), &user("alice")).await.unwrap();
@@ -55,6 +58,8 @@ async fn no_secret_lies_where_it_should_not() {
         ("the operator's token", TOKEN.into()),
         ("another's token", OTHER_TOKEN.into()),
         ("a session", session.into_bytes()),
+        ("a token's claims", token.split('.').nth(1).unwrap().into()),
+        ("a token's signature", token.split('.').nth(2).unwrap().into()),
     ];
     for credentials in &credentials {
         let lines: Vec<&str> = credentials.private_key.lines().filter(|line| !line.starts_with('-')).collect();
