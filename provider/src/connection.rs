@@ -137,6 +137,23 @@ pub(crate) fn import(data: &Ringfence, id: &str) -> Result<(String, Value<Connec
     }
 }
 
+/// Checks that an object which is imported by its identity lies in the provider's cluster: an identity names the cluster,
+/// and only the provider block says how it is reached.
+pub(crate) fn import_identity(data: &Ringfence, cluster_id: &Value<String>) -> Result<()> {
+    let detail = "An identity does not say how a cluster is reached. Set `cluster` in the provider block to the \
+                  `connection` of the cluster, or import by id.";
+    let connection = resolve(data, &Value::Null)
+        .map_err(|_| Diagnostic::error("No cluster is named").detail(detail))?;
+    match cluster_id.as_str() {
+        Some(wanted) if wanted != connection.cluster_id.to_string() => {
+            Err(Diagnostic::error("The identity is of another cluster")
+                .detail(format!("It names {wanted}; the provider's cluster is {}. {detail}", connection.cluster_id))
+                .into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Wraps a failed call.
 pub(crate) fn failed<T>(data: &Ringfence, outcome: std::result::Result<T, ringfence_api::ClientError>) -> Result<T> {
     outcome.map_err(|error| fault::of(data, &error))

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::provider::RingfenceProvider;
 
 /// The folders that hold nothing but made pages.
-const FOLDERS: [&str; 3] = ["resources", "data-sources", "functions"];
+const FOLDERS: [&str; 6] =
+    ["actions", "data-sources", "ephemeral-resources", "functions", "list-resources", "resources"];
 
 #[test]
 fn the_committed_pages_are_what_the_schema_says() {

@@ -1,15 +1,18 @@
 //! The Terraform provider of ringfence: clusters, projects, members.
 //!
-//! One file for each resource, data source and function, named as Terraform names it. What they share is the
+//! One file for each resource, list resource, data source, ephemeral resource, action and function, named as Terraform names it. What they share is the
 //! [`provider`] (token, clients, what was seen of clusters in this run) and the [`connection`].
 
+mod actions;
 mod connection;
 mod data_sources;
 mod declaration;
 #[cfg(test)]
 mod docs;
+mod ephemeral_resources;
 mod fault;
 mod functions;
+mod list_resources;
 mod provider;
 mod resources;
 mod target;

@@ -7,13 +7,21 @@ use std::time::Duration;
 use ringfence_api::{Client, ClusterId, Connection, Credentials, OperatorToken};
 use tfplugin_rs::prelude::*;
 
+use crate::actions::publish_crls::PublishCrls;
+use crate::actions::rotate_node_certificates::RotateNodeCertificates;
+use crate::actions::rotate_token_keys::RotateTokenKeys;
 use crate::connection::ConnectionModel;
 use crate::data_sources::cluster::ClusterDataSource;
+use crate::ephemeral_resources::certificate::CertificateResource;
+use crate::ephemeral_resources::token::TokenResource;
 use crate::fault;
 use crate::functions::project_user::ProjectUserFunction;
+use crate::list_resources::project::ProjectList;
+use crate::list_resources::project_member::ProjectMemberList;
 use crate::resources::cluster::ClusterResource;
 use crate::resources::project::ProjectResource;
 use crate::resources::project_member::ProjectMemberResource;
+use crate::resources::project_members::ProjectMembersResource;
 use crate::token::{self, Token};
 
 /// How long a daemon that does not answer is tried.
@@ -68,6 +76,14 @@ impl Provider for RingfenceProvider {
         registry.resource(ClusterResource);
         registry.resource(ProjectResource);
         registry.resource(ProjectMemberResource);
+        registry.resource(ProjectMembersResource);
+        registry.list_resource(ProjectList);
+        registry.list_resource(ProjectMemberList);
+        registry.ephemeral_resource(CertificateResource);
+        registry.ephemeral_resource(TokenResource);
+        registry.action(PublishCrls);
+        registry.action(RotateNodeCertificates);
+        registry.action(RotateTokenKeys);
         registry.data_source(ClusterDataSource);
         registry.function(ProjectUserFunction);
     }

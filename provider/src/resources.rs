@@ -3,3 +3,4 @@
 pub(crate) mod cluster;
 pub(crate) mod project;
 pub(crate) mod project_member;
+pub(crate) mod project_members;

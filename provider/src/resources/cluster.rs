@@ -27,9 +27,11 @@ const DELETE: Duration = Duration::from_mins(5);
 
 impl Resource for ClusterResource {
     type Model = ClusterModel;
-    type Identity = ();
+    type Identity = ClusterIdentity;
     type Data = Ringfence;
     const NAME: &'static str = "ringfence_cluster";
+    /// The directory may be spelled another way without being another one.
+    const IDENTITY_CHANGES: bool = true;
 
     fn validate(&self, config: &ClusterModel, out: &mut Diagnostics) {
         let targets =
@@ -166,6 +168,15 @@ impl Resource for ClusterResource {
             return Ok(());
         }
         ctx.within("removing the cluster", state.timeouts.delete_or(DELETE), local.destroy()).await
+    }
+
+    fn identity(&self, state: &ClusterModel) -> Option<ClusterIdentity> {
+        let directory = state.local.known()?.directory.clone();
+        Some(ClusterIdentity { directory }).filter(|identity| identity.directory.is_known())
+    }
+
+    async fn import_identity(&self, ctx: &ResourceContext<Self>, identity: ClusterIdentity) -> Result<ClusterModel> {
+        self.import(ctx, identity.directory.as_str().unwrap_or_default()).await
     }
 
     /// The directory of a local cluster.

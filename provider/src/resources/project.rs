@@ -1,7 +1,7 @@
 //! `ringfence_project`.
 
-use ringfence_api::ProjectName;
 use ringfence_api::project::{Project, PutProject};
+use ringfence_api::{ClusterId, Connection, ProjectName};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, Reading, failed};
@@ -37,9 +37,33 @@ pub(crate) struct ProjectModel {
     created_at: Value<String>,
 }
 
+/// What tells a project from all others.
+#[derive(Clone, Model)]
+pub(crate) struct ProjectIdentity {
+    /// Identity of the cluster. Default: that of the provider's `cluster`.
+    #[tf(optional)]
+    cluster_id: Value<String>,
+    /// Name.
+    #[tf(required)]
+    name: Value<String>,
+}
+
+impl ProjectIdentity {
+    pub(crate) fn of(connection: &Connection, name: &ProjectName) -> Self {
+        Self { cluster_id: connection.cluster_id.to_string().into(), name: name.as_str().into() }
+    }
+}
+
+impl ProjectModel {
+    /// A project that nobody has declared yet.
+    pub(crate) fn found(project: Project, cluster: Value<ConnectionModel>, cluster_id: ClusterId) -> Self {
+        complete(Self { cluster, ..Self::default() }, project, cluster_id.to_string())
+    }
+}
+
 impl Resource for ProjectResource {
     type Model = ProjectModel;
-    type Identity = ();
+    type Identity = ProjectIdentity;
     type Data = Ringfence;
     const NAME: &'static str = "ringfence_project";
 
@@ -95,6 +119,16 @@ impl Resource for ProjectResource {
             Err(error) if error.is_not_found() => Ok(()),
             answer => failed(ctx.data(), answer),
         }
+    }
+
+    fn identity(&self, state: &ProjectModel) -> Option<ProjectIdentity> {
+        Some(ProjectIdentity { cluster_id: state.cluster_id.clone(), name: state.name.clone() })
+            .filter(|identity| identity.cluster_id.is_known() && identity.name.is_known())
+    }
+
+    async fn import_identity(&self, ctx: &ResourceContext<Self>, identity: ProjectIdentity) -> Result<ProjectModel> {
+        connection::import_identity(ctx.data(), &identity.cluster_id)?;
+        Ok(ProjectModel { name: identity.name, ..ProjectModel::default() })
     }
 
     /// `NAME`, or `NAME@DIRECTORY` for a local cluster.

@@ -1,7 +1,7 @@
 //! `ringfence_project_member`: additive, one user in one project.
 
 use ringfence_api::project::{Member, MemberRole, PutMember};
-use ringfence_api::{ProjectName, ProjectUser, UserName};
+use ringfence_api::{ClusterId, Connection, ProjectName, ProjectUser, UserName};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, Reading, failed};
@@ -41,9 +41,40 @@ pub(crate) struct ProjectMemberModel {
     project_user: Value<String>,
 }
 
+/// What tells a member from all others.
+#[derive(Clone, Model)]
+pub(crate) struct MemberIdentity {
+    /// Identity of the cluster. Default: that of the provider's `cluster`.
+    #[tf(optional)]
+    cluster_id: Value<String>,
+    /// Name of the project.
+    #[tf(required)]
+    project: Value<String>,
+    /// Name of the user.
+    #[tf(required)]
+    user: Value<String>,
+}
+
+impl MemberIdentity {
+    pub(crate) fn of(connection: &Connection, member: &Member) -> Self {
+        Self {
+            cluster_id: connection.cluster_id.to_string().into(),
+            project: member.project.as_str().into(),
+            user: member.user.as_str().into(),
+        }
+    }
+}
+
+impl ProjectMemberModel {
+    /// A member that nobody has declared yet.
+    pub(crate) fn found(member: &Member, cluster: Value<ConnectionModel>, cluster_id: ClusterId) -> Self {
+        complete(Self { cluster, ..Self::default() }, member, cluster_id.to_string())
+    }
+}
+
 impl Resource for ProjectMemberResource {
     type Model = ProjectMemberModel;
-    type Identity = ();
+    type Identity = MemberIdentity;
     type Data = Ringfence;
     const NAME: &'static str = "ringfence_project_member";
 
@@ -109,6 +140,17 @@ impl Resource for ProjectMemberResource {
             Err(error) if error.is_not_found() => Ok(()),
             answer => failed(ctx.data(), answer),
         }
+    }
+
+    fn identity(&self, state: &ProjectMemberModel) -> Option<MemberIdentity> {
+        let ProjectMemberModel { cluster_id, project, user, .. } = state;
+        Some(MemberIdentity { cluster_id: cluster_id.clone(), project: project.clone(), user: user.clone() })
+            .filter(|identity| identity.cluster_id.is_known())
+    }
+
+    async fn import_identity(&self, ctx: &ResourceContext<Self>, identity: MemberIdentity) -> Result<ProjectMemberModel> {
+        connection::import_identity(ctx.data(), &identity.cluster_id)?;
+        Ok(ProjectMemberModel { project: identity.project, user: identity.user, ..ProjectMemberModel::default() })
     }
 
     /// `PROJECT__USER`, or `PROJECT__USER@DIRECTORY` for a local cluster.

@@ -67,6 +67,8 @@ pub(crate) struct Entry<T: ?Sized> {
 pub(crate) struct ResourceEntry<D> {
     pub(crate) described: LazyDescribed,
     pub(crate) identity: LazyDescribed,
+    /// Whether the identity may change.
+    pub(crate) identity_changes: bool,
     pub(crate) inner: Box<dyn AnyResource<D>>,
 }
 
@@ -90,6 +92,7 @@ impl<D: Send + Sync + 'static> Registry<D> {
         let entry = ResourceEntry {
             described: LazyLock::new(|| Described::of::<R::Model>(R::VERSION)),
             identity: LazyLock::new(|| Described::of::<R::Identity>(R::IDENTITY_VERSION)),
+            identity_changes: R::IDENTITY_CHANGES,
             inner: Box::new(resource),
         };
         self.resources.insert(R::NAME, Arc::new(entry));

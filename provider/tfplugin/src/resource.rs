@@ -26,6 +26,8 @@ pub trait Resource: Send + Sync + 'static {
     const VERSION: i64 = 0;
     /// The version of stored identities, as `VERSION` is of states.
     const IDENTITY_VERSION: i64 = 0;
+    /// Whether the identity may change while the object lives. It should not.
+    const IDENTITY_CHANGES: bool = false;
 
     /// Rules across attributes. The provider need not be configured; any value may be unknown.
     fn validate(&self, _config: &Self::Model, _out: &mut Diagnostics) {}
@@ -73,7 +75,8 @@ pub trait Resource: Send + Sync + 'static {
         async { Err(Diagnostic::error(format!("{} cannot be imported", Self::NAME)).into()) }
     }
 
-    /// What identifies an object. It must never change while the object lives. `None` while it cannot be told.
+    /// What identifies an object: unless `IDENTITY_CHANGES`, the same as long as the object lives. `None` while it cannot
+    /// be told.
     fn identity(&self, _state: &Self::Model) -> Option<Self::Identity> {
         None
     }

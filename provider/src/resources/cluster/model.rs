@@ -71,6 +71,14 @@ pub(crate) struct ClusterModel {
     pub(super) timeouts: Value<Timeouts>,
 }
 
+/// What tells a cluster from all others.
+#[derive(Clone, Model)]
+pub(crate) struct ClusterIdentity {
+    /// Directory of a local cluster.
+    #[tf(required)]
+    pub(super) directory: Value<String>,
+}
+
 /// A cluster of processes on this machine.
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct LocalModel {

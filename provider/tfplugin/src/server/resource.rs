@@ -330,7 +330,7 @@ impl Sent {
     }
 }
 
-/// The identity of an object that may have had one before: it can become known, and then never changes.
+/// The identity of an object that may have had one before: it can become known, and then does not change, unless it may.
 fn identity_after<D>(
     entry: &ResourceEntry<D>,
     sent: Option<&pb::ResourceIdentityData>,
@@ -343,7 +343,9 @@ fn identity_after<D>(
     if now.is_null() {
         return Ok(sent.cloned());
     }
-    if let (Dynamic::Map(before), Dynamic::Map(now)) = (&read_identity(entry, sent)?, &now) {
+    if let (false, Dynamic::Map(before), Dynamic::Map(now)) =
+        (entry.identity_changes, &read_identity(entry, sent)?, &now)
+    {
         let changed = before.iter().find(|(name, before)| !before.is_null() && now.get(*name) != Some(*before));
         if let Some((name, _)) = changed {
             return Err(Diagnostic::error("The identity has changed")

@@ -1,0 +1,37 @@
+//! Action `ringfence_publish_crls`.
+
+use tfplugin_rs::prelude::*;
+
+use crate::connection::{self, ConnectionModel, failed};
+use crate::provider::Ringfence;
+
+/// The action.
+pub(crate) struct PublishCrls;
+
+/// Publishes every certificate revocation list of a cluster now.
+///
+/// Revocations are published by themselves within a moment. This is for those who want fresh lists at an instant of their
+/// choice, such as before a network is cut off.
+#[derive(Clone, Model)]
+pub(crate) struct PublishCrlsModel {
+    /// Cluster: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
+    #[tf(optional)]
+    cluster: Value<ConnectionModel>,
+}
+
+impl Action for PublishCrls {
+    type Model = PublishCrlsModel;
+    type Data = Ringfence;
+    const NAME: &'static str = "ringfence_publish_crls";
+
+    async fn invoke(&self, ctx: &ActionContext<Ringfence>, config: PublishCrlsModel) -> Result<()> {
+        let client = ctx.data().client(&connection::resolve(ctx.data(), &config.cluster)?)?;
+        for crl in failed(ctx.data(), client.publish_crls().await)? {
+            ctx.progress(format!(
+                "CRL number {} of {} (shard {}) with {} entries, valid until {}",
+                crl.number, crl.issuer, crl.shard, crl.entries, crl.next_update
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! Ephemeral resource `ringfence_token`.
+
+use ringfence_api::token::PostToken;
+use ringfence_api::{Audience, Lifetime, ProjectName, UserName};
+use tfplugin_rs::prelude::*;
+
+use crate::connection::{self, ConnectionModel, failed};
+use crate::provider::Ringfence;
+
+/// The ephemeral resource.
+pub(crate) struct TokenResource;
+
+/// A token (JWT) of a project user, for one audience.
+///
+/// Whoever knows the cluster's `/v1/jwks` can verify it. It cannot be called back: it ends by itself.
+#[derive(Clone, Model)]
+pub(crate) struct TokenModel {
+    /// Name of the project.
+    #[tf(required, validate = check(ProjectName::parse))]
+    project: Value<String>,
+    /// Name of the user, who must be a member.
+    #[tf(required, validate = check(UserName::parse))]
+    user: Value<String>,
+    /// Who will verify it: 1 to 200 visible ASCII characters.
+    #[tf(required, validate = check(Audience::parse))]
+    audience: Value<String>,
+    /// How long it lives, such as `10m`: at most the cluster's `token_lifetime`, and that by default.
+    #[tf(optional, validate = check(Lifetime::parse))]
+    lifetime: Value<String>,
+    /// Cluster it is of: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
+    #[tf(optional)]
+    cluster: Value<ConnectionModel>,
+    /// The token.
+    #[tf(computed, sensitive)]
+    token: Value<String>,
+    /// Its `jti`, by which the audit log knows it.
+    #[tf(computed)]
+    token_id: Value<String>,
+    /// When it ends (RFC 3339).
+    #[tf(computed)]
+    expires_at: Value<String>,
+}
+
+impl EphemeralResource for TokenResource {
+    type Model = TokenModel;
+    type Data = Ringfence;
+    type Private = ();
+    const NAME: &'static str = "ringfence_token";
+
+    async fn open(&self, ctx: &Context<Ringfence>, config: TokenModel) -> Result<Opened<Self>> {
+        let client = ctx.data().client(&connection::resolve(ctx.data(), &config.cluster)?)?;
+        let invalid = |error: String, attribute: &str| {
+            Diagnostic::error("The token cannot be asked for").detail(error).at(Path::root().attr(attribute))
+        };
+        let text = |value: &Value<String>| value.known().cloned().unwrap_or_default();
+        let project = ProjectName::parse(&text(&config.project)).map_err(|e| invalid(e.to_string(), "project"))?;
+        let user = UserName::parse(&text(&config.user)).map_err(|e| invalid(e.to_string(), "user"))?;
+        let audience = Audience::parse(&text(&config.audience)).map_err(|e| invalid(e.to_string(), "audience"))?;
+        let post = PostToken { audience, lifetime: config.lifetime.as_str().and_then(|text| Lifetime::parse(text).ok()) };
+        let issued = failed(ctx.data(), client.issue_token(&project, &user, &post).await)?;
+        let result = TokenModel {
+            token: issued.token.into(),
+            token_id: issued.id.into(),
+            expires_at: issued.expires_at.to_string().into(),
+            ..config
+        };
+        Ok(Opened { result, private: (), renew_at: None })
+    }
+}

@@ -1,0 +1,62 @@
+//! List resource `ringfence_project_member`.
+
+use ringfence_api::project::{Member, Project};
+use ringfence_api::{ProjectName, path};
+use tfplugin_rs::prelude::*;
+
+use crate::connection::{self, ConnectionModel, failed};
+use crate::provider::Ringfence;
+use crate::resources::project_member::{MemberIdentity, ProjectMemberModel, ProjectMemberResource};
+
+/// The list resource.
+pub(crate) struct ProjectMemberList;
+
+/// Finds the members of one project or of all projects of a cluster, by project and user.
+#[derive(Clone, Model)]
+pub(crate) struct ProjectMemberListModel {
+    /// Name of the project. Default: all projects.
+    #[tf(optional, validate = check(ProjectName::parse))]
+    project: Value<String>,
+    /// Cluster to look in: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
+    #[tf(optional)]
+    cluster: Value<ConnectionModel>,
+}
+
+impl ListResource for ProjectMemberList {
+    type Resource = ProjectMemberResource;
+    type Model = ProjectMemberListModel;
+
+    async fn list(
+        &self,
+        ctx: &Context<Ringfence>,
+        config: ProjectMemberListModel,
+        listing: &mut Listing<ProjectMemberResource>,
+    ) -> Result<()> {
+        let connection = connection::resolve(ctx.data(), &config.cluster)?;
+        let client = ctx.data().client(&connection)?;
+        let projects = match config.project.known().map(|name| ProjectName::parse(name)) {
+            Some(Ok(project)) => vec![project],
+            _ => {
+                let all: Vec<Project> = failed(ctx.data(), client.read(path::PROJECTS).await)?;
+                all.into_iter().map(|project| project.name).collect()
+            }
+        };
+        for project in projects {
+            let members: Vec<Member> =
+                failed(ctx.data(), client.read(&path::project(path::MEMBERS, &project)).await)?;
+            for member in members {
+                let listed = Listed {
+                    display_name: member.project_user.to_string(),
+                    identity: MemberIdentity::of(&connection, &member),
+                    resource: listing
+                        .wants_resource()
+                        .then(|| ProjectMemberModel::found(&member, config.cluster.clone(), connection.cluster_id)),
+                };
+                if listing.add(listed).await.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
