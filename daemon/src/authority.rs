@@ -8,6 +8,7 @@
 
 mod api_certificate;
 pub(crate) mod bootstrap;
+mod hand_out;
 mod issue;
 mod publish;
 mod read;
@@ -16,8 +17,9 @@ use ringfence_pki::{Authority, Domain};
 
 pub(crate) use api_certificate::{RenewApiCertificate, issue_api_certificate};
 pub(crate) use bootstrap::load;
+pub(crate) use hand_out::{__path_delete_certificate, delete_certificate, hand_out};
 pub(crate) use issue::{Identity, issue, sealed_key_context};
-pub(crate) use publish::PublishCrls;
+pub(crate) use publish::{__path_publish_crls, PublishCrls, publish_crls};
 pub(crate) use read::{__path_list_certificates, __path_read_ca_bundle, __path_read_crl};
 pub(crate) use read::{list_certificates, read_ca_bundle, read_crl};
 

@@ -27,7 +27,8 @@ pub struct ClusterConfig {
     pub id: ClusterId,
     /// Its name.
     pub name: ClusterName,
-    /// The operator's public key. Read when the cluster is made; changing it here later changes nothing.
+    /// The operator's public key. Read when the cluster is made; changing it here later changes nothing, that is done by
+    /// `PUT /v1/operator-key`.
     pub operator_key: OperatorPublicKey,
 }
 

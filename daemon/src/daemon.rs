@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use jiff::Timestamp;
-use ringfence_api::{Clock, ClusterId, ClusterName, OperatorPublicKey};
+use ringfence_api::{Clock, ClusterId, ClusterName};
 use ringfence_cloud::NodeDriver;
 use ringfence_pki::MasterKey;
 use ringfence_saga::Epoch;
@@ -13,6 +13,7 @@ use ringfence_store::Store;
 use crate::authority::Authorities;
 use crate::changes::Changes;
 use crate::login::Sessions;
+use crate::operator::KeysFile;
 use crate::task::Tasks;
 
 /// The shared state. One per process, behind an `Arc`.
@@ -29,7 +30,7 @@ pub struct Daemon {
     pub nodes: Box<dyn NodeDriver>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    pub(crate) operator_key: OperatorPublicKey,
+    pub(crate) operator_keys: KeysFile,
     pub(crate) master_key: MasterKey,
     pub(crate) authorities: Authorities,
     pub(crate) rng: SystemRandom,

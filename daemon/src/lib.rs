@@ -11,6 +11,7 @@ pub mod config;
 pub mod http;
 pub mod login;
 pub mod node;
+pub mod operator;
 pub mod project;
 pub mod serve;
 pub mod token;

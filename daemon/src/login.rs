@@ -1,5 +1,8 @@
 //! The operator's login: a nonce, a signature, a session.
 //!
+//! The first login with the key that was put last makes it the one in force and retires the one before, in one
+//! transaction; whoever comes with a retired key is told so.
+//!
 //! Sessions live in memory only: a restart ends them, and clients log in again by themselves. What is kept is the
 //! SHA-256 of a session, so that a core dump holds nothing to call with.
 
@@ -14,7 +17,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::login::{Login, LoginNonce, PutLogin, message};
-use ringfence_api::{ClusterId, OperatorPublicKey, ProblemCode};
+use ringfence_api::operator::OperatorKeys;
+use ringfence_api::{OperatorPublicKey, ProblemCode};
+use ringfence_store::Transaction;
 use tracing::{info, warn};
 
 use crate::Daemon;
@@ -32,13 +37,21 @@ const MOST: usize = 1_024;
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     nonces: Mutex<BTreeMap<String, Timestamp>>,
-    open: Mutex<BTreeMap<String, Timestamp>>,
+    open: Mutex<BTreeMap<String, Session>>,
+}
+
+/// An open session.
+#[derive(Debug, Clone)]
+struct Session {
+    end: Timestamp,
+    /// Whose signature opened it.
+    key: OperatorPublicKey,
 }
 
 impl Sessions {
     fn challenge(&self, rng: &dyn SecureRandom, now: Timestamp) -> String {
         let nonce = hex::encode(random::<16>(rng));
-        insert(&self.nonces, nonce.clone(), now + NONCE_LIFETIME, now);
+        insert(&self.nonces, |end| *end, nonce.clone(), now + NONCE_LIFETIME, now);
         nonce
     }
 
@@ -47,16 +60,16 @@ impl Sessions {
         lock(&self.nonces).remove(nonce).is_some_and(|end| now <= end)
     }
 
-    fn open(&self, rng: &dyn SecureRandom, now: Timestamp) -> Login {
+    fn open(&self, rng: &dyn SecureRandom, key: OperatorPublicKey, now: Timestamp) -> Login {
         let session = URL_SAFE_NO_PAD.encode(random::<32>(rng));
         let expires_at = now + SESSION_LIFETIME;
-        insert(&self.open, hash(&session), expires_at, now);
+        insert(&self.open, |open| open.end, hash(&session), Session { end: expires_at, key }, now);
         Login { session, expires_at }
     }
 
-    /// Whether this session is open.
-    pub(crate) fn holds(&self, session: &str, now: Timestamp) -> bool {
-        lock(&self.open).get(&hash(session)).is_some_and(|end| now <= *end)
+    /// The key that opened this session, if it is open.
+    pub(crate) fn key_of(&self, session: &str, now: Timestamp) -> Option<OperatorPublicKey> {
+        lock(&self.open).get(&hash(session)).filter(|open| now <= open.end).map(|open| open.key.clone())
     }
 }
 
@@ -75,40 +88,83 @@ pub(crate) async fn post_login(
     Body(put): Body<PutLogin>,
 ) -> Result<Json<Login>, Failure> {
     let now = daemon.now();
-    let refused = |why: &str| {
+    let refused = |why: String| {
         warn!(source, why, "a login was refused");
-        Err(Failure::new(ProblemCode::LoginRefused, why))
+        Failure::new(ProblemCode::LoginRefused, why)
     };
     if !daemon.sessions.redeem(&put.nonce, now) {
-        return refused("the nonce is unknown, was used, or is older than a minute; ask for another");
+        let why = "the nonce is unknown, was used, or is older than a minute; ask for another";
+        return Err(refused(why.to_owned()));
     }
     let ca = daemon.authorities.root_fingerprint();
-    if !is_operators(&daemon.operator_key, &daemon.cluster_id, &put, &ca) {
-        return refused("the signature is not by this cluster's operator token, or was made for another CA");
-    }
+    let text = message(&daemon.cluster_id, &put.nonce, &ca);
+    let signed = |key: &OperatorPublicKey| key.verifies(&text, &put.signature);
+    // Whoever has no token must not get into a writer's way.
+    signer(&mut daemon.store.read("look_at_login").await?, signed).await?.map_err(refused)?;
     let mut tx = daemon.store.write("login").await?;
+    let key = signer(&mut tx, signed).await?.map_err(refused)?;
     let actor = Actor::caller("operator", source.as_str());
+    let taken_over = take_over(&mut tx, &key, &actor, daemon.cluster_name.as_str(), now).await?;
     actor.record(&mut tx, "login", daemon.cluster_name.as_str(), "accepted", now).await?;
     tx.commit().await?;
+    if taken_over {
+        daemon.operator_keys.write(&daemon.store).await.map_err(Failure::internal)?;
+    }
     info!(source, "the operator logged in");
-    Ok(Json(daemon.sessions.open(daemon.rng(), now)))
+    Ok(Json(daemon.sessions.open(daemon.rng(), key, now)))
 }
 
-fn is_operators(key: &OperatorPublicKey, cluster: &ClusterId, put: &PutLogin, ca: &[u8; 32]) -> bool {
-    key.verifies(&message(cluster, &put.nonce, ca), &put.signature)
+/// The key that signed and may log in, or why there is none.
+async fn signer(
+    tx: &mut Transaction,
+    signed: impl Fn(&OperatorPublicKey) -> bool,
+) -> Result<Result<OperatorPublicKey, String>, Failure> {
+    let OperatorKeys { current, pending } = tx.operator_keys().await?;
+    if let Some(key) = [Some(current), pending].into_iter().flatten().find(&signed) {
+        return Ok(Ok(key));
+    }
+    let retired = tx.list_retired_operator_keys().await?.into_iter().find(|(key, _)| signed(key));
+    Ok(Err(match retired {
+        Some((_, at)) => {
+            format!(
+                "this operator token was replaced by another one at {at} and is retired; use the one that replaced it"
+            )
+        }
+        None => "the signature is not by this cluster's operator token, or was made for another CA".to_owned(),
+    }))
 }
 
-fn insert(map: &Mutex<BTreeMap<String, Timestamp>>, key: String, end: Timestamp, now: Timestamp) {
+/// Makes the pending key the one in force if it is the one that logs in, and retires the one before. Returns whether it
+/// was.
+async fn take_over(
+    tx: &mut Transaction,
+    key: &OperatorPublicKey,
+    actor: &Actor,
+    cluster: &str,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let keys = tx.operator_keys().await?;
+    if keys.pending.as_ref() != Some(key) {
+        return Ok(false);
+    }
+    tx.delete_retired_operator_key(key).await?;
+    tx.insert_retired_operator_key(&keys.current, now).await?;
+    tx.update_operator_keys(&OperatorKeys { current: key.clone(), pending: None }).await?;
+    actor.record(tx, "retire_operator_key", cluster, &format!("{} by {key}", keys.current), now).await?;
+    Ok(true)
+}
+
+fn insert<T>(map: &Mutex<BTreeMap<String, T>>, end: fn(&T) -> Timestamp, key: String, value: T, now: Timestamp) {
     let mut map = lock(map);
     if map.len() >= MOST {
-        map.retain(|_, end| now <= *end);
+        map.retain(|_, value| now <= end(value));
     }
     if map.len() >= MOST
-        && let Some(first) = map.iter().min_by_key(|(_, end)| **end).map(|(key, _)| key.clone())
+        && let Some(first) = map.iter().min_by_key(|(_, value)| end(value)).map(|(key, _)| key.clone())
     {
         map.remove(&first);
     }
-    map.insert(key, end);
+    map.insert(key, value);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -149,10 +205,11 @@ mod tests {
     #[test]
     fn a_session_ends_after_a_quarter_of_an_hour() {
         let (sessions, rng) = (Sessions::default(), SystemRandom::new());
-        let login = sessions.open(&rng, at(0));
-        assert!(sessions.holds(&login.session, at(900)));
-        assert!(!sessions.holds(&login.session, at(901)));
-        assert!(!sessions.holds("made up", at(0)));
+        let key = OperatorPublicKey::from_base64("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
+        let login = sessions.open(&rng, key.clone(), at(0));
+        assert_eq!(sessions.key_of(&login.session, at(900)), Some(key));
+        assert_eq!(sessions.key_of(&login.session, at(901)), None);
+        assert_eq!(sessions.key_of("made up", at(0)), None);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Projects and their members. A member is an identity: making one issues its certificate, and removing one
 //! revokes it, in the same transaction as the row.
 
+mod certificate;
 mod credentials;
 mod member;
 #[expect(clippy::module_inception, reason = "the noun of the folder has operations of its own")]
 mod project;
 mod renew;
 
+pub(crate) use certificate::{__path_post_member_certificate, post_member_certificate};
 pub(crate) use credentials::{__path_read_credentials, read_credentials};
 pub(crate) use member::{
     __path_delete_member, __path_list_members, __path_put_member, __path_read_member, delete_member, list_members,

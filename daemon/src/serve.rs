@@ -6,6 +6,7 @@
 //! ringfence.db               the database
 //! master.key                 the key that seals all others (0600)
 //! ca.pem, endpoint           what a client needs to trust and to find the API
+//! operator_keys              the public keys that log in
 //! serve.lock, serve.pid      who runs
 //! ```
 
@@ -33,6 +34,7 @@ use crate::changes::Changes;
 use crate::config::{ConfigError, ServeConfig};
 use crate::http::{listen, router};
 use crate::login::Sessions;
+use crate::operator::KeysFile;
 use crate::task::{Tasks, run_all};
 use crate::token::rotate_due;
 
@@ -62,6 +64,7 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
 
     let daemon = Arc::new(open(&directory, &config, &endpoint).await?);
     let tls = issue_api_certificate(&daemon).await?;
+    daemon.operator_keys.write(&daemon.store).await?;
     atomic_write(&directory.join(CA_FILE), daemon.authorities.ca_bundle().as_bytes(), 0o644)?;
 
     let stop = CancellationToken::new();
@@ -71,7 +74,7 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     let published = [(CA_FILE, daemon.authorities.ca_bundle()), (ENDPOINT_FILE, daemon.endpoint.clone())];
     let ended = tokio::select! {
         ended = wait_for_signal() => ended,
-        ended = watch_claim(&claim, || republish(&directory, &published)) => ended,
+        ended = watch_claim(&claim, async || republish(&daemon, &directory, &published).await) => ended,
     };
     info!("stopping");
     stop.cancel();
@@ -86,23 +89,23 @@ const WATCH: Duration = Duration::from_secs(1);
 
 /// Returns when this process's claim does not stand any more, as after somebody removed its directory: what it would go
 /// on doing, nobody could stop or find.
-pub(crate) async fn watch_claim(claim: &Claim, each: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(crate) async fn watch_claim(claim: &Claim, each: impl AsyncFn() -> anyhow::Result<()>) -> anyhow::Result<()> {
     loop {
         tokio::time::sleep(WATCH).await;
         anyhow::ensure!(claim.stands()?, "the directory of this process was removed or replaced; it ends");
-        each()?;
+        each().await?;
     }
 }
 
 /// Writes what clients find us by, where it was lost.
-fn republish(directory: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
+async fn republish(daemon: &Daemon, directory: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
     for (name, text) in files {
         let path = directory.join(name);
         if std::fs::read_to_string(&path).ok().as_ref() != Some(text) {
             atomic_write(&path, text.as_bytes(), 0o644)?;
         }
     }
-    Ok(())
+    daemon.operator_keys.write(&daemon.store).await
 }
 
 /// Binds the configured address. Port 0 means the port of the last time, or a free one at the first.
@@ -162,7 +165,7 @@ async fn open(directory: &Path, config: &ServeConfig, endpoint: &str) -> anyhow:
         endpoint: endpoint.to_owned(),
         nodes: Box::new(nodes),
         clock,
-        operator_key: cluster.operator_key,
+        operator_keys: KeysFile::in_directory(directory),
         master_key,
         authorities,
         rng,

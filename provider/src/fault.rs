@@ -20,7 +20,7 @@ pub(crate) fn of(data: &Ringfence, error: &ClientError) -> Diagnostics {
         }
         ClientError::Refused(problem) if problem.code == ProblemCode::LoginRefused => {
             Diagnostic::error("The daemon refused the operator token").detail(format!(
-                "The token was read from {}. The daemon says: {}. Use the token that the cluster was created with.",
+                "The token was read from {}. The daemon says: {}. Use the token that the cluster has now: the one it was created with, or the last one it was given.",
                 data.token.origin(),
                 problem.detail
             ))

@@ -23,7 +23,7 @@ use spdx::{Expression, ParseMode};
 
 /// All arrows between packages. A package that is not at the left is a leaf.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("terraform-provider-ringfence", &["tfplugin-rs", "ringfence-api", "ringfence-cloud"]),
+    ("terraform-provider-ringfence", &["tfplugin-rs", "ringfence-api", "ringfence-cloud", "ringfence-pki"]),
     (
         "ringfenced",
         &["ringfence-agent", "ringfence-api", "ringfence-cloud", "ringfence-pki", "ringfence-saga", "ringfence-store"],

@@ -39,13 +39,13 @@ pub fn plan(desired: &DesiredNode, observed: &Observed, dns_name: &DnsName, now:
     if observed.crls.as_ref() != Some(&crls) {
         actions.push(Action::WriteCrls);
     }
-    if !observed.node.as_ref().is_some_and(|set| is_fresh(&set.facts, &desired.revoked, now)) {
+    if !observed.node.as_ref().is_some_and(|set| is_fresh(&set.facts, desired, now)) {
         actions.push(Action::RenewNode);
     }
     let mut reloads = Vec::new();
     for service in &desired.services {
         let held = observed.services.get(&service.name).and_then(Option::as_ref);
-        let good = held.is_some_and(|set| is_good(set, service, dns_name, &desired.revoked, now));
+        let good = held.is_some_and(|set| is_good(set, service, dns_name, desired, now));
         if !good {
             actions.push(Action::Issue(service.name.clone()));
         }
@@ -71,25 +71,21 @@ pub(crate) fn crl_file(desired: &DesiredNode) -> String {
     desired.crls.iter().map(|crl| crl.pem.as_str()).collect()
 }
 
-fn is_good(
-    set: &HeldSet,
-    service: &DesiredService,
-    dns_name: &DnsName,
-    revoked: &BTreeSet<String>,
-    now: Timestamp,
-) -> bool {
+fn is_good(set: &HeldSet, service: &DesiredService, dns_name: &DnsName, desired: &DesiredNode, now: Timestamp) -> bool {
     let mut names: Vec<String> = service.dns_names.iter().map(ToString::to_string).collect();
     names.extend(service.ip_addresses.iter().map(ToString::to_string));
     let held: BTreeSet<&String> = set.facts.alternative_names.iter().collect();
-    is_fresh(&set.facts, revoked, now)
+    is_fresh(&set.facts, desired, now)
         && set.facts.common_name == dns_name.as_str()
         && set.facts.locality.as_deref() == Some(service.user.as_str())
         && held == names.iter().collect()
 }
 
-fn is_fresh(facts: &CertificateFacts, revoked: &BTreeSet<String>, now: Timestamp) -> bool {
+fn is_fresh(facts: &CertificateFacts, desired: &DesiredNode, now: Timestamp) -> bool {
+    let serial = facts.serial.to_string();
     // A certificate from the future means that a clock has jumped back; it is as bad as an old one.
-    facts.not_before <= now && now < renewal_of(facts) && !revoked.contains(&facts.serial.to_string())
+    let in_time = facts.not_before <= now && now < renewal_of(facts);
+    in_time && !desired.revoked.contains(&serial) && !desired.rotate.contains(&serial)
 }
 
 fn renewal_of(facts: &CertificateFacts) -> Timestamp {
@@ -132,6 +128,7 @@ mod tests {
             crls: vec![DesiredCrl { issuer: "root-1".to_owned(), shard: 0, number: 1, pem: "crl".to_owned() }],
             report_every: Lifetime::from_secs(5),
             revoked: BTreeSet::new(),
+            rotate: BTreeSet::new(),
         }
     }
 
@@ -193,8 +190,9 @@ mod tests {
     #[test]
     fn what_makes_a_service_certificate_wrong_gets_it_a_new_one() {
         type Change = fn(&mut DesiredNode, &mut Observed);
-        let wrong: [(&str, Change); 6] = [
+        let wrong: [(&str, Change); 7] = [
             ("revoked", |desired, _| desired.revoked = BTreeSet::from([set(2).facts.serial.to_string()])),
+            ("to be rotated", |desired, _| desired.rotate = BTreeSet::from([set(2).facts.serial.to_string()])),
             ("another user", |desired, _| desired.services[0].user = SystemUser::parse("other").unwrap()),
             ("another name", |desired, _| desired.services[0].dns_names.push(DnsName::parse("q.internal").unwrap())),
             ("another address", |desired, _| desired.services[0].ip_addresses.clear()),
@@ -215,6 +213,13 @@ mod tests {
                 "{what}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_to_be_rotated_is_replaced_though_it_is_good_and_nothing_else_is() {
+        let mut desired = desired();
+        desired.rotate = BTreeSet::from([set(1).facts.serial.to_string(), set(9).facts.serial.to_string()]);
+        assert_eq!(planned(&desired, &observed(), 1_100), [Action::RenewNode]);
     }
 
     #[test]

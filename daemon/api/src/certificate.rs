@@ -1,8 +1,10 @@
-//! Certificates as the authority has recorded them.
+//! Certificates: as the authority has recorded them, and asked for with a key of one's own.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::lifetime::Lifetime;
 
 /// What a certificate is for, which decides its names, usages and lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -32,6 +34,34 @@ impl CertificateProfile {
     /// The profile of this word.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::ApiServer, Self::Node, Self::Service, Self::ProjectUser].into_iter().find(|p| p.as_str() == word)
+    }
+}
+
+/// Who holds the key of a certificate, and so looks after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateHolder {
+    /// The daemon, which renews it.
+    Daemon,
+    /// The agent of its node, which renews it and reports what it has installed.
+    Agent,
+    /// Whoever asked for it with a key of its own. Nobody renews it.
+    Caller,
+}
+
+impl CertificateHolder {
+    /// The word in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Daemon => "daemon",
+            Self::Agent => "agent",
+            Self::Caller => "caller",
+        }
+    }
+
+    /// The holder of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Daemon, Self::Agent, Self::Caller].into_iter().find(|holder| holder.as_str() == word)
     }
 }
 
@@ -74,6 +104,8 @@ pub struct Certificate {
     pub issuer: String,
     /// What it is for.
     pub profile: CertificateProfile,
+    /// Who holds its key.
+    pub holder: CertificateHolder,
     /// The common name.
     pub common_name: String,
     /// The node it lies on, if any.
@@ -88,4 +120,19 @@ pub struct Certificate {
     pub revoked_at: Option<Timestamp>,
     /// Why it was revoked.
     pub revocation_reason: Option<RevocationReason>,
+}
+
+/// How long a certificate for a key of the caller's own lives when nobody says.
+pub const HANDED_OUT_LIFETIME: Lifetime = Lifetime::from_secs(3_600);
+
+/// Asks for a certificate of a project user or of a service, for a key that the caller made and keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostIdentityCertificate {
+    /// PKCS #10 in PEM; its names are ignored, its proof of possession is verified.
+    pub request: String,
+    /// How long the certificate lives, at most as long as declared for its kind. One hour, or what is declared if
+    /// that is shorter.
+    #[serde(default)]
+    pub lifetime: Option<Lifetime>,
 }

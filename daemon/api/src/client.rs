@@ -19,15 +19,17 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use crate::certificate::PostIdentityCertificate;
 use crate::cluster::{Cluster, PutCluster};
+use crate::crl::PublishedCrl;
 use crate::inspect::Health;
 use crate::login::{Login, LoginNonce, PutLogin, message};
-use crate::name::{ClusterId, NodeName, ProjectName, UserName};
-use crate::node::{DesiredNode, IssuedCertificate, PostCertificate, PutJoin, PutReport};
-use crate::operator::OperatorKey;
+use crate::name::{ClusterId, NodeName, ProjectName, ServiceName, UserName};
+use crate::node::{DesiredNode, IssuedCertificate, NodeRotation, PostCertificate, PutJoin, PutReport};
+use crate::operator::{OperatorKey, OperatorKeys, PutOperatorKey};
 use crate::path;
 use crate::problem::{Problem, ProblemCode};
-use crate::project::{Member, MemberCredentials, Project, PutMember, PutProject};
+use crate::project::{Member, MemberCredentials, Project, PutMember, PutMembers, PutProject};
 use crate::token::{IssuedToken, Jwks, PostToken, TokenKey};
 use crate::whoami::Caller;
 
@@ -217,6 +219,11 @@ impl Client {
         self.send(Method::POST, path::LOGIN, Some(&answer), None).await
     }
 
+    /// Gives the cluster another operator token. The one before is good until the new one has logged in.
+    pub async fn put_operator_key(&self, put: &PutOperatorKey) -> Result<OperatorKeys, ClientError> {
+        self.call(Method::PUT, path::OPERATOR_KEY, Some(put)).await
+    }
+
     /// Who the daemon takes us for.
     pub async fn whoami(&self) -> Result<Caller, ClientError> {
         self.call(Method::GET, path::WHOAMI, NO_BODY).await
@@ -255,6 +262,11 @@ impl Client {
     /// One member.
     pub async fn member(&self, project: &ProjectName, user: &UserName) -> Result<Member, ClientError> {
         self.call(Method::GET, &path::member(path::MEMBER, project, user), NO_BODY).await
+    }
+
+    /// Makes exactly these the members of a project.
+    pub async fn put_members(&self, project: &ProjectName, put: &PutMembers) -> Result<Vec<Member>, ClientError> {
+        self.call(Method::PUT, &path::project(path::MEMBERS, project), Some(put)).await
     }
 
     /// Makes a user a member, or changes the role.
@@ -304,6 +316,46 @@ impl Client {
     /// Lets the next key sign from now on. After a lost answer it may happen twice, which harms no token.
     pub async fn rotate_token_keys(&self) -> Result<Vec<TokenKey>, ClientError> {
         self.call(Method::POST, path::TOKEN_KEYS_ROTATE, NO_BODY).await
+    }
+
+    /// A certificate of a project user, for a key of the caller's own.
+    pub async fn issue_member_certificate(
+        &self,
+        project: &ProjectName,
+        user: &UserName,
+        post: &PostIdentityCertificate,
+    ) -> Result<IssuedCertificate, ClientError> {
+        self.call(Method::POST, &path::member(path::MEMBER_CERTIFICATES, project, user), Some(post)).await
+    }
+
+    /// A certificate of a service on a node, for a key of the caller's own.
+    pub async fn issue_service_certificate(
+        &self,
+        node: &NodeName,
+        service: &ServiceName,
+        post: &PostIdentityCertificate,
+    ) -> Result<IssuedCertificate, ClientError> {
+        self.call(Method::POST, &path::service(path::SERVICE_CERTIFICATES, node, service), Some(post)).await
+    }
+
+    /// Revokes a certificate that was handed out for a key of a caller's own. One that is over stays as it is.
+    pub async fn revoke_certificate(&self, serial: &str) -> Result<(), ClientError> {
+        self.call(Method::DELETE, &path::certificate(serial), NO_BODY).await
+    }
+
+    /// Has everything that a node's agent holds replaced, unless that is under way already.
+    pub async fn rotate_node(&self, node: &NodeName) -> Result<NodeRotation, ClientError> {
+        self.call(Method::POST, &path::node(path::NODE_ROTATE, node), NO_BODY).await
+    }
+
+    /// The node's last rotation once its revision is above `after`, or unchanged after [`LONG_POLL`].
+    pub async fn rotation_after(&self, node: &NodeName, after: i64) -> Result<NodeRotation, ClientError> {
+        self.call(Method::GET, &format!("{}?after={after}", path::node(path::NODE_ROTATION, node)), NO_BODY).await
+    }
+
+    /// Has a fresh list of every shard signed now. Returns them once they are committed.
+    pub async fn publish_crls(&self) -> Result<Vec<PublishedCrl>, ClientError> {
+        self.call(Method::POST, path::CRLS_PUBLISH, NO_BODY).await
     }
 
     /// Trades a ticket for the node's certificate.

@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod client;
 pub mod clock;
 pub mod cluster;
+pub mod crl;
 pub mod inspect;
 pub mod lifetime;
 pub mod login;

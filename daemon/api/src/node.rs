@@ -129,6 +129,9 @@ pub struct DesiredNode {
     pub report_every: Lifetime,
     /// Certificates with these serials are revoked: replace them at once.
     pub revoked: BTreeSet<String>,
+    /// Certificates with these serials are good, and somebody asked for others: replace them at once.
+    #[serde(default)]
+    pub rotate: BTreeSet<String>,
 }
 
 /// A service as its node should have it.
@@ -170,4 +173,32 @@ pub struct PutReport {
     pub certificates: Vec<HeldCertificate>,
     /// What went wrong, for people; none when all is well.
     pub fault: Option<String>,
+}
+
+/// The last rotation of a node: everything that its agent held is replaced because somebody asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeRotation {
+    /// The node.
+    pub node: NodeName,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// What was to be replaced, the node's own first.
+    pub certificates: Vec<RotatedCertificate>,
+    /// Whether all of it is replaced.
+    pub done: bool,
+    /// The cluster's revision; pass it as `after` to wait for the next.
+    pub revision: i64,
+}
+
+/// A certificate that a rotation is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RotatedCertificate {
+    /// The service it is for; none for the node's own.
+    pub service: Option<ServiceName>,
+    /// Its serial number, lower-case hexadecimal.
+    pub serial: String,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// Whether it is out of service: another one is installed in its place and it is revoked, or it has ended.
+    pub replaced: bool,
 }

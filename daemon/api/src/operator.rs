@@ -109,12 +109,41 @@ impl OperatorPublicKey {
         Self(text.trim().to_owned())
     }
 
+    /// Whether the text can be a key at all: the base64 of 32 bytes.
+    pub fn is_key(&self) -> bool {
+        STANDARD.decode(&self.0).is_ok_and(|bytes| bytes.len() == 32)
+    }
+
     /// Whether the signature, in base64, is this key's over the message.
     pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
         let (Ok(key), Ok(signature)) = (STANDARD.decode(&self.0), STANDARD.decode(signature)) else {
             return false;
         };
         UnparsedPublicKey::new(&ED25519, key).verify(message, &signature).is_ok()
+    }
+}
+
+/// Gives the cluster another operator token, by the public key that is derived from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutOperatorKey {
+    /// The key of the new token.
+    pub public_key: OperatorPublicKey,
+}
+
+/// Whose signature logs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OperatorKeys {
+    /// The key in force.
+    pub current: OperatorPublicKey,
+    /// The key that takes over with its first login, if there is one. Until then both log in.
+    pub pending: Option<OperatorPublicKey>,
+}
+
+impl OperatorKeys {
+    /// Whether this is one of them.
+    pub fn hold(&self, key: &OperatorPublicKey) -> bool {
+        self.current == *key || self.pending.as_ref() == Some(key)
     }
 }
 
@@ -143,6 +172,14 @@ mod tests {
         ];
         for (text, error) in cases {
             assert_eq!(OperatorToken::parse(text).err(), Some(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_32_bytes_in_base64_are_a_key() {
+        assert!(OperatorToken::parse(TOKEN).unwrap().key().public().is_key());
+        for text in ["", "AAAA", "not base64!", "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo"] {
+            assert!(!OperatorPublicKey::from_base64(text).is_key(), "{text}");
         }
     }
 

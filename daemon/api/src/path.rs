@@ -1,6 +1,6 @@
 //! The routes of the API. The daemon serves these templates, the client fills them in.
 
-use crate::name::{NodeName, ProjectName, UserName};
+use crate::name::{NodeName, ProjectName, ServiceName, UserName};
 
 /// Liveness; public.
 pub const HEALTH: &str = "/v1/health";
@@ -10,10 +10,14 @@ pub const OPENAPI: &str = "/v1/openapi.json";
 pub const CA_BUNDLE: &str = "/v1/ca-bundle";
 /// One CRL shard in DER; public.
 pub const CRL: &str = "/v1/crls/{issuer}/{shard}";
+/// Signing every CRL anew.
+pub const CRLS_PUBLISH: &str = "/v1/crls/publish";
 /// A login challenge; public.
 pub const LOGIN_NONCES: &str = "/v1/login/nonces";
 /// The answer to a challenge; public.
 pub const LOGIN: &str = "/v1/login";
+/// Whose signature logs in.
+pub const OPERATOR_KEY: &str = "/v1/operator-key";
 /// Who the caller is.
 pub const WHOAMI: &str = "/v1/whoami";
 /// The cluster's declaration and state.
@@ -28,6 +32,12 @@ pub const NODE_JOIN: &str = "/v1/nodes/{node}/join";
 pub const NODE_DESIRED: &str = "/v1/nodes/{node}/desired";
 /// A node asks for certificates.
 pub const NODE_CERTIFICATES: &str = "/v1/nodes/{node}/certificates";
+/// A certificate of a service on a node, for a key of the caller's own.
+pub const SERVICE_CERTIFICATES: &str = "/v1/nodes/{node}/services/{service}/certificates";
+/// Asking for everything that a node's agent holds to be replaced.
+pub const NODE_ROTATE: &str = "/v1/nodes/{node}/rotate";
+/// How far that is.
+pub const NODE_ROTATION: &str = "/v1/nodes/{node}/rotation";
 /// A node says what it holds.
 pub const NODE_REPORT: &str = "/v1/nodes/{node}/report";
 /// All projects.
@@ -48,8 +58,12 @@ pub const JWKS: &str = "/v1/jwks";
 pub const TOKEN_KEYS: &str = "/v1/token-keys";
 /// The next key signs from now on.
 pub const TOKEN_KEYS_ROTATE: &str = "/v1/token-keys/rotate";
+/// A certificate of a project user, for a key of the caller's own.
+pub const MEMBER_CERTIFICATES: &str = "/v1/projects/{project}/members/{user}/certificates";
 /// Certificates, newest first.
 pub const CERTIFICATES: &str = "/v1/certificates";
+/// One certificate.
+pub const CERTIFICATE: &str = "/v1/certificates/{serial}";
 /// Sagas, newest first.
 pub const SAGAS: &str = "/v1/sagas";
 /// Background tasks.
@@ -67,12 +81,22 @@ pub fn node(template: &str, node: &NodeName) -> String {
     template.replace("{node}", node.as_str())
 }
 
+/// The path of something of one service on a node: [`SERVICE_CERTIFICATES`].
+pub fn service(template: &str, node: &NodeName, service: &ServiceName) -> String {
+    template.replace("{node}", node.as_str()).replace("{service}", service.as_str())
+}
+
+/// The path of one certificate.
+pub fn certificate(serial: &str) -> String {
+    format!("{CERTIFICATES}/{serial}")
+}
+
 /// The path of something of one project: [`PROJECT`] or [`MEMBERS`].
 pub fn project(template: &str, project: &ProjectName) -> String {
     template.replace("{project}", project.as_str())
 }
 
-/// The path of something of one member: [`MEMBER`], [`MEMBER_CREDENTIALS`] or [`MEMBER_TOKENS`].
+/// The path of something of one member: one of the `MEMBER…` templates.
 pub fn member(template: &str, project: &ProjectName, user: &UserName) -> String {
     template.replace("{project}", project.as_str()).replace("{user}", user.as_str())
 }

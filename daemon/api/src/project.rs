@@ -1,5 +1,6 @@
 //! Projects and their members.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -69,6 +70,14 @@ impl fmt::Display for MemberRole {
 pub struct PutMember {
     /// The role.
     pub role: MemberRole,
+}
+
+/// Makes exactly these the members of a project.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutMembers {
+    /// The role of each user. Who is not among them is no member afterwards.
+    pub members: BTreeMap<UserName, MemberRole>,
 }
 
 /// A user in a project.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ringfence_api::certificate::CertificateProfile;
+use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::{Lifetime, NodeName};
 use ringfence_pki::{CertificateFacts, Domain, PrivateKey, pem_certificates, renew_at};
 
@@ -35,7 +35,15 @@ pub(crate) async fn issue_api_certificate(daemon: &Daemon) -> anyhow::Result<Arc
         ..Identity::default()
     };
     let mut tx = daemon.store.write("issue_api_certificate").await?;
-    let issued = issue(daemon, &mut tx, CertificateProfile::ApiServer, &identity, &key.public(), LIFETIME).await?;
+    let issued = issue(
+        daemon,
+        &mut tx,
+        (CertificateProfile::ApiServer, CertificateHolder::Daemon),
+        &identity,
+        &key.public(),
+        LIFETIME,
+    )
+    .await?;
     let now = daemon.now();
     Actor::daemon("renew_api_certificate")
         .record(&mut tx, "issue_certificate", "api_server", &issued.serial, now)

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ringfence_api::certificate::CertificateProfile;
+use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::node::IssuedCertificate;
 use ringfence_api::{Lifetime, NodeName, ProjectUser, ServiceName};
 use ringfence_pki::{Domain, Issued, Leaf, Profile, PublicKeyInfo, Serial, Validity, fingerprint, pem_certificate};
@@ -29,7 +29,7 @@ pub(crate) struct Identity {
 pub(crate) async fn issue(
     daemon: &Daemon,
     tx: &mut Transaction,
-    profile: CertificateProfile,
+    (profile, holder): (CertificateProfile, CertificateHolder),
     identity: &Identity,
     key: &PublicKeyInfo,
     lifetime: Lifetime,
@@ -59,6 +59,7 @@ pub(crate) async fn issue(
         issuer: &issuer.id,
         shard: SHARD,
         profile,
+        holder,
         common_name: &identity.common_name,
         node: identity.node.as_ref().map(NodeName::as_str),
         service: identity.service.as_ref().map(ServiceName::as_str),

@@ -22,7 +22,7 @@ impl Agent {
         tokio::select! {
             outcome = ringfence_agent::run(&self.directory, Arc::new(SystemClock)) => Ok(outcome?),
             outcome = crate::serve::wait_for_signal() => outcome,
-            outcome = crate::serve::watch_claim(&claim, || Ok(())) => outcome,
+            outcome = crate::serve::watch_claim(&claim, async || Ok(())) => outcome,
         }
     }
 }

@@ -118,7 +118,7 @@ fn nodes(cluster: &Cluster) -> (Table, Option<String>) {
 }
 
 fn certificates(certificates: &Vec<Certificate>) -> (Table, Option<String>) {
-    let mut table = table(&["SERIAL", "ISSUER", "PROFILE", "NAME", "SERVICE", "ISSUED", "UNTIL", "REVOKED"]);
+    let mut table = table(&["SERIAL", "ISSUER", "PROFILE", "HOLDER", "NAME", "SERVICE", "ISSUED", "UNTIL", "REVOKED"]);
     for certificate in certificates {
         let revoked = certificate.revoked_at.map(|at| {
             let reason = certificate.revocation_reason.map_or("", ringfence_api::certificate::RevocationReason::as_str);
@@ -128,6 +128,7 @@ fn certificates(certificates: &Vec<Certificate>) -> (Table, Option<String>) {
             certificate.serial.clone(),
             certificate.issuer.clone(),
             certificate.profile.as_str().to_owned(),
+            certificate.holder.as_str().to_owned(),
             certificate.common_name.clone(),
             certificate.service.clone().unwrap_or_default(),
             time(Some(certificate.issued_at)),

@@ -83,10 +83,7 @@ async fn recognise(parts: &Parts, daemon: &Daemon) -> Answer<Caller> {
     let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
     if let Some(header) = parts.headers.get(http::header::AUTHORIZATION) {
         let session = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-        return match session {
-            Some(session) if daemon.sessions.holds(session, daemon.now()) => Ok(Caller::Operator),
-            _ => Err(Failure::new(ProblemCode::SessionInvalid, "the session is unknown or over; log in again")),
-        };
+        return by_session(daemon, session.unwrap_or_default()).await;
     }
     match peer.certificate {
         Some(der) => by_certificate(daemon, &der).await,
@@ -95,6 +92,17 @@ async fn recognise(parts: &Parts, daemon: &Daemon) -> Answer<Caller> {
             "send a session in the Authorization header, or call with a client certificate of this cluster",
         )),
     }
+}
+
+async fn by_session(daemon: &Daemon, session: &str) -> Answer<Caller> {
+    let invalid = |detail: &str| Failure::new(ProblemCode::SessionInvalid, detail);
+    let key = daemon.sessions.key_of(session, daemon.now());
+    let key = key.ok_or_else(|| invalid("the session is unknown or over; log in again"))?;
+    // A session is worth no more than the key that opened it.
+    if daemon.store.read("recognise_operator").await?.operator_keys().await?.hold(&key) {
+        return Ok(Caller::Operator);
+    }
+    Err(invalid("the operator token that opened this session was replaced by another; log in with that one"))
 }
 
 async fn by_certificate(daemon: &Daemon, der: &[u8]) -> Answer<Caller> {

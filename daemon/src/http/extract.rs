@@ -71,7 +71,7 @@ fn names_unknown_field(text: &str) -> bool {
     text.contains(": unknown field `")
 }
 
-/// A name at the place of its kind in the path: `{project}`, `{user}`, `{node}`.
+/// A name at the place of its kind in the path: `{project}`, `{user}`, `{node}`, `{service}`.
 pub(crate) struct Segment<T>(pub(crate) T);
 
 /// Names that stand in paths, and what their segment is called.
@@ -90,6 +90,10 @@ impl InPath for ringfence_api::UserName {
 
 impl InPath for ringfence_api::NodeName {
     const SEGMENT: &'static str = "node";
+}
+
+impl InPath for ringfence_api::ServiceName {
+    const SEGMENT: &'static str = "service";
 }
 
 impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Segment<T> {

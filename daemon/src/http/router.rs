@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::http::failure::Failure;
 use crate::http::{health, inspect, openapi, whoami};
-use crate::{Daemon, authority, cluster, login, node, project, token};
+use crate::{Daemon, authority, cluster, login, node, operator, project, token};
 
 /// The largest body that is read, in bytes. The largest request by design is a cluster's declaration.
 pub(crate) const BODY_LIMIT: usize = 256 * 1024;
@@ -25,6 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(authority::read_crl))
         .routes(routes!(login::post_nonce))
         .routes(routes!(login::post_login))
+        .routes(routes!(operator::put_operator_key))
         .routes(routes!(whoami::read_whoami))
         .routes(routes!(cluster::read_cluster, cluster::put_cluster))
         .routes(routes!(node::list_nodes))
@@ -32,7 +33,10 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(node::join_node))
         .routes(routes!(node::read_desired))
         .routes(routes!(node::post_certificate))
+        .routes(routes!(node::post_service_certificate))
         .routes(routes!(node::put_report))
+        .routes(routes!(node::rotate_node))
+        .routes(routes!(node::read_rotation))
         .routes(routes!(project::list_projects))
         .routes(routes!(project::read_project, project::put_project, project::delete_project))
         .routes(routes!(project::list_members))
@@ -42,7 +46,10 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(token::read_jwks))
         .routes(routes!(token::list_token_keys))
         .routes(routes!(token::rotate_token_keys))
+        .routes(routes!(project::post_member_certificate))
+        .routes(routes!(authority::publish_crls))
         .routes(routes!(authority::list_certificates))
+        .routes(routes!(authority::delete_certificate))
         .routes(routes!(inspect::list_sagas))
         .routes(routes!(inspect::list_tasks))
         .routes(routes!(inspect::list_audit))

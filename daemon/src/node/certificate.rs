@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use ringfence_api::ProblemCode;
-use ringfence_api::certificate::CertificateProfile;
+use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::node::{IssuedCertificate, NodeState, PostCertificate};
+use ringfence_api::{ProblemCode, ServiceName};
 use ringfence_pki::Request;
+use ringfence_store::{ClusterRow, NodeRow};
 
 use crate::Daemon;
 use crate::authority::{Identity, issue};
@@ -32,24 +33,37 @@ pub(crate) async fn post_certificate(
     let issued = match &post.service {
         None => issue_node(&daemon, &mut tx, &caller.node, &request).await?,
         Some(name) => {
-            let services = services_of(&cluster.declared, &caller.node, &node.group, &cluster.name);
-            let service = services.into_iter().find(|service| service.name == *name).ok_or_else(|| {
+            let identity = service_identity(&cluster, &node, name).ok_or_else(|| {
                 Failure::new(ProblemCode::Forbidden, format!("service {name} is not declared on node {}", caller.node))
             })?;
-            let identity = Identity {
-                common_name: caller.node.dns_name(&cluster.name).to_string(),
-                system_user: Some(service.user.to_string()),
-                dns_names: service.dns_names.iter().map(ToString::to_string).collect(),
-                ip_addresses: service.ip_addresses.into_iter().collect(),
-                node: Some(caller.node.clone()),
-                service: Some(name.clone()),
-            };
             let lifetime = cluster.declared.authority.service_certificate_lifetime;
-            issue(&daemon, &mut tx, CertificateProfile::Service, &identity, request.public_key(), lifetime).await?
+            issue(
+                &daemon,
+                &mut tx,
+                (CertificateProfile::Service, CertificateHolder::Agent),
+                &identity,
+                request.public_key(),
+                lifetime,
+            )
+            .await?
         }
     };
     let holder = post.service.map_or_else(|| caller.node.to_string(), |service| format!("{service}@{}", caller.node));
     caller.actor.record(&mut tx, "issue_certificate", &holder, &issued.serial, now).await?;
     tx.commit().await?;
     Ok(Json(issued))
+}
+
+/// What a certificate of this service says on this node, if the service is declared there.
+pub(super) fn service_identity(cluster: &ClusterRow, node: &NodeRow, name: &ServiceName) -> Option<Identity> {
+    let services = services_of(&cluster.declared, &node.name, &node.group, &cluster.name);
+    let service = services.into_iter().find(|service| service.name == *name)?;
+    Some(Identity {
+        common_name: node.name.dns_name(&cluster.name).to_string(),
+        system_user: Some(service.user.to_string()),
+        dns_names: service.dns_names.iter().map(ToString::to_string).collect(),
+        ip_addresses: service.ip_addresses.into_iter().collect(),
+        node: Some(node.name.clone()),
+        service: Some(name.clone()),
+    })
 }

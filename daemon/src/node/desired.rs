@@ -1,9 +1,11 @@
 //! `GET /v1/nodes/{node}/desired`: everything a node should hold, whole, by long poll.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use ringfence_api::certificate::Certificate;
 use ringfence_api::client::LONG_POLL;
 use ringfence_api::cluster::{PutCluster, Service};
 use ringfence_api::node::{DesiredCrl, DesiredNode, DesiredService};
@@ -49,8 +51,15 @@ async fn load(daemon: &Daemon, name: &NodeName) -> Result<DesiredNode, Failure> 
             .map(|crl| DesiredCrl { issuer: crl.issuer, shard: crl.shard, number: crl.number, pem: pem_crl(&crl.der) })
             .collect(),
         report_every: REPORT_EVERY,
+        rotate: to_rotate(tx.list_rotation(name).await?),
         revoked: tx.list_revoked_serials_of_node(name.as_str(), daemon.now()).await?.into_iter().collect(),
     })
+}
+
+/// What a rotation still waits for.
+fn to_rotate(rotation: Vec<Certificate>) -> BTreeSet<String> {
+    let waiting = rotation.into_iter().filter(|certificate| certificate.revoked_at.is_none());
+    waiting.map(|certificate| certificate.serial).collect()
 }
 
 /// The services that run on a node.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use ringfence_api::certificate::CertificateProfile;
+use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::node::{IssuedCertificate, NodeState, PutJoin};
 use ringfence_api::{NodeName, ProblemCode};
 use ringfence_pki::{Request, fingerprint};
@@ -70,5 +70,6 @@ pub(crate) async fn issue_node(
         node: Some(name.clone()),
         ..Identity::default()
     };
-    issue(daemon, tx, CertificateProfile::Node, &identity, request.public_key(), lifetime).await
+    issue(daemon, tx, (CertificateProfile::Node, CertificateHolder::Agent), &identity, request.public_key(), lifetime)
+        .await
 }

@@ -249,6 +249,7 @@ mod tests {
             reported_generation: 1,
             held: Vec::new(),
             fault: None,
+            rotation_requested_at: None,
             created_at: at(-10_000),
         }
     }

@@ -114,6 +114,7 @@ mod tests {
             reported_generation: 0,
             held: Vec::new(),
             fault: None,
+            rotation_requested_at: None,
             created_at: jiff::Timestamp::UNIX_EPOCH,
         }
     }

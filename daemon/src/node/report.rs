@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use ringfence_api::certificate::{Certificate, CertificateProfile, RevocationReason};
+use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, RevocationReason};
 use ringfence_api::cluster::PutCluster;
 use ringfence_api::node::{HeldCertificate, NodeState, PutReport};
 use ringfence_api::{ClusterName, ServiceName};
@@ -72,19 +72,23 @@ fn holds_everything(declared: &PutCluster, node: &NodeRow, held: &[HeldCertifica
     held.contains(&None) && services.iter().all(|service| held.contains(&Some(&service.name)))
 }
 
-/// The live certificates that a held one has replaced: the same holder, issued before it.
+/// The live certificates that a held one has replaced: the same holder, issued before it. What was handed out to others
+/// for the same service is none of the agent's.
 fn superseded(live: &[Certificate], held: &[HeldCertificate]) -> Vec<String> {
     let service_of = |certificate: &HeldCertificate| certificate.service.as_ref().map(ToString::to_string);
+    let agents: Vec<&Certificate> =
+        live.iter().filter(|certificate| certificate.holder == CertificateHolder::Agent).collect();
     let mut serials = Vec::new();
     for installed in held {
         let holder = service_of(installed);
         let profile = if holder.is_some() { CertificateProfile::Service } else { CertificateProfile::Node };
-        let same = |certificate: &&Certificate| certificate.profile == profile && certificate.service == holder;
+        let same = |certificate: &&&Certificate| certificate.profile == profile && certificate.service == holder;
         // Only a certificate that we issued to this very holder can replace others.
-        let Some(present) = live.iter().filter(same).find(|certificate| certificate.serial == installed.serial) else {
+        let Some(present) = agents.iter().filter(same).find(|certificate| certificate.serial == installed.serial)
+        else {
             continue;
         };
-        let older = live.iter().filter(same).filter(|certificate| certificate.issued_at < present.issued_at);
+        let older = agents.iter().filter(same).filter(|certificate| certificate.issued_at < present.issued_at);
         serials.extend(older.map(|certificate| certificate.serial.clone()));
     }
     serials
@@ -101,6 +105,7 @@ mod tests {
             serial: serial.to_owned(),
             issuer: "services-1".to_owned(),
             profile: if service.is_some() { CertificateProfile::Service } else { CertificateProfile::Node },
+            holder: CertificateHolder::Agent,
             common_name: "workers-0.demo.internal".to_owned(),
             node: Some("workers-0".to_owned()),
             service: service.map(ToOwned::to_owned),
@@ -127,6 +132,15 @@ mod tests {
             live("w1", Some("web"), 1),
         ];
         assert_eq!(superseded(&live, &[held("n2", None), held("q2", Some("query"))]), ["n1", "q1"]);
+    }
+
+    #[test]
+    fn what_was_handed_out_is_neither_replaced_nor_replaces() {
+        let mut live = [live("h1", Some("query"), 1), live("q2", Some("query"), 2), live("h3", Some("query"), 3)];
+        live[0].holder = CertificateHolder::Caller;
+        live[2].holder = CertificateHolder::Caller;
+        assert!(superseded(&live, &[held("q2", Some("query"))]).is_empty());
+        assert!(superseded(&live, &[held("h3", Some("query"))]).is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use ringfence_api::certificate::{CertificateProfile, RevocationReason};
+use ringfence_api::certificate::{CertificateHolder, CertificateProfile, RevocationReason};
 use ringfence_api::project::{Member, PutMember};
 use ringfence_api::{ProjectName, ProjectUser, UserName};
 use ringfence_pki::PrivateKey;
@@ -106,7 +106,15 @@ pub(crate) async fn make_key(
     let key = PrivateKey::generate().map_err(Failure::internal)?;
     let lifetime = tx.cluster().await?.declared.authority.project_user_certificate_lifetime;
     let subject = Identity { common_name: identity.to_string(), ..Identity::default() };
-    let issued = issue(daemon, tx, CertificateProfile::ProjectUser, &subject, &key.public(), lifetime).await?;
+    let issued = issue(
+        daemon,
+        tx,
+        (CertificateProfile::ProjectUser, CertificateHolder::Daemon),
+        &subject,
+        &key.public(),
+        lifetime,
+    )
+    .await?;
     let sealed_key = daemon.master_key.seal(daemon.rng(), &sealed_key_context(identity), key.to_pem().as_bytes());
     Ok(MemberKeyRow { certificate: issued.serial, sealed_key })
 }

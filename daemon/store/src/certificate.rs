@@ -1,7 +1,7 @@
 //! Certificates: recorded before they leave, revoked by a mark, never deleted.
 
 use jiff::Timestamp;
-use ringfence_api::certificate::{Certificate, CertificateProfile, RevocationReason};
+use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, RevocationReason};
 use sqlx::query;
 use sqlx::sqlite::SqliteRow;
 
@@ -20,6 +20,8 @@ pub struct NewCertificate<'a> {
     pub shard: u32,
     /// What it is for.
     pub profile: CertificateProfile,
+    /// Who holds its key.
+    pub holder: CertificateHolder,
     /// The common name.
     pub common_name: &'a str,
     /// The node it lies on, if any.
@@ -49,15 +51,15 @@ pub struct CertificateRow {
     pub not_before: Timestamp,
 }
 
-const COLUMNS: &str = "serial, issuer, shard, profile, common_name, node, service, der, not_before, not_after, \
-    issued_at, revoked_at, revocation_reason";
+const COLUMNS: &str = "serial, issuer, shard, profile, holder, common_name, node, service, der, not_before, \
+    not_after, issued_at, revoked_at, revocation_reason";
 
 /// A statement over [`COLUMNS`]. It is made of constants only.
-fn select(rest: &'static str) -> sqlx::AssertSqlSafe<String> {
+pub(crate) fn select(rest: &'static str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM certificate {rest}"))
 }
 
-fn read(row: &SqliteRow) -> Result<CertificateRow, StoreError> {
+pub(crate) fn read(row: &SqliteRow) -> Result<CertificateRow, StoreError> {
     let reason: Option<String> = value(row, "revocation_reason")?;
     let corrupt = StoreError::Corrupt { column: "revocation_reason" };
     Ok(CertificateRow {
@@ -65,6 +67,7 @@ fn read(row: &SqliteRow) -> Result<CertificateRow, StoreError> {
             serial: value(row, "serial")?,
             issuer: value(row, "issuer")?,
             profile: parsed(row, "profile", CertificateProfile::from_word)?,
+            holder: parsed(row, "holder", CertificateHolder::from_word)?,
             common_name: value(row, "common_name")?,
             node: value(row, "node")?,
             service: value(row, "service")?,
@@ -83,13 +86,15 @@ impl Transaction {
     /// Records a certificate. A serial that exists is refused.
     pub async fn insert_certificate(&mut self, new: &NewCertificate<'_>, now: Timestamp) -> Result<(), StoreError> {
         query(
-            "INSERT INTO certificate (serial, issuer, shard, profile, common_name, node, service, der, fingerprint, \
-             not_before, not_after, issued_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            "INSERT INTO certificate (serial, issuer, shard, profile, holder, common_name, node, service, der, \
+             fingerprint, not_before, not_after, issued_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(new.serial)
         .bind(new.issuer)
         .bind(new.shard)
         .bind(new.profile.as_str())
+        .bind(new.holder.as_str())
         .bind(new.common_name)
         .bind(new.node)
         .bind(new.service)
@@ -153,18 +158,19 @@ impl Transaction {
         rows.iter().map(|row| read(row).map(|row| row.view)).collect()
     }
 
-    /// The serials of a node's certificates that are revoked and would otherwise still be good.
+    /// The serials of what a node's agent holds, or held, that are revoked and would otherwise still be good.
     pub async fn list_revoked_serials_of_node(
         &mut self,
         node: &str,
         now: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
         let rows = query(
-            "SELECT serial FROM certificate WHERE node = $1 AND revoked_at IS NOT NULL AND not_after >= $2 \
-             ORDER BY serial LIMIT 10000",
+            "SELECT serial FROM certificate \
+             WHERE node = $1 AND revoked_at IS NOT NULL AND not_after >= $2 AND holder = $3 ORDER BY serial LIMIT 10000",
         )
         .bind(node)
         .bind(millis(now))
+        .bind(CertificateHolder::Agent.as_str())
         .fetch_all(self.connection())
         .await
         .map_err(|e| self.failed(e))?;

@@ -16,7 +16,7 @@ pub struct ClusterRow {
     pub id: ClusterId,
     /// Its name.
     pub name: ClusterName,
-    /// Whose signature logs in.
+    /// Whose signature logs in; another key may be about to take over, see [`Transaction::operator_keys`].
     pub operator_key: OperatorPublicKey,
     /// Where its API was served when the authority was made; CRL addresses begin with it for ever.
     pub endpoint: String,

@@ -27,12 +27,14 @@ pub struct NodeRow {
     pub held: Vec<HeldCertificate>,
     /// What it, or its launch, complains of.
     pub fault: Option<String>,
+    /// When somebody last asked for everything that its agent holds to be replaced.
+    pub rotation_requested_at: Option<Timestamp>,
     /// When it was declared.
     pub created_at: Timestamp,
 }
 
-const SELECT: &str =
-    "SELECT name, node_group, state, reported_at, reported_generation, held, fault, created_at FROM node";
+const SELECT: &str = "SELECT name, node_group, state, reported_at, reported_generation, held, fault, \
+    rotation_requested_at, created_at FROM node";
 
 fn read(row: &SqliteRow) -> Result<NodeRow, StoreError> {
     Ok(NodeRow {
@@ -43,6 +45,7 @@ fn read(row: &SqliteRow) -> Result<NodeRow, StoreError> {
         reported_generation: value(row, "reported_generation")?,
         held: json(row, "held")?,
         fault: value(row, "fault")?,
+        rotation_requested_at: optional_time(row, "rotation_requested_at")?,
         created_at: time(row, "created_at")?,
     })
 }

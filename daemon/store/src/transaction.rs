@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../migrations/sqlite/0001_initial.sql")),
     (2, "token_key", include_str!("../migrations/sqlite/0002_token_key.sql")),
+    (3, "handing out and rotating", include_str!("../migrations/sqlite/0003_handing_out_and_rotating.sql")),
 ];
 
 /// The database. Cheap to clone.

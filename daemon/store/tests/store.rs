@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use ringfence_api::certificate::{CertificateProfile, RevocationReason};
+use ringfence_api::certificate::{CertificateHolder, CertificateProfile, RevocationReason};
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::node::NodeState;
 use ringfence_api::project::MemberRole;
@@ -136,6 +136,7 @@ async fn insert_certificate(
         issuer: ISSUER,
         shard: 0,
         profile: CertificateProfile::ProjectUser,
+        holder: CertificateHolder::Daemon,
         common_name,
         node: None,
         service: None,
@@ -350,6 +351,7 @@ mod keys {
             issuer: ISSUER,
             shard: 0,
             profile: CertificateProfile::Node,
+            holder: CertificateHolder::Agent,
             common_name: "head.demo.internal",
             node: Some("head"),
             service: None,

@@ -15,7 +15,7 @@ use crate::connection::failed;
 use crate::provider::{Ringfence, Seen};
 use crate::target::local::{Claimed, Local, Sight};
 use converge::{claim, complete, converge, stop, stopped};
-use model::{ClusterModel, INCOMPLETE, LocalModel, is_another_directory};
+use model::{ClusterIdentity, ClusterModel, INCOMPLETE, LocalModel, is_another_directory};
 use plan::{check_target, plan_computed, port_of, refuse_if_protected, validate_node_groups};
 
 /// The resource.

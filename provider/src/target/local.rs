@@ -39,7 +39,7 @@ pub(crate) struct Local {
     directory: PathBuf,
 }
 
-/// Whose directory it is.
+/// Whose directory it is. The key is the one that the cluster was made with; its token may have been changed since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Owner {
     pub(crate) id: ClusterId,
@@ -114,7 +114,7 @@ impl Local {
                 ))
                 .into());
             }
-            if key.is_some_and(|key| *key != owner.operator_key) {
+            if key.is_some_and(|key| !self.operator_keys(&owner).contains(key)) {
                 return Err(refuse(format!(
                     "{shown} holds cluster {name} of another operator token. Use that token, or another directory."
                 ))
@@ -280,6 +280,14 @@ impl Local {
                 Ok(None)
             }
             Err(error) => Err(failed("The directory cannot be read", &error)),
+        }
+    }
+
+    /// Whose signature logs in: what the head has last said, or the key that the cluster is made with.
+    fn operator_keys(&self, owner: &Owner) -> Vec<OperatorPublicKey> {
+        match std::fs::read_to_string(self.head().join("operator_keys")) {
+            Ok(text) => text.lines().map(OperatorPublicKey::from_base64).collect(),
+            Err(_) => vec![owner.operator_key.clone()],
         }
     }
 

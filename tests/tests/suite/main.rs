@@ -11,3 +11,4 @@ mod mishaps;
 mod nodes;
 mod refusals;
 mod story;
+mod token;

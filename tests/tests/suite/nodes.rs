@@ -48,7 +48,7 @@ pub(crate) async fn ready(client: &Client, nodes: usize) -> Cluster {
     .await
 }
 
-fn serials(cluster: &Cluster) -> BTreeMap<(NodeName, bool), String> {
+pub(crate) fn serials(cluster: &Cluster) -> BTreeMap<(NodeName, bool), String> {
     let nodes = cluster.nodes.iter();
     nodes
         .flat_map(|node| {
@@ -58,7 +58,7 @@ fn serials(cluster: &Cluster) -> BTreeMap<(NodeName, bool), String> {
         .collect()
 }
 
-fn agent_pid(head: &Head, node: &str) -> Option<u32> {
+pub(crate) fn agent_pid(head: &Head, node: &str) -> Option<u32> {
     match observe(&head.directory().join("nodes").join(node), AGENT_CLAIM) {
         Ok(Observed::Running { identity }) => Some(identity.pid),
         _ => None,

@@ -12,7 +12,7 @@ use super::world::{SOON, World, project, user};
 use crate::nodes::declared;
 
 /// How soon a revocation must stand in its list.
-const LISTED: Duration = Duration::from_secs(1);
+pub(crate) const LISTED: Duration = Duration::from_secs(1);
 
 /// The address of the CRL distribution point: a URI (tag 6 of a general name) in the only extension that has one.
 fn distribution_point(der: &[u8]) -> String {
@@ -48,7 +48,7 @@ async fn judge(world: &World, chain: &str, issuer: &str) -> Result<(), VerifyErr
     verify_leaf(chain, &bundle, &crls, Usage::Client, SystemClock.now())
 }
 
-async fn listed_within(world: &World, issuer: &str, serial: &str, within: Duration) -> Vec<u8> {
+pub(crate) async fn listed_within(world: &World, issuer: &str, serial: &str, within: Duration) -> Vec<u8> {
     eventually("the revocation is listed", within, async || {
         let crl = list(world, issuer).await;
         if lists(&crl, serial) { Ok(crl) } else { Err(format!("{serial} is not in number {}", number(&crl))) }
@@ -149,6 +149,62 @@ async fn a_list_is_signed_anew_before_it_ends_though_nothing_happens() {
         if number(&crl) >= first + 2 { Ok(()) } else { Err(format!("number {}", number(&crl))) }
     })
     .await;
+}
+
+#[tokio::test]
+async fn lists_are_signed_when_the_operator_asks_though_none_is_due() {
+    let world = World::new().await;
+    world.people("fraud", &["alice"]).await;
+    let alice = world.credentials("fraud", "alice").await;
+    world.client.delete_member(&project("fraud"), &user("alice")).await.unwrap();
+    listed_within(&world, "projects-1", &alice.serial, LISTED).await;
+    let first = world.client.publish_crls().await.unwrap();
+    let second = world.client.publish_crls().await.unwrap();
+    let named: Vec<(&str, u32)> = second.iter().map(|crl| (crl.issuer.as_str(), crl.shard)).collect();
+    assert_eq!(named, [("root-1", 0), ("services-1", 0), ("projects-1", 0)]);
+    for (before, after) in first.iter().zip(&second) {
+        assert_eq!(after.number, before.number + 1);
+        assert!(after.this_update >= before.this_update && after.next_update > SystemClock.now());
+        // The answer comes after the commit: the list that is served is the one that was answered for.
+        let served = list(&world, &after.issuer).await;
+        assert_eq!(i64::try_from(number(&served)).unwrap(), after.number);
+        assert_eq!(after.entries, usize::from(after.issuer == "projects-1"));
+    }
+    assert!(lists(&list(&world, "projects-1").await, &alice.serial));
+    let rows = world.audit().await;
+    let asked = rows.iter().filter(|row| (&*row.actor, &*row.action) == ("operator", "publish_crl"));
+    assert_eq!(asked.count(), 6);
+}
+
+#[tokio::test]
+async fn numbers_rise_one_by_one_however_many_publish_at_once() {
+    let world = World::new().await;
+    let names: Vec<String> = (0..10).map(|number| format!("user{number}")).collect();
+    world.people("fraud", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    // Removals wake the background task, which publishes against those who ask.
+    let removing = async {
+        for name in &names {
+            world.client.delete_member(&project("fraud"), &user(name)).await.unwrap();
+        }
+    };
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let client = world.client.clone();
+        asking.spawn(async move { client.publish_crls().await });
+    }
+    let ((), answers) = tokio::join!(removing, asking.join_all());
+    let mut numbers: Vec<i64> = Vec::new();
+    for answer in answers {
+        numbers.extend(answer.unwrap().iter().filter(|crl| crl.issuer == "projects-1").map(|crl| crl.number));
+    }
+    numbers.sort_unstable();
+    let all = numbers.len();
+    numbers.dedup();
+    assert_eq!((numbers.len(), all), (10, 10), "two lists have the same number: {numbers:?}");
+    let last = world.client.publish_crls().await.unwrap();
+    let last = last.iter().find(|crl| crl.issuer == "projects-1").unwrap();
+    assert_eq!(last.entries, names.len());
+    assert!(last.number > *numbers.last().unwrap());
 }
 
 #[tokio::test]

@@ -46,6 +46,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::Everybody, "POST", "/v1/login"),
     route(For::Everybody, "POST", "/v1/nodes/{node}/join"),
     route(For::Recognised, "GET", "/v1/whoami"),
+    // Before the cluster is declared anew, without services.
+    route(For::Operator, "POST", "/v1/nodes/{node}/services/{service}/certificates"),
     route(For::Operator, "GET", "/v1/cluster"),
     route(For::Operator, "PUT", "/v1/cluster"),
     route(For::Operator, "GET", "/v1/nodes"),
@@ -63,18 +65,26 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::Operator, "POST", "/v1/projects/{project}/members/{user}/tokens"),
     route(For::Operator, "GET", "/v1/token-keys"),
     route(For::Operator, "POST", "/v1/token-keys/rotate"),
+    route(For::Operator, "POST", "/v1/projects/{project}/members/{user}/certificates"),
     route(For::Operator, "GET", "/v1/certificates"),
+    route(For::Operator, "POST", "/v1/crls/publish"),
     route(For::Operator, "GET", "/v1/sagas"),
     route(For::Operator, "GET", "/v1/tasks"),
     route(For::Operator, "GET", "/v1/audit"),
+    // After what is for the agent, whose certificate this replaces.
+    route(For::Operator, "POST", "/v1/nodes/{node}/rotate"),
+    route(For::Operator, "GET", "/v1/nodes/{node}/rotation"),
+    route(For::Operator, "PUT", "/v1/operator-key"),
+    route(For::Operator, "DELETE", "/v1/certificates/{serial}"),
     route(For::Operator, "DELETE", "/v1/projects/{project}/members/{user}"),
     route(For::Operator, "DELETE", "/v1/projects/{project}"),
 ];
 
 impl Route {
-    /// A path of this route: project `fraud`, user `alice`, node `workers-0`.
+    /// A path of this route: project `fraud`, user `alice`, node `workers-0`, service `query`, a serial of nobody.
     pub(crate) fn path(&self) -> String {
-        let path = self.template.replace("{project}", "fraud").replace("{user}", "alice");
+        let path = self.template.replace("{project}", "fraud").replace("{user}", "alice").replace("{service}", "query");
+        let path = path.replace("{serial}", "00000000000000000000000000000000");
         path.replace("{node}", "workers-0").replace("{issuer}", "services-1").replace("{shard}", "0")
     }
 
@@ -84,7 +94,13 @@ impl Route {
             ("POST", "/v1/login") => json!({ "nonce": "00", "signature": "AA==" }),
             ("POST", "/v1/nodes/{node}/join") => json!({ "ticket": "made up", "csr": csr() }),
             ("POST", "/v1/nodes/{node}/certificates") => json!({ "csr": csr() }),
+            (
+                "POST",
+                "/v1/nodes/{node}/services/{service}/certificates"
+                | "/v1/projects/{project}/members/{user}/certificates",
+            ) => json!({ "request": csr(), "lifetime": "5m" }),
             ("PUT", "/v1/nodes/{node}/report") => json!({ "generation": 0, "certificates": [], "fault": null }),
+            ("PUT", "/v1/operator-key") => json!({ "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=" }),
             ("PUT", "/v1/cluster") => json!({ "worker_groups": { "workers": { "count": 1 } } }),
             ("PUT", "/v1/projects/{project}") => json!({ "description": "by the table" }),
             ("PUT", "/v1/projects/{project}/members/{user}") => json!({ "role": "data_owner" }),
@@ -147,6 +163,7 @@ async fn every_route_serves_whom_it_is_for() {
             // What goes into these is a secret that the table has not; tests of their own send the right one.
             "/v1/login" => drop(answer.refused(ProblemCode::LoginRefused)),
             "/v1/nodes/{node}/join" => drop(answer.refused(ProblemCode::TicketRefused)),
+            "/v1/certificates/{serial}" => drop(answer.refused(ProblemCode::NotFound)),
             "/v1/ca-bundle" => {
                 assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/x-pem-file"));
                 assert_eq!(answer.text(), world.head.connection().ca_certificate);

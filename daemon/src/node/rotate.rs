@@ -1,0 +1,110 @@
+//! `POST /v1/nodes/{node}/rotate`: everything that a node's agent holds is replaced because somebody asked, and
+//! `GET …/rotation` says how far that is. The agent issues and installs as always; its report revokes what it replaced.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use ringfence_api::certificate::Certificate;
+use ringfence_api::client::LONG_POLL;
+use ringfence_api::node::{NodeRotation, NodeState, RotatedCertificate};
+use ringfence_api::{NodeName, ProblemCode, ServiceName};
+use ringfence_cloud::NodeObserved;
+use ringfence_store::Transaction;
+
+use crate::Daemon;
+use crate::http::{After, Failure, OperatorCaller, Segment};
+
+/// Has everything that the node's agent holds replaced. While that is under way, asking again changes nothing.
+#[utoipa::path(post, path = "/v1/nodes/{node}/rotate", tag = "nodes", params(("node" = String, Path, description = "The node")), responses((status = 200, body = NodeRotation), (status = 404, body = ringfence_api::Problem), (status = 409, body = ringfence_api::Problem)))]
+pub(crate) async fn rotate_node(
+    State(daemon): State<Arc<Daemon>>,
+    OperatorCaller(actor): OperatorCaller,
+    Segment(name): Segment<NodeName>,
+) -> Result<Json<NodeRotation>, Failure> {
+    let observed = daemon.nodes.observe_node(name.as_str()).await.map_err(Failure::internal)?;
+    let runs = matches!(observed, NodeObserved::Running { .. } | NodeObserved::Starting);
+    let mut tx = daemon.store.write("rotate_node").await?;
+    let now = daemon.now();
+    let node = tx.find_node(&name).await?.ok_or_else(|| Failure::not_found(format!("node {name}")))?;
+    if let Some(why) = cannot_rotate(node.state, runs) {
+        return Err(Failure::new(ProblemCode::Conflict, format!("node {name} {why}")));
+    }
+    let before = load(&mut tx, &name, now).await?;
+    if let Some(before) = before.filter(|before| !before.done) {
+        return Ok(Json(before));
+    }
+    tx.delete_rotation(&name).await?;
+    tx.insert_rotation(&name, now).await?;
+    tx.update_node_rotation_requested(&name, now).await?;
+    tx.update_generation().await?;
+    let rotation = load(&mut tx, &name, now).await?.ok_or_else(|| none(&name))?;
+    let outcome = format!("{} certificates to replace", rotation.certificates.len());
+    actor.record(&mut tx, "rotate_node", name.as_str(), &outcome, now).await?;
+    tx.commit().await?;
+    daemon.changes.ring();
+    Ok(Json(rotation))
+}
+
+/// The node's last rotation. With `after`, waits until the cluster's revision is above it, for at most 25 seconds.
+#[utoipa::path(get, path = "/v1/nodes/{node}/rotation", tag = "nodes", params(("node" = String, Path, description = "The node"), ("after" = Option<i64>, Query, description = "Wait until the revision is above this")), responses((status = 200, body = NodeRotation), (status = 404, body = ringfence_api::Problem)))]
+pub(crate) async fn read_rotation(
+    State(daemon): State<Arc<Daemon>>,
+    _: OperatorCaller,
+    Segment(name): Segment<NodeName>,
+    After(after): After,
+) -> Result<Json<NodeRotation>, Failure> {
+    let deadline = tokio::time::Instant::now() + LONG_POLL;
+    let mut changes = daemon.changes.listen();
+    loop {
+        let mut tx = daemon.store.read("read_rotation").await?;
+        let rotation = load(&mut tx, &name, daemon.now()).await?.ok_or_else(|| none(&name))?;
+        drop(tx);
+        let news = after.is_none_or(|after| rotation.revision > after);
+        if news || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+            return Ok(Json(rotation));
+        }
+    }
+}
+
+fn none(name: &NodeName) -> Failure {
+    Failure::not_found(format!("rotation of a node {name}"))
+}
+
+/// Why a node's agent cannot be asked to replace what it holds.
+fn cannot_rotate(state: NodeState, runs: bool) -> Option<&'static str> {
+    match state {
+        NodeState::Launching => Some("has not joined yet and holds nothing; wait until the cluster is ready"),
+        NodeState::Removing => Some("is being removed; its certificates are revoked already"),
+        NodeState::Joined | NodeState::Ready if !runs => {
+            Some("is stopped; the head starts its agent within seconds, unless the node shows a fault: try again then")
+        }
+        NodeState::Joined | NodeState::Ready => None,
+    }
+}
+
+/// The last rotation of a node, if there was one since it was declared.
+async fn load(tx: &mut Transaction, name: &NodeName, now: Timestamp) -> Result<Option<NodeRotation>, Failure> {
+    let Some(requested_at) = tx.find_node(name).await?.and_then(|node| node.rotation_requested_at) else {
+        return Ok(None);
+    };
+    let rows = tx.list_rotation(name).await?;
+    let certificates: Vec<RotatedCertificate> = rows.into_iter().map(|row| rotated(row, now)).collect();
+    Ok(Some(NodeRotation {
+        node: name.clone(),
+        requested_at,
+        done: certificates.iter().all(|certificate| certificate.replaced),
+        certificates,
+        revision: tx.cluster().await?.revision,
+    }))
+}
+
+fn rotated(row: Certificate, now: Timestamp) -> RotatedCertificate {
+    RotatedCertificate {
+        service: row.service.and_then(|text| ServiceName::parse(&text).ok()),
+        serial: row.serial,
+        issued_at: row.issued_at,
+        replaced: row.revoked_at.is_some() || row.not_after < now,
+    }
+}

@@ -1,0 +1,76 @@
+//! `PUT /v1/operator-key`: another operator token, by its public key. The new key logs in from the commit on; the one
+//! before stays good until the new one has logged in for the first time (see `login.rs`), so that a token that was
+//! mistyped or lost on the way locks nobody out.
+//!
+//! The keys lie in the database. A copy lies in the daemon's directory, for whoever starts the daemon and wants to know
+//! whose it is; it is written before a change is answered.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use ringfence_api::ProblemCode;
+use ringfence_api::operator::{OperatorKeys, PutOperatorKey};
+use ringfence_cloud::file::atomic_write;
+use ringfence_store::Store;
+use tokio::sync::Mutex;
+
+use crate::Daemon;
+use crate::http::{Body, Failure, OperatorCaller};
+
+/// The copy of the keys: one a line, the one in force first.
+pub const OPERATOR_KEYS_FILE: &str = "operator_keys";
+
+/// Lets another key log in. Putting one that may log in already changes nothing.
+#[utoipa::path(put, path = "/v1/operator-key", tag = "identity", request_body = PutOperatorKey, responses((status = 200, body = OperatorKeys), (status = 400, body = ringfence_api::Problem)))]
+pub(crate) async fn put_operator_key(
+    State(daemon): State<Arc<Daemon>>,
+    OperatorCaller(actor): OperatorCaller,
+    Body(put): Body<PutOperatorKey>,
+) -> Result<Json<OperatorKeys>, Failure> {
+    if !put.public_key.is_key() {
+        let detail =
+            "public_key is not an Ed25519 public key: it must be the base64 of 32 bytes, as derived from a token";
+        return Err(Failure::new(ProblemCode::InvalidRequest, detail));
+    }
+    let mut tx = daemon.store.write("put_operator_key").await?;
+    let mut keys = tx.operator_keys().await?;
+    if !keys.hold(&put.public_key) {
+        let outcome = format!("{} takes over with its first login", put.public_key);
+        keys.pending = Some(put.public_key);
+        tx.update_operator_keys(&keys).await?;
+        actor.record(&mut tx, "put_operator_key", daemon.cluster_name.as_str(), &outcome, daemon.now()).await?;
+        tx.commit().await?;
+    } else {
+        drop(tx);
+    }
+    daemon.operator_keys.write(&daemon.store).await.map_err(Failure::internal)?;
+    Ok(Json(keys))
+}
+
+/// The copy of the keys in the daemon's directory.
+#[derive(Debug)]
+pub(crate) struct KeysFile {
+    path: PathBuf,
+    /// Held from reading to writing, so that the last one to write has read the latest.
+    writing: Mutex<()>,
+}
+
+impl KeysFile {
+    /// The copy in this directory.
+    pub(crate) fn in_directory(directory: &Path) -> Self {
+        Self { path: directory.join(OPERATOR_KEYS_FILE), writing: Mutex::new(()) }
+    }
+
+    /// Writes it, if it is not what the database says.
+    pub(crate) async fn write(&self, store: &Store) -> anyhow::Result<()> {
+        let _writing = self.writing.lock().await;
+        let keys = store.read("write_operator_keys").await?.operator_keys().await?;
+        let text: String = [Some(keys.current), keys.pending].iter().flatten().map(|key| format!("{key}\n")).collect();
+        if std::fs::read_to_string(&self.path).ok().as_ref() != Some(&text) {
+            atomic_write(&self.path, text.as_bytes(), 0o644)?;
+        }
+        Ok(())
+    }
+}
