@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use ringfence_api::ProblemCode;
 use ringfence_api::operator::{OperatorKeys, PutOperatorKey};
+use ringfence_api::{OperatorPublicKey, ProblemCode};
 use ringfence_cloud::file::atomic_write;
 use ringfence_store::Store;
 use tokio::sync::Mutex;
 
 use crate::Daemon;
+use crate::audit::Actor;
 use crate::http::{Body, Failure, OperatorCaller};
 
 /// The copy of the keys: one a line, the one in force first.
@@ -34,19 +35,23 @@ pub(crate) async fn put_operator_key(
             "public_key is not an Ed25519 public key: it must be the base64 of 32 bytes, as derived from a token";
         return Err(Failure::new(ProblemCode::InvalidRequest, detail));
     }
-    let mut tx = daemon.store.write("put_operator_key").await?;
-    let mut keys = tx.operator_keys().await?;
-    if !keys.hold(&put.public_key) {
-        let outcome = format!("{} takes over with its first login", put.public_key);
-        keys.pending = Some(put.public_key);
-        tx.update_operator_keys(&keys).await?;
-        actor.record(&mut tx, "put_operator_key", daemon.cluster_name.as_str(), &outcome, daemon.now()).await?;
-        tx.commit().await?;
-    } else {
-        drop(tx);
-    }
+    let keys = put_key(&daemon, &actor, put.public_key).await?;
     daemon.operator_keys.write(&daemon.store).await.map_err(Failure::internal)?;
     Ok(Json(keys))
+}
+
+async fn put_key(daemon: &Daemon, actor: &Actor, key: OperatorPublicKey) -> Result<OperatorKeys, Failure> {
+    let mut tx = daemon.store.write("put_operator_key").await?;
+    let before = tx.operator_keys().await?;
+    if before.hold(&key) {
+        return Ok(before);
+    }
+    let outcome = format!("{key} takes over with its first login");
+    let keys = OperatorKeys { pending: Some(key), ..before };
+    tx.update_operator_keys(&keys).await?;
+    actor.record(&mut tx, "put_operator_key", daemon.cluster_name.as_str(), &outcome, daemon.now()).await?;
+    tx.commit().await?;
+    Ok(keys)
 }
 
 /// The copy of the keys in the daemon's directory.
@@ -67,7 +72,8 @@ impl KeysFile {
     pub(crate) async fn write(&self, store: &Store) -> anyhow::Result<()> {
         let _writing = self.writing.lock().await;
         let keys = store.read("write_operator_keys").await?.operator_keys().await?;
-        let text: String = [Some(keys.current), keys.pending].iter().flatten().map(|key| format!("{key}\n")).collect();
+        let lines: Vec<String> = [Some(keys.current), keys.pending].iter().flatten().map(ToString::to_string).collect();
+        let text = lines.join("\n") + "\n";
         if std::fs::read_to_string(&self.path).ok().as_ref() != Some(&text) {
             atomic_write(&self.path, text.as_bytes(), 0o644)?;
         }

@@ -95,7 +95,10 @@ async fn a_retired_token_can_come_back() {
 async fn a_change_of_the_token_survives_a_kill_at_each_of_its_steps() {
     let mut world = World::new().await;
     let file = world.sandbox.path().join("head/operator_keys");
-    let lines = |keys: &[&str]| keys.iter().map(|text| format!("{}\n", put(text).public_key)).collect::<String>();
+    let lines = |texts: &[&str]| {
+        let keys: Vec<String> = texts.iter().map(|text| put(text).public_key.to_string()).collect();
+        keys.join("\n") + "\n"
+    };
     assert_eq!(std::fs::read_to_string(&file).unwrap(), lines(&[TOKEN]));
     world.client.put_operator_key(&put(OTHER_TOKEN)).await.unwrap();
     world.head.kill().await;
