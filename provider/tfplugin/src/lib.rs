@@ -38,6 +38,7 @@ pub mod schema;
 mod server;
 mod spelling;
 mod state_store;
+pub mod testing;
 pub mod timeouts;
 mod validate;
 pub mod validators;

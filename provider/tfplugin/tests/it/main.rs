@@ -8,6 +8,7 @@ mod client;
 mod debug;
 mod ephemeral;
 mod generated_code;
+mod harness;
 mod host_contract;
 mod newer_cores;
 mod terraform;

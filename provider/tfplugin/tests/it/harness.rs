@@ -1,0 +1,544 @@
+//! The harness for authors' tests: it drives a provider through its whole life, and names whatever breaks a rule.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tfplugin_rs::prelude::*;
+use tfplugin_rs::testing::{Action, Core, Instance, json, unknown};
+
+/// What the provider does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    PlansAnotherTitle,
+    PlansWhatNobodySet,
+    PlansByChance,
+    ReplacesForNothingThatExists,
+    GuessesTheSize,
+    ReturnsAnotherTitle,
+    LeavesTheIdUnknown,
+    ReadsAnotherTitle,
+    FindsNothing,
+    FailsHalfWay,
+    ChangesTheQuestion,
+}
+
+struct Library(Fault);
+
+/// A library.
+#[derive(Clone, Model)]
+struct LibraryModel {
+    /// Where it is.
+    #[tf(required)]
+    town: Value<String>,
+}
+
+struct Shelf {
+    fault: Fault,
+    chance: AtomicI64,
+}
+
+impl Provider for Library {
+    type Model = LibraryModel;
+    type Data = Shelf;
+    const NAME: &'static str = "library";
+
+    fn register(&self, registry: &mut Registry<Shelf>) {
+        registry.resource(BookResource).data_source(Search).ephemeral_resource(Card);
+        registry.function(Initial).function(Dice(Arc::default()));
+    }
+
+    async fn configure(&self, ctx: &ConfigureContext, config: LibraryModel) -> Result<Shelf> {
+        if config.town == "Nowhere" {
+            return Err(Diagnostic::error("There is no such town").at(Path::root().attr("town")).into());
+        }
+        ctx.warn(Diagnostic::warning("The library closes at five"));
+        Ok(Shelf { fault: self.0, chance: AtomicI64::new(0) })
+    }
+}
+
+struct BookResource;
+
+/// A book.
+#[derive(Clone, Model)]
+struct Book {
+    /// Number.
+    #[tf(computed, plan = keep_state())]
+    id: Value<String>,
+    /// Title.
+    #[tf(required)]
+    title: Value<String>,
+    /// Language.
+    #[tf(optional, default = "en", plan = requires_replace())]
+    language: Value<String>,
+    /// Subtitle.
+    #[tf(optional)]
+    subtitle: Value<String>,
+    /// Letters of the title.
+    #[tf(computed)]
+    size: Value<i64>,
+    /// Price, exactly.
+    #[tf(optional)]
+    price: Value<Number>,
+    /// Password of the reader.
+    #[tf(optional, write_only)]
+    password_wo: Value<String>,
+    /// Anything.
+    #[tf(optional)]
+    remark: Value<Dynamic>,
+    /// Chapters.
+    #[tf(optional)]
+    chapters: Value<Vec<Chapter>>,
+    /// Stamps.
+    #[tf(optional)]
+    stamps: Value<Set<Chapter>>,
+}
+
+/// A chapter.
+#[derive(Clone, PartialEq, Model)]
+struct Chapter {
+    /// Heading.
+    #[tf(required)]
+    heading: Value<String>,
+    /// Page.
+    #[tf(computed, plan = keep_state())]
+    page: Value<i64>,
+}
+
+fn printed(mut book: Book) -> Book {
+    book.id = "b1".into();
+    book.size = book.title.as_ref().map(|title| i64::try_from(title.len()).unwrap());
+    for (page, chapter) in (1..).zip(book.chapters.known_mut().into_iter().flatten()) {
+        chapter.page = page.into();
+    }
+    if let Some(stamps) = book.stamps.known().cloned() {
+        let stamped = stamps.into_iter().map(|stamp| Chapter { page: 1.into(), ..stamp });
+        book.stamps = Value::Known(stamped.collect());
+    }
+    book
+}
+
+impl Resource for BookResource {
+    type Model = Book;
+    type Data = Shelf;
+    const NAME: &'static str = "library_book";
+    const VERSION: i64 = 2;
+
+    async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<Book>) -> Result<()> {
+        let Some(planned) = &mut plan.planned else { return Ok(()) };
+        match ctx.data().fault {
+            Fault::PlansAnotherTitle => planned.title = "Another".into(),
+            Fault::PlansWhatNobodySet => planned.subtitle = "Unasked".into(),
+            Fault::PlansByChance => planned.size = ctx.data().chance.fetch_add(1, Ordering::Relaxed).into(),
+            Fault::GuessesTheSize => {
+                planned.size = planned.title.known().map_or(0, |title| i64::try_from(title.len()).unwrap()).into();
+            }
+            Fault::ReplacesForNothingThatExists => plan.require_replace(Path::root().attr("cover")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn create(&self, ctx: &ResourceContext<Self>, plan: Book) -> Result<Book> {
+        let secret = ctx.config().and_then(|config| config.password_wo.known());
+        ctx.set_private("locked", &secret.is_some());
+        let mut book = printed(plan);
+        match ctx.data().fault {
+            Fault::ReturnsAnotherTitle => book.title = "Another".into(),
+            Fault::LeavesTheIdUnknown => book.id = Value::Unknown,
+            Fault::FailsHalfWay => {
+                ctx.save(&book);
+                return Err(Diagnostic::error("The press broke").into());
+            }
+            _ => {}
+        }
+        if book.title == "A long book" {
+            ctx.cancelled().cancelled().await;
+            return Err(Diagnostic::error("Printing was stopped").into());
+        }
+        Ok(book)
+    }
+
+    async fn read(&self, ctx: &ResourceContext<Self>, mut state: Book) -> Result<Option<Book>> {
+        if state.title == "A locked book" {
+            assert_eq!(ctx.private::<bool>("locked"), Some(true));
+        }
+        match ctx.data().fault {
+            Fault::FindsNothing => return Ok(None),
+            Fault::ReadsAnotherTitle => state.title = "Another".into(),
+            _ => {}
+        }
+        Ok(Some(state))
+    }
+
+    async fn update(&self, _ctx: &ResourceContext<Self>, _prior: Book, plan: Book) -> Result<Book> {
+        Ok(printed(plan))
+    }
+
+    async fn delete(&self, _ctx: &ResourceContext<Self>, _state: Book) -> Result<()> {
+        Ok(())
+    }
+
+    async fn import(&self, _ctx: &ResourceContext<Self>, id: &str) -> Result<Book> {
+        Ok(printed(Book { title: id.into(), language: "en".into(), ..Book::default() }))
+    }
+
+    fn upgrade(&self, version: i64, state: &StateJson) -> Result<Book> {
+        let mut book: Book = state.fit()?;
+        book.subtitle = format!("from version {version}").as_str().into();
+        Ok(book)
+    }
+
+    fn move_from(&self, source: &MoveSource) -> Result<Option<Book>> {
+        if source.type_name == "archive_book" { source.state.fit().map(Some) } else { Ok(None) }
+    }
+}
+
+struct Search;
+
+/// A search.
+#[derive(Clone, Model)]
+struct SearchModel {
+    /// Words.
+    #[tf(required)]
+    words: Value<String>,
+    /// Hits.
+    #[tf(computed)]
+    hits: Value<i64>,
+}
+
+impl DataSource for Search {
+    type Model = SearchModel;
+    type Data = Shelf;
+    const NAME: &'static str = "library_search";
+
+    async fn read(&self, ctx: &Context<Shelf>, mut config: SearchModel) -> Result<SearchModel> {
+        config.hits = 3.into();
+        if ctx.data().fault == Fault::ChangesTheQuestion {
+            config.words = "other words".into();
+        }
+        Ok(config)
+    }
+}
+
+struct Card;
+
+/// A reader's card.
+#[derive(Clone, Model)]
+struct CardModel {
+    /// Whose.
+    #[tf(required)]
+    reader: Value<String>,
+    /// Its number.
+    #[tf(computed)]
+    number: Value<i64>,
+}
+
+impl EphemeralResource for Card {
+    type Model = CardModel;
+    type Data = Shelf;
+    type Private = i64;
+    const NAME: &'static str = "library_card";
+
+    async fn open(&self, ctx: &Context<Shelf>, mut config: CardModel) -> Result<Opened<Self>> {
+        ctx.data().chance.store(1, Ordering::Relaxed);
+        config.number = 7.into();
+        Ok(Opened { result: config, private: 7, renew_at: Some(Timestamp::UNIX_EPOCH) })
+    }
+
+    async fn renew(&self, _ctx: &Context<Shelf>, number: &mut i64) -> Result<Option<Timestamp>> {
+        *number += 1;
+        Ok((*number < 9).then_some(Timestamp::UNIX_EPOCH))
+    }
+
+    async fn close(&self, ctx: &Context<Shelf>, number: i64) -> Result<()> {
+        ctx.warn(Diagnostic::warning(format!("Card {number} was given back")));
+        Ok(())
+    }
+}
+
+struct Initial;
+
+/// Of what.
+#[derive(Arguments)]
+struct InitialArguments {
+    /// The words.
+    words: String,
+}
+
+impl Function for Initial {
+    type Arguments = InitialArguments;
+    type Output = String;
+    const NAME: &'static str = "initial";
+    const SUMMARY: &'static str = "The first letter";
+    const DESCRIPTION: &'static str = "The first letter of a text.";
+
+    fn call(&self, arguments: InitialArguments) -> std::result::Result<String, FunctionError> {
+        let first = arguments.words.chars().next();
+        first.map(String::from).ok_or_else(|| FunctionError::new("there is no letter").argument(0))
+    }
+}
+
+struct Dice(Arc<AtomicI64>);
+
+/// Nothing.
+#[derive(Arguments)]
+struct DiceArguments {}
+
+impl Function for Dice {
+    type Arguments = DiceArguments;
+    type Output = i64;
+    const NAME: &'static str = "dice";
+    const SUMMARY: &'static str = "A number";
+    const DESCRIPTION: &'static str = "Another one each time.";
+
+    fn call(&self, _: DiceArguments) -> std::result::Result<i64, FunctionError> {
+        Ok(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+async fn library(fault: Fault) -> Core<Library> {
+    let core = Core::new(Library(fault));
+    core.configure(&json!({ "town": "Ghent" })).await.unwrap();
+    core
+}
+
+/// What is said when a book is applied.
+async fn refused(fault: Fault) -> String {
+    let core = library(fault).await;
+    let mut book = core.resource("library_book");
+    book.apply(&json!({ "title": "Emma" })).await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_resource_lives_through_all_that_terraform_does() {
+    let core = library(Fault::None).await;
+    assert_eq!(core.take_warnings().to_string(), "The library closes at five");
+    let mut book = core.resource("library_book");
+    let config = |title: &str, language: &str| {
+        json!({
+            "title": title,
+            "language": language,
+            "price": "12345678901234567890.123456789",
+            "password_wo": "open sesame",
+            "remark": { "by": ["me", 1, null] },
+            "chapters": [{ "heading": "One" }, { "heading": "Two" }],
+            "stamps": [{ "heading": "2024" }, { "heading": "2025" }],
+        })
+    };
+    let plan = book.plan(&config("A locked book", "en")).await.unwrap();
+    assert_eq!((plan.action, &plan.planned()["size"]), (Action::Create, &unknown()));
+    assert!(book.state().is_null(), "a plan stores nothing");
+    assert_eq!(book.apply(&config("A locked book", "en")).await, Ok(Action::Create));
+    assert_eq!(book.state()["chapters"][1], json!({ "heading": "Two", "page": 2 }));
+    assert_eq!(book.state()["password_wo"], json!(null));
+    let model: Book = book.model().unwrap();
+    assert_eq!(model.price, Value::Known("12345678901234567890.123456789".parse().unwrap()));
+    assert_eq!(book.apply(&config("A locked book", "en")).await, Ok(Action::NoOp));
+    assert_eq!(book.apply(&config("Emma", "en")).await, Ok(Action::Update));
+    let plan = book.plan(&config("Emma", "nl")).await.unwrap();
+    assert_eq!(plan.requires_replace, [Path::root().attr("language")]);
+    assert_eq!(book.apply(&config("Emma", "nl")).await, Ok(Action::Replace));
+    book.refresh().await.unwrap();
+    assert_eq!(book.state()["size"], 4);
+    assert_eq!(book.plan_destroy().await.unwrap().action, Action::Delete);
+    book.destroy().await.unwrap();
+    assert!(book.state().is_null());
+    book.import("Persuasion").await.unwrap();
+    assert_eq!(book.apply(&json!({ "title": "Persuasion" })).await, Ok(Action::NoOp));
+}
+
+#[tokio::test]
+async fn a_model_is_a_configuration() {
+    let core = library(Fault::None).await;
+    let book = Book { title: "Emma".into(), price: Number::from(3_i64).into(), ..Book::default() };
+    assert_eq!(core.resource("library_book").apply(&book).await, Ok(Action::Create));
+}
+
+#[tokio::test]
+async fn what_is_unknown_when_planning_is_known_when_applying() {
+    let core = library(Fault::None).await;
+    let mut book = core.resource("library_book");
+    let plan = book.plan(&json!({ "title": unknown(), "stamps": [{ "heading": unknown() }] })).await.unwrap();
+    assert_eq!(plan.planned()["title"], unknown());
+    let known = json!({ "title": "Emma", "stamps": [{ "heading": "2024" }] });
+    book.apply_plan(plan, &known).await.unwrap();
+    assert_eq!(book.state()["stamps"], json!([{ "heading": "2024", "page": 1 }]));
+    let plan = book.plan(&json!({ "title": unknown() })).await.unwrap();
+    let error = book.apply_plan(plan, &json!({ "title": unknown() })).await.unwrap_err().to_string();
+    assert!(error.starts_with("The configuration is not known yet"), "{error}");
+}
+
+#[tokio::test]
+async fn what_users_may_not_write_is_refused_with_its_place() {
+    let core = library(Fault::None).await;
+    let book = core.resource("library_book");
+    let table = [
+        (json!({}), "Missing required argument (title)"),
+        (json!({ "title": "a", "id": "b" }), "Read-only attribute is configured (id)"),
+        (json!({ "title": "a", "titel": "b" }), "Unexpected attribute (titel)"),
+        (json!({ "title": "a", "chapters": [{}] }), "Missing required argument (chapters[0].heading)"),
+        (json!({ "title": ["a"] }), "Wrong type of value (title)"),
+    ];
+    for (config, words) in table {
+        let error = book.plan(&config).await.unwrap_err().to_string();
+        assert!(error.starts_with(words), "{error}");
+    }
+    let error = core.configure(&json!({ "town": "Nowhere" })).await.unwrap_err().to_string();
+    assert_eq!(error, "There is no such town (town)");
+}
+
+#[tokio::test]
+async fn a_plan_that_changes_what_is_configured_is_invalid() {
+    let said = refused(Fault::PlansAnotherTitle).await;
+    assert_eq!(
+        said,
+        r#"Provider produced an invalid plan (title): It is configured as "Emma", but was planned as "Another"."#
+    );
+}
+
+#[tokio::test]
+async fn a_plan_that_sets_what_is_not_computed_is_invalid() {
+    let said = refused(Fault::PlansWhatNobodySet).await;
+    assert!(said.starts_with("Provider produced an invalid plan (subtitle): It is neither configured nor computed"));
+}
+
+#[tokio::test]
+async fn a_plan_that_differs_the_second_time_is_named() {
+    let said = refused(Fault::PlansByChance).await;
+    assert_eq!(said, "Provider planned differently when asked again (size): It was to be 0, but is 1.");
+}
+
+#[tokio::test]
+async fn a_replacement_for_what_does_not_exist_is_named() {
+    let core = library(Fault::ReplacesForNothingThatExists).await;
+    let mut book = core.resource("library_book");
+    book.set_state(2, &json!({ "id": "b1", "title": "Emma", "language": "en", "size": 4 })).unwrap();
+    let said = book.apply(&json!({ "title": "Persuasion" })).await.unwrap_err().to_string();
+    assert!(said.starts_with("Provider produced an invalid plan (cover): It requires replacement"), "{said}");
+}
+
+#[tokio::test]
+async fn a_final_plan_that_differs_from_the_first_is_inconsistent() {
+    let core = library(Fault::GuessesTheSize).await;
+    let mut book = core.resource("library_book");
+    let plan = book.plan(&json!({ "title": unknown() })).await.unwrap();
+    let said = book.apply_plan(plan, &json!({ "title": "Emma" })).await.unwrap_err().to_string();
+    assert_eq!(said, "Provider produced an inconsistent final plan (size): It was to be 0, but is 4.");
+}
+
+#[tokio::test]
+async fn a_result_that_differs_from_the_plan_is_inconsistent_and_kept() {
+    let core = library(Fault::ReturnsAnotherTitle).await;
+    let mut book = core.resource("library_book");
+    let said = book.apply(&json!({ "title": "Emma" })).await.unwrap_err().to_string();
+    assert_eq!(
+        said,
+        r#"Provider produced an inconsistent result after apply (title): It was to be "Emma", but is "Another"."#
+    );
+    assert_eq!(book.state()["title"], "Another", "Terraform keeps what there is");
+}
+
+#[tokio::test]
+async fn a_result_with_unknown_values_is_named() {
+    let said = refused(Fault::LeavesTheIdUnknown).await;
+    assert!(said.starts_with("Provider left a value unknown (id): After create, `id` is still unknown."), "{said}");
+}
+
+#[tokio::test]
+async fn a_read_that_finds_something_else_leaves_a_plan_after_apply() {
+    let said = refused(Fault::ReadsAnotherTitle).await;
+    let words = r#"The plan after apply is not empty (title): It was to be "Another", but is "Emma"."#;
+    assert!(said.contains(words), "{said}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_not_imported() {
+    let core = library(Fault::FindsNothing).await;
+    let said = core.resource("library_book").import("Emma").await.unwrap_err().to_string();
+    assert_eq!(said, "Cannot import what does not exist: `Emma`");
+}
+
+#[tokio::test]
+async fn what_was_created_half_way_is_kept_and_replaced() {
+    let broken = library(Fault::FailsHalfWay).await;
+    let mut book: Instance<'_, Library> = broken.resource("library_book");
+    let said = book.apply(&json!({ "title": "Emma" })).await.unwrap_err().to_string();
+    assert_eq!(said, "The press broke");
+    assert!(book.is_tainted());
+    assert_eq!(book.state()["id"], "b1");
+    assert_eq!(book.plan(&json!({ "title": "Emma" })).await.unwrap().action, Action::Replace);
+}
+
+#[tokio::test]
+async fn older_states_are_upgraded_and_newer_ones_refused() {
+    let core = library(Fault::None).await;
+    let mut book = core.resource("library_book");
+    let state = json!({ "id": "b1", "title": "Emma", "gone": [1] });
+    book.set_state(1, &state).unwrap();
+    book.refresh().await.unwrap();
+    assert_eq!(book.state()["subtitle"], "from version 1");
+    book.set_state(3, &state).unwrap();
+    let said = book.refresh().await.unwrap_err().to_string();
+    assert!(said.starts_with("The state is newer than the schema"), "{said}");
+}
+
+#[tokio::test]
+async fn a_moved_state_is_taken_over() {
+    let core = library(Fault::None).await;
+    let mut book = core.resource("library_book");
+    let state = json!({ "id": "b1", "title": "Emma", "language": "en" });
+    book.move_from("example.com/test/archive", "archive_book", 0, &state).await.unwrap();
+    assert_eq!(book.state()["title"], "Emma");
+    let said = book.move_from("example.com/test/archive", "archive_map", 0, &state).await.unwrap_err().to_string();
+    assert!(said.starts_with("This move is not possible"), "{said}");
+}
+
+#[tokio::test]
+async fn data_sources_ephemeral_resources_and_functions_answer() {
+    let core = library(Fault::None).await;
+    let found = core.read_data_source("library_search", &json!({ "words": "whale" })).await.unwrap();
+    assert_eq!(found.json()["hits"], 3);
+    assert_eq!(found.model::<SearchModel>().unwrap().hits, Value::Known(3));
+
+    core.take_warnings();
+    let mut card = core.open_ephemeral_resource("library_card", &json!({ "reader": "me" })).await.unwrap();
+    assert_eq!(card.result.json()["number"], 7);
+    assert_eq!(card.renew_at, Some(Timestamp::UNIX_EPOCH));
+    card.renew().await.unwrap();
+    card.renew().await.unwrap();
+    assert_eq!(card.renew_at, None);
+    card.close().await.unwrap();
+    assert_eq!(core.take_warnings().to_string(), "Card 7 was given back");
+
+    assert_eq!(core.call_function("initial", &[json!("whale")]).await.unwrap(), "w");
+    assert_eq!(core.call_function("initial", &[unknown()]).await.unwrap(), unknown());
+    assert!(core.call_function("initial", &[json!("")]).await.unwrap_err().to_string().contains("no letter"));
+    assert!(core.call_function("initial", &[json!(null)]).await.unwrap_err().to_string().contains("must not be null"));
+}
+
+#[tokio::test]
+async fn a_function_with_chance_is_named() {
+    let core = library(Fault::None).await;
+    let said = core.call_function("dice", &[]).await.unwrap_err().to_string();
+    assert!(said.contains("answered differently when called again"), "{said}");
+}
+
+#[tokio::test]
+async fn a_data_source_that_changes_its_configuration_is_named() {
+    let core = library(Fault::ChangesTheQuestion).await;
+    let said = core.read_data_source("library_search", &json!({ "words": "whale" })).await.unwrap_err().to_string();
+    assert_eq!(said, r#"Provider changed what is configured (words): It was to be "whale", but is "other words"."#);
+}
+
+#[tokio::test]
+async fn a_stopped_provider_ends_what_runs_and_a_new_run_goes_on() {
+    let core = library(Fault::None).await;
+    let mut book = core.resource("library_book");
+    let config = json!({ "title": "A long book" });
+    let (applied, stopped) = tokio::join!(book.apply(&config), core.stop());
+    assert_eq!(applied.unwrap_err().to_string(), "Printing was stopped");
+    stopped.unwrap();
+    core.configure(&json!({ "town": "Ghent" })).await.unwrap();
+    assert_eq!(book.apply(&json!({ "title": "Emma" })).await, Ok(Action::Create));
+}
