@@ -119,6 +119,8 @@ mod identity;
 mod literal;
 mod lookup;
 mod proposed;
+#[cfg(test)]
+mod recorded;
 mod resource;
 mod rules;
 mod schema;
