@@ -64,8 +64,14 @@ impl std::fmt::Debug for StateJson {
     }
 }
 
-/// Decodes JSON text as a `wanted`.
+/// Decodes JSON text as a `wanted`. Attributes that it lacks are null.
 pub(crate) fn decode_json(text: &str, wanted: &Type, path: &Path) -> Result<Dynamic, DecodeError> {
+    read(text, wanted, path, false)
+}
+
+/// `described`: within a value that came with its type. There an object has every attribute: filling in what a short text
+/// leaves out, by a type that the text itself declares, would make it a large value.
+fn read(text: &str, wanted: &Type, path: &Path, described: bool) -> Result<Dynamic, DecodeError> {
     let mismatch = || DecodeError::Mismatch { path: path.clone(), expected: wanted.noun() };
     let text = text.trim();
     if text == "null" {
@@ -87,16 +93,16 @@ pub(crate) fn decode_json(text: &str, wanted: &Type, path: &Path) -> Result<Dyna
             "false" | "\"false\"" => Ok(Dynamic::Bool(false)),
             _ => Err(mismatch()),
         },
-        Type::List(element) => elements(text, |_| Some(element), path, wanted).map(Dynamic::List),
-        Type::Set(element) => elements(text, |_| Some(element), path, wanted).map(Dynamic::set),
+        Type::List(element) => elements(text, |_| Some(element), path, wanted, described).map(Dynamic::List),
+        Type::Set(element) => elements(text, |_| Some(element), path, wanted, described).map(Dynamic::set),
         Type::Tuple(types) => {
-            let decoded = elements(text, |index| types.get(index), path, wanted)?;
+            let decoded = elements(text, |index| types.get(index), path, wanted, described)?;
             if decoded.len() == types.len() { Ok(Dynamic::List(decoded)) } else { Err(mismatch()) }
         }
         Type::Map(element) => {
             let fields: BTreeMap<String, &RawValue> = parse(text, path, wanted)?;
             let decoded = fields.into_iter().map(|(key, raw)| {
-                let value = decode_json(raw.get(), element, &path.clone().key(key.as_str()))?;
+                let value = read(raw.get(), element, &path.clone().key(key.as_str()), described)?;
                 Ok((normalized(key), value))
             });
             decoded.collect::<Result<_, _>>().map(Dynamic::Map)
@@ -104,19 +110,23 @@ pub(crate) fn decode_json(text: &str, wanted: &Type, path: &Path) -> Result<Dyna
         Type::Object(attributes) => {
             let fields: BTreeMap<String, &RawValue> = parse(text, path, wanted)?;
             let decoded = attributes.iter().map(|(name, wanted)| {
-                let raw = fields.get(name).map_or("null", |raw| raw.get());
-                Ok((name.clone(), decode_json(raw, wanted, &path.clone().attr(name))?))
+                let raw = match fields.get(name) {
+                    Some(raw) => raw.get(),
+                    None if described => return Err(mismatch()),
+                    None => "null",
+                };
+                Ok((name.clone(), read(raw, wanted, &path.clone().attr(name), described)?))
             });
             decoded.collect::<Result<_, _>>().map(Dynamic::Map)
         }
         Type::Dynamic => {
             let fields: BTreeMap<String, &RawValue> = parse(text, path, wanted)?;
-            let (Some(described), Some(raw)) = (fields.get("type"), fields.get("value")) else {
+            let (Some(own), Some(raw)) = (fields.get("type"), fields.get("value")) else {
                 return Err(mismatch());
             };
-            let described = Type::from_json(described.get().as_bytes()).map_err(|_| mismatch())?;
-            let value = decode_json(raw.get(), &described, path)?;
-            Ok(Dynamic::Typed(Box::new((described, value))))
+            let own = Type::from_json(own.get().as_bytes()).map_err(|_| mismatch())?;
+            let value = read(raw.get(), &own, path, true)?;
+            Ok(Dynamic::Typed(Box::new((own, value))))
         }
     }
 }
@@ -130,16 +140,15 @@ fn elements<'t>(
     type_of: impl Fn(usize) -> Option<&'t Type>,
     path: &Path,
     wanted: &Type,
-) -> Result<Vec<Dynamic>, DecodeError>
-where
-{
+    described: bool,
+) -> Result<Vec<Dynamic>, DecodeError> {
     let raws: Vec<&RawValue> = parse(text, path, wanted)?;
     let indexed = raws.into_iter().enumerate();
     indexed
         .map(|(index, raw)| {
             let path = path.clone().index(index);
             match type_of(index) {
-                Some(element) => decode_json(raw.get(), element, &path),
+                Some(element) => read(raw.get(), element, &path, described),
                 None => Err(DecodeError::Mismatch { path, expected: wanted.noun() }),
             }
         })
@@ -177,6 +186,12 @@ mod tests {
         let text = r#"{"type": ["list", "number"], "value": [1, 2.5]}"#;
         let Ok(Dynamic::Typed(typed)) = decode_json(text, &Type::Dynamic, &Path::root()) else { panic!("typed") };
         assert_eq!(typed.0, Type::List(Box::new(Type::Number)));
+    }
+
+    #[test]
+    fn an_object_that_brings_its_type_has_every_attribute() {
+        let text = r#"{"type": ["object", {"a": "bool", "b": "bool"}], "value": {"a": true}}"#;
+        assert!(decode_json(text, &Type::Dynamic, &Path::root()).is_err());
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Default for Budget {
 
 /// Decodes one value that fills the bytes.
 pub(crate) fn decode(bytes: &[u8], wanted: &Type, budget: &mut Budget) -> Result<Dynamic, WireError> {
-    let mut reader = Reader { rest: bytes, budget };
+    let mut reader = Reader { rest: bytes, budget, described: false };
     let value = reader.value(wanted, &Path::root(), 0)?;
     if reader.rest.is_empty() { Ok(value) } else { Err(WireError::Malformed) }
 }
@@ -62,6 +62,9 @@ pub(crate) fn decode(bytes: &[u8], wanted: &Type, budget: &mut Budget) -> Result
 struct Reader<'a, 'b> {
     rest: &'a [u8],
     budget: &'b mut Budget,
+    /// Within a value that came with its type. There an object has every attribute: filling in what a short message
+    /// leaves out, by a type that the message itself declares, would make it a large one.
+    described: bool,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -118,8 +121,7 @@ impl<'a> Reader<'a, '_> {
             }
             Type::Object(attributes) => {
                 let length = self.map(marker)?.ok_or_else(misfit)?;
-                // Every attribute is there afterwards, whatever the sender left out.
-                let mut fields: BTreeMap<_, _> = attributes.keys().map(|name| (name.clone(), Dynamic::Null)).collect();
+                let mut fields = BTreeMap::new();
                 for _ in 0..length {
                     let name = self.key()?;
                     let path = path.clone().attr(name.as_str());
@@ -128,6 +130,15 @@ impl<'a> Reader<'a, '_> {
                     };
                     let value = self.value(wanted, &path, depth + 1)?;
                     fields.insert(name, value);
+                }
+                if fields.len() < attributes.len() {
+                    if self.described {
+                        return Err(misfit().into());
+                    }
+                    // Every attribute of the schema is there afterwards, whatever the sender left out.
+                    for name in attributes.keys().filter(|name| !fields.contains_key(*name)).collect::<Vec<_>>() {
+                        fields.insert(name.clone(), Dynamic::Null);
+                    }
                 }
                 Ok(Dynamic::Map(fields))
             }
@@ -138,7 +149,9 @@ impl<'a> Reader<'a, '_> {
                 let marker = self.marker()?;
                 let described = self.bytes(marker)?.ok_or(WireError::Malformed)?;
                 let described = Type::from_json(described).map_err(|_| WireError::Malformed)?;
+                let outer = std::mem::replace(&mut self.described, true);
                 let value = self.value(&described, path, depth + 1)?;
+                self.described = outer;
                 Ok(Dynamic::Typed(Box::new((described, value))))
             }
         }
@@ -328,6 +341,14 @@ mod tests {
         let lists = Type::List(Box::new(Type::Bool));
         assert_eq!(read(&[0xdd, 0xff, 0xff, 0xff, 0xff], &lists), Err(WireError::Malformed));
         assert_eq!(read(&[0xdb, 0xff, 0xff, 0xff, 0xff, 0x61], &Type::String), Err(WireError::Malformed));
+    }
+
+    #[test]
+    fn an_object_that_brings_its_type_has_every_attribute() {
+        let described = br#"["object",{"a":"bool"}]"#;
+        let head = [&[0x92, 0xc4, u8::try_from(described.len()).unwrap()], described.as_slice()].concat();
+        assert!(read(&[head.as_slice(), &[0x81, 0xa1, b'a', 0xc3]].concat(), &Type::Dynamic).is_ok());
+        assert!(matches!(read(&[head.as_slice(), &[0x80]].concat(), &Type::Dynamic), Err(WireError::Misfit(_))));
     }
 
     #[test]

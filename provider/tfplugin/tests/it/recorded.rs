@@ -12,8 +12,8 @@ use tfplugin_rs::proto::tfplugin6::provider_server::ProviderServer;
 use tfplugin_rs::testing::Core;
 use tokio::sync::OnceCell;
 
-use crate::recording::{Call, Stage};
-use crate::reflection::{calls, from_json, protocol, to_json};
+use crate::recording::{Call, Stage, to_json};
+use crate::reflection::{calls, from_json, protocol};
 use crate::sampler::Sampler;
 use crate::service::{call, frame};
 
@@ -28,7 +28,7 @@ const EVERYTHING: &str = r#"
     }
     resource "sampler_thing" "all" {
       name      = "all"
-      text      = "é and é, 日本, \"quoted\"\n"
+      text      = "é and e\u0301, 日本, \"quoted\"\n"
       flag      = true
       number    = 12345678901234567890.123456789
       numbers   = [0, -1, 127, 128, 65536, -40000, 9223372036854775807, 9223372036854775808, 0.5, 0.1, -2.25, 1e100, null]
@@ -145,7 +145,7 @@ async fn record() {
 
 fn save(scene: &str, calls: &[Call]) {
     let protocol = protocol();
-    let methods = super::reflection::calls(&protocol);
+    let methods = self::calls(&protocol);
     let written: Vec<Json> = calls
         .iter()
         .map(|call| {

@@ -9,7 +9,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use protox::prost_reflect::{DynamicMessage, MapKey, Value};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value as Json;
 use tfplugin_rs::proto::tfplugin6::provider_server::ProviderServer;
 use tfplugin_rs::testing::Core;
 use tokio::net::UnixListener;
@@ -166,5 +168,41 @@ impl Stage {
             }
         }
         distinct
+    }
+}
+
+/// A message as JSON that people can read: bytes are text where they are text, else hexadecimal.
+pub(crate) fn to_json(message: &DynamicMessage) -> Json {
+    let fields = message.fields().map(|(field, value)| (field.name().to_owned(), value_to_json(value)));
+    Json::Object(fields.collect())
+}
+
+fn value_to_json(value: &Value) -> Json {
+    match value {
+        Value::Bool(flag) => (*flag).into(),
+        Value::I32(number) | Value::EnumNumber(number) => (*number).into(),
+        Value::I64(number) => (*number).into(),
+        Value::String(text) => text.as_str().into(),
+        Value::Bytes(bytes) => bytes_to_json(bytes),
+        Value::Message(message) => to_json(message),
+        Value::List(values) => values.iter().map(value_to_json).collect(),
+        Value::Map(values) => {
+            let mut sorted: Vec<_> = values.iter().collect();
+            sorted.sort_by_key(|(key, _)| key.as_str().map(str::to_owned));
+            let key = |key: &MapKey| key.as_str().expect("keys are strings").to_owned();
+            Json::Object(sorted.into_iter().map(|(name, value)| (key(name), value_to_json(value))).collect())
+        }
+        other => panic!("the protocol has no {other:?}"),
+    }
+}
+
+fn bytes_to_json(bytes: &[u8]) -> Json {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.starts_with(['{', '[', '"']) => format!("text:{text}").into(),
+        _ => {
+            let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+            format!("hex:{}", digits.collect::<String>()).into()
+        }
     }
 }

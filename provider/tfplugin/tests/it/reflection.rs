@@ -1,4 +1,4 @@
-//! Protocol messages as JSON that people can read, and back: bytes are text where they are text, else hexadecimal.
+//! The committed protocol, and its messages read from JSON: bytes are text where they are text, else hexadecimal.
 
 use protox::prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, MethodDescriptor, Value,
@@ -17,37 +17,7 @@ pub(crate) fn calls(protocol: &DescriptorPool) -> Vec<MethodDescriptor> {
     protocol.get_service_by_name("tfplugin6.Provider").expect("the service").methods().collect()
 }
 
-pub(crate) fn to_json(message: &DynamicMessage) -> Json {
-    let fields = message.fields().map(|(field, value)| (field.name().to_owned(), value_to_json(value)));
-    Json::Object(fields.collect())
-}
-
-fn value_to_json(value: &Value) -> Json {
-    match value {
-        Value::Bool(flag) => (*flag).into(),
-        Value::I32(number) | Value::EnumNumber(number) => (*number).into(),
-        Value::I64(number) => (*number).into(),
-        Value::String(text) => text.as_str().into(),
-        Value::Bytes(bytes) => bytes_to_json(bytes),
-        Value::Message(message) => to_json(message),
-        Value::List(values) => values.iter().map(value_to_json).collect(),
-        Value::Map(values) => {
-            let mut sorted: Vec<_> = values.iter().collect();
-            sorted.sort_by_key(|(key, _)| key.as_str().map(str::to_owned));
-            let key = |key: &MapKey| key.as_str().expect("keys are strings").to_owned();
-            Json::Object(sorted.into_iter().map(|(name, value)| (key(name), value_to_json(value))).collect())
-        }
-        other => panic!("the protocol has no {other:?}"),
-    }
-}
-
-fn bytes_to_json(bytes: &[u8]) -> Json {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.starts_with(['{', '[', '"']) => format!("text:{text}").into(),
-        _ => format!("hex:{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).into(),
-    }
-}
-
+/// Reads a message as `recording` writes it.
 pub(crate) fn from_json(of: &MessageDescriptor, json: &Json) -> DynamicMessage {
     let mut message = DynamicMessage::new(of.clone());
     for (name, value) in json.as_object().expect("a message is an object") {
