@@ -104,6 +104,9 @@ async fn record() {
             let again = |earlier: &Call| earlier.name == call.name && earlier.request == call.request;
             call.name == "ConfigureProvider" || !kept.iter().any(again)
         });
+        // Terraform takes them in an order of the day. Only that the provider is configured first matters.
+        let order = |call: &Call| (call.name != "ConfigureProvider", call.name.clone(), call.request.clone());
+        calls.sort_by_key(order);
         save(scene, &calls);
         kept.extend(calls);
     };
