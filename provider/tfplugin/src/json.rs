@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::diagnostic::{Diagnostic, Result};
 use crate::model::Model;
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::schema::object_type;
 use crate::value::{DecodeError, Dynamic, Type};
 use crate::wire::normalized;
@@ -66,13 +66,15 @@ impl std::fmt::Debug for StateJson {
 
 /// Decodes JSON text as a `wanted`. Attributes that it lacks are null.
 pub(crate) fn decode_json(text: &str, wanted: &Type, path: &Path) -> Result<Dynamic, DecodeError> {
-    read(text, wanted, path, false)
+    // A path is made only when there is something to say of it, from the inside out.
+    let outer = |error| path.steps().iter().rev().cloned().fold(error, DecodeError::within);
+    read(text, wanted, false).map_err(outer)
 }
 
 /// `described`: within a value that came with its type. There an object has every attribute: filling in what a short text
 /// leaves out, by a type that the text itself declares, would make it a large value.
-fn read(text: &str, wanted: &Type, path: &Path, described: bool) -> Result<Dynamic, DecodeError> {
-    let mismatch = || DecodeError::Mismatch { path: path.clone(), expected: wanted.noun() };
+fn read(text: &str, wanted: &Type, described: bool) -> Result<Dynamic, DecodeError> {
+    let mismatch = || DecodeError::Mismatch { path: Path::root(), expected: wanted.noun() };
     let text = text.trim();
     if text == "null" {
         return Ok(Dynamic::Null);
@@ -80,7 +82,7 @@ fn read(text: &str, wanted: &Type, path: &Path, described: bool) -> Result<Dynam
     match wanted {
         Type::String => match text.as_bytes().first() {
             // As Terraform's own reader does, numbers and bools pass as text.
-            Some(b'"') => parse(text, path, wanted).map(|text: String| Dynamic::String(normalized(text))),
+            Some(b'"') => parse(text, wanted).map(|text: String| Dynamic::String(normalized(text))),
             Some(b'{' | b'[') | None => Err(mismatch()),
             Some(_) => Ok(Dynamic::String(text.to_owned())),
         },
@@ -93,64 +95,65 @@ fn read(text: &str, wanted: &Type, path: &Path, described: bool) -> Result<Dynam
             "false" | "\"false\"" => Ok(Dynamic::Bool(false)),
             _ => Err(mismatch()),
         },
-        Type::List(element) => elements(text, |_| Some(element), path, wanted, described).map(Dynamic::List),
-        Type::Set(element) => elements(text, |_| Some(element), path, wanted, described).map(Dynamic::set),
+        Type::List(element) => elements(text, |_| Some(element), wanted, described).map(Dynamic::List),
+        Type::Set(element) => elements(text, |_| Some(element), wanted, described).map(Dynamic::set),
         Type::Tuple(types) => {
-            let decoded = elements(text, |index| types.get(index), path, wanted, described)?;
+            let decoded = elements(text, |index| types.get(index), wanted, described)?;
             if decoded.len() == types.len() { Ok(Dynamic::List(decoded)) } else { Err(mismatch()) }
         }
         Type::Map(element) => {
-            let fields: BTreeMap<String, &RawValue> = parse(text, path, wanted)?;
+            let fields: BTreeMap<String, &RawValue> = parse(text, wanted)?;
             let decoded = fields.into_iter().map(|(key, raw)| {
-                let value = read(raw.get(), element, &path.clone().key(key.as_str()), described)?;
+                let value =
+                    read(raw.get(), element, described).map_err(|error| error.within(Step::Key(key.clone())))?;
                 Ok((normalized(key), value))
             });
             decoded.collect::<Result<_, _>>().map(Dynamic::Map)
         }
         Type::Object(attributes) => {
-            let fields: BTreeMap<String, &RawValue> = parse(text, path, wanted)?;
+            let fields: BTreeMap<String, &RawValue> = parse(text, wanted)?;
             let decoded = attributes.iter().map(|(name, wanted)| {
                 let raw = match fields.get(name) {
                     Some(raw) => raw.get(),
                     None if described => return Err(mismatch()),
                     None => "null",
                 };
-                Ok((name.clone(), read(raw, wanted, &path.clone().attr(name), described)?))
+                let value = read(raw, wanted, described);
+                Ok((name.clone(), value.map_err(|error| error.within(Step::Attribute(name.clone())))?))
             });
             decoded.collect::<Result<_, _>>().map(Dynamic::Map)
         }
         Type::Dynamic => {
-            let fields: BTreeMap<String, &RawValue> = parse(text, path, wanted)?;
+            let fields: BTreeMap<String, &RawValue> = parse(text, wanted)?;
             let (Some(own), Some(raw)) = (fields.get("type"), fields.get("value")) else {
                 return Err(mismatch());
             };
             let own = Type::from_json(own.get().as_bytes()).map_err(|_| mismatch())?;
-            let value = read(raw.get(), &own, path, true)?;
+            let value = read(raw.get(), &own, true)?;
             Ok(Dynamic::Typed(Box::new((own, value))))
         }
     }
 }
 
-fn parse<'a, T: serde::Deserialize<'a>>(text: &'a str, path: &Path, wanted: &Type) -> Result<T, DecodeError> {
-    serde_json::from_str(text).map_err(|_| DecodeError::Mismatch { path: path.clone(), expected: wanted.noun() })
+fn parse<'a, T: serde::Deserialize<'a>>(text: &'a str, wanted: &Type) -> Result<T, DecodeError> {
+    serde_json::from_str(text).map_err(|_| DecodeError::Mismatch { path: Path::root(), expected: wanted.noun() })
 }
 
 fn elements<'t>(
     text: &str,
     type_of: impl Fn(usize) -> Option<&'t Type>,
-    path: &Path,
     wanted: &Type,
     described: bool,
 ) -> Result<Vec<Dynamic>, DecodeError> {
-    let raws: Vec<&RawValue> = parse(text, path, wanted)?;
+    let raws: Vec<&RawValue> = parse(text, wanted)?;
     let indexed = raws.into_iter().enumerate();
     indexed
         .map(|(index, raw)| {
-            let path = path.clone().index(index);
-            match type_of(index) {
-                Some(element) => read(raw.get(), element, &path, described),
-                None => Err(DecodeError::Mismatch { path, expected: wanted.noun() }),
-            }
+            let read = match type_of(index) {
+                Some(element) => read(raw.get(), element, described),
+                None => Err(DecodeError::Mismatch { path: Path::root(), expected: wanted.noun() }),
+            };
+            read.map_err(|error| error.within(Step::Index(index)))
         })
         .collect()
 }

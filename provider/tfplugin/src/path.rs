@@ -41,6 +41,12 @@ impl Path {
         self
     }
 
+    /// The same place seen from one step further out.
+    pub(crate) fn within(mut self, outer: Step) -> Self {
+        self.0.insert(0, outer);
+        self
+    }
+
     /// The steps from the root.
     pub fn steps(&self) -> &[Step] {
         &self.0

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Dynamic, Number, Set, Type, Value};
 use crate::diagnostic::Diagnostic;
 use crate::model::Model;
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::schema::{Attribute, Nesting};
 
 /// How a field appears in a schema.
@@ -64,6 +64,16 @@ impl DecodeError {
     pub fn path(&self) -> &Path {
         match self {
             Self::Unknown(path) | Self::Null(path) | Self::Unexpected(path) | Self::Mismatch { path, .. } => path,
+        }
+    }
+
+    /// The same error seen from one step further out. So a path is made only when there is something to say of it.
+    pub(crate) fn within(self, outer: Step) -> Self {
+        match self {
+            Self::Unknown(path) => Self::Unknown(path.within(outer)),
+            Self::Null(path) => Self::Null(path.within(outer)),
+            Self::Mismatch { path, expected } => Self::Mismatch { path: path.within(outer), expected },
+            Self::Unexpected(path) => Self::Unexpected(path.within(outer)),
         }
     }
 }

@@ -9,7 +9,7 @@ use rmp::Marker;
 
 use super::normalized;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::value::{DEPTH_MAX, DecodeError, Dynamic, Number, Type};
 
 /// More values than this in one message are refused.
@@ -43,6 +43,16 @@ impl From<WireError> for Diagnostics {
     }
 }
 
+impl WireError {
+    /// The same error seen from one step further out.
+    fn within(self, outer: impl FnOnce() -> Step) -> Self {
+        match self {
+            Self::Misfit(misfit) => Self::Misfit(misfit.within(outer())),
+            other => other,
+        }
+    }
+}
+
 /// How many more values may come.
 pub(crate) struct Budget(usize);
 
@@ -55,7 +65,7 @@ impl Default for Budget {
 /// Decodes one value that fills the bytes.
 pub(crate) fn decode(bytes: &[u8], wanted: &Type, budget: &mut Budget) -> Result<Dynamic, WireError> {
     let mut reader = Reader { rest: bytes, budget, described: false };
-    let value = reader.value(wanted, &Path::root(), 0)?;
+    let value = reader.value(wanted, 0)?;
     if reader.rest.is_empty() { Ok(value) } else { Err(WireError::Malformed) }
 }
 
@@ -68,7 +78,7 @@ struct Reader<'a, 'b> {
 }
 
 impl<'a> Reader<'a, '_> {
-    fn value(&mut self, wanted: &Type, path: &Path, depth: usize) -> Result<Dynamic, WireError> {
+    fn value(&mut self, wanted: &Type, depth: usize) -> Result<Dynamic, WireError> {
         self.budget.0 = self.budget.0.checked_sub(1).ok_or(WireError::TooLarge)?;
         if depth > DEPTH_MAX {
             return Err(WireError::TooLarge);
@@ -82,7 +92,7 @@ impl<'a> Reader<'a, '_> {
             self.take(length + 1)?;
             return Ok(Dynamic::Unknown);
         }
-        let misfit = || DecodeError::Mismatch { path: path.clone(), expected: wanted.noun() };
+        let misfit = || DecodeError::Mismatch { path: Path::root(), expected: wanted.noun() };
         match wanted {
             Type::Bool => match marker {
                 Marker::True => Ok(Dynamic::Bool(true)),
@@ -99,22 +109,23 @@ impl<'a> Reader<'a, '_> {
             },
             Type::List(element) => {
                 let length = self.array(marker)?.ok_or_else(misfit)?;
-                self.elements(length, |_| element, path, depth).map(Dynamic::List)
+                self.elements(length, |_| element, depth).map(Dynamic::List)
             }
             Type::Set(element) => {
                 let length = self.array(marker)?.ok_or_else(misfit)?;
-                self.elements(length, |_| element, path, depth).map(Dynamic::set)
+                self.elements(length, |_| element, depth).map(Dynamic::set)
             }
             Type::Tuple(types) => {
                 let length = self.array(marker)?.filter(|length| *length == types.len()).ok_or_else(misfit)?;
-                self.elements(length, |index| &types[index], path, depth).map(Dynamic::List)
+                self.elements(length, |index| &types[index], depth).map(Dynamic::List)
             }
             Type::Map(element) => {
                 let length = self.map(marker)?.ok_or_else(misfit)?;
                 let mut fields = BTreeMap::new();
                 for _ in 0..length {
                     let key = self.key()?;
-                    let value = self.value(element, &path.clone().key(key.as_str()), depth + 1)?;
+                    let value =
+                        self.value(element, depth + 1).map_err(|error| error.within(|| Step::Key(key.clone())))?;
                     fields.insert(key, value);
                 }
                 Ok(Dynamic::Map(fields))
@@ -124,11 +135,12 @@ impl<'a> Reader<'a, '_> {
                 let mut fields = BTreeMap::new();
                 for _ in 0..length {
                     let name = self.key()?;
-                    let path = path.clone().attr(name.as_str());
                     let Some(wanted) = attributes.get(&name) else {
-                        return Err(DecodeError::Unexpected(path).into());
+                        return Err(DecodeError::Unexpected(Path::root().attr(name)).into());
                     };
-                    let value = self.value(wanted, &path, depth + 1)?;
+                    let value = self
+                        .value(wanted, depth + 1)
+                        .map_err(|error| error.within(|| Step::Attribute(name.clone())))?;
                     fields.insert(name, value);
                 }
                 if fields.len() < attributes.len() {
@@ -150,7 +162,7 @@ impl<'a> Reader<'a, '_> {
                 let described = self.bytes(marker)?.ok_or(WireError::Malformed)?;
                 let described = Type::from_json(described).map_err(|_| WireError::Malformed)?;
                 let outer = std::mem::replace(&mut self.described, true);
-                let value = self.value(&described, path, depth + 1)?;
+                let value = self.value(&described, depth + 1)?;
                 self.described = outer;
                 Ok(Dynamic::Typed(Box::new((described, value))))
             }
@@ -161,13 +173,13 @@ impl<'a> Reader<'a, '_> {
         &mut self,
         length: usize,
         type_of: impl Fn(usize) -> &'t Type,
-        path: &Path,
         depth: usize,
     ) -> Result<Vec<Dynamic>, WireError> {
         // `array` has checked that so many bytes are left, and the budget bounds what a byte can become.
         let mut elements = Vec::with_capacity(length.min(self.budget.0));
         for index in 0..length {
-            elements.push(self.value(type_of(index), &path.clone().index(index), depth + 1)?);
+            let element = self.value(type_of(index), depth + 1);
+            elements.push(element.map_err(|error| error.within(|| Step::Index(index)))?);
         }
         Ok(elements)
     }
@@ -341,6 +353,14 @@ mod tests {
         let lists = Type::List(Box::new(Type::Bool));
         assert_eq!(read(&[0xdd, 0xff, 0xff, 0xff, 0xff], &lists), Err(WireError::Malformed));
         assert_eq!(read(&[0xdb, 0xff, 0xff, 0xff, 0xff, 0x61], &Type::String), Err(WireError::Malformed));
+    }
+
+    #[test]
+    fn a_misfit_is_named_by_its_path() {
+        let of = Type::Object([("m".to_owned(), Type::Map(Box::new(Type::List(Box::new(Type::Bool)))))].into());
+        let bytes = [&[0x81, 0xa1, b'm', 0x81, 0xa1, b'k', 0x92, 0xc3][..], &[0x07]].concat();
+        let Err(WireError::Misfit(misfit)) = read(&bytes, &of) else { panic!("a number is no bool") };
+        assert_eq!(misfit.path().to_string(), r#"m["k"][1]"#);
     }
 
     #[test]
