@@ -142,8 +142,8 @@ pub(crate) fn import(data: &Ringfence, id: &str) -> Result<(String, Value<Connec
 pub(crate) fn import_identity(data: &Ringfence, cluster_id: &Value<String>) -> Result<()> {
     let detail = "An identity does not say how a cluster is reached. Set `cluster` in the provider block to the \
                   `connection` of the cluster, or import by id.";
-    let connection = resolve(data, &Value::Null)
-        .map_err(|_| Diagnostic::error("No cluster is named").detail(detail))?;
+    let connection =
+        resolve(data, &Value::Null).map_err(|_| Diagnostic::error("No cluster is named").detail(detail))?;
     match cluster_id.as_str() {
         Some(wanted) if wanted != connection.cluster_id.to_string() => {
             Err(Diagnostic::error("The identity is of another cluster")

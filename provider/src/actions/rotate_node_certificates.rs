@@ -49,7 +49,8 @@ impl Action for RotateNodeCertificates {
             loop {
                 for replaced in rotation.certificates.iter().filter(|certificate| certificate.replaced) {
                     if told.insert(replaced.serial.clone()) {
-                        let whose = replaced.service.as_ref().map_or_else(|| "the node".to_owned(), ToString::to_string);
+                        let whose =
+                            replaced.service.as_ref().map_or_else(|| "the node".to_owned(), ToString::to_string);
                         ctx.progress(format!("Replaced the certificate of {whose}, serial {}", replaced.serial));
                     }
                 }

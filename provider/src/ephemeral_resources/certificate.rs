@@ -90,11 +90,15 @@ impl EphemeralResource for CertificateResource {
         let connection = connection::resolve(ctx.data(), &config.cluster)?;
         let client = ctx.data().client(&connection)?;
         let subject = subject(&config)?;
-        let failed_key = || Diagnostic::error("The private key cannot be made").detail("The system gave no randomness.");
+        let failed_key =
+            || Diagnostic::error("The private key cannot be made").detail("The system gave no randomness.");
         let key = PrivateKey::generate().map_err(|_| failed_key())?;
         // The name is for the eye; what counts is declared.
         let request = key.request("ringfence").map_err(|_| failed_key())?;
-        let post = PostIdentityCertificate { request, lifetime: config.lifetime.as_str().and_then(|text| Lifetime::parse(text).ok()) };
+        let post = PostIdentityCertificate {
+            request,
+            lifetime: config.lifetime.as_str().and_then(|text| Lifetime::parse(text).ok()),
+        };
         let issued = match &subject {
             Subject::ProjectUser(project, user) => client.issue_member_certificate(project, user, &post).await,
             Subject::Service(node, service) => client.issue_service_certificate(node, service, &post).await,

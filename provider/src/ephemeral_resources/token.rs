@@ -56,7 +56,8 @@ impl EphemeralResource for TokenResource {
         let project = ProjectName::parse(&text(&config.project)).map_err(|e| invalid(e.to_string(), "project"))?;
         let user = UserName::parse(&text(&config.user)).map_err(|e| invalid(e.to_string(), "user"))?;
         let audience = Audience::parse(&text(&config.audience)).map_err(|e| invalid(e.to_string(), "audience"))?;
-        let post = PostToken { audience, lifetime: config.lifetime.as_str().and_then(|text| Lifetime::parse(text).ok()) };
+        let post =
+            PostToken { audience, lifetime: config.lifetime.as_str().and_then(|text| Lifetime::parse(text).ok()) };
         let issued = failed(ctx.data(), client.issue_token(&project, &user, &post).await)?;
         let result = TokenModel {
             token: issued.token.into(),

@@ -1,7 +1,7 @@
 //! List resource `ringfence_project`.
 
-use ringfence_api::project::Project;
 use ringfence_api::path;
+use ringfence_api::project::Project;
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};

@@ -42,8 +42,7 @@ impl ListResource for ProjectMemberList {
             }
         };
         for project in projects {
-            let members: Vec<Member> =
-                failed(ctx.data(), client.read(&path::project(path::MEMBERS, &project)).await)?;
+            let members: Vec<Member> = failed(ctx.data(), client.read(&path::project(path::MEMBERS, &project)).await)?;
             for member in members {
                 let listed = Listed {
                     display_name: member.project_user.to_string(),

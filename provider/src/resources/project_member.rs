@@ -148,7 +148,11 @@ impl Resource for ProjectMemberResource {
             .filter(|identity| identity.cluster_id.is_known())
     }
 
-    async fn import_identity(&self, ctx: &ResourceContext<Self>, identity: MemberIdentity) -> Result<ProjectMemberModel> {
+    async fn import_identity(
+        &self,
+        ctx: &ResourceContext<Self>,
+        identity: MemberIdentity,
+    ) -> Result<ProjectMemberModel> {
         connection::import_identity(ctx.data(), &identity.cluster_id)?;
         Ok(ProjectMemberModel { project: identity.project, user: identity.user, ..ProjectMemberModel::default() })
     }

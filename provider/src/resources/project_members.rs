@@ -90,7 +90,11 @@ impl Resource for ProjectMembersResource {
         put(ctx.data(), plan).await
     }
 
-    async fn read(&self, ctx: &ResourceContext<Self>, state: ProjectMembersModel) -> Result<Option<ProjectMembersModel>> {
+    async fn read(
+        &self,
+        ctx: &ResourceContext<Self>,
+        state: ProjectMembersModel,
+    ) -> Result<Option<ProjectMembersModel>> {
         match connection::reading(ctx.data(), &state.cluster)? {
             Reading::Keep => Ok(Some(state)),
             Reading::Gone => Ok(None),
@@ -176,7 +180,10 @@ async fn put(data: &Ringfence, plan: ProjectMembersModel) -> Result<ProjectMembe
 
 fn project(model: &ProjectMembersModel) -> Result<ProjectName> {
     ProjectName::parse(model.project.as_str().unwrap_or_default()).map_err(|error| {
-        Diagnostic::error("The project is not valid").detail(format!("{error}.")).at(Path::root().attr("project")).into()
+        Diagnostic::error("The project is not valid")
+            .detail(format!("{error}."))
+            .at(Path::root().attr("project"))
+            .into()
     })
 }
 

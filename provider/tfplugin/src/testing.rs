@@ -43,6 +43,7 @@
 //! # }
 //! # impl Resource for NoteResource {
 //! #     type Model = Note;
+//! #     type Identity = ();
 //! #     type Data = ();
 //! #     const NAME: &'static str = "note_note";
 //! #     async fn create(&self, _: &ResourceContext<Self>, plan: Note) -> Result<Note> {
@@ -109,13 +110,20 @@
 //!
 //! Warnings fail nothing: [`Core::take_warnings`] has them.
 //!
+//! # Lists, actions, identities
+//!
+//! [`Core::list`] finds what exists, [`Core::invoke`] runs an action and returns its progress, and
+//! [`Instance::import_by_identity`] takes over what an identity names: calls that newer Terraforms make.
+//!
 //! # Stopping, older states, moves
 //!
 //! [`Core::stop`] is Ctrl-C; run it beside an operation with `tokio::join!`. [`Instance::set_state`] puts a state there
 //! that an older version has left, and the next operation upgrades it. [`Instance::move_from`] is a `moved` block.
 
+mod action;
 mod call;
 mod identity;
+mod list_resource;
 mod literal;
 mod lookup;
 mod proposed;
@@ -130,6 +138,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+pub use list_resource::Listed;
 pub use literal::{Configuration, unknown};
 pub use lookup::{Ephemeral, Found};
 pub use resource::{Action, Instance, Plan};
@@ -165,6 +174,8 @@ struct Schemas {
     resources: BTreeMap<String, Arc<ResourceSchema>>,
     data_sources: BTreeMap<String, Arc<Schema>>,
     ephemeral_resources: BTreeMap<String, Arc<Schema>>,
+    list_resources: BTreeMap<String, Arc<Schema>>,
+    actions: BTreeMap<String, Arc<Schema>>,
     functions: BTreeMap<String, pb::Function>,
 }
 
@@ -265,11 +276,15 @@ impl<P: Provider> Core<P> {
             let identity = identities.identity_schemas.get(name).map(IdentitySchema::read).transpose()?;
             Ok((name.clone(), Arc::new(ResourceSchema { schema: Schema::read(schema)?, identity })))
         });
+        let actions = answer.action_schemas.iter();
+        let actions = actions.filter_map(|(name, action)| Some((name.clone(), action.schema.clone()?))).collect();
         Ok(Schemas {
             provider: Schema::read(&answer.provider.clone().unwrap_or_default())?,
             resources: resources.collect::<Result<_>>()?,
             data_sources: plain(&answer.data_source_schemas)?,
             ephemeral_resources: plain(&answer.ephemeral_resource_schemas)?,
+            list_resources: plain(&answer.list_resource_schemas)?,
+            actions: plain(&actions)?,
             functions: answer.functions,
         })
     }
@@ -286,6 +301,14 @@ impl Schemas {
 
     fn ephemeral_resource(&self, name: &str) -> Result<Arc<Schema>> {
         find(&self.ephemeral_resources, "ephemeral resource", name)
+    }
+
+    fn list_resource(&self, name: &str) -> Result<Arc<Schema>> {
+        find(&self.list_resources, "list resource", name)
+    }
+
+    fn action(&self, name: &str) -> Result<Arc<Schema>> {
+        find(&self.actions, "action", name)
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::call::{ask, path, told};
 use super::identity::ResourceSchema;
-use super::literal::{Configuration, configured, shown};
+use super::literal::{Configuration, configured, sent, shown};
 use super::proposed::proposed;
 use super::rules::{later_repeats_earlier, plan_is_valid, state_is_storable};
 use super::stored::{self, Record};
@@ -152,13 +152,26 @@ impl<'a, P: Provider> Instance<'a, P> {
 
     /// Takes over something that exists, by its identifier.
     pub async fn import(&mut self, id: &str) -> Result<()> {
+        self.take_over(id, None).await
+    }
+
+    /// Takes over something that exists, by its identity.
+    pub async fn import_by_identity(&mut self, identity: &impl Configuration) -> Result<()> {
+        let schema = self.schema().await?;
+        let wanted = schema.identity.as_ref();
+        let wanted = wanted.ok_or_else(|| Diagnostic::error(format!("{} has no identity", self.type_name)))?;
+        let identity = wanted.message(&sent(identity.to_value(), &wanted.object_type)?)?;
+        self.take_over("its identity", Some(identity)).await
+    }
+
+    async fn take_over(&mut self, id: &str, identity: Option<pb::ResourceIdentityData>) -> Result<()> {
         let schema = self.schema().await?;
         let server = self.core.configured();
         let request = pb::import_resource_state::Request {
             type_name: self.type_name.clone(),
-            id: id.to_owned(),
+            id: if identity.is_none() { id.to_owned() } else { String::new() },
             client_capabilities: Some(capabilities()),
-            identity: None,
+            identity,
         };
         let answer = ask("ImportResourceState", request, |request| server.import_resource_state(request)).await?;
         self.core.heard(told(&answer.diagnostics))?;

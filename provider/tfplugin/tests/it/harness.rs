@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tfplugin_rs::prelude::*;
-use tfplugin_rs::testing::{Action, Core, Instance, json, unknown};
+use tfplugin_rs::testing::{self, Core, Instance, json, unknown};
 
 /// What the provider does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,7 @@ fn printed(mut book: Book) -> Book {
 
 impl Resource for BookResource {
     type Model = Book;
+    type Identity = ();
     type Data = Shelf;
     const NAME: &'static str = "library_book";
     const VERSION: i64 = 2;
@@ -327,32 +328,32 @@ async fn a_resource_lives_through_all_that_terraform_does() {
         })
     };
     let plan = book.plan(&config("A locked book", "en")).await.unwrap();
-    assert_eq!((plan.action, &plan.planned()["size"]), (Action::Create, &unknown()));
+    assert_eq!((plan.action, &plan.planned()["size"]), (testing::Action::Create, &unknown()));
     assert!(book.state().is_null(), "a plan stores nothing");
-    assert_eq!(book.apply(&config("A locked book", "en")).await, Ok(Action::Create));
+    assert_eq!(book.apply(&config("A locked book", "en")).await, Ok(testing::Action::Create));
     assert_eq!(book.state()["chapters"][1], json!({ "heading": "Two", "page": 2 }));
     assert_eq!(book.state()["password_wo"], json!(null));
     let model: Book = book.model().unwrap();
     assert_eq!(model.price, Value::Known("12345678901234567890.123456789".parse().unwrap()));
-    assert_eq!(book.apply(&config("A locked book", "en")).await, Ok(Action::NoOp));
-    assert_eq!(book.apply(&config("Emma", "en")).await, Ok(Action::Update));
+    assert_eq!(book.apply(&config("A locked book", "en")).await, Ok(testing::Action::NoOp));
+    assert_eq!(book.apply(&config("Emma", "en")).await, Ok(testing::Action::Update));
     let plan = book.plan(&config("Emma", "nl")).await.unwrap();
     assert_eq!(plan.requires_replace, [Path::root().attr("language")]);
-    assert_eq!(book.apply(&config("Emma", "nl")).await, Ok(Action::Replace));
+    assert_eq!(book.apply(&config("Emma", "nl")).await, Ok(testing::Action::Replace));
     book.refresh().await.unwrap();
     assert_eq!(book.state()["size"], 4);
-    assert_eq!(book.plan_destroy().await.unwrap().action, Action::Delete);
+    assert_eq!(book.plan_destroy().await.unwrap().action, testing::Action::Delete);
     book.destroy().await.unwrap();
     assert!(book.state().is_null());
     book.import("Persuasion").await.unwrap();
-    assert_eq!(book.apply(&json!({ "title": "Persuasion" })).await, Ok(Action::NoOp));
+    assert_eq!(book.apply(&json!({ "title": "Persuasion" })).await, Ok(testing::Action::NoOp));
 }
 
 #[tokio::test]
 async fn a_model_is_a_configuration() {
     let core = library(Fault::None).await;
     let book = Book { title: "Emma".into(), price: Number::from(3_i64).into(), ..Book::default() };
-    assert_eq!(core.resource("library_book").apply(&book).await, Ok(Action::Create));
+    assert_eq!(core.resource("library_book").apply(&book).await, Ok(testing::Action::Create));
 }
 
 #[tokio::test]
@@ -467,7 +468,7 @@ async fn what_was_created_half_way_is_kept_and_replaced() {
     assert_eq!(said, "The press broke");
     assert!(book.is_tainted());
     assert_eq!(book.state()["id"], "b1");
-    assert_eq!(book.plan(&json!({ "title": "Emma" })).await.unwrap().action, Action::Replace);
+    assert_eq!(book.plan(&json!({ "title": "Emma" })).await.unwrap().action, testing::Action::Replace);
 }
 
 #[tokio::test]
@@ -540,5 +541,110 @@ async fn a_stopped_provider_ends_what_runs_and_a_new_run_goes_on() {
     assert_eq!(applied.unwrap_err().to_string(), "Printing was stopped");
     stopped.unwrap();
     core.configure(&json!({ "town": "Ghent" })).await.unwrap();
-    assert_eq!(book.apply(&json!({ "title": "Emma" })).await, Ok(Action::Create));
+    assert_eq!(book.apply(&json!({ "title": "Emma" })).await, Ok(testing::Action::Create));
+}
+
+// ---- what newer cores ask -----------------------------------------------------------------------
+
+struct Archive;
+
+/// A box of papers.
+#[derive(Clone, Model)]
+struct Papers {
+    /// Shelf mark.
+    #[tf(required, plan = requires_replace())]
+    mark: Value<String>,
+}
+
+struct Paperbox;
+
+impl Provider for Archive {
+    type Model = ();
+    type Data = ();
+    const NAME: &'static str = "archive";
+
+    fn register(&self, registry: &mut Registry<()>) {
+        registry.resource(Paperbox).list_resource(Paperbox).action(Paperbox);
+    }
+
+    async fn configure(&self, _: &ConfigureContext, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Resource for Paperbox {
+    type Model = Papers;
+    type Identity = Papers;
+    type Data = ();
+    const NAME: &'static str = "archive_box";
+
+    async fn create(&self, _: &ResourceContext<Self>, plan: Papers) -> Result<Papers> {
+        Ok(plan)
+    }
+
+    async fn read(&self, _: &ResourceContext<Self>, state: Papers) -> Result<Option<Papers>> {
+        Ok(Some(state))
+    }
+
+    async fn delete(&self, _: &ResourceContext<Self>, _: Papers) -> Result<()> {
+        Ok(())
+    }
+
+    fn identity(&self, state: &Papers) -> Option<Papers> {
+        Some(state.clone())
+    }
+
+    async fn import_identity(&self, _: &ResourceContext<Self>, identity: Papers) -> Result<Papers> {
+        Ok(identity)
+    }
+}
+
+impl ListResource for Paperbox {
+    type Resource = Self;
+    type Model = ();
+
+    async fn list(&self, _: &Context<()>, (): (), listing: &mut Listing<Self>) -> Result<()> {
+        for mark in ["A1", "A2", "B1"] {
+            let papers = Papers { mark: mark.into() };
+            let listed = Listed { display_name: mark.into(), identity: papers.clone(), resource: Some(papers) };
+            if listing.add(listed).await.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Action for Paperbox {
+    type Model = Papers;
+    type Data = ();
+    const NAME: &'static str = "archive_dust";
+
+    async fn invoke(&self, ctx: &ActionContext<()>, config: Papers) -> Result<()> {
+        if config.mark == "lost" {
+            return Err(Diagnostic::error("There is no such box").into());
+        }
+        ctx.progress("dusting");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn lists_actions_and_imports_by_identity_are_asked_for() {
+    let core = Core::new(Archive);
+    core.configure(&json!({})).await.unwrap();
+    let found = core.list("archive_box", &json!({}), 2).await.unwrap();
+    let names: Vec<_> = found.iter().map(|listed| listed.display_name.as_str()).collect();
+    assert_eq!(names, ["A1", "A2"]);
+    assert_eq!(found[1].identity, json!({ "mark": "A2" }));
+    assert_eq!(found[1].resource, json!({ "mark": "A2" }));
+
+    let mut papers = core.resource("archive_box");
+    papers.import_by_identity(&found[0].identity).await.unwrap();
+    assert_eq!(papers.state()["mark"], "A1");
+    assert_eq!(papers.apply(&json!({ "mark": "A1" })).await.unwrap(), testing::Action::NoOp);
+
+    assert_eq!(core.invoke("archive_dust", &json!({ "mark": "A1" })).await.unwrap(), ["dusting"]);
+    let refused = core.invoke("archive_dust", &json!({ "mark": "lost" })).await.unwrap_err();
+    assert!(refused.to_string().contains("There is no such box"), "{refused}");
 }

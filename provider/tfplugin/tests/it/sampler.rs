@@ -164,6 +164,7 @@ struct ThingResource;
 
 impl Resource for ThingResource {
     type Model = Thing;
+    type Identity = ();
     type Data = Sampler;
     const NAME: &'static str = "sampler_thing";
 
@@ -221,6 +222,7 @@ struct PlainResource;
 
 impl Resource for PlainResource {
     type Model = Plain;
+    type Identity = ();
     type Data = Sampler;
     const NAME: &'static str = "sampler_plain";
 
