@@ -13,6 +13,7 @@ mod ephemeral_resources;
 mod fault;
 mod functions;
 mod list_resources;
+mod members;
 mod provider;
 mod resources;
 mod target;

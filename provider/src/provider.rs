@@ -18,6 +18,7 @@ use crate::fault;
 use crate::functions::project_user::ProjectUserFunction;
 use crate::list_resources::project::ProjectList;
 use crate::list_resources::project_member::ProjectMemberList;
+use crate::members::Members;
 use crate::resources::cluster::ClusterResource;
 use crate::resources::project::ProjectResource;
 use crate::resources::project_member::ProjectMemberResource;
@@ -50,6 +51,8 @@ pub(crate) struct Ringfence {
     pub(crate) token: Token,
     /// The provider's default cluster.
     pub(crate) cluster: Value<ConnectionModel>,
+    /// What was read of the members of projects.
+    pub(crate) members: Members,
     clients: Mutex<HashMap<(String, ClusterId), Client>>,
     seen: Mutex<HashMap<ClusterId, Seen>>,
 }
@@ -106,6 +109,7 @@ impl Provider for RingfenceProvider {
         Ok(Ringfence {
             token: Token::new(&config.token, std::env::var(token::VARIABLE).ok()),
             cluster: config.cluster,
+            members: Members::default(),
             clients: Mutex::default(),
             seen: Mutex::default(),
         })

@@ -259,14 +259,19 @@ impl Client {
         self.call(Method::DELETE, &path::project(path::PROJECT, name), NO_BODY).await
     }
 
-    /// One member.
-    pub async fn member(&self, project: &ProjectName, user: &UserName) -> Result<Member, ClientError> {
-        self.call(Method::GET, &path::member(path::MEMBER, project, user), NO_BODY).await
+    /// The members of a project, by user.
+    pub async fn members(&self, project: &ProjectName) -> Result<Vec<Member>, ClientError> {
+        self.call(Method::GET, &path::project(path::MEMBERS, project), NO_BODY).await
     }
 
     /// Makes exactly these the members of a project.
     pub async fn put_members(&self, project: &ProjectName, put: &PutMembers) -> Result<Vec<Member>, ClientError> {
         self.call(Method::PUT, &path::project(path::MEMBERS, project), Some(put)).await
+    }
+
+    /// One member.
+    pub async fn member(&self, project: &ProjectName, user: &UserName) -> Result<Member, ClientError> {
+        self.call(Method::GET, &path::member(path::MEMBER, project, user), NO_BODY).await
     }
 
     /// Makes a user a member, or changes the role.

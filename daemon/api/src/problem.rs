@@ -43,6 +43,10 @@ pub enum ProblemCode {
     BodyTooLarge,
     /// The change contradicts what exists.
     Conflict,
+    /// The change would leave a project that has a data owner without one.
+    LastDataOwner,
+    /// The caller would lose its own role in the project.
+    OwnMembership,
     /// The daemon cannot answer now; try again.
     Unavailable,
     /// A fault of the daemon; its log has more under the same request id.
@@ -51,7 +55,7 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Unauthenticated,
         Self::SessionInvalid,
         Self::LoginRefused,
@@ -68,6 +72,8 @@ impl ProblemCode {
         Self::InvalidCsr,
         Self::BodyTooLarge,
         Self::Conflict,
+        Self::LastDataOwner,
+        Self::OwnMembership,
         Self::Unavailable,
         Self::Internal,
     ];
@@ -87,7 +93,7 @@ impl ProblemCode {
             Self::MethodNotAllowed => 405,
             Self::InvalidRequest | Self::UnknownField | Self::InvalidCsr => 400,
             Self::BodyTooLarge => 413,
-            Self::Conflict => 409,
+            Self::Conflict | Self::LastDataOwner | Self::OwnMembership => 409,
             Self::Unavailable => 503,
             Self::Internal => 500,
         }
@@ -112,6 +118,8 @@ impl ProblemCode {
             Self::InvalidCsr => "The certificate signing request is not valid",
             Self::BodyTooLarge => "The body is too large",
             Self::Conflict => "The change conflicts with what exists",
+            Self::LastDataOwner => "The project would have no data owner",
+            Self::OwnMembership => "The caller would lose its own role",
             Self::Unavailable => "The daemon cannot answer now",
             Self::Internal => "The daemon failed",
         }

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use ringfence_api::certificate::{Certificate, CertificateProfile};
+use ringfence_api::project::MemberRole;
 use ringfence_api::whoami::Caller;
-use ringfence_api::{NodeName, ProblemCode, ProjectUser, ServiceName};
+use ringfence_api::{NodeName, ProblemCode, ProjectUser, ServiceName, UserName};
 use ringfence_pki::fingerprint;
+use ringfence_store::Transaction;
 
 use crate::Daemon;
 use crate::audit::Actor;
@@ -29,6 +31,28 @@ pub(crate) struct AgentCaller {
     pub(crate) node: NodeName,
     pub(crate) actor: Actor,
 }
+
+/// Whoever has a say over the members of the project in the path: the operator, or a data owner of that project.
+pub(crate) struct ProjectCaller {
+    pub(crate) actor: Actor,
+    /// The data owner.
+    owner: Option<ProjectUser>,
+}
+
+impl ProjectCaller {
+    /// The user who calls, if it is a data owner and no operator: looked up again in the transaction that changes
+    /// something, for another one may have been faster.
+    pub(crate) async fn still(&self, tx: &mut Transaction) -> Answer<Option<&UserName>> {
+        let Some(owner) = &self.owner else { return Ok(None) };
+        match tx.find_member(owner).await? {
+            Some(member) if member.role == MemberRole::DataOwner => Ok(Some(&owner.user)),
+            _ => Err(Failure::new(ProblemCode::Forbidden, format!("you are {owner}; {DATA_OWNERS_ONLY}"))),
+        }
+    }
+}
+
+/// Why others than data owners are refused.
+const DATA_OWNERS_ONLY: &str = "only the operator and the project's data owners may do this";
 
 /// Where a request comes from, for the audit log.
 pub(crate) struct Source(pub(crate) String);
@@ -68,15 +92,37 @@ impl FromRequestParts<Arc<Daemon>> for AgentCaller {
         let Caller::Node { name } = &caller else {
             return Err(forbidden(&caller, "only the agent of the node may do this"));
         };
-        let params = RawPathParams::from_request_parts(parts, daemon)
-            .await
-            .map_err(|error| Failure::new(ProblemCode::InvalidRequest, error.body_text()))?;
-        let asked = params.iter().find_map(|(key, value)| (key == "node").then_some(value)).unwrap_or_default();
+        let asked = segment(parts, daemon, "node").await?;
         if asked != name.as_str() {
             return Err(forbidden(&caller, &format!("the path names node {asked}")));
         }
         Ok(Self { node: name.clone(), actor: Actor::caller(format!("node/{name}"), source(parts)) })
     }
+}
+
+impl FromRequestParts<Arc<Daemon>> for ProjectCaller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, daemon: &Arc<Daemon>) -> Answer<Self> {
+        let caller = recognise(parts, daemon).await?;
+        let asked = segment(parts, daemon, "project").await?;
+        match caller {
+            Caller::Operator => Ok(Self { actor: Actor::caller("operator", source(parts)), owner: None }),
+            Caller::ProjectUser { name, project, role: MemberRole::DataOwner, .. } if asked == project.as_str() => {
+                let actor = Actor::caller(format!("project_user/{name}"), source(parts));
+                Ok(Self { actor, owner: Some(name) })
+            }
+            other => Err(forbidden(&other, DATA_OWNERS_ONLY)),
+        }
+    }
+}
+
+/// The segment of this name of the path.
+async fn segment(parts: &mut Parts, daemon: &Arc<Daemon>, name: &str) -> Answer<String> {
+    let params = RawPathParams::from_request_parts(parts, daemon)
+        .await
+        .map_err(|error| Failure::new(ProblemCode::InvalidRequest, error.body_text()))?;
+    Ok(params.iter().find_map(|(key, value)| (key == name).then_some(value)).unwrap_or_default().to_owned())
 }
 
 async fn recognise(parts: &Parts, daemon: &Daemon) -> Answer<Caller> {

@@ -39,7 +39,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(node::read_rotation))
         .routes(routes!(project::list_projects))
         .routes(routes!(project::read_project, project::put_project, project::delete_project))
-        .routes(routes!(project::list_members))
+        .routes(routes!(project::list_members, project::put_members))
         .routes(routes!(project::read_member, project::put_member, project::delete_member))
         .routes(routes!(project::read_credentials))
         .routes(routes!(token::post_token))

@@ -1,38 +1,30 @@
-//! Members. Adding one makes the project user, its key and its certificate in the same transaction; removing one
+//! One member. Adding one makes the project user, its key and its certificate in the same transaction; removing one
 //! revokes in the same transaction. Changing a role changes no certificate: that is identity only.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use jiff::Timestamp;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile, RevocationReason};
-use ringfence_api::project::{Member, PutMember};
+use ringfence_api::project::{Member, MemberRole, PutMember};
 use ringfence_api::{ProjectName, ProjectUser, UserName};
 use ringfence_pki::PrivateKey;
 use ringfence_store::{MemberKeyRow, Transaction};
 
 use crate::Daemon;
+use crate::audit::Actor;
 use crate::authority::{Identity, issue, sealed_key_context};
-use crate::http::{Body, Failure, OperatorCaller, Segment};
+use crate::http::{Body, Failure, ProjectCaller, Segment};
+use crate::project::members::roles;
+use crate::project::membership::plan;
 use crate::task::Wake;
 
-/// The members of a project, by user.
-#[utoipa::path(get, path = "/v1/projects/{project}/members", tag = "projects", params(("project" = String, Path, description = "The project")), responses((status = 200, body = Vec<Member>), (status = 404, body = ringfence_api::Problem)))]
-pub(crate) async fn list_members(
-    State(daemon): State<Arc<Daemon>>,
-    _: OperatorCaller,
-    Segment(project): Segment<ProjectName>,
-) -> Result<Json<Vec<Member>>, Failure> {
-    let mut tx = daemon.store.read("list_members").await?;
-    tx.find_project(&project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
-    Ok(Json(tx.list_members(&project).await?))
-}
-
-/// One member.
+/// One member. For the operator and the project's data owners.
 #[utoipa::path(get, path = "/v1/projects/{project}/members/{user}", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user")), responses((status = 200, body = Member), (status = 404, body = ringfence_api::Problem)))]
 pub(crate) async fn read_member(
     State(daemon): State<Arc<Daemon>>,
-    _: OperatorCaller,
+    _: ProjectCaller,
     Segment(project): Segment<ProjectName>,
     Segment(user): Segment<UserName>,
 ) -> Result<Json<Member>, Failure> {
@@ -42,31 +34,28 @@ pub(crate) async fn read_member(
 }
 
 /// Makes a user a member, with an identity and a certificate of its own, or changes the role.
-#[utoipa::path(put, path = "/v1/projects/{project}/members/{user}", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user")), request_body = PutMember, responses((status = 200, body = Member), (status = 404, body = ringfence_api::Problem)))]
+///
+/// For the operator, whom nothing stops from demoting the last data owner (`PUT …/members` guards against that), and
+/// for the project's data owners, who stay what they are.
+#[utoipa::path(put, path = "/v1/projects/{project}/members/{user}", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user")), request_body = PutMember, responses((status = 200, body = Member), (status = 404, body = ringfence_api::Problem), (status = 409, description = "`own_membership`, for a data owner", body = ringfence_api::Problem)))]
 pub(crate) async fn put_member(
     State(daemon): State<Arc<Daemon>>,
-    OperatorCaller(actor): OperatorCaller,
+    caller: ProjectCaller,
     Segment(project): Segment<ProjectName>,
     Segment(user): Segment<UserName>,
     Body(put): Body<PutMember>,
 ) -> Result<Json<Member>, Failure> {
     let now = daemon.now();
     let identity = ProjectUser { project, user };
-    let name = identity.to_string();
     let mut tx = daemon.store.write("put_member").await?;
+    guard(&caller, &mut tx, &identity, Some(put.role)).await?;
     match tx.find_member(&identity).await? {
         Some(member) if member.role == put.role => return Ok(Json(member)),
-        Some(_) => {
-            tx.update_member_role(&identity, put.role).await?;
-            actor.record(&mut tx, "change_role", &name, put.role.as_str(), now).await?;
-        }
+        Some(_) => change_role(&mut tx, &caller.actor, &identity, put.role, now).await?,
         None => {
             let project = &identity.project;
             tx.find_project(project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
-            let key = make_key(&daemon, &mut tx, &identity).await?;
-            tx.insert_member(&identity, put.role, &key, now).await?;
-            let outcome = format!("{}, certificate {}", put.role, key.certificate);
-            actor.record(&mut tx, "put_member", &name, &outcome, now).await?;
+            add(&daemon, &mut tx, &caller.actor, &identity, put.role, now).await?;
         }
     }
     let member = tx.find_member(&identity).await?.ok_or_else(|| unknown(&identity))?;
@@ -75,26 +64,87 @@ pub(crate) async fn put_member(
 }
 
 /// Removes a member and revokes its certificates.
-#[utoipa::path(delete, path = "/v1/projects/{project}/members/{user}", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user")), responses((status = 200, description = "Removed"), (status = 404, body = ringfence_api::Problem)))]
+///
+/// For the operator, whom nothing stops from removing the last data owner (`PUT …/members` guards against that), and
+/// for the project's data owners, who cannot remove themselves.
+#[utoipa::path(delete, path = "/v1/projects/{project}/members/{user}", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user")), responses((status = 200, description = "Removed"), (status = 404, body = ringfence_api::Problem), (status = 409, description = "`own_membership`, for a data owner", body = ringfence_api::Problem)))]
 pub(crate) async fn delete_member(
     State(daemon): State<Arc<Daemon>>,
-    OperatorCaller(actor): OperatorCaller,
+    caller: ProjectCaller,
     Segment(project): Segment<ProjectName>,
     Segment(user): Segment<UserName>,
 ) -> Result<Json<()>, Failure> {
     let now = daemon.now();
     let identity = ProjectUser { project, user };
-    let name = identity.to_string();
     let mut tx = daemon.store.write("delete_member").await?;
-    if !tx.delete_member_row(&identity).await? {
-        return Err(unknown(&identity));
-    }
-    let reason = RevocationReason::PrivilegeWithdrawn;
-    let revoked = tx.update_certificates_revoked_by_name(CertificateProfile::ProjectUser, &name, reason, now).await?;
-    actor.record(&mut tx, "delete_member", &name, &format!("{revoked} certificates revoked"), now).await?;
+    guard(&caller, &mut tx, &identity, None).await?;
+    remove(&mut tx, &caller.actor, &identity, now).await?;
     tx.commit().await?;
     daemon.tasks.wake(Wake::PublishCrls);
     Ok(Json(()))
+}
+
+/// Refuses what a data owner may not do to one member. The operator may do everything.
+async fn guard(
+    caller: &ProjectCaller,
+    tx: &mut Transaction,
+    identity: &ProjectUser,
+    role: Option<MemberRole>,
+) -> Result<(), Failure> {
+    let Some(owner) = caller.still(tx).await? else { return Ok(()) };
+    let before = roles(tx, &identity.project).await?;
+    let mut after = before.clone();
+    match role {
+        Some(role) => after.insert(identity.user.clone(), role),
+        None => after.remove(&identity.user),
+    };
+    plan(&before, &after, Some(owner))?;
+    Ok(())
+}
+
+/// Makes a user a member, with a certificate, in this transaction.
+pub(super) async fn add(
+    daemon: &Daemon,
+    tx: &mut Transaction,
+    actor: &Actor,
+    identity: &ProjectUser,
+    role: MemberRole,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let key = make_key(daemon, tx, identity).await?;
+    tx.insert_member(identity, role, &key, now).await?;
+    let outcome = format!("{role}, certificate {}", key.certificate);
+    actor.record(tx, "put_member", &identity.to_string(), &outcome, now).await?;
+    Ok(())
+}
+
+/// Changes a member's role, in this transaction.
+pub(super) async fn change_role(
+    tx: &mut Transaction,
+    actor: &Actor,
+    identity: &ProjectUser,
+    role: MemberRole,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    tx.update_member_role(identity, role).await?;
+    actor.record(tx, "change_role", &identity.to_string(), role.as_str(), now).await?;
+    Ok(())
+}
+
+/// Removes a member and revokes its certificates, in this transaction. Afterwards the lists are to be published.
+pub(super) async fn remove(
+    tx: &mut Transaction,
+    actor: &Actor,
+    identity: &ProjectUser,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    if !tx.delete_member_row(identity).await? {
+        return Err(unknown(identity));
+    }
+    let (name, reason) = (identity.to_string(), RevocationReason::PrivilegeWithdrawn);
+    let revoked = tx.update_certificates_revoked_by_name(CertificateProfile::ProjectUser, &name, reason, now).await?;
+    actor.record(tx, "delete_member", &name, &format!("{revoked} certificates revoked"), now).await?;
+    Ok(())
 }
 
 /// Makes a key and its certificate for a project user, recorded in this transaction.

@@ -115,7 +115,10 @@ impl Resource for ProjectResource {
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ProjectModel) -> Result<()> {
         let client = ctx.data().client(&connection::resolve(ctx.data(), &state.cluster)?)?;
-        match client.delete_project(&name(&state)?).await {
+        let name = name(&state)?;
+        let deleted = client.delete_project(&name).await;
+        ctx.data().members.forget(&client, &name);
+        match deleted {
             Err(error) if error.is_not_found() => Ok(()),
             answer => failed(ctx.data(), answer),
         }

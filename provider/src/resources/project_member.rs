@@ -107,14 +107,9 @@ impl Resource for ProjectMemberResource {
             Reading::Keep => Ok(Some(state)),
             Reading::Gone => Ok(None),
             Reading::Ask(client) => {
-                let ProjectUser { project, user } = identity(&state)?;
-                match client.member(&project, &user).await {
-                    Err(error) if error.is_not_found() => Ok(None),
-                    answer => {
-                        let cluster_id = client.connection().cluster_id.to_string();
-                        Ok(Some(complete(state, &failed(ctx.data(), answer)?, cluster_id)))
-                    }
-                }
+                let found = ctx.data().members.read(&client, &identity(&state)?).await;
+                let cluster_id = client.connection().cluster_id.to_string();
+                Ok(failed(ctx.data(), found)?.map(|member| complete(state, &member, cluster_id)))
             }
         }
     }
@@ -136,7 +131,9 @@ impl Resource for ProjectMemberResource {
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ProjectMemberModel) -> Result<()> {
         let client = ctx.data().client(&connection::resolve(ctx.data(), &state.cluster)?)?;
         let ProjectUser { project, user } = identity(&state)?;
-        match client.delete_member(&project, &user).await {
+        let deleted = client.delete_member(&project, &user).await;
+        ctx.data().members.forget(&client, &project);
+        match deleted {
             Err(error) if error.is_not_found() => Ok(()),
             answer => failed(ctx.data(), answer),
         }
@@ -175,8 +172,10 @@ async fn put(data: &Ringfence, plan: ProjectMemberModel) -> Result<ProjectMember
         .known()
         .and_then(|word| MemberRole::from_word(word))
         .ok_or_else(|| Diagnostic::error("The role is not known").at(Path::root().attr("role")))?;
-    let member = failed(data, data.client(&connection)?.put_member(&project, &user, &PutMember { role }).await)?;
-    Ok(complete(plan, &member, connection.cluster_id.to_string()))
+    let client = data.client(&connection)?;
+    let put = client.put_member(&project, &user, &PutMember { role }).await;
+    data.members.forget(&client, &project);
+    Ok(complete(plan, &failed(data, put)?, connection.cluster_id.to_string()))
 }
 
 fn identity(model: &ProjectMemberModel) -> Result<ProjectUser> {

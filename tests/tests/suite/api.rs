@@ -13,6 +13,7 @@ mod https;
 mod joining;
 mod leftovers;
 mod login;
+mod members;
 mod operator_key;
 mod projects;
 mod requests;

@@ -43,7 +43,7 @@ async fn an_unknown_field_is_refused_wherever_it_stands() {
         body["surprise"] = json!(1);
         let caller = match route.is_for {
             For::Everybody | For::Recognised => &world.public,
-            For::Operator => &world.operator,
+            For::Operator | For::DataOwner => &world.operator,
             For::Agent => &agent,
         };
         let problem = caller.call(route.method, &route.path(), &body).await.refused(UnknownField);
@@ -85,6 +85,18 @@ async fn what_is_not_json_or_of_the_wrong_type_is_invalid() {
         json!({ "role": "unknown field `role`" }),
     ] {
         world.operator.call("PUT", member, &body).await.refused(InvalidRequest);
+    }
+    let members = "/v1/projects/fraud/members";
+    for body in [
+        json!({}),
+        json!({ "members": null }),
+        json!({ "members": ["alice"] }),
+        json!({ "members": { "alice": "king" } }),
+        json!({ "members": { "Alice": "data_owner" } }),
+        json!({ "members": { "alice__x": "data_owner" } }),
+        json!({ "members": { "": "data_owner" } }),
+    ] {
+        world.operator.call("PUT", members, &body).await.refused(InvalidRequest);
     }
     // JSON that does not say that it is.
     for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
@@ -227,6 +239,7 @@ async fn what_does_not_exist_is_not_found() {
         ("GET", "/v1/projects/churn", &Value::Null),
         ("DELETE", "/v1/projects/churn", &Value::Null),
         ("GET", "/v1/projects/churn/members", &Value::Null),
+        ("PUT", "/v1/projects/churn/members", &json!({ "members": {} })),
         ("PUT", "/v1/projects/churn/members/alice", &role),
         ("GET", "/v1/projects/churn/members/alice", &Value::Null),
         ("DELETE", "/v1/projects/churn/members/alice", &Value::Null),

@@ -19,6 +19,8 @@ pub(crate) enum For {
     Recognised,
     /// The operator only.
     Operator,
+    /// The operator, and data owners of the project in the path.
+    DataOwner,
     /// The agent of the node in the path only.
     Agent,
 }
@@ -58,9 +60,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::Operator, "GET", "/v1/projects"),
     route(For::Operator, "PUT", "/v1/projects/{project}"),
     route(For::Operator, "GET", "/v1/projects/{project}"),
-    route(For::Operator, "GET", "/v1/projects/{project}/members"),
-    route(For::Operator, "PUT", "/v1/projects/{project}/members/{user}"),
-    route(For::Operator, "GET", "/v1/projects/{project}/members/{user}"),
+    route(For::DataOwner, "GET", "/v1/projects/{project}/members"),
+    route(For::DataOwner, "PUT", "/v1/projects/{project}/members"),
+    route(For::DataOwner, "PUT", "/v1/projects/{project}/members/{user}"),
+    route(For::DataOwner, "GET", "/v1/projects/{project}/members/{user}"),
     route(For::Operator, "GET", "/v1/projects/{project}/members/{user}/credentials"),
     route(For::Operator, "POST", "/v1/projects/{project}/members/{user}/tokens"),
     route(For::Operator, "GET", "/v1/token-keys"),
@@ -76,7 +79,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::Operator, "GET", "/v1/nodes/{node}/rotation"),
     route(For::Operator, "PUT", "/v1/operator-key"),
     route(For::Operator, "DELETE", "/v1/certificates/{serial}"),
-    route(For::Operator, "DELETE", "/v1/projects/{project}/members/{user}"),
+    route(For::DataOwner, "DELETE", "/v1/projects/{project}/members/{user}"),
     route(For::Operator, "DELETE", "/v1/projects/{project}"),
 ];
 
@@ -103,6 +106,7 @@ impl Route {
             ("PUT", "/v1/operator-key") => json!({ "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=" }),
             ("PUT", "/v1/cluster") => json!({ "worker_groups": { "workers": { "count": 1 } } }),
             ("PUT", "/v1/projects/{project}") => json!({ "description": "by the table" }),
+            ("PUT", "/v1/projects/{project}/members") => json!({ "members": { "alice": "data_owner" } }),
             ("PUT", "/v1/projects/{project}/members/{user}") => json!({ "role": "data_owner" }),
             ("POST", "/v1/projects/{project}/members/{user}/tokens") => json!({ "audience": "query" }),
             _ => Value::Null,
@@ -155,7 +159,7 @@ async fn every_route_serves_whom_it_is_for() {
     for route in ROUTES {
         let caller = match route.is_for {
             For::Everybody => &world.public,
-            For::Recognised | For::Operator => &world.operator,
+            For::Recognised | For::Operator | For::DataOwner => &world.operator,
             For::Agent => &agent,
         };
         let answer = route.call(caller).await;

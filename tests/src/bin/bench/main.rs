@@ -1,0 +1,26 @@
+//! `make bench`: how fast the provider starts, how long the example takes, how it grows with thousands of resources,
+//! and how much memory the programs take.
+//!
+//! Release builds, whole processes, medians of several runs. Figures of one machine say little about another; they
+//! are compared within a run and over time.
+
+mod example;
+mod memory;
+mod scale;
+mod start;
+mod state_server;
+mod table;
+
+use anyhow::{Context as _, Result, ensure};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    // Every client here speaks TLS by the same library.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let programs = std::env::current_exe()?.parent().context("a program lies in a directory")?.to_owned();
+    ensure!(!programs.ends_with("debug"), "measure a release build: run `make bench`");
+    table::head();
+    start::measure(&programs).await?;
+    example::measure(&programs).await?;
+    scale::measure(&programs).await
+}
