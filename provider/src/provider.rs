@@ -41,6 +41,13 @@ pub(crate) struct ProviderModel {
     /// Default: the environment variable `RINGFENCE_TOKEN`.
     #[tf(optional, sensitive)]
     token: Value<String>,
+    /// Certificate of a project user, with its intermediate, in PEM, as from an ephemeral `ringfence_certificate`: the
+    /// provider acts as that user instead of the operator. A data owner may manage the members of the project.
+    #[tf(optional)]
+    certificate: Value<String>,
+    /// Private key of `certificate`, PKCS #8 in PEM.
+    #[tf(optional, sensitive)]
+    private_key: Value<String>,
     /// The cluster of resources that name none: the `connection` of a `ringfence_cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
@@ -49,6 +56,8 @@ pub(crate) struct ProviderModel {
 /// What resources and data sources work with.
 pub(crate) struct Ringfence {
     pub(crate) token: Token,
+    /// The certificate and key of the project user as whom the provider acts; null when it acts as the operator.
+    certificate: Value<(String, String)>,
     /// The provider's default cluster.
     pub(crate) cluster: Value<ConnectionModel>,
     /// What was read of the members of projects.
@@ -99,6 +108,10 @@ impl Provider for RingfenceProvider {
                     .at(Path::root().attr("token")),
             );
         }
+        let (certificate, key) = (("certificate", config.certificate.presence()), ("private_key", config.private_key.presence()));
+        required_with(certificate, &[key], out);
+        required_with(key, &[certificate], out);
+        conflicts_with(&[("token", config.token.presence()), certificate], out);
     }
 
     #[allow(
@@ -108,6 +121,11 @@ impl Provider for RingfenceProvider {
     async fn configure(&self, _: &ConfigureContext, config: ProviderModel) -> Result<Ringfence> {
         Ok(Ringfence {
             token: Token::new(&config.token, std::env::var(token::VARIABLE).ok()),
+            certificate: match (config.certificate, config.private_key) {
+                (Value::Known(certificate), Value::Known(key)) => Value::Known((certificate, key)),
+                (Value::Null, _) => Value::Null,
+                _ => Value::Unknown,
+            },
             cluster: config.cluster,
             members: Members::default(),
             clients: Mutex::default(),
@@ -117,14 +135,32 @@ impl Provider for RingfenceProvider {
 }
 
 impl Ringfence {
-    /// A client of this cluster, logged in as the operator when first needed. One for all resources of a cluster.
+    /// Whether clusters can be called at all, as far as can be told before that is needed.
+    pub(crate) fn check_credentials(&self) -> Result<()> {
+        if self.certificate.is_null() && !self.token.is_unknown() {
+            self.token.key()?;
+        }
+        Ok(())
+    }
+
+    /// A client of this cluster, logged in as the operator when first needed, or as the project user. One for all resources of a cluster.
     pub(crate) fn client(&self, connection: &Connection) -> Result<Client> {
         let mut clients = lock(&self.clients);
         let key = (connection.endpoint.clone(), connection.cluster_id);
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let credentials = Credentials::Operator(self.token.key()?);
+        let credentials = match &self.certificate {
+            Value::Null => Credentials::Operator(self.token.key()?),
+            Value::Known((chain, private_key)) => {
+                Credentials::Certificate { chain: chain.clone(), private_key: private_key.clone() }
+            }
+            Value::Unknown => {
+                return Err(Diagnostic::error("The provider's certificate is not known yet")
+                    .detail("It depends on something that is created in this very run.")
+                    .into());
+            }
+        };
         let client = Client::new(connection.clone(), credentials, PATIENCE).map_err(|error| fault::of(self, &error))?;
         clients.insert(key, client.clone());
         Ok(client)

@@ -1,6 +1,6 @@
 //! List resource `ringfence_project_member`.
 
-use ringfence_api::project::{Member, Project};
+use ringfence_api::project::Project;
 use ringfence_api::{ProjectName, path};
 use tfplugin_rs::prelude::*;
 
@@ -42,8 +42,7 @@ impl ListResource for ProjectMemberList {
             }
         };
         for project in projects {
-            let members: Vec<Member> = failed(ctx.data(), client.read(&path::project(path::MEMBERS, &project)).await)?;
-            for member in members {
+            for member in failed(ctx.data(), client.members(&project).await)? {
                 let listed = Listed {
                     display_name: member.project_user.to_string(),
                     identity: MemberIdentity::of(&connection, &member),

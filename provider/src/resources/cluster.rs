@@ -5,6 +5,7 @@
 
 mod converge;
 mod model;
+mod operator_token;
 mod plan;
 
 use std::time::Duration;
@@ -47,6 +48,9 @@ impl Resource for ClusterResource {
             }
         }
         validate_node_groups(config, out);
+        let token = ("operator_token_wo", config.operator_token_wo.presence());
+        let version = ("operator_token_wo_version", config.operator_token_wo_version.presence());
+        required_with(token, &[version], out);
     }
 
     async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<ClusterModel>) -> Result<()> {
@@ -64,6 +68,7 @@ impl Resource for ClusterResource {
             refuse_if_protected(prior, what)?;
         }
         let configured = port_of(plan.config.as_ref());
+        operator_token::check(plan)?;
         let Some(planned) = &mut plan.planned else { return Ok(()) };
         // The port that a cluster has by chance is not one that its successor wants.
         let port = if replaced { configured } else { port_of(Some(planned)) };
@@ -82,7 +87,10 @@ impl Resource for ClusterResource {
             let id = owner.id.to_string().into();
             ctx.save(&ClusterModel { id, state: INCOMPLETE.into(), ..plan.clone() });
         }
-        converge(ctx, plan, "creating the cluster", limit).await
+        let created = converge(ctx, plan, "creating the cluster", limit).await?;
+        ctx.save(&ClusterModel { operator_token_wo_version: Value::Null, ..created.clone() });
+        operator_token::give(ctx, &created).await?;
+        Ok(created)
     }
 
     async fn read(&self, ctx: &ResourceContext<Self>, state: ClusterModel) -> Result<Option<ClusterModel>> {
@@ -147,7 +155,15 @@ impl Resource for ClusterResource {
             });
         }
         let limit = plan.timeouts.update_or(CREATE);
-        converge(ctx, plan, "updating the cluster", limit).await
+        let another = prior.operator_token_wo_version != plan.operator_token_wo_version;
+        let updated = converge(ctx, plan, "updating the cluster", limit).await?;
+        if another {
+            // What has converged is kept; only the version that was not taken over is planned again.
+            let version = prior.operator_token_wo_version;
+            ctx.save(&ClusterModel { operator_token_wo_version: version, ..updated.clone() });
+            operator_token::give(ctx, &updated).await?;
+        }
+        Ok(updated)
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ClusterModel) -> Result<()> {

@@ -72,8 +72,8 @@ impl Resource for ProjectResource {
         let Some(planned) = &mut plan.planned else { return Ok(()) };
         let (id, moved) = connection::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
         planned.cluster_id = id;
-        if plan.is_create() && !ctx.data().token.is_unknown() {
-            ctx.data().token.key()?;
+        if plan.is_create() {
+            ctx.data().check_credentials()?;
         }
         if moved {
             plan.require_replace(Path::root().attr("cluster_id"));

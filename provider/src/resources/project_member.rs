@@ -89,8 +89,8 @@ impl Resource for ProjectMemberResource {
             planned.id = identity.clone();
             planned.project_user = identity;
         }
-        if plan.is_create() && !ctx.data().token.is_unknown() {
-            ctx.data().token.key()?;
+        if plan.is_create() {
+            ctx.data().check_credentials()?;
         }
         if moved {
             plan.require_replace(Path::root().attr("cluster_id"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ringfence_api::project::{Member, MemberRole, PutMembers};
-use ringfence_api::{ProjectName, UserName, path};
+use ringfence_api::{ProjectName, UserName};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, Reading, failed};
@@ -80,6 +80,9 @@ impl Resource for ProjectMembersResource {
                 members.keys().map(|user| (user.clone(), format!("{project}__{user}"))).collect::<BTreeMap<_, _>>()
             });
         }
+        if plan.is_create() {
+            ctx.data().check_credentials()?;
+        }
         if moved {
             plan.require_replace(Path::root().attr("cluster_id"));
         }
@@ -100,8 +103,7 @@ impl Resource for ProjectMembersResource {
             Reading::Gone => Ok(None),
             Reading::Ask(client) => {
                 let cluster_id = client.connection().cluster_id.to_string();
-                let route = path::project(path::MEMBERS, &project(&state)?);
-                match client.read::<Vec<Member>>(&route).await {
+                match client.members(&project(&state)?).await {
                     Err(error) if error.is_not_found() => Ok(None),
                     // Nobody is left, so there is nothing that this resource would stand for.
                     Ok(members) if members.is_empty() => Ok(None),
@@ -128,13 +130,15 @@ impl Resource for ProjectMembersResource {
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ProjectMembersModel) -> Result<()> {
         let client = ctx.data().client(&connection::resolve(ctx.data(), &state.cluster)?)?;
         let project = project(&state)?;
-        let members: Vec<Member> = match client.read(&path::project(path::MEMBERS, &project)).await {
+        let members = match client.members(&project).await {
             Err(error) if error.is_not_found() => return Ok(()),
             answer => failed(ctx.data(), answer)?,
         };
         let owners = members.into_iter().filter(|member| member.role == MemberRole::DataOwner);
         let owners = PutMembers { members: owners.map(|owner| (owner.user, owner.role)).collect() };
-        match client.put_members(&project, &owners).await {
+        let put = client.put_members(&project, &owners).await;
+        ctx.data().members.forget(&client, &project);
+        match put {
             Err(error) if error.is_not_found() => Ok(()),
             answer => failed(ctx.data(), answer).map(drop),
         }
@@ -174,8 +178,10 @@ async fn put(data: &Ringfence, plan: ProjectMembersModel) -> Result<ProjectMembe
         Ok((user, role))
     });
     let put = PutMembers { members: members.collect::<Result<_>>()? };
-    let members = failed(data, client.put_members(&project(&plan)?, &put).await)?;
-    Ok(complete(plan, &members, connection.cluster_id.to_string()))
+    let project = project(&plan)?;
+    let members = client.put_members(&project, &put).await;
+    data.members.forget(&client, &project);
+    Ok(complete(plan, &failed(data, members)?, connection.cluster_id.to_string()))
 }
 
 fn project(model: &ProjectMembersModel) -> Result<ProjectName> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ringfence_api::ClusterName;
+use ringfence_api::{ClusterName, OperatorToken};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::ConnectionModel;
@@ -30,6 +30,14 @@ pub(crate) struct ClusterModel {
     /// Whether destroying or replacing the cluster is refused. Apply `false` before you destroy it.
     #[tf(optional, default = true)]
     pub(super) deletion_protection: Value<bool>,
+    /// Another token for the operator, in the form of the provider's `token`; it is never stored. Give it to the cluster
+    /// with a new `operator_token_wo_version`, then to the provider: the token before is good until this one has been used
+    /// for the first time.
+    #[tf(optional, write_only, sensitive, validate = check(OperatorToken::parse))]
+    pub(super) operator_token_wo: Value<String>,
+    /// Any text. Another one gives `operator_token_wo` to the cluster, which Terraform cannot tell from the value itself.
+    #[tf(optional, validate = length(1..=100))]
+    pub(super) operator_token_wo_version: Value<String>,
     /// Runs the cluster as processes of this machine.
     #[tf(optional)]
     pub(super) local: Value<LocalModel>,
