@@ -108,7 +108,8 @@ impl Provider for RingfenceProvider {
                     .at(Path::root().attr("token")),
             );
         }
-        let (certificate, key) = (("certificate", config.certificate.presence()), ("private_key", config.private_key.presence()));
+        let (certificate, key) =
+            (("certificate", config.certificate.presence()), ("private_key", config.private_key.presence()));
         required_with(certificate, &[key], out);
         required_with(key, &[certificate], out);
         conflicts_with(&[("token", config.token.presence()), certificate], out);

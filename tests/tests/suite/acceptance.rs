@@ -396,10 +396,15 @@ async fn every_example_is_valid() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let mut checked = 0;
     for entry in walk(&examples) {
-        if entry.extension().is_some_and(|ending| ending == "tf") && !entry.ends_with("variables.tf") {
+        let text = std::fs::read_to_string(&entry).unwrap();
+        if entry.extension().is_some_and(|ending| ending == "tf" || ending == "hcl") {
+            is_formatted(&entry, &text);
+        }
+        // Terraform 1.11 knows neither actions nor identities; what they name is asked for by other tests.
+        let newer = ["action \"", "identity = {"].iter().any(|word| text.contains(word));
+        if entry.extension().is_some_and(|ending| ending == "tf") && !entry.ends_with("variables.tf") && !newer {
             let sandbox = Sandbox::new();
             let terraform = Terraform::new(sandbox.path());
-            let text = std::fs::read_to_string(&entry).unwrap();
             let head = if text.contains("required_providers") {
                 ""
             } else {
@@ -415,7 +420,18 @@ async fn every_example_is_valid() {
             checked += 1;
         }
     }
-    assert!(checked >= 6, "only {checked} examples were found");
+    assert!(checked >= 9, "only {checked} examples were found");
+}
+
+/// The text is HCL, and in the form in which Terraform writes it.
+fn is_formatted(entry: &Path, text: &str) {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path().join("example.tf");
+    std::fs::write(&file, text).unwrap();
+    let terraform = std::env::var("TERRAFORM").unwrap_or_else(|_| "terraform".to_owned());
+    let output = std::process::Command::new(terraform).args(["fmt", "-check", "-diff"]).arg(&file).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}: {}", entry.display(), String::from_utf8_lossy(&said));
 }
 
 fn walk(directory: &Path) -> Vec<std::path::PathBuf> {

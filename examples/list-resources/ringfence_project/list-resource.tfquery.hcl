@@ -1,0 +1,4 @@
+# terraform query
+list "ringfence_project" "all" {
+  provider = ringfence
+}

@@ -1,0 +1,4 @@
+import {
+  to       = ringfence_cluster.main
+  identity = { directory = "/var/lib/ringfence/analytics" }
+}

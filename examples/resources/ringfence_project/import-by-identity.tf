@@ -1,0 +1,4 @@
+import {
+  to       = ringfence_project.fraud
+  identity = { name = "fraud" }
+}

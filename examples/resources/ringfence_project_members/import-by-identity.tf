@@ -1,0 +1,4 @@
+import {
+  to       = ringfence_project_members.fraud
+  identity = { project = "fraud" }
+}

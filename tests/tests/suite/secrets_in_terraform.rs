@@ -1,0 +1,179 @@
+//! Credentials that pass through the real `terraform` and stay nowhere: ephemeral certificates and tokens, write-only
+//! arguments, and a provider that acts as a project user.
+
+use ringfence_api::certificate::{Certificate, CertificateHolder};
+use ringfence_api::inspect::AuditEntry;
+use ringfence_api::path;
+use ringfence_tests::head::{OTHER_TOKEN, TOKEN};
+
+use crate::acceptance::{CLUSTER, Setup};
+
+const OWNER: &str = r#"
+resource "ringfence_project" "fraud" {
+  cluster = ringfence_cluster.main.connection
+  name    = "fraud"
+}
+resource "ringfence_project_member" "alice" {
+  cluster = ringfence_cluster.main.connection
+  project = ringfence_project.fraud.name
+  user    = "alice"
+  role    = "data_owner"
+}
+"#;
+
+const AS_ALICE: &str = r#"
+ephemeral "ringfence_certificate" "alice" {
+  cluster  = ringfence_cluster.main.connection
+  project  = ringfence_project_member.alice.project
+  user     = ringfence_project_member.alice.user
+  lifetime = "10m"
+}
+provider "ringfence" {
+  alias       = "alice"
+  cluster     = ringfence_cluster.main.connection
+  certificate = ephemeral.ringfence_certificate.alice.certificate
+  private_key = ephemeral.ringfence_certificate.alice.private_key
+}
+"#;
+
+const BOB: &str = r#"
+resource "ringfence_project_member" "bob" {
+  provider = ringfence.alice
+  project  = "fraud"
+  user     = "bob"
+  role     = "data_scientist"
+}
+"#;
+
+/// Every file that Terraform has left.
+fn left_by_terraform(setup: &Setup) -> String {
+    let files = std::fs::read_dir(setup.sandbox.path()).unwrap().flatten();
+    let files = files.filter(|file| file.file_type().is_ok_and(|kind| kind.is_file()));
+    let texts = files.filter(|file| !file.file_name().to_string_lossy().ends_with(".tf"));
+    texts.map(|file| String::from_utf8_lossy(&std::fs::read(file.path()).unwrap()).into_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_data_owner_manages_members_with_a_certificate_that_ends_with_the_run() {
+    let setup = Setup::new(&[CLUSTER, OWNER, AS_ALICE, BOB]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let plan = setup.terraform.plan(&["-out=plan"]).await;
+    assert_eq!(plan.code, 0, "{}{}", plan.stdout, plan.stderr);
+
+    let audit: Vec<AuditEntry> = setup.operator().read(path::AUDIT).await.unwrap();
+    let added =
+        audit.iter().find(|row| row.action == "put_member" && row.object == "fraud__bob").expect("bob was added");
+    assert_eq!(added.actor, "project_user/fraud__alice");
+    let certificates: Vec<Certificate> = setup.operator().read(path::CERTIFICATES).await.unwrap();
+    let handed_out: Vec<_> = certificates.iter().filter(|one| one.holder == CertificateHolder::Caller).collect();
+    assert!(handed_out.len() >= 2, "one for the apply and one for the plan");
+    assert!(handed_out.iter().all(|one| one.common_name == "fraud__alice" && one.revoked_at.is_some()));
+    let left = left_by_terraform(&setup);
+    assert!(left.contains("ringfence_project_member") && !left.contains("PRIVATE KEY"));
+
+    setup.write(&[CLUSTER, OWNER, AS_ALICE]);
+    setup.terraform.apply(&[]).await.expect("removing bob as alice");
+    setup.terraform.destroy(&[]).await.expect("destroy");
+    assert!(setup.sandbox.processes().is_empty());
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_to_live_on_is_not_revoked() {
+    let keep = r#"
+        ephemeral "ringfence_certificate" "alice" {
+          cluster         = ringfence_cluster.main.connection
+          project         = ringfence_project_member.alice.project
+          user            = ringfence_project_member.alice.user
+          revoke_on_close = false
+          lifecycle {
+            postcondition {
+              condition     = startswith(self.certificate, "-----BEGIN CERTIFICATE-----")
+              error_message = "no certificate"
+            }
+          }
+        }
+    "#;
+    let setup = Setup::new(&[CLUSTER, OWNER, keep]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let certificates: Vec<Certificate> = setup.operator().read(path::CERTIFICATES).await.unwrap();
+    let handed_out: Vec<_> = certificates.iter().filter(|one| one.holder == CertificateHolder::Caller).collect();
+    assert!(!handed_out.is_empty() && handed_out.iter().all(|one| one.revoked_at.is_none()));
+}
+
+#[tokio::test]
+async fn a_data_owner_cannot_leave_by_an_apply_of_its_own() {
+    let setup = Setup::new(&[CLUSTER, OWNER, AS_ALICE, BOB]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let others = r#"
+        resource "ringfence_project_members" "fraud" {
+          provider = ringfence.alice
+          project  = "fraud"
+          members  = { carol = "data_owner" }
+        }
+    "#;
+    setup.write(&[CLUSTER, OWNER, AS_ALICE, others]);
+    let error = setup.terraform.apply(&[]).await.expect_error("alice removes herself");
+    assert!(error.contains("alice"), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_is_for_one_audience_and_stays_nowhere() {
+    let token = r#"
+        ephemeral "ringfence_token" "alice" {
+          cluster  = ringfence_cluster.main.connection
+          project  = ringfence_project_member.alice.project
+          user     = ringfence_project_member.alice.user
+          audience = "query"
+          lifetime = "5m"
+          lifecycle {
+            postcondition {
+              condition     = length(split(".", self.token)) == 3 && startswith(self.token, "eyJ")
+              error_message = "no token"
+            }
+          }
+        }
+    "#;
+    let setup = Setup::new(&[CLUSTER, OWNER, token]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    assert_eq!(setup.terraform.plan(&["-out=plan"]).await.code, 0);
+    let audit: Vec<AuditEntry> = setup.operator().read(path::AUDIT).await.unwrap();
+    assert!(audit.iter().any(|row| row.object == "fraud__alice" && row.action.contains("token")), "{audit:?}");
+    assert!(!left_by_terraform(&setup).contains("eyJhbGci"), "a token was stored");
+    setup.write(&[CLUSTER, OWNER, &token.replace("\"5m\"", "\"500h\"")]);
+    let error = setup.terraform.plan(&[]).await.expect_error("a token for weeks");
+    assert!(error.contains("lifetime"), "{error}");
+}
+
+#[tokio::test]
+async fn another_operator_token_goes_in_by_a_write_only_argument() {
+    let with = |version: &str| {
+        let token = format!("operator_token_wo = var.next\n  operator_token_wo_version = {version:?}\n  worker_groups");
+        let variable = "variable \"next\" {\n  type      = string\n  ephemeral = true\n}\n";
+        variable.to_owned() + &CLUSTER.replacen("worker_groups", &token, 1)
+    };
+    let next = format!("-var=next={OTHER_TOKEN}");
+    let setup = Setup::new(&[&with("1")]);
+    setup.terraform.apply(&[&next]).await.expect("apply");
+    assert_eq!(
+        setup.terraform.plan(&[&next, "-out=plan"]).await.code,
+        0,
+        "the old token is good until the new one is used"
+    );
+    let left = left_by_terraform(&setup);
+    assert!(left.contains("operator_token_wo_version") && !left.contains(OTHER_TOKEN) && !left.contains(TOKEN));
+
+    let successor = setup.terraform.with_token(Some(OTHER_TOKEN));
+    assert_eq!(successor.plan(&[&next]).await.code, 0);
+    let error = setup.terraform.plan(&[&next]).await.expect_error("the old token");
+    assert!(error.contains("replaced by another one"), "{error}");
+    // Another value under the same version is no change; a new version is.
+    let again = format!("-var=next={TOKEN}");
+    assert_eq!(successor.plan(&[&again]).await.code, 0);
+    setup.write(&[&with("2")]);
+    successor.apply(&[&again]).await.expect("back to the first token");
+    setup.terraform.apply(&[&again]).await.expect("with the first token");
+
+    setup.write(&[&with("3").replace("worker_groups", "running = false\n  worker_groups")]);
+    let error = setup.terraform.plan(&[&next]).await.expect_error("a stopped cluster");
+    assert!(error.contains("A stopped cluster cannot be given another operator token"), "{error}");
+}
