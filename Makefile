@@ -29,7 +29,7 @@ lint: ## Check formatting, lints and documentation
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
-bench: prerequisites ## Measure start, memory and the example, in release builds
+bench: prerequisites ## Measure start, memory, the example and thousands of members, in release builds (about ten minutes)
 	$(CARGO) build --release $(LOCAL)
 	$(CARGO) run -q --release -p ringfence-tests --bin bench
 

@@ -139,7 +139,7 @@ impl Ringfence {
     /// Whether clusters can be called at all, as far as can be told before that is needed.
     pub(crate) fn check_credentials(&self) -> Result<()> {
         if self.certificate.is_null() && !self.token.is_unknown() {
-            self.token.key()?;
+            self.token.check()?;
         }
         Ok(())
     }

@@ -48,10 +48,16 @@ impl Token {
         matches!(self.parsed, Parsed::Unknown)
     }
 
-    /// The signing key.
+    /// The signing key. It is derived anew each time; whoever only wants to know whether there is one asks
+    /// [`check`](Self::check).
     pub(crate) fn key(&self) -> Result<OperatorKey> {
+        self.check().map(OperatorToken::key)
+    }
+
+    /// The token, or why it cannot be used.
+    pub(crate) fn check(&self) -> Result<&OperatorToken> {
         match &self.parsed {
-            Parsed::Good(token) => Ok(token.key()),
+            Parsed::Good(token) => Ok(token),
             Parsed::Bad(error) => Err(Diagnostic::error("The operator token cannot be used")
                 .detail(format!("It was read from {}: {error}.", self.origin))
                 .into()),

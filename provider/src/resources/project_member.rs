@@ -13,7 +13,8 @@ pub(crate) struct ProjectMemberResource;
 /// A user in a project, with a role.
 ///
 /// Adding a member makes an identity of its own, `PROJECT__USER`, with a certificate. Removing the member revokes it at
-/// once. Other members of the project are left alone.
+/// once. Other members of the project are left alone, and nothing stops a project from losing its last data owner this
+/// way.
 #[derive(Clone, Model)]
 pub(crate) struct ProjectMemberModel {
     /// Identifier: the project user.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ringfence_api::cluster::WorkerGroup;
+use ringfence_api::project::{MemberRole, PutMember};
 use ringfence_api::{Client, Credentials, ProjectName, UserName};
 use ringfence_tests::head::{TOKEN, connection_of, token};
 use ringfence_tests::{Sandbox, Terraform};
@@ -157,6 +158,44 @@ async fn drift_of_the_declaration_shows_and_is_put_right() {
     assert!(plan.stdout.contains("count = 2 -> 1"), "{}", plan.stdout);
     setup.terraform.apply(&[]).await.expect("apply");
     no_changes(&setup.terraform, &[]).await;
+}
+
+#[tokio::test]
+async fn drift_among_many_members_shows_and_is_put_right() {
+    // More than are asked for one by one.
+    let many = r#"
+resource "ringfence_project" "fraud" {
+  name    = "fraud"
+  cluster = ringfence_cluster.main.connection
+}
+
+resource "ringfence_project_member" "all" {
+  count   = 40
+  cluster = ringfence_cluster.main.connection
+  project = ringfence_project.fraud.name
+  user    = "user_${count.index}"
+  role    = "data_scientist"
+}
+"#;
+    let setup = Setup::new(&[CLUSTER, many]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    no_changes(&setup.terraform, &[]).await;
+    let operator = setup.operator();
+    let who = |name: &str| UserName::parse(name).unwrap();
+    let put = |role| PutMember { role };
+    operator.delete_member(&fraud(), &who("user_7")).await.unwrap();
+    operator.put_member(&fraud(), &who("user_33"), &put(MemberRole::DataOwner)).await.unwrap();
+    // One that is not declared is left alone.
+    operator.put_member(&fraud(), &who("guest"), &put(MemberRole::DataOwner)).await.unwrap();
+    let planned = setup.terraform.plan(&[]).await;
+    assert!(planned.stdout.contains("1 to add, 1 to change, 0 to destroy"), "{}", planned.stdout);
+    let applied = setup.terraform.apply(&[]).await.expect("apply");
+    assert!(applied.stdout.contains("1 added, 1 changed, 0 destroyed"), "{}", applied.stdout);
+    no_changes(&setup.terraform, &[]).await;
+    let members = operator.members(&fraud()).await.unwrap();
+    assert_eq!(members.len(), 41);
+    let owners = members.iter().filter(|member| member.role == MemberRole::DataOwner);
+    assert_eq!(owners.map(|member| member.user.as_str()).collect::<Vec<_>>(), ["guest"]);
 }
 
 #[tokio::test]

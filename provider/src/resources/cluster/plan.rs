@@ -41,7 +41,7 @@ pub(super) fn plan_computed(planned: &mut ClusterModel) {
 /// What cannot work is said while planning. `port` is the one that the head is to have, if that is decided.
 pub(super) fn check_target(data: &Ringfence, planned: &ClusterModel, port: Option<u16>) -> Result<()> {
     if !data.token.is_unknown() {
-        data.token.key()?;
+        data.token.check()?;
     }
     let Some(target) = planned.local.known() else { return Ok(()) };
     if !target.daemon.is_unknown() {
