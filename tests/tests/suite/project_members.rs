@@ -88,15 +88,15 @@ async fn terraform_test_runs_a_configuration_and_leaves_nothing() {
             error_message = "alice has no identity"
           }
           assert {
-            condition     = provider::ringfence::project_user("fraud", "alice") == "fraud__alice"
+            condition = (
+              provider::ringfence::project_user(ringfence_project.fraud.name, "alice") ==
+              ringfence_project_members.fraud.project_users["alice"]
+            )
             error_message = "the function disagrees"
           }
         }
-        run "refuses_a_nameless_user" {
+        run "needs_no_change_then" {
           command = plan
-          variables {
-            unused = "x"
-          }
           assert {
             condition     = ringfence_cluster.main.state == "running"
             error_message = "it should run"
