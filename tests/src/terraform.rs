@@ -164,7 +164,7 @@ impl Terraform {
 
 /// `terraform`, or what TERRAFORM names, such as `tofu`.
 #[allow(clippy::disallowed_methods, reason = "which of the two programs is used is the user's choice")]
-fn executable() -> String {
+pub fn executable() -> String {
     std::env::var("TERRAFORM").unwrap_or_else(|_| "terraform".to_owned())
 }
 

@@ -1,7 +1,7 @@
 //! List resource `ringfence_project_member`.
 
 use ringfence_api::project::Project;
-use ringfence_api::{ProjectName, path};
+use ringfence_api::{NameError, ProjectName, path};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
@@ -34,12 +34,12 @@ impl ListResource for ProjectMemberList {
     ) -> Result<()> {
         let connection = connection::resolve(ctx.data(), &config.cluster)?;
         let client = ctx.data().client(&connection)?;
-        let projects = match config.project.known().map(|name| ProjectName::parse(name)) {
-            Some(Ok(project)) => vec![project],
-            _ => {
-                let all: Vec<Project> = failed(ctx.data(), client.read(path::PROJECTS).await)?;
-                all.into_iter().map(|project| project.name).collect()
-            }
+        let projects = if let Some(name) = config.project.known() {
+            let invalid = |error: NameError| Diagnostic::error("The project is not valid").detail(format!("{error}."));
+            vec![ProjectName::parse(name).map_err(|error| invalid(error).at(Path::root().attr("project")))?]
+        } else {
+            let all: Vec<Project> = failed(ctx.data(), client.read(path::PROJECTS).await)?;
+            all.into_iter().map(|project| project.name).collect()
         };
         for project in projects {
             for member in failed(ctx.data(), client.members(&project).await)? {

@@ -467,8 +467,7 @@ fn is_formatted(entry: &Path, text: &str) {
     let sandbox = Sandbox::new();
     let file = sandbox.path().join("example.tf");
     std::fs::write(&file, text).unwrap();
-    let terraform = std::env::var("TERRAFORM").unwrap_or_else(|_| "terraform".to_owned());
-    let output = std::process::Command::new(terraform).args(["fmt", "-check", "-diff"]).arg(&file).output().unwrap();
+    let output = std::process::Command::new(ringfence_tests::terraform::executable()).args(["fmt", "-check", "-diff"]).arg(&file).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}: {}", entry.display(), String::from_utf8_lossy(&said));
 }

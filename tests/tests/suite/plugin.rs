@@ -71,6 +71,7 @@ impl Drop for Plugin {
 }
 
 /// A value for a request; what is left out is null.
+#[expect(clippy::unnecessary_wraps, reason = "messages hold optional values")]
 pub(crate) fn value(json: &Value) -> Option<pb::DynamicValue> {
     Some(pb::DynamicValue { msgpack: Vec::new(), json: json.to_string().into_bytes() })
 }
