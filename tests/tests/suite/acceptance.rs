@@ -467,7 +467,11 @@ fn is_formatted(entry: &Path, text: &str) {
     let sandbox = Sandbox::new();
     let file = sandbox.path().join("example.tf");
     std::fs::write(&file, text).unwrap();
-    let output = std::process::Command::new(ringfence_tests::terraform::executable()).args(["fmt", "-check", "-diff"]).arg(&file).output().unwrap();
+    let output = std::process::Command::new(ringfence_tests::terraform::executable())
+        .args(["fmt", "-check", "-diff"])
+        .arg(&file)
+        .output()
+        .unwrap();
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}: {}", entry.display(), String::from_utf8_lossy(&said));
 }
