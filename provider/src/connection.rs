@@ -7,7 +7,7 @@ use ringfence_api::{ClusterId, Connection};
 use tfplugin_rs::prelude::*;
 
 use crate::fault;
-use crate::provider::{Ringfence, Seen};
+use crate::ringfence::{Ringfence, Seen};
 
 /// What is needed to reach a cluster. Nothing in it is secret.
 #[derive(Clone, PartialEq, Model)]

@@ -3,7 +3,7 @@
 use ringfence_api::{ClientError, ProblemCode};
 use tfplugin_rs::prelude::*;
 
-use crate::provider::Ringfence;
+use crate::ringfence::Ringfence;
 
 /// The diagnostic of a failed call. It never carries a secret: a token is named by its origin.
 pub(crate) fn of(data: &Ringfence, error: &ClientError) -> Diagnostics {

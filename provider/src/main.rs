@@ -1,7 +1,8 @@
 //! The Terraform provider of ringfence: clusters, projects, members.
 //!
-//! One file for each resource, list resource, data source, ephemeral resource, action and function, named as Terraform names it. What they share is the
-//! [`provider`] (token, clients, what was seen of clusters in this run) and the [`connection`].
+//! One file for each resource, list resource, data source, ephemeral resource, action and function, named as Terraform
+//! names it. What they share is the run ([`ringfence`]: who calls, clients, what was seen of clusters) and the
+//! [`connection`].
 
 mod actions;
 mod connection;
@@ -16,6 +17,7 @@ mod list_resources;
 mod members;
 mod provider;
 mod resources;
+mod ringfence;
 mod target;
 mod token;
 

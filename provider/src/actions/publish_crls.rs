@@ -3,7 +3,7 @@
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
-use crate::provider::Ringfence;
+use crate::ringfence::Ringfence;
 
 /// The action.
 pub(crate) struct PublishCrls;

@@ -7,7 +7,7 @@ use ringfence_api::NodeName;
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
-use crate::provider::Ringfence;
+use crate::ringfence::Ringfence;
 
 /// The action.
 pub(crate) struct RotateNodeCertificates;

@@ -4,7 +4,7 @@ use ringfence_api::token::TokenKeyState;
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
-use crate::provider::Ringfence;
+use crate::ringfence::Ringfence;
 
 /// The action.
 pub(crate) struct RotateTokenKeys;

@@ -4,7 +4,7 @@ use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
 use crate::declaration::{NodeModel, nodes_of};
-use crate::provider::Ringfence;
+use crate::ringfence::Ringfence;
 use crate::target::local::Local;
 
 /// The data source.

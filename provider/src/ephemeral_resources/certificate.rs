@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
-use crate::provider::Ringfence;
+use crate::ringfence::Ringfence;
 
 /// The ephemeral resource.
 pub(crate) struct CertificateResource;

@@ -5,7 +5,7 @@ use ringfence_api::{Audience, Lifetime, ProjectName, UserName};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
-use crate::provider::Ringfence;
+use crate::ringfence::Ringfence;
 
 /// The ephemeral resource.
 pub(crate) struct TokenResource;

@@ -5,8 +5,8 @@ use ringfence_api::project::Project;
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
-use crate::provider::Ringfence;
 use crate::resources::project::{ProjectIdentity, ProjectModel, ProjectResource};
+use crate::ringfence::Ringfence;
 
 /// The list resource.
 pub(crate) struct ProjectList;

@@ -5,8 +5,8 @@ use ringfence_api::{NameError, ProjectName, path};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
-use crate::provider::Ringfence;
 use crate::resources::project_member::{MemberIdentity, ProjectMemberModel, ProjectMemberResource};
+use crate::ringfence::Ringfence;
 
 /// The list resource.
 pub(crate) struct ProjectMemberList;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tfplugin_rs::prelude::*;
 
 use crate::connection::failed;
-use crate::provider::{Ringfence, Seen};
+use crate::ringfence::{Ringfence, Seen};
 use crate::target::local::{Claimed, Local, Sight};
 use converge::{claim, complete, converge, stop, stopped};
 use model::{ClusterIdentity, ClusterModel, INCOMPLETE, LocalModel, is_another_directory};

@@ -5,7 +5,7 @@ use ringfence_api::{ClusterId, Connection, ProjectName};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, Reading, failed};
-use crate::provider::Ringfence;
+use crate::ringfence::Ringfence;
 
 /// The resource.
 pub(crate) struct ProjectResource;

@@ -13,7 +13,7 @@ use super::model::{ClusterModel, LocalModel, cluster_name, declared};
 use super::{ClusterResource, DELETE};
 use crate::connection::{ConnectionModel, failed};
 use crate::declaration::{Declared, nodes_of};
-use crate::provider::{Ringfence, Seen};
+use crate::ringfence::{Ringfence, Seen};
 use crate::target::local::{Claimed, Local, Sight, program};
 
 /// Makes the target's place the cluster's, or finds that it is.

@@ -5,7 +5,7 @@ use tfplugin_rs::prelude::*;
 
 use super::model::{ClusterModel, INCOMPLETE, cluster_name, declared};
 use crate::connection::ConnectionModel;
-use crate::provider::Ringfence;
+use crate::ringfence::Ringfence;
 use crate::target::local::{Local, program};
 
 /// Plans what can be known of the computed attributes.

@@ -1,0 +1,100 @@
+//! What one run of Terraform shares: who calls, the clients, and what was seen of clusters.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ringfence_api::{Client, ClusterId, Connection, Credentials};
+use tfplugin_rs::prelude::*;
+
+use crate::connection::ConnectionModel;
+use crate::fault;
+use crate::members::Members;
+use crate::token::Token;
+
+/// How long a daemon that does not answer is tried.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What resources and data sources work with.
+pub(crate) struct Ringfence {
+    pub(crate) token: Token,
+    /// The certificate and key of the project user as whom the provider acts; null when it acts as the operator.
+    certificate: Value<(String, String)>,
+    /// The provider's default cluster.
+    pub(crate) cluster: Value<ConnectionModel>,
+    /// What was read of the members of projects.
+    pub(crate) members: Members,
+    clients: Mutex<HashMap<(String, ClusterId), Client>>,
+    seen: Mutex<HashMap<ClusterId, Seen>>,
+}
+
+/// What this run has seen of a cluster, by a channel that its target vouches for. Resources in a cluster are read
+/// after it, so they can tell "the daemon is down, and this plan starts it" from "something is wrong".
+#[derive(Debug, Clone)]
+pub(crate) enum Seen {
+    /// It runs, and is reached so.
+    Running(Connection),
+    /// It exists and does not run.
+    Stopped,
+    /// It does not exist any more.
+    Gone,
+}
+
+impl Ringfence {
+    /// A run in which nothing was seen yet. `certificate` and its key are null when the provider acts as the operator.
+    pub(crate) fn new(token: Token, certificate: Value<(String, String)>, cluster: Value<ConnectionModel>) -> Self {
+        Self {
+            token,
+            certificate,
+            cluster,
+            members: Members::default(),
+            clients: Mutex::default(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Whether clusters can be called at all, as far as can be told before that is needed.
+    pub(crate) fn check_credentials(&self) -> Result<()> {
+        if self.certificate.is_null() && !self.token.is_unknown() {
+            self.token.check()?;
+        }
+        Ok(())
+    }
+
+    /// A client of this cluster, logged in as the operator when first needed, or as the project user. One for all resources of a cluster.
+    pub(crate) fn client(&self, connection: &Connection) -> Result<Client> {
+        let mut clients = lock(&self.clients);
+        let key = (connection.endpoint.clone(), connection.cluster_id);
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        let credentials = match &self.certificate {
+            Value::Null => Credentials::Operator(self.token.key()?),
+            Value::Known((chain, private_key)) => {
+                Credentials::Certificate { chain: chain.clone(), private_key: private_key.clone() }
+            }
+            Value::Unknown => {
+                return Err(Diagnostic::error("The provider's certificate is not known yet")
+                    .detail("It depends on something that is created in this very run.")
+                    .into());
+            }
+        };
+        let client = Client::new(connection.clone(), credentials, PATIENCE).map_err(|error| fault::of(self, &error))?;
+        clients.insert(key, client.clone());
+        Ok(client)
+    }
+
+    /// Notes what was seen of a cluster.
+    pub(crate) fn note(&self, cluster: ClusterId, seen: Seen) {
+        lock(&self.seen).insert(cluster, seen);
+    }
+
+    /// What this run has seen of a cluster, if it has looked.
+    pub(crate) fn seen(&self, cluster: ClusterId) -> Option<Seen> {
+        lock(&self.seen).get(&cluster).cloned()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
