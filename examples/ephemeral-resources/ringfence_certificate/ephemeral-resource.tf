@@ -25,8 +25,8 @@ resource "ringfence_project_member" "bob" {
 }
 
 # A certificate of a service, for a key that is made for this run.
-ephemeral "ringfence_certificate" "query" {
+ephemeral "ringfence_certificate" "nginx" {
   cluster = data.ringfence_cluster.main.connection
-  node    = "head"
-  service = "query"
+  node    = "workers-0"
+  service = "nginx"
 }

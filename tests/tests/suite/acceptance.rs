@@ -462,6 +462,54 @@ async fn every_example_is_valid() {
     assert!(checked >= 9, "only {checked} examples were found");
 }
 
+/// What the examples call their cluster's directory.
+const EXAMPLE_DIRECTORY: &str = "/var/lib/ringfence/analytics";
+
+#[tokio::test]
+async fn every_example_that_this_machine_can_apply_is_applied() {
+    let sandbox = Sandbox::new();
+    let directory = sandbox.path().join("analytics").display().to_string();
+    let example = |path: &str| {
+        let text =
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(path)).unwrap();
+        let head =
+            "terraform {\n  required_providers {\n    ringfence = { source = \"ringfence/ringfence\" }\n  }\n}\n";
+        let terraform = Terraform::new(&sandbox.path().join(path.replace('/', "-")));
+        // There is no nginx here to be reloaded, and the test cleans up.
+        let text = text
+            .replace(EXAMPLE_DIRECTORY, &directory)
+            .replace(r#"["systemctl", "reload", "nginx"]"#, r#"["true"]"#)
+            .replacen("  name = \"analytics\"\n", "  name = \"analytics\"\n  deletion_protection = false\n", 1);
+        terraform.write(&format!("{head}{text}"));
+        terraform
+    };
+    let cluster = example("resources/ringfence_cluster/resource.tf");
+    cluster.apply(&[]).await.expect("the cluster");
+    // Their project and its members are what the others are about.
+    let members = example("resources/ringfence_project_members/resource.tf");
+    members.apply(&[]).await.expect("the members");
+    for path in [
+        "data-sources/ringfence_cluster/data-source.tf",
+        "ephemeral-resources/ringfence_certificate/ephemeral-resource.tf",
+        "ephemeral-resources/ringfence_token/ephemeral-resource.tf",
+        "functions/project_user/function.tf",
+    ] {
+        let terraform = example(path);
+        terraform.apply(&[]).await.expect(path);
+        no_changes(&terraform, &[]).await;
+        terraform.destroy(&[]).await.expect(path);
+    }
+    members.destroy(&[]).await.expect("the members");
+    for path in ["resources/ringfence_project/resource.tf", "resources/ringfence_project_member/resource.tf"] {
+        let terraform = example(path);
+        terraform.apply(&[]).await.expect(path);
+        no_changes(&terraform, &[]).await;
+        terraform.destroy(&[]).await.expect(path);
+    }
+    cluster.destroy(&[]).await.expect("the cluster");
+    assert!(sandbox.processes().is_empty());
+}
+
 /// The text is HCL, and in the form in which Terraform writes it.
 fn is_formatted(entry: &Path, text: &str) {
     let sandbox = Sandbox::new();
