@@ -403,7 +403,7 @@ impl Action for Rewrite {
 
 struct NoteStore;
 
-/// Keeps states as hidden notes.
+/// Keeps states as files, and a hidden one for each lock.
 #[derive(Clone, Model)]
 struct NoteStoreModel {
     /// Where, within the directory of the notes.
@@ -426,7 +426,7 @@ impl StateStore for NoteStore {
     async fn list(&self, store: &PathBuf) -> Result<Vec<String>> {
         let entries = std::fs::read_dir(store).map_err(|error| failed("list states", &error))?;
         let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-        Ok(names.filter(|name| !name.ends_with(".lock")).collect())
+        Ok(names.filter(|name| !name.starts_with('.')).collect())
     }
 
     async fn read(&self, store: &PathBuf, id: &str) -> Result<Option<Vec<u8>>> {
@@ -445,13 +445,13 @@ impl StateStore for NoteStore {
     }
 
     async fn lock(&self, store: &PathBuf, id: &str, operation: &str) -> Result<String> {
-        let made = std::fs::File::create_new(store.join(format!("{id}.lock")));
+        let made = std::fs::File::create_new(store.join(format!(".{id}")));
         made.map_err(|_| Diagnostic::error(format!("The state {id} is locked")))?;
         Ok(format!("lock for {operation}"))
     }
 
     async fn unlock(&self, store: &PathBuf, id: &str, _lock: &str) -> Result<()> {
-        std::fs::remove_file(store.join(format!("{id}.lock"))).map_err(|error| failed("unlock the state", &error))
+        std::fs::remove_file(store.join(format!(".{id}"))).map_err(|error| failed("unlock the state", &error))
     }
 }
 

@@ -164,7 +164,7 @@ macro_rules! calls {
                     &self,
                     request: Request<pb::$stream::Request>,
                 ) -> std::result::Result<Response<tonic::codegen::BoxStream<pb::$stream::Event>>, Status> {
-                    Ok(Response::new(self.$stream(request.into_inner())))
+                    Ok(Response::new(self.$stream(&request.into_inner())))
                 }
             )*
             $(

@@ -54,7 +54,7 @@ impl<P: Provider> Server<P> {
         }
     }
 
-    pub(super) fn invoke_action(&self, request: pb::invoke_action::Request) -> BoxStream<Event> {
+    pub(super) fn invoke_action(&self, request: &pb::invoke_action::Request) -> BoxStream<Event> {
         let (progress, told) = mpsc::unbounded_channel();
         let (events, received) = mpsc::unbounded_channel();
         let begun = || -> Result<_> {

@@ -15,6 +15,7 @@ use crate::list_resource::Found;
 use crate::proto::tfplugin6 as pb;
 use crate::provider::{Entry, Provider, ResourceEntry};
 use crate::validate::WriteOnly;
+use crate::value::Dynamic;
 use crate::wire;
 
 type Event = pb::list_resource::Event;
@@ -35,10 +36,10 @@ impl<P: Provider> Server<P> {
         pb::validate_list_resource_config::Response { diagnostics: reported(validated()) }
     }
 
-    pub(super) fn list_resource(&self, request: pb::list_resource::Request) -> BoxStream<Event> {
+    pub(super) fn list_resource(&self, request: &pb::list_resource::Request) -> BoxStream<Event> {
         let (events, received) = mpsc::channel(AHEAD);
-        match self.listing(&request) {
-            Ok(listing) => drop(tokio::spawn(listing.run(request, events))),
+        match self.listing(request) {
+            Ok(listing) => drop(tokio::spawn(listing.run(events))),
             Err(errors) => {
                 // The channel is empty, so there is room.
                 let _ = events.try_send(failed(&errors));
@@ -50,7 +51,14 @@ impl<P: Provider> Server<P> {
     fn listing(&self, request: &pb::list_resource::Request) -> Result<Listing<P::Data>> {
         let list = named(&self.registry.list_resources, "list resource", &request.type_name)?;
         let resource = named(&self.registry.resources, "resource", &request.type_name)?;
-        Ok(Listing { list: Arc::clone(list), resource: Arc::clone(resource), context: self.context()? })
+        Ok(Listing {
+            list: Arc::clone(list),
+            resource: Arc::clone(resource),
+            context: self.context()?,
+            config: wire::from_dynamic(request.config.as_ref(), &list.described.object_type)?,
+            wants_resource: request.include_resource_object,
+            limit: request.limit,
+        })
     }
 }
 
@@ -59,49 +67,48 @@ struct Listing<D> {
     list: Arc<Entry<dyn AnyListResource<D>>>,
     resource: Arc<ResourceEntry<D>>,
     context: Context<D>,
+    config: Dynamic,
+    wants_resource: bool,
+    limit: i64,
 }
 
 impl<D: Send + Sync + 'static> Listing<D> {
     /// Sends every result, and what went wrong at the end. Nobody listening any more ends it.
-    async fn run(self, request: pb::list_resource::Request, events: mpsc::Sender<Event>) {
-        let config = match wire::from_dynamic(request.config.as_ref(), &self.list.described.object_type) {
-            Ok(config) => config,
-            Err(errors) => return drop(events.send(failed(&errors)).await),
-        };
+    async fn run(self, events: mpsc::Sender<Event>) {
         let (results, mut found) = mpsc::channel(1);
-        let wants_resource = request.include_resource_object;
-        let listing = ListRequest { config, wants_resource, limit: request.limit, results };
+        let Self { list, resource, context, config, wants_resource, limit } = self;
+        let listing = ListRequest { config, wants_resource, limit, results };
         let pass_on = async {
             while let Some(one) = found.recv().await {
-                let event = self.event(one).unwrap_or_else(|errors| failed(&errors));
+                let event = event(&resource, one).unwrap_or_else(|errors| failed(&errors));
                 if events.send(event).await.is_err() {
                     // Closing tells the author's code that it is enough.
                     found.close();
                 }
             }
         };
-        let (listed, ()) = tokio::join!(self.list.inner.list_all(&self.context, listing), pass_on);
-        let mut diagnostics = self.context.take_warnings();
+        let (listed, ()) = tokio::join!(list.inner.list_all(&context, listing), pass_on);
+        let mut diagnostics = context.take_warnings();
         diagnostics.extend(listed.err().into_iter().flatten());
         if !diagnostics.is_empty() {
             let _ = events.send(failed(&diagnostics)).await;
         }
     }
+}
 
-    fn event(&self, found: Found) -> Result<Event> {
-        let described = self.resource.identity().ok_or_else(|| {
-            Diagnostic::error("The resource has no identity")
-                .detail("What is listed is named by its identity. This is a defect of the provider.")
-        })?;
-        let identity = wire::dynamic(&found.identity, &described.object_type)?;
-        let resource = found.resource.map(|resource| wire::dynamic(&resource, &self.resource.described.object_type));
-        Ok(Event {
-            identity: Some(pb::ResourceIdentityData { identity_data: Some(identity) }),
-            display_name: found.display_name,
-            resource_object: resource.transpose()?,
-            diagnostic: Vec::new(),
-        })
-    }
+fn event<D>(resource: &ResourceEntry<D>, found: Found) -> Result<Event> {
+    let described = resource.identity().ok_or_else(|| {
+        Diagnostic::error("The resource has no identity")
+            .detail("What is listed is named by its identity. This is a defect of the provider.")
+    })?;
+    let identity = wire::dynamic(&found.identity, &described.object_type)?;
+    let object = found.resource.map(|object| wire::dynamic(&object, &resource.described.object_type));
+    Ok(Event {
+        identity: Some(pb::ResourceIdentityData { identity_data: Some(identity) }),
+        display_name: found.display_name,
+        resource_object: object.transpose()?,
+        diagnostic: Vec::new(),
+    })
 }
 
 /// An event that only tells something.

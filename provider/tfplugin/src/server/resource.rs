@@ -152,9 +152,9 @@ impl<P: Provider> Server<P> {
         .await;
         let answer = match done {
             // What waits stays as it is.
-            Ok(Err(reason)) => sent.unchanged(Diagnostics::new(), Some(reason)),
+            Ok(Err(reason)) => sent.unchanged(&Diagnostics::new(), Some(reason)),
             Ok(Ok((entry, done))) => sent.after(entry, done),
-            Err(errors) => sent.unchanged(errors, None),
+            Err(errors) => sent.unchanged(&errors, None),
         };
         pb::read_resource::Response {
             new_state: answer.state,
@@ -251,7 +251,7 @@ impl<P: Provider> Server<P> {
         .await;
         let answer = match done {
             Ok((entry, done)) => sent.after(entry, done),
-            Err(errors) => sent.unchanged(errors, None),
+            Err(errors) => sent.unchanged(&errors, None),
         };
         pb::apply_resource_change::Response {
             new_state: answer.state,
@@ -298,13 +298,13 @@ struct Answer {
 }
 
 impl Sent {
-    fn unchanged(self, diagnostics: Diagnostics, deferred: Option<DeferralReason>) -> Answer {
+    fn unchanged(self, diagnostics: &Diagnostics, deferred: Option<DeferralReason>) -> Answer {
         Answer {
             state: self.state,
             private: self.private,
             identity: self.identity,
             deferred,
-            diagnostics: wire::diagnostics(&diagnostics),
+            diagnostics: wire::diagnostics(diagnostics),
         }
     }
 
@@ -316,10 +316,13 @@ impl Sent {
             diagnostics.extend(errors);
             self.identity
         });
-        let state = wire::dynamic(&done.state, &entry.described.object_type).map(Some).unwrap_or_else(|errors| {
-            diagnostics.extend(errors);
-            self.state
-        });
+        let state = match wire::dynamic(&done.state, &entry.described.object_type) {
+            Ok(state) => Some(state),
+            Err(errors) => {
+                diagnostics.extend(errors);
+                self.state
+            }
+        };
         Answer {
             state,
             private: done.private,

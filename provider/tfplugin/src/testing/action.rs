@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 
-use super::call::told;
+use super::call::{ask, refused, told};
 use super::literal::{Configuration, configured};
 use super::{Core, capabilities};
 use crate::diagnostic::{Diagnostic, Result};
@@ -20,16 +20,17 @@ impl<P: Provider> Core<P> {
         for server in [self.unconfigured(), self.configured()] {
             let request =
                 pb::validate_action_config::Request { type_name: type_name.to_owned(), config: config.clone() };
-            let answer = server.validate_action_config(tonic::Request::new(request)).await.map_err(refused)?;
-            self.heard(told(&answer.into_inner().diagnostics))?;
+            let answer = ask("ValidateActionConfig", request, |request| server.validate_action_config(request)).await?;
+            self.heard(told(&answer.diagnostics))?;
         }
         let (action_type, client_capabilities) = (type_name.to_owned(), Some(capabilities()));
         let server = self.configured();
         let request =
             pb::plan_action::Request { action_type: action_type.clone(), config: config.clone(), client_capabilities };
-        let answer = server.plan_action(tonic::Request::new(request)).await.map_err(refused)?;
-        self.heard(told(&answer.into_inner().diagnostics))?;
+        let answer = ask("PlanAction", request, |request| server.plan_action(request)).await?;
+        self.heard(told(&answer.diagnostics))?;
         let request = pb::invoke_action::Request { action_type, config, client_capabilities };
+        let refused = |status| refused("InvokeAction", &status);
         let mut events = server.invoke_action(tonic::Request::new(request)).await.map_err(refused)?.into_inner();
         let mut progress = Vec::new();
         while let Some(event) = events.next().await {
@@ -44,8 +45,4 @@ impl<P: Provider> Core<P> {
         }
         Err(Diagnostic::error("The action did not complete").detail("Its last event must say how it ended.").into())
     }
-}
-
-fn refused(status: tonic::Status) -> crate::Diagnostics {
-    Diagnostic::error("The provider refused the action").detail(status.message().to_owned()).into()
 }

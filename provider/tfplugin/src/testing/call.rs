@@ -16,14 +16,14 @@ where
     A: Message + Default,
     F: Future<Output = std::result::Result<Response<A>, Status>>,
 {
-    let answer = call(Request::new(carried(&request)?)).await.map_err(|status| {
-        Diagnostic::error(format!("The provider refused {name}")).detail(format!(
-            "{}: {}. Terraform calls this \"plugin did not respond\".",
-            status.code(),
-            status.message()
-        ))
-    })?;
+    let answer = call(Request::new(carried(&request)?)).await.map_err(|status| refused(name, &status))?;
     carried(&answer.into_inner())
+}
+
+/// What Terraform tells when a call ends in an error of the transport.
+pub(super) fn refused(name: &str, status: &Status) -> Diagnostics {
+    let detail = format!("{}: {}. Terraform calls this \"plugin did not respond\".", status.code(), status.message());
+    Diagnostic::error(format!("The provider refused {name}")).detail(detail).into()
 }
 
 fn carried<M: Message + Default>(message: &M) -> Result<M> {

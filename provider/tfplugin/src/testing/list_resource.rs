@@ -4,7 +4,7 @@ use futures::StreamExt;
 use serde_json::Value as Json;
 
 use super::Core;
-use super::call::told;
+use super::call::{ask, refused, told};
 use super::literal::{Configuration, configured, shown};
 use crate::diagnostic::{Diagnostic, Result};
 use crate::proto::tfplugin6 as pb;
@@ -39,8 +39,9 @@ impl<P: Provider> Core<P> {
                 config: config.clone(),
                 ..Default::default()
             };
-            let answer = server.validate_list_resource_config(tonic::Request::new(request)).await.map_err(refused)?;
-            self.heard(told(&answer.into_inner().diagnostics))?;
+            let answer =
+                ask("ValidateListResourceConfig", request, |request| server.validate_list_resource_config(request));
+            self.heard(told(&answer.await?.diagnostics))?;
         }
         let request = pb::list_resource::Request {
             type_name: type_name.to_owned(),
@@ -49,6 +50,7 @@ impl<P: Provider> Core<P> {
             limit,
         };
         let server = self.configured();
+        let refused = |status| refused("ListResource", &status);
         let mut events = server.list_resource(tonic::Request::new(request)).await.map_err(refused)?.into_inner();
         let mut found = Vec::new();
         while let Some(event) = events.next().await {
@@ -66,8 +68,4 @@ impl<P: Provider> Core<P> {
         }
         Ok(found)
     }
-}
-
-fn refused(status: tonic::Status) -> crate::Diagnostics {
-    Diagnostic::error("The provider refused to list").detail(status.message().to_owned()).into()
 }

@@ -20,11 +20,11 @@ use tonic::transport::{Channel, Endpoint, Uri};
 const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
-/// The example provider, which `cargo test` builds beside the tests.
-pub(crate) fn example() -> PathBuf {
+/// An example provider, which `cargo test` builds beside the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test has a path");
     let profile = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
-    let example = profile.join("examples/note");
+    let example = profile.join("examples").join(name);
     assert!(
         example.exists(),
         "{} is missing: run `cargo test -p tfplugin-rs` or build the examples",
@@ -113,7 +113,7 @@ pub(crate) fn end(child: &mut Child, socket: &Path) {
 
 /// The example with the environment that Terraform gives, less the certificate.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(example());
+    let mut command = Command::new(example("note"));
     host_environment(&mut command);
     command
 }

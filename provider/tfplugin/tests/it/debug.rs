@@ -30,7 +30,7 @@ impl Drop for Waiting {
 
 impl Waiting {
     fn start() -> Self {
-        let mut command = Command::new(example());
+        let mut command = Command::new(example("note"));
         command.arg("-debug").env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();

@@ -14,7 +14,7 @@ use crate::client::{Identity, command, connect, example, host_environment, start
 
 #[test]
 fn started_by_hand_it_says_what_it_is_and_fails() {
-    let output = Command::new(example()).env_clear().output().unwrap();
+    let output = Command::new(example("note")).env_clear().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());
     assert!(String::from_utf8(output.stderr).unwrap().contains("Terraform starts it"));
@@ -112,7 +112,7 @@ async fn an_interrupt_is_left_to_terraform() {
 async fn when_the_parent_dies_the_provider_goes() {
     let mut shell = Command::new("/bin/sh");
     host_environment(&mut shell);
-    shell.arg("-c").arg("\"$0\" & wait").arg(example());
+    shell.arg("-c").arg("\"$0\" & wait").arg(example("note"));
     let mut running = start(shell, None);
     let socket = running.handshake.socket().to_owned();
     assert!(socket.exists());

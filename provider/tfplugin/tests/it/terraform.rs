@@ -1,4 +1,4 @@
-//! The example provider under a real Terraform: plan, apply, nothing to do, change, replace, import, destroy.
+//! The example providers under a real Terraform: plan, apply, nothing to do, change, replace, import, destroy.
 //!
 //! Needs `terraform` on the path.
 
@@ -71,6 +71,29 @@ fn a_provider_lives_through_all_that_terraform_does() {
 
     let left: Vec<_> = std::fs::read_dir(workspace.tmp()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// The one on the crate's first page.
+#[test]
+fn the_provider_of_one_screen_is_complete() {
+    let source = include_str!("../../examples/page.rs");
+    assert!(source.lines().count() < 80);
+    let workspace = Workspace::of("page");
+    let page = workspace.notes().join("hello");
+    let body = |text: &str| format!("resource \"page_page\" \"hello\" {{\n  name = \"hello\"\n  text = {text:?}\n}}\n");
+    for text in ["Hello", "Hello, world"] {
+        workspace.configure(&body(text));
+        workspace.ok(&["apply", "-auto-approve"]);
+        assert_eq!(std::fs::read_to_string(&page).unwrap(), text);
+        workspace.nothing_to_do();
+    }
+    std::fs::write(&page, "scribble").unwrap();
+    assert!(workspace.ok(&["plan"]).contains("1 to change"), "drift is seen");
+    std::fs::remove_file(&page).unwrap();
+    assert!(workspace.ok(&["plan"]).contains("1 to add"), "what is gone is made again");
+    workspace.ok(&["apply", "-auto-approve"]);
+    workspace.ok(&["destroy", "-auto-approve"]);
+    assert!(!page.exists());
 }
 
 #[test]

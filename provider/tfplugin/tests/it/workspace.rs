@@ -1,4 +1,4 @@
-//! A place to run a real Terraform in, with the example provider.
+//! A place to run a real Terraform in, with an example provider.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,24 +10,31 @@ use crate::client::example;
 /// A working directory, with a provider installed or attached for it alone.
 pub(crate) struct Workspace {
     root: TempDir,
+    /// The name of the provider.
+    provider: &'static str,
     /// The value of `TF_REATTACH_PROVIDERS`.
     attached: Option<String>,
 }
 
 impl Workspace {
     pub(crate) fn new() -> Self {
+        Self::of("note")
+    }
+
+    /// With the example of that name.
+    pub(crate) fn of(provider: &'static str) -> Self {
         let root = tempfile::tempdir().unwrap();
         for directory in ["bin", "notes", "work", "tmp"] {
             std::fs::create_dir(root.path().join(directory)).unwrap();
         }
         let bin = root.path().join("bin");
-        std::os::unix::fs::symlink(example(), bin.join("terraform-provider-note")).unwrap();
+        std::os::unix::fs::symlink(example(provider), bin.join(format!("terraform-provider-{provider}"))).unwrap();
         let settings = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"example.com/test/note\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
+            "provider_installation {{\n  dev_overrides {{\n    \"example.com/test/{provider}\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
             bin.display()
         );
         std::fs::write(root.path().join("terraform.rc"), settings).unwrap();
-        Self { root, attached: None }
+        Self { root, provider, attached: None }
     }
 
     /// With no provider installed, so that only the attached one can be what serves.
@@ -50,15 +57,21 @@ impl Workspace {
     }
 
     pub(crate) fn configure(&self, body: &str) {
-        let head = r#"
-            terraform {
-              required_providers {
-                note = { source = "example.com/test/note" }
-              }
-            }
-        "#;
-        let provider = format!("provider \"note\" {{\n  directory = \"{}\"\n}}\n", self.notes().display());
-        std::fs::write(self.root.path().join("work/main.tf"), format!("{head}{provider}{body}")).unwrap();
+        let (provider, directory) = (self.provider, self.notes());
+        let head = format!(
+            r#"
+            terraform {{
+              required_providers {{
+                {provider} = {{ source = "example.com/test/{provider}" }}
+              }}
+            }}
+            provider "{provider}" {{
+              directory = "{}"
+            }}
+            "#,
+            directory.display()
+        );
+        std::fs::write(self.root.path().join("work/main.tf"), format!("{head}{body}")).unwrap();
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
