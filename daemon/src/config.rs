@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
+use ringfence_store::Database;
 use serde::{Deserialize, Serialize};
 
 /// The configuration of `ringfenced serve`.
@@ -17,6 +18,19 @@ pub struct ServeConfig {
     pub api: ApiConfig,
     /// The nodes.
     pub nodes: NodesConfig,
+    /// The database.
+    #[serde(default)]
+    pub database: DatabaseConfig,
+}
+
+/// Where the data lies. By default in a file of SQLite beside the configuration, which is one daemon's alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// A file that holds the address of a PostgreSQL server, `postgres://USER:PASSWORD@HOST/NAME`: several daemons may share
+    /// it. A file of its own, because the address may hold a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres_file: Option<PathBuf>,
 }
 
 /// Which cluster this is and who operates it.
@@ -69,10 +83,14 @@ pub enum ConfigError {
         /// What is wrong, with line and column.
         source: Box<toml::de::Error>,
     },
+    /// Not an address of a PostgreSQL server.
+    #[error("{path} must hold the address of a PostgreSQL server, postgres://USER:PASSWORD@HOST/NAME")]
+    PostgresAddress {
+        /// The file.
+        path: PathBuf,
+    },
     /// The database in this directory is another cluster's.
-    #[error(
-        "{path} is for cluster {configured}, but the database beside it is of cluster {recorded}: use another directory"
-    )]
+    #[error("{path} is for cluster {configured}, but its database is of cluster {recorded}: use another directory")]
     OtherCluster {
         /// The file.
         path: PathBuf,
@@ -86,6 +104,22 @@ pub enum ConfigError {
 impl ServeConfig {
     /// The file in the daemon's directory.
     pub const FILE: &str = "serve.toml";
+    /// The database's file, unless a server is configured.
+    const SQLITE_FILE: &str = "ringfence.db";
+
+    /// Which database it is, for a daemon in this directory.
+    pub fn database(&self, directory: &Path) -> Result<Database, ConfigError> {
+        let Some(path) = &self.database.postgres_file else {
+            return Ok(Database::Sqlite(directory.join(Self::SQLITE_FILE)));
+        };
+        let path = directory.join(path);
+        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        let address = text.trim();
+        if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
+            return Err(ConfigError::PostgresAddress { path });
+        }
+        Ok(Database::Postgres(address.to_owned()))
+    }
 
     /// Reads and checks the file.
     pub fn read(directory: &Path) -> Result<Self, ConfigError> {
@@ -120,6 +154,22 @@ mod tests {
     #[test]
     fn a_whole_configuration_is_read() {
         assert_eq!(read(TEXT).unwrap().cluster.name.as_str(), "demo");
+    }
+
+    #[test]
+    fn the_database_is_a_file_unless_a_server_is_named_in_a_file_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = read(TEXT).unwrap();
+        assert_eq!(config.database(directory.path()).unwrap(), Database::Sqlite(directory.path().join("ringfence.db")));
+        let config = read(&format!("{TEXT}\n[database]\npostgres_file = \"postgres\"")).unwrap();
+        let file = directory.path().join("postgres");
+        assert!(matches!(config.database(directory.path()), Err(ConfigError::Read { .. })));
+        std::fs::write(&file, "mysql://localhost/x\n").unwrap();
+        let error = config.database(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("must hold the address of a PostgreSQL server"), "{error}");
+        std::fs::write(&file, "postgres://ringfence@db.internal/ringfence\n").unwrap();
+        let expected = Database::Postgres("postgres://ringfence@db.internal/ringfence".to_owned());
+        assert_eq!(config.database(directory.path()).unwrap(), expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! serve.toml                 the configuration, written by whoever starts the daemon
-//! ringfence.db               the database
+//! ringfence.db               the database, unless it is a server's
 //! master.key                 the key that seals all others (0600)
 //! ca.pem, endpoint           what a client needs to trust and to find the API
 //! operator_keys              the public keys that log in
@@ -40,8 +40,6 @@ use crate::token::rotate_due;
 
 pub(crate) use crash_point::CrashPoint;
 
-/// The name of the database's file.
-const DATABASE: &str = "ringfence.db";
 /// The name of the master key's file.
 const MASTER_KEY: &str = "master.key";
 /// The version of the master key; there is one as long as it is not rotated.
@@ -124,7 +122,7 @@ async fn bind(directory: &Path, listen: SocketAddr) -> anyhow::Result<TcpListene
 async fn open(directory: &Path, config: &ServeConfig, endpoint: &str) -> anyhow::Result<Daemon> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rng = SystemRandom::new();
-    let store = Store::open(&directory.join(DATABASE)).await?;
+    let store = Store::open(&config.database(directory)?).await?;
     let recorded = store.read("open").await?.find_cluster().await?;
     let master_key = master_key(directory, recorded.is_some())?;
     match &recorded {

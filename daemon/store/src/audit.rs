@@ -77,7 +77,7 @@ impl Transaction {
             "SELECT sequence, at, actor, source, action, object, outcome, hash FROM audit \
              ORDER BY sequence DESC LIMIT $1",
         )
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(self.connection())
         .await
         .map_err(|e| self.failed(e))?;

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, RevocationReason};
 use sqlx::query;
-use sqlx::sqlite::SqliteRow;
 
 use crate::error::StoreError;
-use crate::row::{millis, optional_time, parsed, time, value};
+use crate::row::{Row, millis, number, optional_time, parsed, time, value};
 use crate::transaction::Transaction;
 
 /// A certificate about to leave.
@@ -59,7 +58,7 @@ pub(crate) fn select(rest: &'static str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM certificate {rest}"))
 }
 
-pub(crate) fn read(row: &SqliteRow) -> Result<CertificateRow, StoreError> {
+pub(crate) fn read(row: &Row) -> Result<CertificateRow, StoreError> {
     let reason: Option<String> = value(row, "revocation_reason")?;
     let corrupt = StoreError::Corrupt { column: "revocation_reason" };
     Ok(CertificateRow {
@@ -76,7 +75,7 @@ pub(crate) fn read(row: &SqliteRow) -> Result<CertificateRow, StoreError> {
             revoked_at: optional_time(row, "revoked_at")?,
             revocation_reason: reason.map(|word| RevocationReason::from_word(&word).ok_or(corrupt)).transpose()?,
         },
-        shard: value(row, "shard")?,
+        shard: number(row, "shard")?,
         der: value(row, "der")?,
         not_before: time(row, "not_before")?,
     })
@@ -92,7 +91,7 @@ impl Transaction {
         )
         .bind(new.serial)
         .bind(new.issuer)
-        .bind(new.shard)
+        .bind(i64::from(new.shard))
         .bind(new.profile.as_str())
         .bind(new.holder.as_str())
         .bind(new.common_name)
@@ -132,7 +131,7 @@ impl Transaction {
     /// The newest certificates, at most so many.
     pub async fn list_certificates(&mut self, limit: u32) -> Result<Vec<Certificate>, StoreError> {
         let rows = query(select("ORDER BY issued_at DESC, serial LIMIT $1"))
-            .bind(limit)
+            .bind(i64::from(limit))
             .fetch_all(self.connection())
             .await
             .map_err(|e| self.failed(e))?;

@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 use ringfence_api::certificate::RevocationReason;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, query};
+use sqlx::query;
 
 use crate::error::StoreError;
-use crate::row::{millis, optional_time, parsed, time, value};
+use crate::row::{Row, millis, number, optional_time, parsed, time, value};
 use crate::transaction::Transaction;
 
 /// A published list.
@@ -31,10 +30,10 @@ pub struct CrlRow {
 /// A revoked certificate as its list needs it: serial, since when, why.
 pub type RevokedRow = (String, Timestamp, RevocationReason);
 
-fn read(row: &SqliteRow) -> Result<CrlRow, StoreError> {
+fn read(row: &Row) -> Result<CrlRow, StoreError> {
     Ok(CrlRow {
         issuer: value(row, "issuer")?,
-        shard: value(row, "shard")?,
+        shard: number(row, "shard")?,
         url: value(row, "url")?,
         number: value(row, "number")?,
         this_update: time(row, "this_update")?,
@@ -51,7 +50,7 @@ impl Transaction {
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(&crl.issuer)
-        .bind(crl.shard)
+        .bind(i64::from(crl.shard))
         .bind(&crl.url)
         .bind(crl.number)
         .bind(millis(crl.this_update))
@@ -74,7 +73,7 @@ impl Transaction {
         .bind(millis(crl.next_update))
         .bind(&crl.der)
         .bind(&crl.issuer)
-        .bind(crl.shard)
+        .bind(i64::from(crl.shard))
         .execute(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
@@ -89,7 +88,7 @@ impl Transaction {
         )
         .bind(crl.number)
         .bind(&crl.issuer)
-        .bind(crl.shard)
+        .bind(i64::from(crl.shard))
         .execute(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
@@ -115,7 +114,7 @@ impl Transaction {
              WHERE issuer = $1 AND shard = $2",
         )
         .bind(issuer)
-        .bind(shard)
+        .bind(i64::from(shard))
         .fetch_optional(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
@@ -132,7 +131,7 @@ impl Transaction {
              ORDER BY revoked_at, serial",
         )
         .bind(&last.issuer)
-        .bind(last.shard)
+        .bind(i64::from(last.shard))
         .bind(millis(last.this_update))
         .fetch_all(self.connection())
         .await
@@ -148,14 +147,14 @@ impl Transaction {
     /// Whether a revocation of this shard waits for its first list.
     pub async fn has_unlisted(&mut self, issuer: &str, shard: u32) -> Result<bool, StoreError> {
         let row = query(
-            "SELECT EXISTS (SELECT 1 FROM certificate WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL \
-             AND listed_in IS NULL) AS waiting",
+            "SELECT serial FROM certificate WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL \
+             AND listed_in IS NULL LIMIT 1",
         )
         .bind(issuer)
-        .bind(shard)
-        .fetch_one(self.connection())
+        .bind(i64::from(shard))
+        .fetch_optional(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
-        row.try_get("waiting").map_err(|_| StoreError::Corrupt { column: "waiting" })
+        Ok(row.is_some())
     }
 }

@@ -1,13 +1,15 @@
 //! What can go wrong with the database, in terms a caller decides by.
 
+use std::sync::Arc;
+
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file cannot be opened or its schema not be brought up to date.
-    #[error("the database {path} cannot be opened")]
+    /// The database cannot be opened or its schema not be brought up to date.
+    #[error("the database {place} cannot be opened")]
     Open {
-        /// The file.
-        path: String,
+        /// The file, or the server without its password.
+        place: String,
         /// What the database said.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -25,7 +27,7 @@ pub enum StoreError {
         transaction: &'static str,
         /// What the database said.
         #[source]
-        source: sqlx::Error,
+        source: Arc<sqlx::Error>,
     },
     /// A stored value is not what this program writes.
     #[error("column {column} holds a value that this version does not understand")]

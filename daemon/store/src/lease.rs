@@ -1,9 +1,10 @@
 //! Leases: which of several owners, one after the other, is the present one.
 
 use ringfence_saga::Epoch;
-use sqlx::{Row as _, query};
+use sqlx::query;
 
 use crate::error::StoreError;
+use crate::row::value;
 use crate::transaction::Transaction;
 
 impl Transaction {
@@ -17,7 +18,7 @@ impl Transaction {
         .fetch_one(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
-        row.try_get("epoch").map(Epoch).map_err(|_| StoreError::Corrupt { column: "lease.epoch" })
+        value(&row, "epoch").map(Epoch)
     }
 
     /// The present owner's epoch; 0 if nobody ever took it.
@@ -27,8 +28,6 @@ impl Transaction {
             .fetch_optional(self.connection())
             .await
             .map_err(|e| self.failed(e))?;
-        row.map_or(Ok(Epoch(0)), |row| {
-            row.try_get("epoch").map(Epoch).map_err(|_| StoreError::Corrupt { column: "lease.epoch" })
-        })
+        row.map_or(Ok(Epoch(0)), |row| value(&row, "epoch").map(Epoch))
     }
 }

@@ -1,10 +1,12 @@
-//! The database of `ringfenced`: the only SQL of the project.
+//! The database of `ringfenced`: the only SQL of the project. SQLite by default, PostgreSQL for several daemons; the
+//! statements are one text for both.
 //!
 //! # Guarantees
 //!
 //! - A [`Transaction`] is all or nothing, and once [`commit`](Transaction::commit) has returned it survives the
 //!   loss of power (`synchronous=FULL`).
-//! - There is one writer at a time; readers see a consistent state and never wait for the writer.
+//! - There is one writer at a time, of all daemons together; those who wait for the disk wait together. Readers see a
+//!   consistent state and never wait for the writer.
 //! - Foreign keys hold, rows of certificates, token keys, sagas and audit are never deleted.
 //!
 //! # What is where
@@ -17,6 +19,7 @@ mod audit;
 mod certificate;
 mod cluster;
 mod crl;
+mod database;
 mod error;
 mod issuer;
 mod lease;
@@ -31,11 +34,13 @@ mod saga_log;
 mod ticket;
 mod token_key;
 mod transaction;
+mod writer;
 
 pub use audit::{AuditRow, NewAuditRow};
 pub use certificate::{CertificateRow, NewCertificate};
 pub use cluster::ClusterRow;
 pub use crl::{CrlRow, RevokedRow};
+pub use database::Database;
 pub use error::StoreError;
 pub use issuer::IssuerRow;
 pub use member::MemberKeyRow;

@@ -4,10 +4,9 @@ use jiff::Timestamp;
 use ringfence_api::project::{Member, MemberRole};
 use ringfence_api::{ProjectName, ProjectUser, UserName};
 use sqlx::query;
-use sqlx::sqlite::SqliteRow;
 
 use crate::error::StoreError;
-use crate::row::{millis, parsed, time, value};
+use crate::row::{Row, millis, parsed, time, value};
 use crate::transaction::Transaction;
 
 /// The certificate and key of a member.
@@ -21,7 +20,7 @@ pub struct MemberKeyRow {
 
 const SELECT: &str = "SELECT project, user_name, role, created_at FROM member";
 
-fn read(row: &SqliteRow) -> Result<Member, StoreError> {
+fn read(row: &Row) -> Result<Member, StoreError> {
     let project = parsed(row, "project", |text| ProjectName::parse(text).ok())?;
     let user = parsed(row, "user_name", |text| UserName::parse(text).ok())?;
     let role = parsed(row, "role", MemberRole::from_word)?;
@@ -123,7 +122,7 @@ impl Transaction {
              ORDER BY certificate.not_after LIMIT $2",
         )
         .bind(millis(now))
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(self.connection())
         .await
         .map_err(|e| self.failed(e))?;

@@ -4,10 +4,9 @@ use jiff::Timestamp;
 use ringfence_api::NodeName;
 use ringfence_api::node::{HeldCertificate, NodeState};
 use sqlx::query;
-use sqlx::sqlite::SqliteRow;
 
 use crate::error::StoreError;
-use crate::row::{json, millis, optional_time, parsed, time, to_json, value};
+use crate::row::{Row, json, millis, optional_time, parsed, time, to_json, value};
 use crate::transaction::Transaction;
 
 /// A node.
@@ -36,7 +35,7 @@ pub struct NodeRow {
 const SELECT: &str = "SELECT name, node_group, state, reported_at, reported_generation, held, fault, \
     rotation_requested_at, created_at FROM node";
 
-fn read(row: &SqliteRow) -> Result<NodeRow, StoreError> {
+fn read(row: &Row) -> Result<NodeRow, StoreError> {
     Ok(NodeRow {
         name: parsed(row, "name", |text| NodeName::parse(text).ok())?,
         group: value(row, "node_group")?,

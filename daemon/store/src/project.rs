@@ -4,13 +4,12 @@ use jiff::Timestamp;
 use ringfence_api::ProjectName;
 use ringfence_api::project::Project;
 use sqlx::query;
-use sqlx::sqlite::SqliteRow;
 
 use crate::error::StoreError;
-use crate::row::{millis, parsed, time, value};
+use crate::row::{Row, millis, parsed, time, value};
 use crate::transaction::Transaction;
 
-fn read(row: &SqliteRow) -> Result<Project, StoreError> {
+fn read(row: &Row) -> Result<Project, StoreError> {
     Ok(Project {
         name: parsed(row, "name", |text| ProjectName::parse(text).ok())?,
         description: value(row, "description")?,

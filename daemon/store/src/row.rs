@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+pub(crate) use sqlx::any::AnyRow as Row;
 
 use crate::error::StoreError;
 
@@ -10,26 +10,32 @@ pub(crate) fn millis(at: Timestamp) -> i64 {
     at.as_millisecond()
 }
 
-pub(crate) fn time(row: &SqliteRow, column: &'static str) -> Result<Timestamp, StoreError> {
+pub(crate) fn time(row: &Row, column: &'static str) -> Result<Timestamp, StoreError> {
     let millis: i64 = value(row, column)?;
     Timestamp::from_millisecond(millis).map_err(|_| StoreError::Corrupt { column })
 }
 
-pub(crate) fn optional_time(row: &SqliteRow, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+pub(crate) fn optional_time(row: &Row, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
     let millis: Option<i64> = value(row, column)?;
     millis.map(|ms| Timestamp::from_millisecond(ms).map_err(|_| StoreError::Corrupt { column })).transpose()
 }
 
-pub(crate) fn value<'r, T>(row: &'r SqliteRow, column: &'static str) -> Result<T, StoreError>
+pub(crate) fn value<'r, T>(row: &'r Row, column: &'static str) -> Result<T, StoreError>
 where
-    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    T: sqlx::Decode<'r, sqlx::Any> + sqlx::Type<sqlx::Any>,
 {
     row.try_get(column).map_err(|_| StoreError::Corrupt { column })
 }
 
+/// A number that is never negative and small.
+pub(crate) fn number(row: &Row, column: &'static str) -> Result<u32, StoreError> {
+    let number: i64 = value(row, column)?;
+    u32::try_from(number).map_err(|_| StoreError::Corrupt { column })
+}
+
 /// A text that this program's types must understand.
 pub(crate) fn parsed<T>(
-    row: &SqliteRow,
+    row: &Row,
     column: &'static str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, StoreError> {
@@ -38,7 +44,7 @@ pub(crate) fn parsed<T>(
 }
 
 /// A column of JSON.
-pub(crate) fn json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Result<T, StoreError> {
+pub(crate) fn json<T: serde::de::DeserializeOwned>(row: &Row, column: &'static str) -> Result<T, StoreError> {
     parsed(row, column, |text| serde_json::from_str(text).ok())
 }
 

@@ -99,7 +99,7 @@ impl Transaction {
              (SELECT event FROM saga_event WHERE saga = saga.id ORDER BY seq DESC LIMIT 1) AS last_event \
              FROM saga ORDER BY created_at DESC, id LIMIT $1",
         )
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(self.connection())
         .await
         .map_err(|e| self.failed(e))?;

@@ -47,7 +47,7 @@ impl Transaction {
     pub(crate) async fn insert_saga_event(&mut self, saga: &SagaId, seq: u32, event: &Event) -> Result<(), StoreError> {
         query("INSERT INTO saga_event (saga, seq, event) VALUES ($1, $2, $3)")
             .bind(saga.as_str())
-            .bind(seq)
+            .bind(i64::from(seq))
             .bind(to_json(event))
             .execute(self.connection())
             .await

@@ -4,10 +4,9 @@
 use jiff::Timestamp;
 use ringfence_api::token::{Jwk, TokenKey, TokenKeyState};
 use sqlx::query;
-use sqlx::sqlite::SqliteRow;
 
 use crate::error::StoreError;
-use crate::row::{json, millis, optional_time, parsed, time, to_json, value};
+use crate::row::{Row, json, millis, optional_time, parsed, time, to_json, value};
 use crate::transaction::Transaction;
 
 /// A key that is not gone.
@@ -26,7 +25,7 @@ pub struct TokenKeyRow {
 const VIEW: &str = "kid, state, created_at, activated_at, retired_at";
 const LIVE: &str = "public_key, sealed_key, tokens_end_at FROM token_key WHERE state <> 'gone'";
 
-fn view(row: &SqliteRow) -> Result<TokenKey, StoreError> {
+fn view(row: &Row) -> Result<TokenKey, StoreError> {
     Ok(TokenKey {
         kid: value(row, "kid")?,
         state: parsed(row, "state", TokenKeyState::from_word)?,
@@ -36,7 +35,7 @@ fn view(row: &SqliteRow) -> Result<TokenKey, StoreError> {
     })
 }
 
-fn live(row: &SqliteRow) -> Result<TokenKeyRow, StoreError> {
+fn live(row: &Row) -> Result<TokenKeyRow, StoreError> {
     Ok(TokenKeyRow {
         view: view(row)?,
         public_key: json(row, "public_key")?,
@@ -101,7 +100,7 @@ impl Transaction {
 
     /// Notes that a key has signed a token that ends then.
     pub async fn update_token_key_signed(&mut self, kid: &str, ends_at: Timestamp) -> Result<(), StoreError> {
-        query("UPDATE token_key SET tokens_end_at = max(coalesce(tokens_end_at, 0), $1) WHERE kid = $2")
+        query("UPDATE token_key SET tokens_end_at = CASE WHEN tokens_end_at > $1 THEN tokens_end_at ELSE $1 END WHERE kid = $2")
             .bind(millis(ends_at))
             .bind(kid)
             .execute(self.connection())
@@ -121,24 +120,22 @@ impl Transaction {
 
     /// The keys that are not gone, newest first.
     pub async fn list_live_token_keys(&mut self) -> Result<Vec<TokenKeyRow>, StoreError> {
-        let rows = query(sqlx::AssertSqlSafe(format!(
-            "SELECT {VIEW}, {LIVE} ORDER BY created_at DESC, rowid DESC LIMIT 1000"
-        )))
-        .fetch_all(self.connection())
-        .await
-        .map_err(|e| self.failed(e))?;
+        let rows =
+            query(sqlx::AssertSqlSafe(format!("SELECT {VIEW}, {LIVE} ORDER BY created_at DESC, kid LIMIT 1000")))
+                .fetch_all(self.connection())
+                .await
+                .map_err(|e| self.failed(e))?;
         rows.iter().map(live).collect()
     }
 
     /// All keys, newest first, at most so many.
     pub async fn list_token_keys(&mut self, limit: u32) -> Result<Vec<TokenKey>, StoreError> {
-        let rows = query(sqlx::AssertSqlSafe(format!(
-            "SELECT {VIEW} FROM token_key ORDER BY created_at DESC, rowid DESC LIMIT $1"
-        )))
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(|e| self.failed(e))?;
+        let rows =
+            query(sqlx::AssertSqlSafe(format!("SELECT {VIEW} FROM token_key ORDER BY created_at DESC, kid LIMIT $1")))
+                .bind(i64::from(limit))
+                .fetch_all(self.connection())
+                .await
+                .map_err(|e| self.failed(e))?;
         rows.iter().map(view).collect()
     }
 }

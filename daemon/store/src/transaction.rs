@@ -1,131 +1,132 @@
 //! Opening the database, and transactions.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, Sqlite};
+use sqlx::any::AnyPoolOptions;
+use sqlx::{Any, AnyConnection, AnyPool, Executor as _};
+use tokio::sync::{mpsc, oneshot};
 
+use crate::database::{Database, Mode};
 use crate::error::StoreError;
+use crate::writer::{Request, Turn, serve};
 
 /// How many readers work at once.
 const READERS: u32 = 4;
-/// How long a transaction waits for the one before it.
+/// How long a transaction waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The migrations, in order. An applied one never changes.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "initial", include_str!("../migrations/sqlite/0001_initial.sql")),
-    (2, "token_key", include_str!("../migrations/sqlite/0002_token_key.sql")),
-    (3, "handing out and rotating", include_str!("../migrations/sqlite/0003_handing_out_and_rotating.sql")),
-];
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    writer: mpsc::UnboundedSender<Request>,
+    readers: AnyPool,
+    begin_read: &'static str,
 }
 
-/// A transaction of one operation, named for logs and errors. Dropped without commit, it is undone.
-#[derive(Debug)]
+/// A transaction of one operation, named for logs and errors. Dropped without commit, it is undone. After a statement was
+/// refused, dropping is all that is left to do: PostgreSQL goes on with nothing then.
 pub struct Transaction {
-    inner: sqlx::Transaction<'static, Sqlite>,
+    work: Work,
     name: &'static str,
 }
 
-impl Store {
-    /// Opens the file, creates it with mode 0600 if it is missing, and brings its schema up to date.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open {
-            path: path.display().to_string(),
-            source,
-        };
-        // SQLite would create the file with the umask's mode; sealed keys are no reason to be careless.
-        let mut options = std::fs::OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.create(true).append(true).open(path).map_err(|e| failed(e.into()))?;
+enum Work {
+    Read(sqlx::Transaction<'static, Any>),
+    Write(Turn),
+}
 
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(PATIENCE)
-            .connect_with(options.clone())
-            .await
-            .map_err(|e| failed(e.into()))?;
-        let migrations = MIGRATIONS
-            .iter()
-            .map(|(version, name, sql)| {
-                let sql = AssertSqlSafe(*sql).into_sql_str();
-                Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
-            })
-            .collect();
-        Migrator::with_migrations(migrations).run(&writer).await.map_err(|e| failed(e.into()))?;
-        let readers = SqlitePoolOptions::new()
+impl Store {
+    /// Opens the database, creates a file that is missing with mode 0600, and brings the schema up to date.
+    pub async fn open(database: &Database) -> Result<Self, StoreError> {
+        let failed =
+            |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { place: database.place(), source };
+        database.prepare().map_err(|e| failed(e.into()))?;
+        let mut connection = database.connect().await.map_err(|e| failed(e.into()))?;
+        database.migrate(&mut connection).await?;
+        let greeting = database.greeting();
+        let readers = AnyPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
-            .connect_with(options.read_only(true))
+            .after_connect(move |connection, _| Box::pin(async move { connection.execute(greeting).await.map(drop) }))
+            .connect_with(database.options(Mode::Read).map_err(|e| failed(e.into()))?)
             .await
             .map_err(|e| failed(e.into()))?;
-        Ok(Self { writer, readers })
+        let (writer, requests) = mpsc::unbounded_channel();
+        tokio::spawn(serve(database.clone(), connection, requests));
+        Ok(Self { writer, readers, begin_read: database.begin_read() })
     }
 
     /// Begins to write. Waits until the writer before has ended.
     pub async fn write(&self, name: &'static str) -> Result<Transaction, StoreError> {
-        // Taking the lock at once means that a later statement never finds it taken.
-        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
-        begin(begun, name)
+        let (asking, turn) = oneshot::channel();
+        // A writer that is gone drops the question, which is an answer too.
+        let _ = self.writer.send(Request::Turn(asking));
+        match tokio::time::timeout(PATIENCE, turn).await {
+            Ok(Ok(Ok(turn))) => Ok(Transaction { work: Work::Write(turn), name }),
+            Ok(Ok(Err(source))) => Err(failed(name, source)),
+            Ok(Err(_)) => Err(failed(name, sqlx::Error::PoolClosed)),
+            Err(_) => Err(StoreError::Busy(name)),
+        }
     }
 
     /// Begins to read: one consistent state, never in anybody's way.
     pub async fn read(&self, name: &'static str) -> Result<Transaction, StoreError> {
-        let begun = self.readers.begin().await;
-        begin(begun, name)
+        match self.readers.begin_with(self.begin_read).await {
+            Ok(inner) => Ok(Transaction { work: Work::Read(inner), name }),
+            Err(sqlx::Error::PoolTimedOut) => Err(StoreError::Busy(name)),
+            Err(source) => Err(failed(name, source)),
+        }
     }
 
-    /// Lets running transactions end and closes the file.
+    /// Lets running transactions end and closes the database.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        let (closed, closing) = oneshot::channel();
+        let _ = self.writer.send(Request::Close(closed));
+        // Closed before, when nobody answers.
+        let _ = closing.await;
     }
 }
 
-fn begin(
-    begun: Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error>,
-    name: &'static str,
-) -> Result<Transaction, StoreError> {
-    match begun {
-        Ok(inner) => Ok(Transaction { inner, name }),
-        Err(sqlx::Error::PoolTimedOut) => Err(StoreError::Busy(name)),
-        Err(source) => Err(StoreError::Failed { transaction: name, source }),
-    }
+fn failed(transaction: &'static str, source: sqlx::Error) -> StoreError {
+    StoreError::Failed { transaction, source: Arc::new(source) }
 }
 
 impl Transaction {
     /// Makes everything durable.
     pub async fn commit(self) -> Result<(), StoreError> {
         let transaction = self.name;
-        self.inner.commit().await.map_err(|source| StoreError::Failed { transaction, source })
+        match self.work {
+            Work::Read(inner) => inner.commit().await.map_err(|source| failed(transaction, source)),
+            Work::Write(turn) => match turn.keep().await {
+                Ok(outcome) => outcome.map_err(|source| StoreError::Failed { transaction, source }),
+                Err(_) => Err(failed(transaction, sqlx::Error::WorkerCrashed)),
+            },
+        }
     }
 
     /// The connection, for the statements of this crate.
-    pub(crate) fn connection(&mut self) -> &mut sqlx::SqliteConnection {
-        &mut self.inner
+    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+        match &mut self.work {
+            Work::Read(inner) => inner,
+            Work::Write(turn) => turn.connection(),
+        }
     }
 
     /// Names the transaction in an error.
     pub(crate) fn failed(&self, source: sqlx::Error) -> StoreError {
-        StoreError::Failed { transaction: self.name, source }
+        failed(self.name, source)
     }
 
     /// As [`failed`](Self::failed), but a taken key is its own kind of error.
     pub(crate) fn refused(&self, what: &'static str, source: sqlx::Error) -> StoreError {
         if StoreError::is_unique_violation(&source) { StoreError::Exists(what) } else { self.failed(source) }
+    }
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Transaction({})", self.name)
     }
 }

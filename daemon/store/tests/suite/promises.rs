@@ -1,10 +1,6 @@
 //! What the store promises, whatever the database: transactions, keys, CRLs, tickets, token keys, the saga log, the
 //! audit chain. Time is an argument, so nothing waits.
 
-#![allow(clippy::unwrap_used, reason = "in a test a broken expectation is a failure")]
-
-use std::path::{Path, PathBuf};
-
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile, RevocationReason};
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
@@ -17,24 +13,18 @@ use ringfence_store::{
     ClusterRow, CrlRow, IssuerRow, MemberKeyRow, NewAuditRow, NewCertificate, NewSaga, SagaLog, Store, StoreError,
     Transaction,
 };
-use sqlx::Connection as _;
+
+use crate::World;
 
 const ISSUER: &str = "projects-1";
 const LEASE: &str = "sagas";
 
-/// A database of its own.
-struct World {
-    _directory: tempfile::TempDir,
-    path: PathBuf,
-    store: Store,
-}
-
 /// A second of the test's time.
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-fn project(name: &str) -> ProjectName {
+pub(crate) fn project(name: &str) -> ProjectName {
     ProjectName::parse(name).unwrap()
 }
 
@@ -46,54 +36,21 @@ fn node(name: &str) -> NodeName {
     NodeName::parse(name).unwrap()
 }
 
-impl World {
-    /// A database with a cluster, an issuer and its first CRL.
-    async fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("ringfence.db");
-        let store = Store::open(&path).await.unwrap();
-        let mut tx = store.write("set_up").await.unwrap();
-        tx.insert_cluster(&cluster(), at(0)).await.unwrap();
-        let issuer = IssuerRow {
-            id: ISSUER.to_owned(),
-            domain: "projects".to_owned(),
-            parent: ISSUER.to_owned(),
-            certificate: vec![1],
-            sealed_key: vec![2],
-            not_after: at(1_000_000),
-        };
-        tx.insert_issuer(&issuer, at(0)).await.unwrap();
-        tx.insert_crl(&crl(1, at(0))).await.unwrap();
-        tx.commit().await.unwrap();
-        Self { _directory: directory, path, store }
-    }
-
-    async fn write(&self) -> Transaction {
-        self.store.write("test").await.unwrap()
-    }
-
-    async fn read(&self) -> Transaction {
-        self.store.read("test").await.unwrap()
-    }
-
-    /// The same file, opened anew.
-    async fn reopen(self) -> Self {
-        self.store.close().await;
-        let store = Store::open(&self.path).await.unwrap();
-        Self { store, ..self }
-    }
-
-    /// Another connection to the file, which asks nobody.
-    async fn behind_its_back(&self, statement: &'static str) -> u64 {
-        let mut connection = sqlx::SqliteConnection::connect(&url(&self.path)).await.unwrap();
-        let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-        done.rows_affected()
-    }
-}
-
-fn url(path: &Path) -> String {
-    format!("sqlite://{}", path.display())
+/// A cluster, an issuer and its first CRL.
+pub(crate) async fn set_up(store: &Store) {
+    let mut tx = store.write("set_up").await.unwrap();
+    tx.insert_cluster(&cluster(), at(0)).await.unwrap();
+    let issuer = IssuerRow {
+        id: ISSUER.to_owned(),
+        domain: "projects".to_owned(),
+        parent: ISSUER.to_owned(),
+        certificate: vec![1],
+        sealed_key: vec![2],
+        not_after: at(1_000_000),
+    };
+    tx.insert_issuer(&issuer, at(0)).await.unwrap();
+    tx.insert_crl(&crl(1, at(0))).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 fn cluster() -> ClusterRow {
@@ -158,7 +115,7 @@ async fn audit(tx: &mut Transaction, object: &str) {
     tx.insert_audit(&row, at(0)).await.unwrap();
 }
 
-async fn project_names(tx: &mut Transaction) -> Vec<String> {
+pub(crate) async fn project_names(tx: &mut Transaction) -> Vec<String> {
     tx.list_projects().await.unwrap().into_iter().map(|project| project.name.to_string()).collect()
 }
 
@@ -208,22 +165,6 @@ mod transactions {
         assert_eq!((found.description.as_str(), found.created_at), ("text", at(5)));
         let key = tx.find_member_key(&identity("fraud__alice")).await.unwrap().unwrap();
         assert_eq!(key, MemberKeyRow { certificate: "aa".to_owned(), sealed_key: vec![7] });
-    }
-
-    #[tokio::test]
-    async fn what_was_committed_is_there_though_the_store_was_never_closed() {
-        let world = World::new().await;
-        let mut tx = world.write().await;
-        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
-        tx.commit().await.unwrap();
-        let mut unfinished = world.write().await;
-        unfinished.put_project_row(&project("churn"), "", at(0)).await.unwrap();
-        // As after a crash: the files as they lie there now, with the write-ahead log and no orderly end.
-        let copy = world.path.with_file_name("copy.db");
-        std::fs::copy(&world.path, &copy).unwrap();
-        std::fs::copy(world.path.with_file_name("ringfence.db-wal"), copy.with_file_name("copy.db-wal")).unwrap();
-        let store = Store::open(&copy).await.unwrap();
-        assert_eq!(project_names(&mut store.read("test").await.unwrap()).await, ["fraud"]);
     }
 
     #[tokio::test]
@@ -278,22 +219,66 @@ mod transactions {
     }
 
     #[tokio::test]
-    async fn the_file_is_its_owners_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
+    async fn of_those_who_commit_together_one_that_fails_or_leaves_takes_nobody_with_it() {
         let world = World::new().await;
-        for file in ["ringfence.db", "ringfence.db-wal", "ringfence.db-shm"] {
-            let mode = std::fs::metadata(world.path.with_file_name(file)).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{file}");
+        let mut first = world.write().await;
+        // They queue up behind the first one, so that all of them are one group.
+        let others: Vec<_> = (0..30)
+            .map(|index| {
+                let store = world.store.clone();
+                tokio::spawn(async move {
+                    let mut tx = store.write("test").await.unwrap();
+                    let name = project(&format!("p{index}"));
+                    tx.put_project_row(&name, "", at(0)).await.unwrap();
+                    match index % 3 {
+                        0 => tx.commit().await.unwrap(),
+                        // Refused, and so undone with what went before it.
+                        1 => assert!(insert_member(&mut tx, &format!("{name}__alice"), "none").await.is_err()),
+                        // Gone in the middle of a statement.
+                        _ => {
+                            let other = project(&format!("q{index}"));
+                            let mut statement = std::pin::pin!(tx.put_project_row(&other, "", at(0)));
+                            let _ = futures::poll!(&mut statement);
+                        }
+                    }
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        first.put_project_row(&project("first"), "", at(0)).await.unwrap();
+        first.commit().await.unwrap();
+        for other in others {
+            other.await.unwrap();
         }
+        let mut expected: Vec<String> =
+            (0..30).filter(|index| index % 3 == 0).map(|index| format!("p{index}")).collect();
+        expected.push("first".to_owned());
+        expected.sort();
+        assert_eq!(project_names(&mut world.read().await).await, expected);
     }
 
     #[tokio::test]
-    async fn a_file_that_is_no_database_is_refused_by_name() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("ringfence.db");
-        std::fs::write(&path, "this is a letter to a friend, and no database at all".repeat(100)).unwrap();
-        let error = Store::open(&path).await.unwrap_err().to_string();
-        assert!(error.contains("ringfence.db"), "{error}");
+    async fn who_does_not_wait_for_the_turn_any_more_is_passed_over() {
+        let world = World::new().await;
+        let first = world.write().await;
+        for _ in 0..3 {
+            let mut waiting = std::pin::pin!(world.store.write("test"));
+            assert!(futures::poll!(&mut waiting).is_pending());
+        }
+        first.commit().await.unwrap();
+        let mut tx = world.write().await;
+        tx.update_revision().await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(world.read().await.cluster().await.unwrap().revision, 2);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_closed_refuses() {
+        let world = World::new().await;
+        world.store.close().await;
+        assert!(world.store.write("test").await.is_err());
+        assert!(world.store.read("test").await.is_err());
+        world.store.close().await;
     }
 
     #[tokio::test]
@@ -326,20 +311,21 @@ mod keys {
     #[tokio::test]
     async fn a_key_that_is_taken_is_refused_as_such() {
         let world = World::new().await;
-        let mut tx = world.write().await;
-        is_taken(&tx.insert_cluster(&cluster(), at(0)).await);
-        is_taken(&tx.insert_crl(&crl(7, at(7))).await);
-        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
-        is_taken(&insert_certificate(&mut tx, "aa", "fraud__bob", 100).await);
-        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
-        insert_member(&mut tx, "fraud__alice", "aa").await.unwrap();
-        is_taken(&insert_member(&mut tx, "fraud__alice", "aa").await);
-        tx.insert_node(&node("head"), "head", at(0)).await.unwrap();
-        is_taken(&tx.insert_node(&node("head"), "head", at(0)).await);
         let id = SagaId::new("s1");
         let saga = NewSaga { id: &id, kind: "launch_node", subject: "head", input: serde_json::json!({}) };
+        let mut tx = world.write().await;
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+        insert_member(&mut tx, "fraud__alice", "aa").await.unwrap();
+        tx.insert_node(&node("head"), "head", at(0)).await.unwrap();
         tx.insert_saga(&saga, at(0)).await.unwrap();
-        is_taken(&tx.insert_saga(&saga, at(0)).await);
+        tx.commit().await.unwrap();
+        is_taken(&world.write().await.insert_cluster(&cluster(), at(0)).await);
+        is_taken(&world.write().await.insert_crl(&crl(7, at(7))).await);
+        is_taken(&insert_certificate(&mut world.write().await, "aa", "fraud__bob", 100).await);
+        is_taken(&insert_member(&mut world.write().await, "fraud__alice", "aa").await);
+        is_taken(&world.write().await.insert_node(&node("head"), "head", at(0)).await);
+        is_taken(&world.write().await.insert_saga(&saga, at(0)).await);
     }
 
     #[tokio::test]
@@ -369,7 +355,9 @@ mod keys {
         let world = World::new().await;
         let mut tx = world.write().await;
         let first = tx.put_project_row(&project("Fraud"), "one", at(1)).await.unwrap();
-        is_taken(&tx.put_project_row(&project("fraud"), "two", at(2)).await);
+        tx.commit().await.unwrap();
+        is_taken(&world.write().await.put_project_row(&project("fraud"), "two", at(2)).await);
+        let mut tx = world.write().await;
         let second = tx.put_project_row(&project("Fraud"), "two", at(2)).await.unwrap();
         assert_eq!((second.created_at, second.description.as_str()), (first.created_at, "two"));
         assert!(tx.find_project(&project("fraud")).await.unwrap().is_none());
@@ -685,8 +673,12 @@ mod token_keys {
         let world = World::new().await;
         let mut tx = world.write().await;
         with_keys(&mut tx).await;
-        assert!(matches!(insert(&mut tx, "k3", 2).await, Err(StoreError::Exists(_))));
-        assert!(matches!(tx.update_token_key_active("k2", at(2)).await, Err(StoreError::Exists(_))));
+        tx.commit().await.unwrap();
+        let refused = insert(&mut world.write().await, "k3", 2).await;
+        assert!(matches!(refused, Err(StoreError::Exists(_))), "{refused:?}");
+        let refused = world.write().await.update_token_key_active("k2", at(2)).await;
+        assert!(matches!(refused, Err(StoreError::Exists(_))), "{refused:?}");
+        let mut tx = world.read().await;
         let expected = [("k2", TokenKeyState::Prepared), ("k1", TokenKeyState::Active)];
         assert_eq!(states(&mut tx).await, expected.map(|(kid, state)| (kid.to_owned(), state)));
     }

@@ -1,0 +1,165 @@
+//! Which database it is: a file of SQLite, or a server of PostgreSQL that several daemons share. All that differs between
+//! the two stands here and in the migrations; the statements are the same text.
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+
+use sqlx::any::AnyConnectOptions;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr as _};
+
+use crate::error::StoreError;
+
+/// Where the data lies.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Database {
+    /// A file of SQLite, for one daemon.
+    Sqlite(PathBuf),
+    /// The address of a PostgreSQL server, `postgres://USER@HOST/NAME`. It may hold a password.
+    Postgres(String),
+}
+
+/// The migrations, in order, of both kinds: an applied one never changes.
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        "initial",
+        include_str!("../migrations/sqlite/0001_initial.sql"),
+        include_str!("../migrations/postgres/0001_initial.sql"),
+    ),
+    (
+        2,
+        "token_key",
+        include_str!("../migrations/sqlite/0002_token_key.sql"),
+        include_str!("../migrations/postgres/0002_token_key.sql"),
+    ),
+    (
+        3,
+        "handing out and rotating",
+        include_str!("../migrations/sqlite/0003_handing_out_and_rotating.sql"),
+        include_str!("../migrations/postgres/0003_handing_out_and_rotating.sql"),
+    ),
+];
+
+/// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one
+/// writer at a time there too.
+const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(8242548372136910421)";
+
+impl Database {
+    /// Where it is, for people: without a password.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::Sqlite(path) => path.display().to_string(),
+            Self::Postgres(address) => match address.split_once("://").zip(address.rsplit_once('@')) {
+                Some(((scheme, _), (_, host))) => format!("{scheme}://…@{host}"),
+                None => address.clone(),
+            },
+        }
+    }
+
+    /// How to connect; reading only, or writing too.
+    pub(crate) fn options(&self, mode: Mode) -> Result<AnyConnectOptions, sqlx::Error> {
+        sqlx::any::install_default_drivers();
+        match self {
+            Self::Sqlite(path) => {
+                let encoded: String = path.to_string_lossy().bytes().fold(String::new(), |mut url, byte| {
+                    match byte {
+                        b'/' | b'-' | b'.' | b'_' => url.push(byte.into()),
+                        byte if byte.is_ascii_alphanumeric() => url.push(byte.into()),
+                        byte => url.push_str(&format!("%{byte:02X}")),
+                    }
+                    url
+                });
+                let mode = if mode == Mode::Read { "ro" } else { "rw" };
+                AnyConnectOptions::from_str(&format!("sqlite://{encoded}?mode={mode}"))
+            }
+            Self::Postgres(address) => AnyConnectOptions::from_str(address),
+        }
+    }
+
+    /// What a new connection is told.
+    pub(crate) fn greeting(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => {
+                "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                 PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384"
+            }
+            Self::Postgres(_) => {
+                "SET synchronous_commit = on; SET lock_timeout = '10s'; SET application_name = 'ringfenced'"
+            }
+        }
+    }
+
+    /// How a group of writes begins. Taking the lock at once means that a later statement never finds it taken.
+    pub(crate) fn begin_write(&self) -> &'static [&'static str] {
+        match self {
+            Self::Sqlite(_) => &["BEGIN IMMEDIATE"],
+            Self::Postgres(_) => &["BEGIN", WRITER_LOCK],
+        }
+    }
+
+    /// How a read begins: one consistent state.
+    pub(crate) fn begin_read(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "BEGIN",
+            Self::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
+    /// Makes the file with mode 0600 if it is missing: SQLite would create it with the umask's mode, and sealed keys are no
+    /// reason to be careless.
+    pub(crate) fn prepare(&self) -> std::io::Result<()> {
+        if let Self::Sqlite(path) = self {
+            let mut options = std::fs::OpenOptions::new();
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options.create(true).append(true).open(path)?;
+        }
+        Ok(())
+    }
+
+    /// Connects for writing.
+    pub(crate) async fn connect(&self) -> Result<AnyConnection, sqlx::Error> {
+        let mut connection = AnyConnection::connect_with(&self.options(Mode::Write)?).await?;
+        connection.execute(self.greeting()).await?;
+        Ok(connection)
+    }
+
+    /// Brings the schema up to date.
+    pub(crate) async fn migrate(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        let migrations = MIGRATIONS.iter().map(|(version, name, sqlite, postgres)| {
+            let sql = if matches!(self, Self::Sqlite(_)) { sqlite } else { postgres };
+            let sql = AssertSqlSafe(*sql).into_sql_str();
+            Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
+        });
+        Migrator::with_migrations(migrations.collect())
+            .run_direct(None, connection, false)
+            .await
+            .map_err(|error| StoreError::Open { place: self.place(), source: error.into() })
+    }
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Read,
+    Write,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Database({})", self.place())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_shows_no_password() {
+        let database =
+            Database::Postgres("postgres://ringfence:p@ss@db.internal:5432/ringfence?sslmode=require".into());
+        assert_eq!(database.place(), "postgres://…@db.internal:5432/ringfence?sslmode=require");
+        assert!(!format!("{database:?}").contains("p@ss"));
+    }
+}

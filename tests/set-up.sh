@@ -1,0 +1,38 @@
+#!/bin/sh
+# Installs the programs that the tests start, from Debian's packages. What is there already stays as it is, and nothing
+# that is installed here is started as a service.
+set -eu
+
+# A program, by a path or by name, and the package that brings it.
+missing() {
+  while read -r program package; do
+    # shellcheck disable=SC2086 # the pattern is meant to be expanded
+    ls $program >/dev/null 2>&1 || command -v "$program" >/dev/null 2>&1 || echo "$package"
+  done <<PROGRAMS | sort -u
+/usr/lib/postgresql/*/bin/initdb postgresql
+psql postgresql-client
+openssl openssl
+setpriv util-linux
+PROGRAMS
+}
+
+packages=$(missing)
+[ -n "$packages" ] || exit 0
+packages=$(echo "$packages" | tr '\n' ' ')
+if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+  echo "The tests need programs of these packages: $packages" >&2
+  echo "Install them (Debian, as root: apt-get install $packages), or run \`make test\` as root on Debian." >&2
+  exit 1
+fi
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+# shellcheck disable=SC2086 # a list of words
+apt-get install -q -y --no-install-recommends $packages
+packages=$(missing)
+[ -z "$packages" ] || { echo "Still missing after the installation: $packages" >&2; exit 1; }
