@@ -30,9 +30,9 @@ lint: ## Check formatting, lints and documentation
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
-bench: prerequisites ## Measure start, memory, the example and thousands of members, in release builds (about ten minutes)
+bench: prerequisites ## Measure in release builds; ONLY="start example scale" chooses (all: about ten minutes)
 	$(CARGO) build --release $(LOCAL)
-	$(CARGO) run -q --release -p ringfence-tests --bin bench
+	$(CARGO) run -q --release -p ringfence-tests --bin bench -- $(ONLY)
 
 install: prerequisites ## Install release builds of the provider and the daemon into PREFIX (default ~/.local)
 	$(CARGO) build --release -p ringfenced -p terraform-provider-ringfence

@@ -14,7 +14,7 @@ use ringfence_store::Transaction;
 
 use crate::Daemon;
 use crate::audit::Actor;
-use crate::http::{After, Body, Failure, OperatorCaller};
+use crate::http::{After, Body, Creating, Failure, OperatorCaller};
 use crate::node::{nodes_differ, reconcile_nodes, view};
 use crate::task::Wake;
 
@@ -39,14 +39,15 @@ pub(crate) async fn read_cluster(
 }
 
 /// Declares the cluster. Nodes are launched and removed afterwards; `state` says how far that is.
-#[utoipa::path(put, path = "/v1/cluster", tag = "cluster", request_body = PutCluster, responses((status = 200, body = Cluster), (status = 400, body = ringfence_api::Problem)))]
+#[utoipa::path(put, path = "/v1/cluster", tag = "cluster", params(("If-None-Match" = Option<String>, Header, description = "`*`: refuse to change what exists already and differs, with `already_exists`")), request_body = PutCluster, responses((status = 200, body = Cluster), (status = 400, body = ringfence_api::Problem), (status = 409, description = "`already_exists`", body = ringfence_api::Problem)))]
 pub(crate) async fn put_cluster(
     State(daemon): State<Arc<Daemon>>,
     OperatorCaller(actor): OperatorCaller,
+    Creating(creating): Creating,
     Body(put): Body<PutCluster>,
 ) -> Result<Json<Cluster>, Failure> {
     put.check().map_err(|error| Failure::new(ProblemCode::InvalidRequest, error.to_string()))?;
-    let cluster = declare(&daemon, &actor, &put).await?;
+    let cluster = declare(&daemon, &actor, &put, creating).await?;
     daemon.changes.ring();
     daemon.tasks.wake(Wake::RunSagas);
     daemon.tasks.wake(Wake::PublishCrls);
@@ -54,11 +55,16 @@ pub(crate) async fn put_cluster(
 }
 
 /// One transaction: the declaration, the nodes that must come and go, their sagas, the audit row.
-async fn declare(daemon: &Daemon, actor: &Actor, put: &PutCluster) -> Result<Cluster, Failure> {
+async fn declare(daemon: &Daemon, actor: &Actor, put: &PutCluster, creating: bool) -> Result<Cluster, Failure> {
     let now = daemon.now();
     let mut tx = daemon.store.write("put_cluster").await?;
     let before = tx.cluster().await?;
     if before.declared != *put {
+        // A cluster begins with generation 1, before anybody has declared anything.
+        if creating && before.declared_generation > 1 {
+            let detail = format!("cluster {} exists already and is declared otherwise", before.name);
+            return Err(Failure::new(ProblemCode::AlreadyExists, detail));
+        }
         tx.update_declared(put).await?;
         if before.declared.services != put.services {
             tx.update_ready_nodes_joined().await?;

@@ -92,7 +92,7 @@ pub(crate) enum Reading {
 /// Decides how a resource in a cluster is read.
 pub(crate) fn reading(data: &Ringfence, own: &Value<ConnectionModel>) -> Result<Reading> {
     // The provider's cluster may be unknown in a plan, as while it moves; what is known of the resource then stays.
-    let Some(connection) = find(data, own)? else { return Ok(Reading::Keep) };
+    let Some(connection) = find(data, own)?.filter(|_| !data.is_away()) else { return Ok(Reading::Keep) };
     Ok(match data.seen(connection.cluster_id) {
         Some(Seen::Stopped) => Reading::Keep,
         Some(Seen::Gone) => Reading::Gone,
@@ -117,16 +117,16 @@ pub(crate) fn plan_cluster_id(
     Ok((id, moved))
 }
 
-/// Splits an import id into the name and the connection: `NAME` for the provider's cluster, `NAME@DIRECTORY` for a local
+/// Splits an import id of that form into the name and the connection: `NAME` for the provider's cluster, `NAME@DIRECTORY` for a local
 /// cluster.
-pub(crate) fn import(data: &Ringfence, id: &str) -> Result<(String, Value<ConnectionModel>)> {
+pub(crate) fn import(data: &Ringfence, id: &str, form: &str) -> Result<(String, Value<ConnectionModel>)> {
     match id.split_once('@') {
         None => {
             find(data, &Value::Null).map_err(|_| {
-                Diagnostic::error("No cluster is named").detail(
-                    "Write the import id as NAME@DIRECTORY with the directory of a local cluster, or set `cluster` in \
-                     the provider block.",
-                )
+                Diagnostic::error("No cluster is named").detail(format!(
+                    "Write the import id as {form}@DIRECTORY with the directory of a local cluster, or set `cluster` in \
+                     the provider block."
+                ))
             })?;
             Ok((id.to_owned(), Value::Null))
         }

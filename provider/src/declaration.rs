@@ -6,6 +6,7 @@ use ringfence_api::cluster::{
     AuthoritySettings, Cluster, LIFETIME_BOUNDS, MAX_GROUP_COUNT, PutCluster, Reload, WorkerGroup,
 };
 use ringfence_api::{ClusterName, DnsName, GroupName, Lifetime, NodeName, ServiceName, SystemUser};
+use tfplugin_rs::Field as _;
 use tfplugin_rs::prelude::*;
 
 /// Some workers of one kind.
@@ -41,11 +42,16 @@ pub(crate) struct ServiceModel {
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct ReloadModel {
     /// Program and arguments, run by the agent's user and without a shell.
-    #[tf(required, validate = items(1..=64))]
+    #[tf(required, validate = items(1..=64), validate = custom(names_program))]
     command: Value<Vec<String>>,
     /// After this long it is ended and counts as failed.
     #[tf(optional, default = "30s", validate = check(Lifetime::parse))]
     timeout: Value<String>,
+}
+
+#[allow(clippy::ptr_arg, reason = "a validator is given the attribute's own type")]
+fn names_program(command: &Vec<String>) -> std::result::Result<(), String> {
+    if command.first().is_some_and(String::is_empty) { Err("must name a program first".to_owned()) } else { Ok(()) }
 }
 
 /// How long what the authority signs lives. Durations such as `45s`, `24h` or `7d`, from 15 seconds to 366 days.
@@ -118,6 +124,12 @@ impl Declared {
         put.check()
             .map_err(|error| Diagnostic::error("The cluster's declaration is not valid").detail(format!("{error}.")))?;
         Ok(put)
+    }
+
+    /// Whether nothing of it is to be known only when applying.
+    pub(crate) fn is_known(&self) -> bool {
+        let Self { worker_groups, services, authority } = self;
+        [worker_groups.encode(), services.encode(), authority.encode()].iter().all(Dynamic::is_wholly_known)
     }
 
     /// The same declaration, in the words that were used before where they mean what the daemon has.

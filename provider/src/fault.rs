@@ -25,11 +25,34 @@ pub(crate) fn of(data: &Ringfence, error: &ClientError) -> Diagnostics {
                 problem.detail
             ))
         }
+        ClientError::OtherCluster { endpoint, found, wanted } => Diagnostic::error("The daemon is of another cluster")
+            .detail(format!(
+                "{endpoint} serves cluster {found}, and the connection is of {wanted}. Use the `connection` that its \
+                 ringfence_cluster has now."
+            )),
         ClientError::Refused(problem) => Diagnostic::error(problem.title.clone())
             .detail(format!("The daemon says: {} ({}).", problem.detail, problem.code)),
         other => Diagnostic::error("The call to the cluster's daemon failed").detail(format!("{other}.")),
     };
     diagnostic.into()
+}
+
+/// The diagnostic of a creation that met what exists: what to write to take it over instead.
+pub(crate) fn of_creating(data: &Ringfence, error: &ClientError, resource: &str, import_id: &str) -> Diagnostics {
+    let ClientError::Refused(problem) = error else { return of(data, error) };
+    if problem.code != ProblemCode::AlreadyExists {
+        return of(data, error);
+    }
+    exists(&format!("The daemon says: {}", problem.detail), resource, import_id)
+}
+
+/// What was to be created exists already as something else.
+pub(crate) fn exists(what: &str, resource: &str, import_id: &str) -> Diagnostics {
+    let detail = format!(
+        "{what}. Nothing was changed. To manage it here from now on, import it and plan again:\n\n  \
+         import {{\n    to = {resource}.NAME\n    id = \"{import_id}\"\n  }}"
+    );
+    Diagnostic::error("It exists already").detail(detail).into()
 }
 
 fn root_cause(error: &dyn std::error::Error) -> String {

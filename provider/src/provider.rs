@@ -1,6 +1,7 @@
 //! The provider block, and all that the provider has.
 
 use ringfence_api::OperatorToken;
+use ringfence_api::client::check_identity;
 use tfplugin_rs::prelude::*;
 
 use crate::actions::publish_crls::PublishCrls;
@@ -34,7 +35,8 @@ pub(crate) struct ProviderModel {
     #[tf(optional, sensitive)]
     token: Value<String>,
     /// Certificate of a project user, with its intermediate, in PEM, as from an ephemeral `ringfence_certificate`: the
-    /// provider acts as that user instead of the operator. A data owner may manage the members of the project.
+    /// provider acts as that user instead of the operator. A data owner may manage the members of the project. Null is as if
+    /// it were left out: the provider then acts as the operator, if there is a token.
     #[tf(optional)]
     certificate: Value<String>,
     /// Private key of `certificate`, PKCS #8 in PEM.
@@ -87,12 +89,19 @@ impl Provider for RingfenceProvider {
         reason = "the one place where the provider reads the environment for its configuration"
     )]
     async fn configure(&self, _: &ConfigureContext, config: ProviderModel) -> Result<Ringfence> {
-        let token = Token::new(&config.token, std::env::var(token::VARIABLE).ok());
+        let token = Token::new(&config.token, std::env::var_os(token::VARIABLE));
         let certificate = match (config.certificate, config.private_key) {
             (Value::Known(certificate), Value::Known(key)) => Value::Known((certificate, key)),
             (Value::Null, _) => Value::Null,
             _ => Value::Unknown,
         };
+        if let Some((certificate, key)) = certificate.known().filter(|(certificate, _)| !certificate.is_empty()) {
+            check_identity(certificate, key).map_err(|error| {
+                Diagnostic::error("The provider's certificate cannot be used")
+                    .detail(format!("`certificate` and `private_key`: {error}."))
+                    .at(Path::root().attr("certificate"))
+            })?;
+        }
         Ok(Ringfence::new(token, certificate, config.cluster))
     }
 }

@@ -61,12 +61,23 @@ impl Ringfence {
         Ok(())
     }
 
+    /// Whether the provider's certificate is empty: that of a cluster which does not run, from an ephemeral
+    /// `ringfence_certificate`. What is in the cluster then keeps its state.
+    pub(crate) fn is_away(&self) -> bool {
+        self.certificate.known().is_some_and(|(certificate, _)| certificate.is_empty())
+    }
+
     /// A client of this cluster, logged in as the operator when first needed, or as the project user. One for all resources of a cluster.
     pub(crate) fn client(&self, connection: &Connection) -> Result<Client> {
         let mut clients = lock(&self.clients);
         let key = (connection.endpoint.clone(), connection.cluster_id);
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
+        }
+        if self.is_away() {
+            return Err(Diagnostic::error("The provider has no certificate in this run")
+                .detail("Its `certificate` is empty, as while the cluster that issues it does not run. Start the cluster first.")
+                .into());
         }
         let credentials = match &self.certificate {
             Value::Null => Credentials::Operator(self.token.key()?),

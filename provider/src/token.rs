@@ -3,6 +3,8 @@
 //! Nothing is an error before the token is needed, so that a plan whose token is not known yet, or that needs none,
 //! goes through.
 
+use std::ffi::OsString;
+
 use ringfence_api::{OperatorKey, OperatorPublicKey, OperatorToken, TokenError};
 use tfplugin_rs::prelude::*;
 
@@ -24,11 +26,15 @@ enum Parsed {
 
 impl Token {
     /// Takes the provider's argument, else the environment's value.
-    pub(crate) fn new(argument: &Value<String>, environment: Option<String>) -> Self {
+    pub(crate) fn new(argument: &Value<String>, environment: Option<OsString>) -> Self {
         let (origin, text) = match argument {
             Value::Unknown => return Self { origin: "", parsed: Parsed::Unknown },
             Value::Known(text) => ("the provider's `token` argument", Some(text.clone())),
-            Value::Null => ("the environment variable RINGFENCE_TOKEN", environment),
+            // What is no text is no token either, and is told as what it lacks.
+            Value::Null => (
+                "the environment variable RINGFENCE_TOKEN",
+                environment.map(|value| value.to_string_lossy().into_owned()),
+            ),
         };
         let parsed = match text.as_deref().map(OperatorToken::parse) {
             Some(Ok(token)) => Parsed::Good(token),

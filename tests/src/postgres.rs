@@ -3,12 +3,14 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A running server.
 pub struct Server {
+    /// Its input stays open until this process ends, and that is what ends it.
+    _keeper: Child,
     directory: PathBuf,
     databases: AtomicU32,
 }
@@ -57,9 +59,7 @@ impl Server {
         let said = keeper.stdout.take().expect("its output is piped");
         BufReader::new(said).read_line(&mut line).expect("the keeper speaks");
         assert_eq!(line, "started\n", "PostgreSQL does not start; see above");
-        // Its input stays open until this process ends, and that is what ends it.
-        std::mem::forget(keeper.stdin.take());
-        let server = Self { directory, databases: AtomicU32::new(0) };
+        let server = Self { _keeper: keeper, directory, databases: AtomicU32::new(0) };
         server.wait();
         server
     }

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::IF_NONE_MATCH;
 use reqwest::{Method, StatusCode};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -97,6 +98,9 @@ pub enum ClientError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The certificate and the key in hand are not of each other.
+    #[error("the client certificate and its key do not belong together")]
+    Mismatch,
     /// The CA certificate, chain or key in hand is not PEM.
     #[error("{what} is not valid PEM")]
     Material {
@@ -137,6 +141,8 @@ const MAX_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    /// Whether a PUT is refused when what exists differs.
+    creating: bool,
 }
 
 struct Inner {
@@ -174,17 +180,22 @@ impl Client {
             Credentials::Public => {}
             Credentials::Operator(key) => operator = Some(key),
             Credentials::Certificate { chain, private_key } => {
-                let identity = reqwest::Identity::from_pem(format!("{chain}\n{private_key}").as_bytes())
-                    .map_err(|_| ClientError::Material { what: "the client certificate or its key" })?;
-                builder = builder.identity(identity);
+                builder = builder.identity(identity(&chain, &private_key)?);
             }
         }
-        let http = builder.build().map_err(|_| ClientError::Material { what: "the client certificate or its key" })?;
+        let http = builder.build().map_err(|_| ClientError::Mismatch)?;
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &ca);
         let mut ca_fingerprint = [0_u8; 32];
         ca_fingerprint.copy_from_slice(digest.as_ref());
         let session = Mutex::new(None);
-        Ok(Self { inner: Arc::new(Inner { http, connection, ca_fingerprint, operator, session, patience }) })
+        let inner = Arc::new(Inner { http, connection, ca_fingerprint, operator, session, patience });
+        Ok(Self { inner, creating: false })
+    }
+
+    /// The same client for what is to be created: what exists already and differs is refused with
+    /// [`ProblemCode::AlreadyExists`] instead of being changed.
+    pub fn creating(&self) -> Self {
+        Self { creating: true, ..self.clone() }
     }
 
     /// Where this client connects.
@@ -214,6 +225,13 @@ impl Client {
             ))));
         };
         let nonce: LoginNonce = self.send(Method::POST, path::LOGIN_NONCES, NO_BODY, None).await?;
+        if nonce.cluster_id != self.inner.connection.cluster_id {
+            return Err(ClientError::OtherCluster {
+                endpoint: self.inner.connection.endpoint.clone(),
+                found: nonce.cluster_id,
+                wanted: self.inner.connection.cluster_id,
+            });
+        }
         let text = message(&self.inner.connection.cluster_id, &nonce.nonce, &self.inner.ca_fingerprint);
         let answer = PutLogin { signature: key.sign(&text), nonce: nonce.nonce };
         self.send(Method::POST, path::LOGIN, Some(&answer), None).await
@@ -442,6 +460,9 @@ impl Client {
             if let Some(session) = session {
                 request = request.bearer_auth(session);
             }
+            if self.creating && method == Method::PUT {
+                request = request.header(IF_NONE_MATCH, "*");
+            }
             let failure = match request.send().await {
                 Ok(answer) => {
                     let status = answer.status();
@@ -488,6 +509,18 @@ impl Client {
             Err(_) => Err(unreadable(format!("status {status} without a problem document"))),
         }
     }
+}
+
+/// Whether this chain and this key, in PEM, can be shown to a daemon.
+pub fn check_identity(chain: &str, private_key: &str) -> Result<(), ClientError> {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let builder = reqwest::Client::builder().identity(identity(chain, private_key)?).tls_certs_only([]);
+    builder.build().map(drop).map_err(|_| ClientError::Mismatch)
+}
+
+fn identity(chain: &str, private_key: &str) -> Result<reqwest::Identity, ClientError> {
+    reqwest::Identity::from_pem(format!("{chain}\n{private_key}").as_bytes())
+        .map_err(|_| ClientError::Material { what: "the client certificate or its key" })
 }
 
 const NO_BODY: Option<&()> = None;

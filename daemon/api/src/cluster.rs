@@ -166,7 +166,7 @@ impl PutCluster {
             if let Some(group) = service.node_groups.iter().find(|group| !known(group)) {
                 return Err(DeclarationError::NodeGroup { service: name.clone(), group: group.clone() });
             }
-            if service.reload.as_ref().is_some_and(|reload| reload.command.is_empty()) {
+            if service.reload.as_ref().is_some_and(|reload| reload.command.first().is_none_or(String::is_empty)) {
                 return Err(DeclarationError::EmptyCommand { service: name.clone() });
             }
         }

@@ -348,7 +348,7 @@ fn length(text: &str, min: usize, max: usize) -> Result<(), String> {
     if (min..=max).contains(&count) {
         Ok(())
     } else {
-        Err(format!("it has {count} characters and must have {min} to {max}"))
+        Err(format!("its length is {count} and must be {min} to {max} characters"))
     }
 }
 

@@ -23,7 +23,7 @@ pub struct OperatorToken(Zeroizing<String>);
 pub enum TokenError {
     /// Fewer characters than 256 bits need.
     #[error(
-        "it has {0} characters; 256 bits need 64 hexadecimal or 43 base64 characters: make one with `openssl rand -hex 32`"
+        "its length is {0}; 256 bits need 64 hexadecimal or 43 base64 characters: make one with `openssl rand -hex 32`"
     )]
     Short(usize),
     /// Something that is neither hexadecimal nor base64.

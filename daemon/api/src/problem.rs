@@ -43,6 +43,8 @@ pub enum ProblemCode {
     BodyTooLarge,
     /// The change contradicts what exists.
     Conflict,
+    /// It was to be created, and exists already as something else. Change it instead.
+    AlreadyExists,
     /// The change would leave a project that has a data owner without one.
     LastDataOwner,
     /// The caller would lose its own role in the project.
@@ -55,7 +57,7 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Unauthenticated,
         Self::SessionInvalid,
         Self::LoginRefused,
@@ -72,6 +74,7 @@ impl ProblemCode {
         Self::InvalidCsr,
         Self::BodyTooLarge,
         Self::Conflict,
+        Self::AlreadyExists,
         Self::LastDataOwner,
         Self::OwnMembership,
         Self::Unavailable,
@@ -93,7 +96,7 @@ impl ProblemCode {
             Self::MethodNotAllowed => 405,
             Self::InvalidRequest | Self::UnknownField | Self::InvalidCsr => 400,
             Self::BodyTooLarge => 413,
-            Self::Conflict | Self::LastDataOwner | Self::OwnMembership => 409,
+            Self::Conflict | Self::AlreadyExists | Self::LastDataOwner | Self::OwnMembership => 409,
             Self::Unavailable => 503,
             Self::Internal => 500,
         }
@@ -118,6 +121,7 @@ impl ProblemCode {
             Self::InvalidCsr => "The certificate signing request is not valid",
             Self::BodyTooLarge => "The body is too large",
             Self::Conflict => "The change conflicts with what exists",
+            Self::AlreadyExists => "It exists already",
             Self::LastDataOwner => "The project would have no data owner",
             Self::OwnMembership => "The caller would lose its own role",
             Self::Unavailable => "The daemon cannot answer now",

@@ -146,6 +146,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Limit {
     }
 }
 
+/// `If-None-Match: *` (RFC 9110, section 13.1.2): the request is to create something, and what exists is not to be changed.
+/// What exists and is what the request says is the answer all the same, so that a lost answer can be asked for again.
+pub(crate) struct Creating(pub(crate) bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for Creating {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match parts.headers.get(http::header::IF_NONE_MATCH) {
+            None => Ok(Self(false)),
+            Some(value) if value == "*" => Ok(Self(true)),
+            Some(_) => Err(Failure::new(ProblemCode::InvalidRequest, "If-None-Match may only be `*` here")),
+        }
+    }
+}
+
 async fn query<T: DeserializeOwned, S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<T, Failure> {
     match Query::<T>::from_request_parts(parts, state).await {
         Ok(Query(value)) => Ok(value),

@@ -8,14 +8,14 @@ use axum::extract::State;
 use jiff::Timestamp;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile, RevocationReason};
 use ringfence_api::project::{Member, MemberRole, PutMember};
-use ringfence_api::{ProjectName, ProjectUser, UserName};
+use ringfence_api::{ProblemCode, ProjectName, ProjectUser, UserName};
 use ringfence_pki::PrivateKey;
 use ringfence_store::{MemberKeyRow, Transaction};
 
 use crate::Daemon;
 use crate::audit::Actor;
 use crate::authority::{Identity, issue, sealed_key_context};
-use crate::http::{Body, Failure, ProjectCaller, Segment};
+use crate::http::{Body, Creating, Failure, ProjectCaller, Segment};
 use crate::project::members::roles;
 use crate::project::membership::plan;
 use crate::task::Wake;
@@ -37,12 +37,13 @@ pub(crate) async fn read_member(
 ///
 /// For the operator, whom nothing stops from demoting the last data owner (`PUT …/members` guards against that), and
 /// for the project's data owners, who stay what they are.
-#[utoipa::path(put, path = "/v1/projects/{project}/members/{user}", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user")), request_body = PutMember, responses((status = 200, body = Member), (status = 404, body = ringfence_api::Problem), (status = 409, description = "`own_membership`, for a data owner", body = ringfence_api::Problem)))]
+#[utoipa::path(put, path = "/v1/projects/{project}/members/{user}", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user"), ("If-None-Match" = Option<String>, Header, description = "`*`: refuse to change what exists already and differs, with `already_exists`")), request_body = PutMember, responses((status = 200, body = Member), (status = 404, body = ringfence_api::Problem), (status = 409, description = "`already_exists`; `own_membership`, for a data owner", body = ringfence_api::Problem)))]
 pub(crate) async fn put_member(
     State(daemon): State<Arc<Daemon>>,
     caller: ProjectCaller,
     Segment(project): Segment<ProjectName>,
     Segment(user): Segment<UserName>,
+    Creating(creating): Creating,
     Body(put): Body<PutMember>,
 ) -> Result<Json<Member>, Failure> {
     let now = daemon.now();
@@ -51,6 +52,10 @@ pub(crate) async fn put_member(
     guard(&caller, &mut tx, &identity, Some(put.role)).await?;
     match tx.find_member(&identity).await? {
         Some(member) if member.role == put.role => return Ok(Json(member)),
+        Some(member) if creating => {
+            let detail = format!("{identity} is a member already, as {}", member.role);
+            return Err(Failure::new(ProblemCode::AlreadyExists, detail));
+        }
         Some(_) => change_role(&mut tx, &caller.actor, &identity, put.role, now).await?,
         None => {
             let project = &identity.project;

@@ -10,7 +10,7 @@ use ringfence_api::{ProblemCode, ProjectName};
 use ringfence_store::StoreError;
 
 use crate::Daemon;
-use crate::http::{Body, Failure, OperatorCaller, Segment};
+use crate::http::{Body, Creating, Failure, OperatorCaller, Segment};
 use crate::task::Wake;
 
 /// The longest description, in characters.
@@ -37,11 +37,12 @@ pub(crate) async fn read_project(
 }
 
 /// Creates a project, or changes its description. A name that differs from another's only in case is refused.
-#[utoipa::path(put, path = "/v1/projects/{project}", tag = "projects", params(("project" = String, Path, description = "The project")), request_body = PutProject, responses((status = 200, body = Project), (status = 409, body = ringfence_api::Problem)))]
+#[utoipa::path(put, path = "/v1/projects/{project}", tag = "projects", params(("project" = String, Path, description = "The project"), ("If-None-Match" = Option<String>, Header, description = "`*`: refuse to change what exists already and differs, with `already_exists`")), request_body = PutProject, responses((status = 200, body = Project), (status = 409, body = ringfence_api::Problem)))]
 pub(crate) async fn put_project(
     State(daemon): State<Arc<Daemon>>,
     OperatorCaller(actor): OperatorCaller,
     Segment(name): Segment<ProjectName>,
+    Creating(creating): Creating,
     Body(put): Body<PutProject>,
 ) -> Result<Json<Project>, Failure> {
     let length = put.description.chars().count();
@@ -52,8 +53,14 @@ pub(crate) async fn put_project(
     let now = daemon.now();
     let mut tx = daemon.store.write("put_project").await?;
     let before = tx.find_project(&name).await?;
-    if let Some(before) = before.filter(|before| before.description == put.description) {
-        return Ok(Json(before));
+    if let Some(before) = before {
+        if before.description == put.description {
+            return Ok(Json(before));
+        }
+        if creating {
+            let detail = format!("project {name} exists already, with another description");
+            return Err(Failure::new(ProblemCode::AlreadyExists, detail));
+        }
     }
     let project = tx.put_project_row(&name, &put.description, now).await.map_err(|error| match error {
         StoreError::Exists(_) => Failure::new(

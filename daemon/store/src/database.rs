@@ -62,14 +62,11 @@ impl Database {
         sqlx::any::install_default_drivers();
         match self {
             Self::Sqlite(path) => {
-                let encoded: String = path.to_string_lossy().bytes().fold(String::new(), |mut url, byte| {
-                    match byte {
-                        b'/' | b'-' | b'.' | b'_' => url.push(byte.into()),
-                        byte if byte.is_ascii_alphanumeric() => url.push(byte.into()),
-                        byte => url.push_str(&format!("%{byte:02X}")),
-                    }
-                    url
-                });
+                let encode = |byte: u8| match byte {
+                    b'/' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+                    byte => format!("%{byte:02X}"),
+                };
+                let encoded: String = path.to_string_lossy().bytes().map(encode).collect();
                 let mode = if mode == Mode::Read { "ro" } else { "rw" };
                 AnyConnectOptions::from_str(&format!("sqlite://{encoded}?mode={mode}"))
             }

@@ -4,10 +4,9 @@ data "ringfence_cluster" "main" {
 
 # Alice, a data owner, manages the members of her project herself: the provider acts as her.
 ephemeral "ringfence_certificate" "alice" {
-  cluster  = data.ringfence_cluster.main.connection
-  project  = "fraud"
-  user     = "alice"
-  lifetime = "15m"
+  cluster      = data.ringfence_cluster.main.connection
+  project_user = "fraud__alice"
+  lifetime     = "15m"
 }
 
 provider "ringfence" {

@@ -3,9 +3,8 @@ data "ringfence_cluster" "main" {
 }
 
 ephemeral "ringfence_token" "alice" {
-  cluster  = data.ringfence_cluster.main.connection
-  project  = "fraud"
-  user     = "alice"
-  audience = "query"
-  lifetime = "10m"
+  cluster      = data.ringfence_cluster.main.connection
+  project_user = "fraud__alice"
+  audience     = "query"
+  lifetime     = "10m"
 }

@@ -10,7 +10,7 @@ use crate::target::local::Local;
 /// The data source.
 pub(crate) struct ClusterDataSource;
 
-/// Reads a cluster that exists, such as one that another configuration declares.
+/// Reads a cluster that exists, such as one that another configuration declares. Only the operator may.
 #[derive(Clone, Model)]
 pub(crate) struct ClusterDataModel {
     /// Directory of a local cluster. Default: the cluster is the provider's `cluster`.

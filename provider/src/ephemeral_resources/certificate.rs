@@ -1,13 +1,13 @@
 //! Ephemeral resource `ringfence_certificate`: the key is made here and never leaves, the daemon sees a request.
 
 use ringfence_api::certificate::PostIdentityCertificate;
-use ringfence_api::{Connection, Lifetime, NodeName, ProjectName, ServiceName, UserName};
+use ringfence_api::{ClientError, Connection, Lifetime, NodeName, ProjectName, ProjectUser, ServiceName, UserName};
 use ringfence_pki::PrivateKey;
 use serde::{Deserialize, Serialize};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
-use crate::ringfence::Ringfence;
+use crate::ringfence::{Ringfence, Seen};
 
 /// The ephemeral resource.
 pub(crate) struct CertificateResource;
@@ -15,10 +15,14 @@ pub(crate) struct CertificateResource;
 /// A certificate of a project user or of a service, with a key that is made for this run.
 ///
 /// The key is made by the provider: the cluster never has it, and neither does the state. What the certificate says comes
-/// from what is declared: the member, or the service on the node.
+/// from what is declared: the member, or the service on the node. Only the operator may open it.
 #[derive(Clone, Model)]
 pub(crate) struct CertificateModel {
-    /// Name of the project, for a certificate of a project user.
+    /// The project user, `PROJECT__USER`, for a certificate of a project user: the `project_user` of a
+    /// `ringfence_project_member`. While that member is yet to be made, this waits for it.
+    #[tf(optional, validate = check(ProjectUser::parse))]
+    project_user: Value<String>,
+    /// Name of the project, in the place of `project_user`: the member must be there already.
     #[tf(optional, validate = check(ProjectName::parse))]
     project: Value<String>,
     /// Name of the user, who must be a member of `project`.
@@ -33,7 +37,7 @@ pub(crate) struct CertificateModel {
     /// How long it lives, such as `30m`: at most as long as the cluster's own certificates of this kind. Default: 1 hour.
     #[tf(optional, validate = check(Lifetime::parse))]
     lifetime: Value<String>,
-    /// Whether it is revoked when Terraform is done with it. Default: `true`. Say `false` when it is written to something
+    /// Whether it is revoked when Terraform is done with it, or ends. Default: `true`. Say `false` when it is written to something
     /// that goes on using it.
     #[tf(optional)]
     revoke_on_close: Value<bool>,
@@ -77,9 +81,10 @@ impl EphemeralResource for CertificateResource {
     const NAME: &'static str = "ringfence_certificate";
 
     fn validate(&self, config: &CertificateModel, out: &mut Diagnostics) {
-        let [project, user, node, service] = [&config.project, &config.user, &config.node, &config.service]
-            .map(|value| value.as_ref().map(|_| ()).presence());
-        exactly_one_of(&[("project", project), ("node", node)], out);
+        let CertificateModel { project_user, project, user, node, service, .. } = config;
+        let [project_user, project, user, node, service] =
+            [project_user, project, user, node, service].map(|value| value.as_ref().map(|_| ()).presence());
+        exactly_one_of(&[("project_user", project_user), ("project", project), ("node", node)], out);
         for (one, other) in [(("project", project), ("user", user)), (("node", node), ("service", service))] {
             required_with(one, &[other], out);
             required_with(other, &[one], out);
@@ -88,6 +93,9 @@ impl EphemeralResource for CertificateResource {
 
     async fn open(&self, ctx: &Context<Ringfence>, config: CertificateModel) -> Result<Opened<Self>> {
         let connection = connection::resolve(ctx.data(), &config.cluster)?;
+        if matches!(ctx.data().seen(connection.cluster_id), Some(Seen::Stopped)) {
+            return Ok(closed(ctx, config, connection));
+        }
         let client = ctx.data().client(&connection)?;
         let subject = subject(&config)?;
         let failed_key =
@@ -119,12 +127,40 @@ impl EphemeralResource for CertificateResource {
 
     async fn close(&self, ctx: &Context<Ringfence>, revocation: Revocation) -> Result<()> {
         let Some((connection, serial)) = revocation.certificate else { return Ok(()) };
+        if matches!(ctx.data().seen(connection.cluster_id), Some(Seen::Gone)) {
+            // And the certificate with it.
+            return Ok(());
+        }
         match ctx.data().client(&connection)?.revoke_certificate(&serial).await {
-            // Its cluster is gone, and it with it.
             Err(error) if error.is_not_found() => Ok(()),
+            Err(ClientError::Unreachable { .. }) => {
+                ctx.warn(Diagnostic::warning("A certificate was not revoked").detail(format!(
+                    "The cluster's daemon does not answer. Certificate {serial} ends by itself, by its `lifetime`."
+                )));
+                Ok(())
+            }
             answer => failed(ctx.data(), answer),
         }
     }
+}
+
+/// What there is of a certificate while the cluster does not run: nothing. The plan goes on, because it may be the one that
+/// starts the cluster; the apply opens it anew after that.
+fn closed(ctx: &Context<Ringfence>, config: CertificateModel, connection: Connection) -> Opened<CertificateResource> {
+    ctx.warn(
+        Diagnostic::warning("The cluster does not run and issues no certificate")
+            .detail("The certificate and its key are empty in this run, until the cluster has been started."),
+    );
+    let empty = || Value::from(String::new());
+    let result = CertificateModel {
+        certificate: empty(),
+        private_key: empty(),
+        ca_certificate: connection.ca_certificate.into(),
+        serial: empty(),
+        not_after: empty(),
+        ..config
+    };
+    Opened { result, private: Revocation { certificate: None }, renew_at: None }
 }
 
 fn subject(config: &CertificateModel) -> Result<Subject> {
@@ -134,6 +170,11 @@ fn subject(config: &CertificateModel) -> Result<Subject> {
             .detail(format!("{error}."))
             .at(Path::root().attr(attribute))
     };
+    if config.project_user.is_known() {
+        let ProjectUser { project, user } =
+            ProjectUser::parse(&text(&config.project_user)).map_err(|error| invalid(error, "project_user"))?;
+        return Ok(Subject::ProjectUser(project, user));
+    }
     if config.project.is_known() {
         let project = ProjectName::parse(&text(&config.project)).map_err(|error| invalid(error, "project"))?;
         let user = UserName::parse(&text(&config.user)).map_err(|error| invalid(error, "user"))?;

@@ -1,25 +1,30 @@
 //! Ephemeral resource `ringfence_token`.
 
 use ringfence_api::token::PostToken;
-use ringfence_api::{Audience, Lifetime, ProjectName, UserName};
+use ringfence_api::{Audience, Lifetime, ProjectName, ProjectUser, UserName};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
-use crate::ringfence::Ringfence;
+use crate::ringfence::{Ringfence, Seen};
 
 /// The ephemeral resource.
 pub(crate) struct TokenResource;
 
 /// A token (JWT) of a project user, for one audience.
 ///
-/// Whoever knows the cluster's `/v1/jwks` can verify it. It cannot be called back: it ends by itself.
+/// Whoever knows the cluster's `/v1/jwks` can verify it. It cannot be called back: it ends by itself. Only the operator may
+/// open it.
 #[derive(Clone, Model)]
 pub(crate) struct TokenModel {
-    /// Name of the project.
-    #[tf(required, validate = check(ProjectName::parse))]
+    /// The project user, `PROJECT__USER`: the `project_user` of a `ringfence_project_member`. While that member is yet to be
+    /// made, this waits for it.
+    #[tf(optional, validate = check(ProjectUser::parse))]
+    project_user: Value<String>,
+    /// Name of the project, in the place of `project_user`: the member must be there already.
+    #[tf(optional, validate = check(ProjectName::parse))]
     project: Value<String>,
-    /// Name of the user, who must be a member.
-    #[tf(required, validate = check(UserName::parse))]
+    /// Name of the user, who must be a member of `project`.
+    #[tf(optional, validate = check(UserName::parse))]
     user: Value<String>,
     /// Who will verify it: 1 to 200 visible ASCII characters.
     #[tf(required, validate = check(Audience::parse))]
@@ -47,14 +52,32 @@ impl EphemeralResource for TokenResource {
     type Private = ();
     const NAME: &'static str = "ringfence_token";
 
+    fn validate(&self, config: &TokenModel, out: &mut Diagnostics) {
+        let [project_user, project, user] =
+            [&config.project_user, &config.project, &config.user].map(|value| value.as_ref().map(|_| ()).presence());
+        exactly_one_of(&[("project_user", project_user), ("project", project)], out);
+        required_with(("project", project), &[("user", user)], out);
+        required_with(("user", user), &[("project", project)], out);
+    }
+
     async fn open(&self, ctx: &Context<Ringfence>, config: TokenModel) -> Result<Opened<Self>> {
-        let client = ctx.data().client(&connection::resolve(ctx.data(), &config.cluster)?)?;
+        let connection = connection::resolve(ctx.data(), &config.cluster)?;
+        if matches!(ctx.data().seen(connection.cluster_id), Some(Seen::Stopped)) {
+            return Ok(closed(ctx, config));
+        }
+        let client = ctx.data().client(&connection)?;
         let invalid = |error: String, attribute: &str| {
             Diagnostic::error("The token cannot be asked for").detail(error).at(Path::root().attr(attribute))
         };
         let text = |value: &Value<String>| value.known().cloned().unwrap_or_default();
-        let project = ProjectName::parse(&text(&config.project)).map_err(|e| invalid(e.to_string(), "project"))?;
-        let user = UserName::parse(&text(&config.user)).map_err(|e| invalid(e.to_string(), "user"))?;
+        let ProjectUser { project, user } = if config.project_user.is_known() {
+            ProjectUser::parse(&text(&config.project_user)).map_err(|e| invalid(e.to_string(), "project_user"))?
+        } else {
+            ProjectUser {
+                project: ProjectName::parse(&text(&config.project)).map_err(|e| invalid(e.to_string(), "project"))?,
+                user: UserName::parse(&text(&config.user)).map_err(|e| invalid(e.to_string(), "user"))?,
+            }
+        };
         let audience = Audience::parse(&text(&config.audience)).map_err(|e| invalid(e.to_string(), "audience"))?;
         let post =
             PostToken { audience, lifetime: config.lifetime.as_str().and_then(|text| Lifetime::parse(text).ok()) };
@@ -67,4 +90,15 @@ impl EphemeralResource for TokenResource {
         };
         Ok(Opened { result, private: (), renew_at: None })
     }
+}
+
+/// What there is of a token while the cluster does not run: nothing. See the certificate's.
+fn closed(ctx: &Context<Ringfence>, config: TokenModel) -> Opened<TokenResource> {
+    ctx.warn(
+        Diagnostic::warning("The cluster does not run and signs no token")
+            .detail("The token is empty in this run, until the cluster has been started."),
+    );
+    let empty = || Value::from(String::new());
+    let result = TokenModel { token: empty(), token_id: empty(), expires_at: empty(), ..config };
+    Opened { result, private: (), renew_at: None }
 }

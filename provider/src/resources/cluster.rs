@@ -15,9 +15,9 @@ use tfplugin_rs::prelude::*;
 use crate::connection::failed;
 use crate::ringfence::{Ringfence, Seen};
 use crate::target::local::{Claimed, Local, Sight};
-use converge::{claim, complete, converge, stop, stopped};
+use converge::{Doing, claim, complete, converge, stop, stopped};
 use model::{ClusterIdentity, ClusterModel, INCOMPLETE, LocalModel, is_another_directory};
-use plan::{check_target, plan_computed, port_of, refuse_if_protected, validate_node_groups};
+use plan::{check_existing, check_target, plan_computed, port_of, refuse_if_protected, validate_node_groups};
 
 /// The resource.
 pub(crate) struct ClusterResource;
@@ -75,7 +75,11 @@ impl Resource for ClusterResource {
         if !replaced {
             plan_computed(planned);
         }
-        check_target(ctx.data(), planned, port)
+        check_target(ctx.data(), planned, port)?;
+        if plan.prior.is_none() {
+            check_existing(ctx, planned).await?;
+        }
+        Ok(())
     }
 
     async fn create(&self, ctx: &ResourceContext<Self>, plan: ClusterModel) -> Result<ClusterModel> {
@@ -87,7 +91,7 @@ impl Resource for ClusterResource {
             let id = owner.id.to_string().into();
             ctx.save(&ClusterModel { id, state: INCOMPLETE.into(), ..plan.clone() });
         }
-        let created = converge(ctx, plan, "creating the cluster", limit).await?;
+        let created = converge(ctx, plan, Doing::Creating, limit).await?;
         ctx.save(&ClusterModel { operator_token_wo_version: Value::Null, ..created.clone() });
         operator_token::give(ctx, &created).await?;
         Ok(created)
@@ -156,7 +160,7 @@ impl Resource for ClusterResource {
         }
         let limit = plan.timeouts.update_or(CREATE);
         let another = prior.operator_token_wo_version != plan.operator_token_wo_version;
-        let updated = converge(ctx, plan, "updating the cluster", limit).await?;
+        let updated = converge(ctx, plan, Doing::Updating, limit).await?;
         if another {
             // What has converged is kept; only the version that was not taken over is planned again.
             let version = prior.operator_token_wo_version;
@@ -183,7 +187,11 @@ impl Resource for ClusterResource {
         if !ours {
             return Ok(());
         }
-        ctx.within("removing the cluster", state.timeouts.delete_or(DELETE), local.destroy()).await
+        ctx.within("removing the cluster", state.timeouts.delete_or(DELETE), local.destroy()).await?;
+        if let Some(id) = state.id.known().and_then(|id| ringfence_api::ClusterId::parse(id).ok()) {
+            ctx.data().note(id, Seen::Gone);
+        }
+        Ok(())
     }
 
     fn identity(&self, state: &ClusterModel) -> Option<ClusterIdentity> {

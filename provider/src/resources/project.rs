@@ -1,10 +1,11 @@
 //! `ringfence_project`.
 
 use ringfence_api::project::{Project, PutProject};
-use ringfence_api::{ClusterId, Connection, ProjectName};
+use ringfence_api::{Client, ClientError, ClusterId, Connection, ProjectName};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, Reading, failed};
+use crate::fault;
 use crate::ringfence::Ringfence;
 
 /// The resource.
@@ -82,7 +83,9 @@ impl Resource for ProjectResource {
     }
 
     async fn create(&self, ctx: &ResourceContext<Self>, plan: ProjectModel) -> Result<ProjectModel> {
-        put(ctx.data(), plan).await
+        let id = plan.name.as_str().unwrap_or_default().to_owned();
+        let created = put(ctx.data(), plan, Client::creating).await?;
+        created.map_err(|error| fault::of_creating(ctx.data(), &error, Self::NAME, &id))
     }
 
     async fn read(&self, ctx: &ResourceContext<Self>, state: ProjectModel) -> Result<Option<ProjectModel>> {
@@ -110,7 +113,7 @@ impl Resource for ProjectResource {
             let cluster_id = connection::resolve(ctx.data(), &plan.cluster)?.cluster_id.to_string().into();
             return Ok(ProjectModel { cluster_id, ..plan });
         }
-        put(ctx.data(), plan).await
+        failed(ctx.data(), put(ctx.data(), plan, Client::clone).await?)
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ProjectModel) -> Result<()> {
@@ -136,18 +139,23 @@ impl Resource for ProjectResource {
 
     /// `NAME`, or `NAME@DIRECTORY` for a local cluster.
     async fn import(&self, ctx: &ResourceContext<Self>, id: &str) -> Result<ProjectModel> {
-        let (name, cluster) = connection::import(ctx.data(), id)?;
+        let (name, cluster) = connection::import(ctx.data(), id, "NAME")?;
         let name = ProjectName::parse(&name)
             .map_err(|error| Diagnostic::error("The import id is not valid").detail(format!("{error}.")))?;
         Ok(ProjectModel { name: name.as_str().into(), cluster, ..ProjectModel::default() })
     }
 }
 
-async fn put(data: &Ringfence, plan: ProjectModel) -> Result<ProjectModel> {
+/// Puts it, with the client for creating or for changing.
+async fn put(
+    data: &Ringfence,
+    plan: ProjectModel,
+    mode: fn(&Client) -> Client,
+) -> Result<std::result::Result<ProjectModel, ClientError>> {
     let connection = connection::resolve(data, &plan.cluster)?;
     let put = PutProject { description: plan.description.clone().known_or(String::new()) };
-    let project = failed(data, data.client(&connection)?.put_project(&name(&plan)?, &put).await)?;
-    Ok(complete(plan, project, connection.cluster_id.to_string()))
+    let project = mode(&data.client(&connection)?).put_project(&name(&plan)?, &put).await;
+    Ok(project.map(|project| complete(plan, project, connection.cluster_id.to_string())))
 }
 
 fn name(model: &ProjectModel) -> Result<ProjectName> {

@@ -1,10 +1,11 @@
 //! `ringfence_project_member`: additive, one user in one project.
 
 use ringfence_api::project::{Member, MemberRole, PutMember};
-use ringfence_api::{ClusterId, Connection, ProjectName, ProjectUser, UserName};
+use ringfence_api::{Client, ClientError, ClusterId, Connection, ProjectName, ProjectUser, UserName};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, Reading, failed};
+use crate::fault;
 use crate::ringfence::Ringfence;
 
 /// The resource.
@@ -37,7 +38,8 @@ pub(crate) struct ProjectMemberModel {
     /// Identity of that cluster. Another one forces replacement; another address of the same one does not.
     #[tf(computed)]
     cluster_id: Value<String>,
-    /// Identity of the user in the project, `PROJECT__USER`: the common name of the certificate.
+    /// Identity of the user in the project, `PROJECT__USER`: the common name of the certificate. Known once the member is
+    /// there; give it to what needs the member to be there, such as an ephemeral `ringfence_certificate`.
     #[tf(computed, plan = keep_state())]
     project_user: Value<String>,
 }
@@ -84,11 +86,15 @@ impl Resource for ProjectMemberResource {
         let Some(planned) = &mut plan.planned else { return Ok(()) };
         let (id, moved) = connection::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
         planned.cluster_id = id;
-        // A replaced member is another identity; what can be said of it is said while planning.
-        if let (Some(project), Some(user)) = (planned.project.known(), planned.user.known()) {
-            let identity = Value::from(format!("{project}__{user}"));
-            planned.id = identity.clone();
-            planned.project_user = identity;
+        // There is no such identity before the member is there, and what needs it is to wait for that: a certificate that
+        // lives only while Terraform runs is opened while planning if its user is known. (The function `project_user`
+        // says what it will be.)
+        let replaced = plan.prior.as_ref().is_some_and(|prior| {
+            prior.project != planned.project || prior.user != planned.user || prior.cluster_id != planned.cluster_id
+        });
+        if replaced || plan.prior.is_none() {
+            planned.id = Value::Unknown;
+            planned.project_user = Value::Unknown;
         }
         if plan.is_create() {
             ctx.data().check_credentials()?;
@@ -100,7 +106,9 @@ impl Resource for ProjectMemberResource {
     }
 
     async fn create(&self, ctx: &ResourceContext<Self>, plan: ProjectMemberModel) -> Result<ProjectMemberModel> {
-        put(ctx.data(), plan).await
+        let id = identity(&plan)?.to_string();
+        let created = put(ctx.data(), plan, Client::creating).await?;
+        created.map_err(|error| fault::of_creating(ctx.data(), &error, Self::NAME, &id))
     }
 
     async fn read(&self, ctx: &ResourceContext<Self>, state: ProjectMemberModel) -> Result<Option<ProjectMemberModel>> {
@@ -126,7 +134,7 @@ impl Resource for ProjectMemberResource {
             let cluster_id = connection::resolve(ctx.data(), &plan.cluster)?.cluster_id.to_string().into();
             return Ok(ProjectMemberModel { cluster_id, ..plan });
         }
-        put(ctx.data(), plan).await
+        failed(ctx.data(), put(ctx.data(), plan, Client::clone).await?)
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ProjectMemberModel) -> Result<()> {
@@ -157,7 +165,7 @@ impl Resource for ProjectMemberResource {
 
     /// `PROJECT__USER`, or `PROJECT__USER@DIRECTORY` for a local cluster.
     async fn import(&self, ctx: &ResourceContext<Self>, id: &str) -> Result<ProjectMemberModel> {
-        let (name, cluster) = connection::import(ctx.data(), id)?;
+        let (name, cluster) = connection::import(ctx.data(), id, "PROJECT__USER")?;
         let ProjectUser { project, user } = ProjectUser::parse(&name)
             .map_err(|error| Diagnostic::error("The import id is not valid").detail(format!("{error}.")))?;
         let (project, user) = (project.as_str().into(), user.as_str().into());
@@ -165,7 +173,12 @@ impl Resource for ProjectMemberResource {
     }
 }
 
-async fn put(data: &Ringfence, plan: ProjectMemberModel) -> Result<ProjectMemberModel> {
+/// Puts it, with the client for creating or for changing.
+async fn put(
+    data: &Ringfence,
+    plan: ProjectMemberModel,
+    mode: fn(&Client) -> Client,
+) -> Result<std::result::Result<ProjectMemberModel, ClientError>> {
     let connection = connection::resolve(data, &plan.cluster)?;
     let ProjectUser { project, user } = identity(&plan)?;
     let role = plan
@@ -174,9 +187,9 @@ async fn put(data: &Ringfence, plan: ProjectMemberModel) -> Result<ProjectMember
         .and_then(|word| MemberRole::from_word(word))
         .ok_or_else(|| Diagnostic::error("The role is not known").at(Path::root().attr("role")))?;
     let client = data.client(&connection)?;
-    let put = client.put_member(&project, &user, &PutMember { role }).await;
+    let put = mode(&client).put_member(&project, &user, &PutMember { role }).await;
     data.members.forget(&client, &project);
-    Ok(complete(plan, &failed(data, put)?, connection.cluster_id.to_string()))
+    Ok(put.map(|member| complete(plan, &member, connection.cluster_id.to_string())))
 }
 
 fn identity(model: &ProjectMemberModel) -> Result<ProjectUser> {

@@ -16,7 +16,7 @@ pub(crate) struct ProjectMembersResource;
 ///
 /// Members that stay keep their identities and certificates; those who are removed lose theirs at once. It refuses to
 /// leave the project without a data owner, and to remove whoever applies it. Use either this or `ringfence_project_member`
-/// for a project, not both. Destroying it removes all members except the data owners, who go with the project.
+/// for a project, not both. When it is created, a plan warns of members who are there and not named. Destroying it removes all members except the data owners, who go with the project.
 #[derive(Clone, Model)]
 pub(crate) struct ProjectMembersModel {
     /// Identifier: the name of the project.
@@ -80,8 +80,9 @@ impl Resource for ProjectMembersResource {
                 members.keys().map(|user| (user.clone(), format!("{project}__{user}"))).collect::<BTreeMap<_, _>>()
             });
         }
-        if plan.is_create() {
+        if plan.prior.is_none() {
             ctx.data().check_credentials()?;
+            warn_of_removals(ctx, planned).await?;
         }
         if moved {
             plan.require_replace(Path::root().attr("cluster_id"));
@@ -160,11 +161,29 @@ impl Resource for ProjectMembersResource {
 
     /// `PROJECT`, or `PROJECT@DIRECTORY` for a local cluster.
     async fn import(&self, ctx: &ResourceContext<Self>, id: &str) -> Result<ProjectMembersModel> {
-        let (name, cluster) = connection::import(ctx.data(), id)?;
+        let (name, cluster) = connection::import(ctx.data(), id, "PROJECT")?;
         ProjectName::parse(&name)
             .map_err(|error| Diagnostic::error("The import id is not valid").detail(format!("{error}.")))?;
         Ok(ProjectMembersModel { project: name.into(), cluster, ..ProjectMembersModel::default() })
     }
+}
+
+/// Says whom a creation removes, which Terraform cannot show: to it, nobody was there before.
+async fn warn_of_removals(ctx: &ResourceContext<ProjectMembersResource>, planned: &ProjectMembersModel) -> Result<()> {
+    let (Some(members), true) = (planned.members.known(), planned.project.is_known()) else { return Ok(()) };
+    let Reading::Ask(client) = connection::reading(ctx.data(), &planned.cluster)? else { return Ok(()) };
+    // What cannot be asked now is said when it is applied.
+    let present = client.members(&project(planned)?).await.unwrap_or_default();
+    let removed: Vec<&str> =
+        present.iter().map(|member| member.user.as_str()).filter(|user| !members.contains_key(*user)).collect();
+    if !removed.is_empty() {
+        ctx.warn(
+            Diagnostic::warning(format!("{} members of the project are removed", removed.len()))
+                .detail(format!("They are members now and are not named here: {}.", removed.join(", ")))
+                .at(Path::root().attr("members")),
+        );
+    }
+    Ok(())
 }
 
 async fn put(data: &Ringfence, plan: ProjectMembersModel) -> Result<ProjectMembersModel> {

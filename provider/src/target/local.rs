@@ -25,6 +25,8 @@ use ringfence_cloud::{NodeDriver as _, port};
 use serde::{Deserialize, Serialize};
 use tfplugin_rs::prelude::*;
 
+/// Says whose directory it is.
+const OWNER_FILE: &str = "cluster.json";
 /// How long a head may take to claim its directory, and to stop when asked.
 const START: Duration = Duration::from_secs(20);
 const STOP: Duration = Duration::from_secs(5);
@@ -143,8 +145,11 @@ impl Local {
     pub(crate) fn claim(&self, name: &ClusterName, key: &OperatorPublicKey) -> Result<Claimed> {
         self.check(name, Some(key), None)?;
         create_directory(&self.directory).map_err(|error| failed("The directory cannot be used", &error))?;
-        let owner = Owner { id: ClusterId::random(), name: name.clone(), operator_key: key.clone() };
-        let path = self.directory.join("cluster.json");
+        // A cluster whose `cluster.json` was lost gets it back.
+        let lost = self.owner()?.filter(|_| !self.directory.join(OWNER_FILE).exists());
+        let fresh = || Owner { id: ClusterId::random(), name: name.clone(), operator_key: key.clone() };
+        let (owner, is_lost) = lost.map_or_else(|| (fresh(), false), |owner| (owner, true));
+        let path = self.directory.join(OWNER_FILE);
         let text = serde_json::to_string_pretty(&owner).expect("an owner serializes");
         // A hard link is made whole or not at all, and never over another one.
         let beside = self.directory.join(format!(".cluster.json.{}", std::process::id()));
@@ -153,6 +158,7 @@ impl Local {
             .map(|()| std::fs::hard_link(&beside, &path));
         let _ = std::fs::remove_file(&beside);
         match linked? {
+            Ok(()) if is_lost => Ok(Claimed::Found(owner)),
             Ok(()) => Ok(Claimed::Made(owner)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 self.check(name, Some(key), None)?;
@@ -170,7 +176,9 @@ impl Local {
         create_directory(&head).map_err(|error| failed("The head's directory cannot be used", &error))?;
         let config = self.config(owner, program, listen);
         let path = head.join("serve.toml");
-        if std::fs::read_to_string(&path).is_ok_and(|present| present != config) {
+        // A port that was chosen by chance is written down as such, and is the same port all the same.
+        let by_chance = (self.port() == Some(listen)).then(|| self.config(owner, program, 0));
+        if std::fs::read_to_string(&path).is_ok_and(|present| present != config && Some(present) != by_chance) {
             // It reads its configuration when it starts.
             self.stop_head().await?;
         }
@@ -211,7 +219,10 @@ impl Local {
     pub(crate) fn connection(&self) -> Result<Connection> {
         let Some(owner) = self.owner()? else {
             return Err(Diagnostic::error("There is no local cluster in this directory")
-                .detail(format!("{} has no cluster.json.", self.directory.display()))
+                .detail(format!(
+                    "{:?} has no cluster.json. The import id or `directory` is the path of a cluster's directory.",
+                    self.directory.display().to_string()
+                ))
                 .into());
         };
         let read = |file: &str| {
@@ -243,7 +254,7 @@ impl Local {
             nodes.remove_node(&node).await.map_err(|error| failed("A node cannot be removed", &error))?;
         }
         remove_directory(&self.head()).map_err(|error| failed("The head's directory cannot be removed", &error))?;
-        match std::fs::remove_file(self.directory.join("cluster.json")) {
+        match std::fs::remove_file(self.directory.join(OWNER_FILE)) {
             Err(error)
                 if error.kind() != std::io::ErrorKind::NotFound
                     && error.kind() != std::io::ErrorKind::NotADirectory =>
@@ -268,8 +279,9 @@ impl Local {
         Ok(())
     }
 
+    /// Whose directory it is, by its own file, or by the head's configuration when that was lost.
     fn owner(&self) -> Result<Option<Owner>> {
-        let path = self.directory.join("cluster.json");
+        let path = self.directory.join(OWNER_FILE);
         match std::fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| {
                 Diagnostic::error("The directory's cluster.json cannot be understood")
@@ -277,10 +289,20 @@ impl Local {
                     .into()
             }),
             Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-                Ok(None)
+                Ok(self.configured_owner())
             }
             Err(error) => Err(failed("The directory cannot be read", &error)),
         }
+    }
+
+    /// The owner in the head's configuration, if there is one.
+    fn configured_owner(&self) -> Option<Owner> {
+        #[derive(Deserialize)]
+        struct Config {
+            cluster: Owner,
+        }
+        let text = std::fs::read_to_string(self.head().join("serve.toml")).ok()?;
+        toml::from_str::<Config>(&text).ok().map(|config| config.cluster)
     }
 
     /// Whose signature logs in: what the head has last said, or the key that the cluster is made with.

@@ -59,6 +59,12 @@ impl std::fmt::Display for FunctionError {
 
 impl std::error::Error for FunctionError {}
 
+impl From<FunctionError> for crate::Diagnostics {
+    fn from(error: FunctionError) -> Self {
+        crate::Diagnostic::error(error.text).into()
+    }
+}
+
 /// The arguments of a function. Write it with `#[derive(Arguments)]`.
 pub trait Arguments: Sized + Send {
     /// The parameters, in order; only the last can be variadic.

@@ -41,6 +41,8 @@ use crate::server::Server;
 const MESSAGE_MAX: usize = 256 << 20;
 /// How long calls in flight may take to end after a shutdown; Terraform kills after two seconds.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
+/// How long closing what Terraform left open may take after that.
+const CLOSING_GRACE: Duration = Duration::from_millis(1_200);
 
 /// Why a provider does not start.
 #[derive(Debug, thiserror::Error)]
@@ -107,22 +109,24 @@ async fn run<P: Provider>(provider: P, environment: Environment, parent: parent:
 
     tokio::spawn(parent.watch(shutdown.clone()));
     let incoming = connection::incoming(listener.socket(), secured.map(|secured| secured.config), shutdown.clone());
-    let serving = services(Arc::new(provider), &shutdown).serve_with_incoming_shutdown(incoming, shutdown.cancelled());
+    let server = Arc::new(Server::new(Arc::new(provider)));
+    let serving = services(Arc::clone(&server), &shutdown).serve_with_incoming_shutdown(incoming, shutdown.cancelled());
     let overdue = async {
         shutdown.cancelled().await;
         tokio::time::sleep(SHUTDOWN_GRACE).await;
     };
-    tokio::select! {
+    let served = tokio::select! {
         served = serving => Ok(served?),
         () = overdue => Ok(()),
-    }
+    };
+    let _ = tokio::time::timeout(CLOSING_GRACE, server.close_left_open()).await;
+    served
 }
 
 /// All that a client finds: the provider, not configured yet, and what every plugin has.
-fn services<P: Provider>(provider: Arc<P>, shutdown: &CancellationToken) -> Router {
-    let limited = ProviderServer::new(Server::new(provider))
-        .max_decoding_message_size(MESSAGE_MAX)
-        .max_encoding_message_size(MESSAGE_MAX);
+fn services<P: Provider>(server: Arc<Server<P>>, shutdown: &CancellationToken) -> Router {
+    let limited =
+        ProviderServer::from_arc(server).max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX);
     GrpcServer::builder()
         .add_service(limited)
         .add_service(GrpcControllerServer::new(control::Controller::new(shutdown.clone())))

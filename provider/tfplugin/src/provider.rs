@@ -95,21 +95,21 @@ impl<D: Send + Sync + 'static> Registry<D> {
             identity_changes: R::IDENTITY_CHANGES,
             inner: Box::new(resource),
         };
-        self.resources.insert(R::NAME, Arc::new(entry));
+        put(&mut self.resources, R::NAME, entry);
         self
     }
 
     /// Adds a data source.
     pub fn data_source<S: DataSource<Data = D>>(&mut self, source: S) -> &mut Self {
         let entry = Entry { described: LazyLock::new(|| Described::of::<S::Model>(0)), inner: Box::new(source) as _ };
-        self.data_sources.insert(S::NAME, Arc::new(entry));
+        put(&mut self.data_sources, S::NAME, entry);
         self
     }
 
     /// Adds an ephemeral resource.
     pub fn ephemeral_resource<E: EphemeralResource<Data = D>>(&mut self, resource: E) -> &mut Self {
         let entry = Entry { described: LazyLock::new(|| Described::of::<E::Model>(0)), inner: Box::new(resource) as _ };
-        self.ephemeral_resources.insert(E::NAME, Arc::new(entry));
+        put(&mut self.ephemeral_resources, E::NAME, entry);
         self
     }
 
@@ -120,7 +120,7 @@ impl<D: Send + Sync + 'static> Registry<D> {
         L::Resource: Resource<Data = D>,
     {
         let entry = Entry { described: LazyLock::new(|| Described::of::<L::Model>(0)), inner: Box::new(list) as _ };
-        self.list_resources.insert(<L::Resource as Resource>::NAME, Arc::new(entry));
+        put(&mut self.list_resources, <L::Resource as Resource>::NAME, entry);
         self
     }
 
@@ -128,14 +128,14 @@ impl<D: Send + Sync + 'static> Registry<D> {
     pub fn action<A: Action<Data = D>>(&mut self, action: A) -> &mut Self {
         let inner: Box<dyn AnyAction<D>> = Box::new(action);
         let entry = Entry { described: LazyLock::new(|| Described::of::<A::Model>(0)), inner };
-        self.actions.insert(A::NAME, Arc::new(entry));
+        put(&mut self.actions, A::NAME, entry);
         self
     }
 
     /// Adds a function.
     pub fn function<F: Function>(&mut self, function: F) -> &mut Self {
         let entry = FunctionEntry { signature: LazyLock::new(Signature::of::<F>), inner: Box::new(function) };
-        self.functions.insert(F::NAME, Arc::new(entry));
+        put(&mut self.functions, F::NAME, entry);
         self
     }
 
@@ -143,7 +143,7 @@ impl<D: Send + Sync + 'static> Registry<D> {
     pub fn state_store<S: StateStore<Data = D>>(&mut self, store: S) -> &mut Self {
         let inner: Box<dyn AnyStateStore<D>> = Box::new(HeldStore::new(store));
         let entry = Entry { described: LazyLock::new(|| Described::of::<S::Model>(0)), inner };
-        self.state_stores.insert(S::NAME, Arc::new(entry));
+        put(&mut self.state_stores, S::NAME, entry);
         self
     }
 
@@ -165,4 +165,9 @@ impl<D: Send + Sync + 'static> Registry<D> {
             provider_meta: None,
         }
     }
+}
+
+/// Two of one name would be one that nobody ever reaches.
+fn put<E>(entries: &mut Entries<E>, name: &'static str, entry: E) {
+    assert!(entries.insert(name, Arc::new(entry)).is_none(), "{name} is registered twice");
 }

@@ -12,7 +12,7 @@ mod state_store;
 mod whole;
 
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -40,6 +40,8 @@ pub(crate) struct Server<P: Provider> {
     piece: AtomicUsize,
     /// Fires when Terraform asks to stop.
     stopped: CancellationToken,
+    /// The ephemeral resources that are open: type and private value.
+    opened: Mutex<Vec<(String, Vec<u8>)>>,
 }
 
 /// A configured provider.
@@ -69,6 +71,7 @@ impl<P: Provider> Server<P> {
             configured: RwLock::default(),
             piece: AtomicUsize::new(state_store::PIECE),
             stopped: CancellationToken::new(),
+            opened: Mutex::default(),
         }
     }
 

@@ -269,6 +269,20 @@ impl<P: Provider> Core<P> {
         let identities =
             ask("GetResourceIdentitySchemas", request, |request| server.get_resource_identity_schemas(request)).await?;
         self.heard(told(&identities.diagnostics))?;
+        let prefix = format!("{}_", P::NAME);
+        let types = (answer.resource_schemas.keys())
+            .chain(answer.data_source_schemas.keys())
+            .chain(answer.ephemeral_resource_schemas.keys())
+            .chain(answer.action_schemas.keys());
+        let strangers: Diagnostics = types
+            .filter(|name| !name.starts_with(&prefix))
+            .map(|name| {
+                Diagnostic::error("Terraform would not find this type").detail(format!(
+                    "{name} does not begin with {prefix}, so Terraform looks for it at another provider."
+                ))
+            })
+            .collect();
+        strangers.into_result(())?;
         let plain = |schemas: &BTreeMap<String, pb::Schema>| -> Result<BTreeMap<_, _>> {
             schemas.iter().map(|(name, schema)| Ok((name.clone(), Arc::new(Schema::read(schema)?)))).collect()
         };

@@ -1,6 +1,7 @@
 //! Checks on one configured value.
 //!
-//! A validator sees only values that are known and not null: unknown ones are checked later, when they are known.
+//! A validator sees only values that are known and not null: unknown ones are checked later, when they are known. One that
+//! stands at an attribute of another type says so whenever the attribute is set.
 //! Rules across several attributes are plain functions over [`Presence`], called from `validate` of a resource.
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::path::Path;
 use crate::timeouts::parse_duration;
-use crate::value::{Dynamic, Field, Number, Presence};
+use crate::value::{DecodeError, Dynamic, Field, Number, Presence};
 
 type Check = dyn Fn(&Dynamic, &Path, &mut Diagnostics) + Send + Sync;
 
@@ -48,15 +49,22 @@ fn rule(check: impl Fn(&Dynamic) -> Result<(), String> + Send + Sync + 'static) 
 fn number_rule(check: impl Fn(&Number) -> Result<(), String> + Send + Sync + 'static) -> Validator {
     rule(move |value| match value {
         Dynamic::Number(number) => check(number),
-        _ => Ok(()),
+        _ => Err(MISPLACED.to_owned()),
     })
 }
 
+fn text_rule(check: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static) -> Validator {
+    rule(move |value| value.as_str().map_or_else(|| Err(MISPLACED.to_owned()), &check))
+}
+
+/// A check that can never hold is told, not passed over: its author believes in it.
+const MISPLACED: &str = "is checked as a value of another type, which is a defect of the provider";
+
 /// The number of characters of a text.
 pub fn length(range: impl RangeBounds<usize> + Send + Sync + 'static) -> Validator {
-    rule(move |value| match value.as_str() {
-        Some(text) if !range.contains(&text.chars().count()) => Err(format!("must have {} characters", bounds(&range))),
-        _ => Ok(()),
+    text_rule(move |text| {
+        let is_in = range.contains(&text.chars().count());
+        if is_in { Ok(()) } else { Err(format!("must have {} characters", bounds(&range))) }
     })
 }
 
@@ -66,9 +74,10 @@ pub fn items(range: impl RangeBounds<usize> + Send + Sync + 'static) -> Validato
         let count = match value {
             // Unknown elements of a set may turn out equal, so its size is open.
             Dynamic::Set(elements) if value.is_wholly_known() => elements.len(),
+            Dynamic::Set(_) => return Ok(()),
             Dynamic::List(elements) => elements.len(),
             Dynamic::Map(fields) => fields.len(),
-            _ => return Ok(()),
+            _ => return Err(MISPLACED.to_owned()),
         };
         if range.contains(&count) { Ok(()) } else { Err(format!("must have {} elements", bounds(&range))) }
     })
@@ -97,12 +106,12 @@ fn bounds(range: &impl RangeBounds<usize>) -> String {
 /// One of the given texts.
 pub fn one_of<T: Into<String>>(allowed: impl IntoIterator<Item = T>) -> Validator {
     let allowed: Vec<String> = allowed.into_iter().map(Into::into).collect();
-    rule(move |value| match value.as_str() {
-        Some(text) if !allowed.iter().any(|one| one == text) => {
-            let listed: Vec<String> = allowed.iter().map(|one| format!("{one:?}")).collect();
-            Err(format!("must be one of {}", listed.join(", ")))
+    text_rule(move |text| {
+        if allowed.iter().any(|one| one == text) {
+            return Ok(());
         }
-        _ => Ok(()),
+        let listed: Vec<String> = allowed.iter().map(|one| format!("{one:?}")).collect();
+        Err(format!("must be one of {}", listed.join(", ")))
     })
 }
 
@@ -131,27 +140,24 @@ pub fn between(low: i64, high: i64) -> Validator {
 /// A text that a parse function accepts; its error becomes the detail, so it should read well there. Keep secrets out
 /// of such errors: for a sensitive attribute, say what is wrong without quoting.
 pub fn check<T, E: Display>(parse: impl Fn(&str) -> Result<T, E> + Send + Sync + 'static) -> Validator {
-    Validator::new(move |value, path, out| {
-        if let Some(Err(error)) = value.as_str().map(&parse) {
-            out.error(path.clone(), "Invalid value", format!("`{path}`: {error}."));
-        }
+    Validator::new(move |value, path, out| match value.as_str().map(&parse) {
+        Some(Ok(_)) => {}
+        Some(Err(error)) => out.error(path.clone(), "Invalid value", format!("`{path}`: {error}.")),
+        None => out.error(path.clone(), "Invalid value", format!("`{path}` {MISPLACED}.")),
     })
 }
 
 /// A text for which the predicate holds; `must` completes "must be ...".
 pub fn matches(must: impl Into<String>, predicate: impl Fn(&str) -> bool + Send + Sync + 'static) -> Validator {
     let must = must.into();
-    rule(move |value| match value.as_str() {
-        Some(text) if !predicate(text) => Err(format!("must be {must}")),
-        _ => Ok(()),
-    })
+    text_rule(move |text| if predicate(text) { Ok(()) } else { Err(format!("must be {must}")) })
 }
 
 /// A duration such as `90s`, `10m` or `1h30m`.
 pub fn duration() -> Validator {
-    rule(|value| match value.as_str().map(parse_duration) {
-        Some(None) => Err("must be a duration such as \"90s\", \"10m\" or \"1h30m\"".to_owned()),
-        _ => Ok(()),
+    text_rule(|text| match parse_duration(text) {
+        Some(_) => Ok(()),
+        None => Err("must be a duration such as \"90s\", \"10m\" or \"1h30m\"".to_owned()),
     })
 }
 
@@ -160,7 +166,8 @@ pub fn duration() -> Validator {
 pub fn custom<T: Field>(check: impl Fn(&T) -> Result<(), String> + Send + Sync + 'static) -> Validator {
     rule(move |value| match T::decode(value.clone(), &Path::root()) {
         Ok(typed) => check(&typed),
-        Err(_) => Ok(()),
+        Err(DecodeError::Unknown(_) | DecodeError::Null(_)) => Ok(()),
+        Err(_) => Err(MISPLACED.to_owned()),
     })
 }
 
@@ -182,13 +189,16 @@ pub fn each(validator: Validator) -> Validator {
                 validator.run(element, &path.clone().key(key), out);
             }
         }
-        _ => {}
+        _ => out.error(path.clone(), "Invalid value", format!("`{path}` {MISPLACED}.")),
     })
 }
 
 /// A check on each key of a map.
 pub fn keys(validator: Validator) -> Validator {
     Validator::new(move |value, path, out| {
+        if value.as_object().is_none() {
+            out.error(path.clone(), "Invalid value", format!("`{path}` {MISPLACED}."));
+        }
         for key in value.as_object().map(BTreeMap::keys).into_iter().flatten() {
             validator.run(&Dynamic::String(key.clone()), &path.clone().key(key), out);
         }
@@ -274,6 +284,26 @@ mod tests {
         for (validator, value, rule) in table {
             let said = said(&validator, &value);
             assert!(said.len() == 1 && said[0].contains(rule), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_check_at_a_value_of_another_type_is_told_and_not_passed_over() {
+        let table = [
+            (length(1..=3), Dynamic::from(7)),
+            (items(1..), Dynamic::from("text")),
+            (one_of(["a"]), Dynamic::from(7)),
+            (between(1, 3), Dynamic::from("2")),
+            (check(str::parse::<i64>), Dynamic::from(7)),
+            (matches("lower case", |_| true), Dynamic::from(7)),
+            (duration(), Dynamic::from(7)),
+            (custom(|_: &String| Ok(())), Dynamic::from(7)),
+            (each(length(1..)), Dynamic::from("text")),
+            (keys(length(1..)), Dynamic::from("text")),
+        ];
+        for (index, (validator, value)) in table.into_iter().enumerate() {
+            let said = said(&validator, &value);
+            assert!(said.len() == 1 && said[0].contains("a value of another type"), "{index}: {said:?}");
         }
     }
 

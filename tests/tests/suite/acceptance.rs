@@ -121,6 +121,11 @@ async fn changes_are_made_in_place_where_they_can_be() {
     let setup = Setup::new(&[CLUSTER, MEMBERS]);
     setup.terraform.apply(&[]).await.expect("apply");
     let id = setup.terraform.attributes("ringfence_cluster.main").await["id"].clone();
+    let head = |setup: &Setup| {
+        let processes = setup.sandbox.processes();
+        processes.into_iter().find(|(directory, _)| directory.ends_with("head")).map(|(_, identity)| identity)
+    };
+    let head_before = head(&setup);
     let serial = setup.operator().member_credentials(&fraud(), &alice()).await.unwrap().serial;
 
     // More workers, a service, another role, another description: nothing is replaced.
@@ -135,6 +140,7 @@ async fn changes_are_made_in_place_where_they_can_be() {
     let nodes: Vec<&str> = attributes["nodes"].as_array().unwrap().iter().filter_map(|n| n["name"].as_str()).collect();
     assert_eq!(nodes, ["head", "gpu-0", "workers-0", "workers-1"]);
     assert_eq!(setup.sandbox.processes().len(), 5);
+    assert_eq!(head(&setup), head_before, "the head was not restarted");
     // A role is not identity: the certificate is the same.
     assert_eq!(setup.operator().member_credentials(&fraud(), &alice()).await.unwrap().serial, serial);
 

@@ -111,7 +111,7 @@ async fn what_cannot_be_done_is_said_with_its_exit_code() {
     let nodes = ["inspect", "nodes", "--cluster", "."];
     let cases: [(Option<&str>, &[&str], i32, &str); 6] = [
         (None, &nodes, 1, "set RINGFENCE_TOKEN, or name a file with --token-file"),
-        (Some("short"), &nodes, 1, "the token in RINGFENCE_TOKEN: it has 5 characters"),
+        (Some("short"), &nodes, 1, "the token in RINGFENCE_TOKEN: its length is 5"),
         (Some(OTHER_TOKEN), &nodes, 1, "login_refused"),
         (Some(TOKEN), &["inspect", "nodes", "--cluster", "nowhere"], 1, "cannot read nowhere/head/endpoint"),
         (Some(TOKEN), &["inspect", "nodes"], 64, "--cluster"),

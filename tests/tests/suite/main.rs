@@ -15,4 +15,5 @@ mod project_members;
 mod refusals;
 mod secrets_in_terraform;
 mod story;
+mod taking_over;
 mod token;

@@ -41,6 +41,21 @@ fn kill_head(setup: &Setup) {
 }
 
 #[tokio::test]
+async fn a_cluster_whose_file_was_lost_gets_it_back() {
+    let setup = applied(&[CLUSTER, PROJECT]).await;
+    let file = setup.sandbox.path().join("cluster/cluster.json");
+    let before = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    no_changes(&setup).await;
+    setup.write(&[&CLUSTER.replace("count = 1", "count = 2"), PROJECT]);
+    setup.terraform.apply(&[]).await.expect("a change");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+    std::fs::remove_file(&file).unwrap();
+    setup.terraform.destroy(&[]).await.expect("destroy");
+    assert!(setup.sandbox.processes().is_empty() && !setup.sandbox.path().join("cluster").exists());
+}
+
+#[tokio::test]
 async fn a_replaced_cluster_takes_what_is_in_it_along() {
     let setup = applied(&[CLUSTER, PROJECT]).await;
     let first = setup.terraform.attributes("ringfence_project.fraud").await["cluster_id"].clone();

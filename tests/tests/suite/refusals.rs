@@ -52,7 +52,7 @@ const AT_VALIDATE: &[(&str, &str, &[&str])] = &[
         "services = { web = { user = \"web\", ip_addresses = [\"a\"] } }\n worker_groups ",
         &["not an IP address"],
     ),
-    ("\"ringfence\" {}", "\"ringfence\" { token = \"short\" }", &["token", "openssl rand -hex 32", "5 characters"]),
+    ("\"ringfence\" {}", "\"ringfence\" { token = \"short\" }", &["token", "openssl rand -hex 32", "its length is 5"]),
     ("/cluster\" }", "/cluster\", port = 70000 }", &["port", "65535"]),
 ];
 
@@ -117,7 +117,7 @@ async fn a_missing_or_short_token_is_refused_at_plan_and_says_where_it_was_looke
     let error = setup.terraform.with_token(None).plan(&[]).await.expect_error("no token");
     assert!(error.contains("There is no operator token") && error.contains("RINGFENCE_TOKEN"), "{error}");
     let error = setup.terraform.with_token(Some("tooshort")).plan(&[]).await.expect_error("a short token");
-    assert!(error.contains("environment variable RINGFENCE_TOKEN") && error.contains("8 characters"), "{error}");
+    assert!(error.contains("environment variable RINGFENCE_TOKEN") && error.contains("its length is 8"), "{error}");
     assert!(!error.contains("tooshort"), "the error repeats the token: {error}");
 }
 

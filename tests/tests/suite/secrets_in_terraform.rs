@@ -4,6 +4,7 @@
 use ringfence_api::certificate::{Certificate, CertificateHolder};
 use ringfence_api::inspect::AuditEntry;
 use ringfence_api::path;
+use ringfence_api::{ProjectName, UserName};
 use ringfence_tests::head::{OTHER_TOKEN, TOKEN};
 
 use crate::acceptance::{CLUSTER, Setup};
@@ -23,10 +24,9 @@ resource "ringfence_project_member" "alice" {
 
 const AS_ALICE: &str = r#"
 ephemeral "ringfence_certificate" "alice" {
-  cluster  = ringfence_cluster.main.connection
-  project  = ringfence_project_member.alice.project
-  user     = ringfence_project_member.alice.user
-  lifetime = "10m"
+  cluster      = ringfence_cluster.main.connection
+  project_user = ringfence_project_member.alice.project_user
+  lifetime     = "10m"
 }
 provider "ringfence" {
   alias       = "alice"
@@ -64,8 +64,7 @@ async fn a_data_owner_manages_members_with_a_certificate_that_ends_with_the_run(
     let added =
         audit.iter().find(|row| row.action == "put_member" && row.object == "fraud__bob").expect("bob was added");
     assert_eq!(added.actor, "project_user/fraud__alice");
-    let certificates: Vec<Certificate> = setup.operator().read(path::CERTIFICATES).await.unwrap();
-    let handed_out: Vec<_> = certificates.iter().filter(|one| one.holder == CertificateHolder::Caller).collect();
+    let handed_out = handed_out(&setup).await;
     assert!(handed_out.len() >= 2, "one for the apply and one for the plan");
     assert!(handed_out.iter().all(|one| one.common_name == "fraud__alice" && one.revoked_at.is_some()));
     let left = left_by_terraform(&setup);
@@ -75,6 +74,75 @@ async fn a_data_owner_manages_members_with_a_certificate_that_ends_with_the_run(
     setup.terraform.apply(&[]).await.expect("removing bob as alice");
     setup.terraform.destroy(&[]).await.expect("destroy");
     assert!(setup.sandbox.processes().is_empty());
+}
+
+/// Those that callers made keys for.
+async fn handed_out(setup: &Setup) -> Vec<Certificate> {
+    let certificates: Vec<Certificate> = setup.operator().read(path::CERTIFICATES).await.unwrap();
+    certificates.into_iter().filter(|one| one.holder == CertificateHolder::Caller).collect()
+}
+
+#[tokio::test]
+async fn a_certificate_waits_for_its_member_in_a_cluster_that_is_there() {
+    let setup = Setup::new(&[CLUSTER]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    setup.write(&[CLUSTER, OWNER, AS_ALICE, BOB]);
+    setup.terraform.apply(&[]).await.expect("everything else at once");
+    assert_eq!(setup.terraform.plan(&[]).await.code, 0);
+    // Also when the member was removed behind Terraform's back.
+    let (fraud, alice) = (ProjectName::parse("fraud").unwrap(), UserName::parse("alice").unwrap());
+    setup.operator().delete_member(&fraud, &alice).await.unwrap();
+    setup.terraform.apply(&["-target=ringfence_project_member.alice"]).await.expect("alice again");
+    assert_eq!(setup.terraform.plan(&[]).await.code, 0);
+}
+
+#[tokio::test]
+async fn a_cluster_that_died_or_was_stopped_is_started_although_a_certificate_is_wanted_of_it() {
+    let setup = Setup::new(&[CLUSTER, OWNER, AS_ALICE, BOB]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let stopped = CLUSTER.replace("worker_groups", "running = false\n  worker_groups");
+    setup.write(&[&stopped, OWNER, AS_ALICE, BOB]);
+    setup.terraform.apply(&[]).await.expect("stop");
+    assert!(setup.sandbox.processes().is_empty());
+    assert_eq!(setup.terraform.plan(&[]).await.code, 0, "a stopped cluster is as declared");
+    setup.write(&[CLUSTER, OWNER, AS_ALICE, BOB]);
+    setup.terraform.apply(&[]).await.expect("start");
+    assert_eq!(setup.terraform.plan(&[]).await.code, 0);
+    setup.terraform.destroy(&[]).await.expect("everything at once, the certificate's cluster too");
+    assert!(setup.sandbox.processes().is_empty());
+}
+
+#[tokio::test]
+async fn a_certificate_ends_with_the_run_also_when_the_run_fails() {
+    let setup = Setup::new(&[CLUSTER, OWNER, AS_ALICE]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    // Only the operator may read the cluster.
+    let refused = "data \"ringfence_cluster\" \"main\" {\n  provider = ringfence.alice\n}\n";
+    setup.write(&[CLUSTER, OWNER, AS_ALICE, refused]);
+    let error = setup.terraform.plan(&[]).await.expect_error("as alice");
+    assert!(error.contains("only the operator may do this"), "{error}");
+    let handed_out = handed_out(&setup).await;
+    assert!(handed_out.len() >= 2 && handed_out.iter().all(|one| one.revoked_at.is_some()), "{handed_out:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_no_certificate_is_said_at_the_provider_block() {
+    let setup = Setup::new(&[CLUSTER, OWNER]);
+    let alias = |material: &str| format!("provider \"ringfence\" {{\n  alias = \"x\"\n  {material}\n}}\n");
+    setup.terraform.apply(&[]).await.expect("apply");
+    let project = "data \"ringfence_cluster\" \"x\" {\n  provider = ringfence.x\n  directory = \"cluster\"\n}\n";
+    setup.write(&[CLUSTER, OWNER, &alias("certificate = \"x\"\n  private_key = \"y\""), project]);
+    let error = setup.terraform.plan(&[]).await.expect_error("no PEM");
+    assert!(error.contains("The provider's certificate cannot be used"), "{error}");
+    let (fraud, alice) = (ProjectName::parse("fraud").unwrap(), UserName::parse("alice").unwrap());
+    let credentials = setup.operator().member_credentials(&fraud, &alice).await.unwrap();
+    let other = ringfence_pki::PrivateKey::generate().unwrap().to_pem();
+    std::fs::write(setup.sandbox.path().join("one.pem"), credentials.chain).unwrap();
+    std::fs::write(setup.sandbox.path().join("other.key"), other.as_bytes()).unwrap();
+    let files = "certificate = file(\"one.pem\")\n  private_key = file(\"other.key\")";
+    setup.write(&[CLUSTER, OWNER, &alias(files), project]);
+    let error = setup.terraform.plan(&[]).await.expect_error("two that do not belong together");
+    assert!(error.contains("do not belong together"), "{error}");
 }
 
 #[tokio::test]
@@ -95,8 +163,7 @@ async fn a_certificate_that_is_to_live_on_is_not_revoked() {
     "#;
     let setup = Setup::new(&[CLUSTER, OWNER, keep]);
     setup.terraform.apply(&[]).await.expect("apply");
-    let certificates: Vec<Certificate> = setup.operator().read(path::CERTIFICATES).await.unwrap();
-    let handed_out: Vec<_> = certificates.iter().filter(|one| one.holder == CertificateHolder::Caller).collect();
+    let handed_out = handed_out(&setup).await;
     assert!(!handed_out.is_empty() && handed_out.iter().all(|one| one.revoked_at.is_none()));
 }
 
@@ -172,6 +239,10 @@ async fn another_operator_token_goes_in_by_a_write_only_argument() {
     setup.write(&[&with("2")]);
     successor.apply(&[&again]).await.expect("back to the first token");
     setup.terraform.apply(&[&again]).await.expect("with the first token");
+
+    setup.write(&[&with("3").replacen("var.next", "null", 1)]);
+    let error = setup.terraform.plan(&[&next]).await.expect_error("a version without a token");
+    assert!(error.contains("There is no operator token to give to the cluster"), "{error}");
 
     setup.write(&[&with("3").replace("worker_groups", "running = false\n  worker_groups")]);
     let error = setup.terraform.plan(&[&next]).await.expect_error("a stopped cluster");

@@ -13,8 +13,25 @@ use super::model::{ClusterModel, LocalModel, cluster_name, declared};
 use super::{ClusterResource, DELETE};
 use crate::connection::{ConnectionModel, failed};
 use crate::declaration::{Declared, nodes_of};
+use crate::fault;
 use crate::ringfence::{Ringfence, Seen};
 use crate::target::local::{Claimed, Local, Sight, program};
+
+/// What is done to the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    Creating,
+    Updating,
+}
+
+impl Doing {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Creating => "creating the cluster",
+            Self::Updating => "updating the cluster",
+        }
+    }
+}
 
 /// Makes the target's place the cluster's, or finds that it is.
 pub(super) fn claim(data: &Ringfence, plan: &ClusterModel) -> Result<(Local, Claimed)> {
@@ -26,11 +43,12 @@ pub(super) fn claim(data: &Ringfence, plan: &ClusterModel) -> Result<(Local, Cla
     Ok((local, claimed))
 }
 
-/// Makes the cluster as planned and waits until it is.
+/// Makes the cluster as planned and waits until it is. Creating leaves a cluster alone that is there and declared
+/// otherwise.
 pub(super) async fn converge(
     ctx: &ResourceContext<ClusterResource>,
     plan: ClusterModel,
-    doing: &str,
+    doing: Doing,
     limit: Duration,
 ) -> Result<ClusterModel> {
     let data = ctx.data();
@@ -40,7 +58,7 @@ pub(super) async fn converge(
     let listen = target.port.known().and_then(|port| u16::try_from(*port).ok()).unwrap_or(0);
     let (local, Claimed::Made(owner) | Claimed::Found(owner)) = claim(data, &plan)?;
     let latest = Mutex::new(None);
-    let converging = ctx.within(doing, limit, async {
+    let converging = ctx.within(doing.words(), limit, async {
         let connection = local.ensure_head(&owner, &program, listen).await?;
         if plan.running == Value::Known(false) {
             // A cluster that is declared stopped is made nevertheless, so that it has an authority, and then stopped.
@@ -53,12 +71,21 @@ pub(super) async fn converge(
             return Err(local.ended_early());
         }
         failed(data, healthy)?;
-        let cluster = failed(data, client.put_cluster(&declared).await)?;
+        let cluster = match doing {
+            Doing::Creating => client.creating().put_cluster(&declared).await.map_err(|error| {
+                fault::of_creating(data, &error, ClusterResource::NAME, target.directory.as_str().unwrap_or_default())
+            })?,
+            Doing::Updating => failed(data, client.put_cluster(&declared).await)?,
+        };
         let cluster = wait_until_ready(data, &client, cluster, &latest).await?;
         data.note(owner.id, Seen::Running(connection.clone()));
         Ok(complete(plan, &cluster, &connection))
     });
     converging.await.map_err(|error| {
+        if ctx.cancelled().is_cancelled() {
+            // Whoever interrupts knows why it is not ready.
+            return error;
+        }
         let cluster = latest.lock().unwrap_or_else(PoisonError::into_inner).take();
         error.into_iter().chain(cluster.iter().flat_map(unready_nodes)).collect()
     })
@@ -96,6 +123,7 @@ pub(super) async fn stop(ctx: &ResourceContext<ClusterResource>, plan: &ClusterM
     let local = Local::at(directory);
     ctx.within("stopping the cluster", plan.timeouts.update_or(DELETE), local.stop()).await?;
     let connection = local.connection()?;
+    ctx.data().note(connection.cluster_id, Seen::Stopped);
     Ok(stopped(plan.clone(), &connection))
 }
 

@@ -12,10 +12,18 @@ use crate::connection::{self, failed};
 pub(super) fn check(plan: &Plan<ClusterModel>) -> Result<()> {
     let Some(planned) = &plan.planned else { return Ok(()) };
     let has_token = plan.config.as_ref().is_some_and(|config| !config.operator_token_wo.is_null());
+    let lacks_token = plan.config.as_ref().is_some_and(|config| config.operator_token_wo.is_null());
     let before = plan.prior.as_ref().map_or(&Value::Null, |prior| &prior.operator_token_wo_version);
     if has_token && *before != planned.operator_token_wo_version && planned.running == Value::Known(false) {
         return Err(Diagnostic::error("A stopped cluster cannot be given another operator token")
             .detail("Set `running = true`, or leave `operator_token_wo_version` as it was.")
+            .at(Path::root().attr("operator_token_wo_version"))
+            .into());
+    }
+    let version = &planned.operator_token_wo_version;
+    if lacks_token && before != version && version.is_known() {
+        return Err(Diagnostic::error("There is no operator token to give to the cluster")
+            .detail("`operator_token_wo_version` is another one, and `operator_token_wo` is null. Set both, or leave the version as it was.")
             .at(Path::root().attr("operator_token_wo_version"))
             .into());
     }

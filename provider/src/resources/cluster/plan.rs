@@ -3,10 +3,12 @@
 use ringfence_api::ClusterName;
 use tfplugin_rs::prelude::*;
 
+use super::ClusterResource;
 use super::model::{ClusterModel, INCOMPLETE, cluster_name, declared};
 use crate::connection::ConnectionModel;
+use crate::fault;
 use crate::ringfence::Ringfence;
-use crate::target::local::{Local, program};
+use crate::target::local::{Local, Sight, program};
 
 /// Plans what can be known of the computed attributes.
 pub(super) fn plan_computed(planned: &mut ClusterModel) {
@@ -53,6 +55,45 @@ pub(super) fn check_target(data: &Ringfence, planned: &ClusterModel, port: Optio
     // A cluster that this run has read may have another name now; then it is removed before the new one is made.
     let ours = local.cluster_id()?.is_some_and(|id| data.seen(id).is_some());
     if ours { local.check_port(port) } else { local.check(&name, key.as_ref(), port) }
+}
+
+/// A cluster that is to be created and is there already: refused when it is declared otherwise, and told of when it
+/// would be taken over as it is, which is how an interrupted creation is finished.
+pub(super) async fn check_existing(ctx: &ResourceContext<ClusterResource>, planned: &ClusterModel) -> Result<()> {
+    let data = ctx.data();
+    let Some(directory) = planned.local.known().and_then(|local| local.directory.known()) else { return Ok(()) };
+    let local = Local::at(directory);
+    let owner = match local.look()? {
+        Sight::Gone => return Ok(()),
+        // One that this run has read is in the state, and goes before this one comes.
+        Sight::Running(owner) | Sight::Stopped(owner) if data.seen(owner.id).is_some() => return Ok(()),
+        Sight::Stopped(owner) => owner,
+        Sight::Running(owner) => {
+            let declared = declared(planned);
+            if declared.is_known()
+                && let Ok(connection) = local.connection()
+                && let Ok(cluster) = data.client(&connection)?.cluster().await
+                && !cluster.nodes.is_empty()
+                && cluster.declared != declared.to_put()?
+            {
+                return Err(fault::exists(
+                    &format!("{directory} holds cluster {}, which is declared otherwise", owner.name),
+                    ClusterResource::NAME,
+                    directory,
+                ));
+            }
+            owner
+        }
+    };
+    ctx.warn(
+        Diagnostic::warning(format!("Cluster {} is there already", owner.name))
+            .detail(format!(
+                "{directory} holds it. It is taken over as it is, if it is declared as it is here. That is right after a \
+                 creation that was interrupted; if another configuration manages it, it would be managed by both."
+            ))
+            .at(Path::root().attr("local")),
+    );
+    Ok(())
 }
 
 /// The port in this model.

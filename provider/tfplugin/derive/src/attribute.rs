@@ -38,7 +38,11 @@ impl Options {
                     "default" => options.default = Some(meta.value()?.parse()?),
                     "validate" => options.validators.push(meta.value()?.parse()?),
                     "plan" => options.modifiers.push(meta.value()?.parse()?),
-                    _ => return Err(meta.error("unknown option")),
+                    _ => {
+                        let known = "required, optional, computed, sensitive, write_only, deprecated, name, default, validate, \
+                                     plan, variadic";
+                        return Err(meta.error(format!("unknown option; there are {known}")));
+                    }
                 }
                 Ok(())
             })?;

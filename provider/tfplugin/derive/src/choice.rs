@@ -31,7 +31,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         #[automatically_derived]
         impl #choice {
             /// The text that stands for it.
-            pub const fn as_str(self) -> &'static str {
+            pub const fn as_str(&self) -> &'static str {
                 match self { #(Self::#idents => #texts,)* }
             }
         }

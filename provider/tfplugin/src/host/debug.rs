@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Interrupt, StartError, connection, listener::Listener, reattach, services, watch_signals};
 use crate::provider::Provider;
+use crate::server::Server;
 
 /// Whether the arguments, without the program's name, ask for this.
 pub(super) fn is_asked_for(mut arguments: impl Iterator<Item = OsString>) -> bool {
@@ -38,7 +39,7 @@ pub(super) async fn run<P: Provider>(provider: P) -> Result<(), StartError> {
     while let Some(connection) = connections.next().await {
         // Returns once it has the connection, which is served for as long as the client keeps it. A client that asks
         // for shutdown ends no more than that.
-        services(Arc::clone(&provider), &shutdown.child_token())
+        services(Arc::new(Server::new(Arc::clone(&provider))), &shutdown.child_token())
             .serve_with_incoming(tokio_stream::once(connection))
             .await?;
     }

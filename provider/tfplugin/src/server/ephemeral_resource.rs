@@ -1,4 +1,5 @@
-//! Calls about ephemeral resources.
+//! Calls about ephemeral resources. What is opened is closed: by Terraform, or by us when Terraform goes away without it,
+//! as it does when a plan fails.
 
 use super::{Server, checked, named, reported};
 use crate::diagnostic::{Diagnostics, Result};
@@ -43,13 +44,18 @@ impl<P: Provider> Server<P> {
         }
         .await;
         match opened {
-            Ok((result, Renewal { private, renew_at }, deferred)) => pb::open_ephemeral_resource::Response {
-                result: Some(result),
-                renew_at: renew_at.map(wire::timestamp),
-                private: Some(private),
-                diagnostics: wire::diagnostics(&diagnostics),
-                deferred: deferred.map(wire::deferred),
-            },
+            Ok((result, Renewal { private, renew_at }, deferred)) => {
+                if deferred.is_none() {
+                    self.opened().push((request.type_name, private.clone()));
+                }
+                pb::open_ephemeral_resource::Response {
+                    result: Some(result),
+                    renew_at: renew_at.map(wire::timestamp),
+                    private: Some(private),
+                    diagnostics: wire::diagnostics(&diagnostics),
+                    deferred: deferred.map(wire::deferred),
+                }
+            }
             Err(errors) => {
                 diagnostics.extend(errors);
                 let diagnostics = wire::diagnostics(&diagnostics);
@@ -89,6 +95,7 @@ impl<P: Provider> Server<P> {
         let closed = async {
             let entry = self.ephemeral_resource(&request.type_name)?;
             let context = self.context()?.uncancelled();
+            self.forget(&request.type_name, request.private());
             let closed = entry.inner.close_opened(&context, request.private()).await;
             diagnostics.extend(context.take_warnings());
             closed
@@ -96,6 +103,30 @@ impl<P: Provider> Server<P> {
         .await;
         diagnostics.extend(closed.err().into_iter().flatten());
         pb::close_ephemeral_resource::Response { diagnostics: wire::diagnostics(&diagnostics) }
+    }
+
+    /// Closes what Terraform has left open. Nobody is told how that went but the log.
+    pub(crate) async fn close_left_open(&self) {
+        let left = std::mem::take(&mut *self.opened());
+        for (type_name, private) in left {
+            let request = pb::close_ephemeral_resource::Request { type_name, private: Some(private) };
+            let type_name = request.type_name.clone();
+            let answer = self.close_ephemeral_resource(request).await;
+            let failed = answer.diagnostics.iter().map(|told| told.summary.as_str()).collect::<Vec<_>>().join("; ");
+            tracing::info!(resource = type_name, failed, "closed what Terraform had left open");
+        }
+    }
+
+    /// Terraform closes it itself. It gives what `open` gave, also after a renewal.
+    fn forget(&self, type_name: &str, private: &[u8]) {
+        let mut opened = self.opened();
+        if let Some(index) = opened.iter().position(|(name, given)| name == type_name && given == private) {
+            opened.swap_remove(index);
+        }
+    }
+
+    fn opened(&self) -> std::sync::MutexGuard<'_, Vec<(String, Vec<u8>)>> {
+        self.opened.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn ephemeral_resource(&self, name: &str) -> Result<&Entry<dyn AnyEphemeralResource<P::Data>>> {

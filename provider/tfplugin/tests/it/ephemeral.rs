@@ -220,3 +220,20 @@ fn a_key_is_renewed_while_it_is_used() {
     assert!(happened.contains(&"renewed k".to_owned()), "{happened:?}");
     assert_eq!(happened.last().map(String::as_str), Some("closed k"), "{happened:?}");
 }
+
+#[tokio::test]
+async fn what_terraform_leaves_open_is_closed_when_it_goes_away() {
+    let identity = Identity::new();
+    let mut running = start(command(), Some(&identity));
+    let channel = connect(&running.handshake, Some(&identity)).await.unwrap();
+    let mut client = ProviderClient::new(channel.clone());
+    let directory = tempfile::tempdir().unwrap();
+    configure(&mut client, directory.path().to_str().unwrap()).await;
+    let closed = open(&mut client, "closed", None).await;
+    open(&mut client, "left", None).await;
+    assert_eq!(close(&mut client, closed.private).await, []);
+    GrpcControllerClient::new(channel).shutdown(Empty {}).await.unwrap();
+    drop(client);
+    assert!(running.child.wait().unwrap().success());
+    assert_eq!(journal(directory.path()), ["opened closed", "opened left", "closed closed", "closed left"]);
+}

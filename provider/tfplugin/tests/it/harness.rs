@@ -57,6 +57,52 @@ impl Provider for Library {
     }
 }
 
+/// Its data source has a name that Terraform looks for elsewhere.
+struct Stranger;
+
+impl Provider for Stranger {
+    type Model = LibraryModel;
+    type Data = Shelf;
+    const NAME: &'static str = "other";
+
+    fn register(&self, registry: &mut Registry<Shelf>) {
+        registry.data_source(Search);
+    }
+
+    async fn configure(&self, _: &ConfigureContext, _: LibraryModel) -> Result<Shelf> {
+        Ok(Shelf { fault: Fault::None, chance: AtomicI64::new(0) })
+    }
+}
+
+#[tokio::test]
+async fn a_type_that_terraform_would_look_for_at_another_provider_is_named() {
+    let error = Core::new(Stranger).configure(&json!({ "town": "Uppsala" })).await.unwrap_err().to_string();
+    assert!(error.contains("does not begin with other_"), "{error}");
+}
+
+/// It registers something twice.
+struct Double;
+
+impl Provider for Double {
+    type Model = LibraryModel;
+    type Data = Shelf;
+    const NAME: &'static str = "library";
+
+    fn register(&self, registry: &mut Registry<Shelf>) {
+        registry.data_source(Search).data_source(Search);
+    }
+
+    async fn configure(&self, _: &ConfigureContext, _: LibraryModel) -> Result<Shelf> {
+        Ok(Shelf { fault: Fault::None, chance: AtomicI64::new(0) })
+    }
+}
+
+#[test]
+#[should_panic(expected = "is registered twice")]
+fn two_of_one_name_are_refused_at_the_start() {
+    let _ = Core::new(Double);
+}
+
 struct BookResource;
 
 /// A book.

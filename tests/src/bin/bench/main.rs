@@ -2,7 +2,7 @@
 //! and how much memory the programs take.
 //!
 //! Release builds, whole processes, medians of several runs. Figures of one machine say little about another; they
-//! are compared within a run and over time.
+//! are compared within a run and over time. `ONLY="start scale"` measures these alone.
 
 mod example;
 mod memory;
@@ -19,8 +19,18 @@ async fn main() -> Result<()> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let programs = std::env::current_exe()?.parent().context("a program lies in a directory")?.to_owned();
     ensure!(!programs.ends_with("debug"), "measure a release build: run `make bench`");
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let known = ["start", "example", "scale"];
+    if let Some(other) = only.iter().find(|name| !known.contains(&name.as_str())) {
+        anyhow::bail!("there is no measure {other}; there are {}", known.join(", "));
+    }
     table::head();
-    start::measure(&programs).await?;
-    example::measure(&programs).await?;
-    scale::measure(&programs).await
+    for name in known.into_iter().filter(|name| only.is_empty() || only.iter().any(|only| only == name)) {
+        match name {
+            "start" => start::measure(&programs).await?,
+            "example" => example::measure(&programs).await?,
+            _ => scale::measure(&programs).await?,
+        }
+    }
+    Ok(())
 }
