@@ -6,6 +6,7 @@ mod credentials;
 mod inspect;
 mod login;
 mod operator;
+mod rotate;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +29,8 @@ pub enum Command {
     Agent(agent::Agent),
     /// Look at nodes, certificates, sagas, tasks and the audit log
     Inspect(inspect::Inspect),
+    /// Rotate an authority, the keys that sign tokens, or what a node holds
+    Rotate(rotate::Rotate),
     /// Log in as the operator and print a session for curl
     Login(login::LoginCommand),
     /// Write a project user's certificate and key to files
@@ -43,6 +46,7 @@ impl Command {
             Self::Serve(command) => command.run().await,
             Self::Agent(command) => command.run().await,
             Self::Inspect(command) => command.run().await,
+            Self::Rotate(command) => command.run().await,
             Self::Login(command) => command.run().await,
             Self::Credentials(command) => command.run().await,
             Self::ApiDocument => api_document::print(),

@@ -96,9 +96,9 @@ pub(crate) async fn post_login(
         let why = "the nonce is unknown, was used, or is older than a minute; ask for another";
         return Err(refused(why.to_owned()));
     }
-    let ca = daemon.authorities.root_fingerprint();
-    let text = message(&daemon.cluster_id, &put.nonce, &ca);
-    let signed = |key: &OperatorPublicKey| key.verifies(&text, &put.signature);
+    let trusted = daemon.authorities.seen().trust_fingerprints();
+    let texts: Vec<Vec<u8>> = trusted.iter().map(|ca| message(&daemon.cluster_id, &put.nonce, ca)).collect();
+    let signed = |key: &OperatorPublicKey| texts.iter().any(|text| key.verifies(text, &put.signature));
     // Whoever has no token must not get into a writer's way.
     signer(&mut daemon.store.read("look_at_login").await?, signed).await?.map_err(refused)?;
     let mut tx = daemon.store.write("login").await?;

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::Daemon;
-use crate::authority::{bootstrap, issue_api_certificate, load};
+use crate::authority::{Authorities, bootstrap, issue_api_certificate};
 use crate::changes::Changes;
 use crate::config::{ConfigError, ServeConfig};
 use crate::http::{listen, router};
@@ -63,16 +63,15 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     let daemon = Arc::new(open(&directory, &config, &endpoint).await?);
     let tls = issue_api_certificate(&daemon).await?;
     daemon.operator_keys.write(&daemon.store).await?;
-    atomic_write(&directory.join(CA_FILE), daemon.authorities.ca_bundle().as_bytes(), 0o644)?;
+    atomic_write(&directory.join(CA_FILE), daemon.authorities.seen().ca_bundle().as_bytes(), 0o644)?;
 
     let stop = CancellationToken::new();
     let serving = tokio::spawn(listen(listener, tls.config(), router(daemon.clone()), stop.clone()));
     let tasks = tokio::spawn(run_all(daemon.clone(), stop.clone()));
     info!(cluster = %daemon.cluster_name, cluster.id = %daemon.cluster_id, endpoint, "serving");
-    let published = [(CA_FILE, daemon.authorities.ca_bundle()), (ENDPOINT_FILE, daemon.endpoint.clone())];
     let ended = tokio::select! {
         ended = wait_for_signal() => ended,
-        ended = watch_claim(&claim, async || republish(&daemon, &directory, &published).await) => ended,
+        ended = watch_claim(&claim, async || republish(&daemon, &directory).await) => ended,
     };
     info!("stopping");
     stop.cancel();
@@ -95,11 +94,12 @@ pub(crate) async fn watch_claim(claim: &Claim, each: impl AsyncFn() -> anyhow::R
     }
 }
 
-/// Writes what clients find us by, where it was lost.
-async fn republish(daemon: &Daemon, directory: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
+/// Writes what clients find us by, where it was lost or is another by now.
+async fn republish(daemon: &Daemon, directory: &Path) -> anyhow::Result<()> {
+    let files = [(CA_FILE, daemon.authorities.seen().ca_bundle()), (ENDPOINT_FILE, daemon.endpoint.clone())];
     for (name, text) in files {
         let path = directory.join(name);
-        if std::fs::read_to_string(&path).ok().as_ref() != Some(text) {
+        if std::fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             atomic_write(&path, text.as_bytes(), 0o644)?;
         }
     }
@@ -148,7 +148,7 @@ async fn open(directory: &Path, config: &ServeConfig, endpoint: &str) -> anyhow:
     let mut tx = store.write("start").await?;
     let cluster = tx.cluster().await?;
     let epoch = tx.take_lease(crate::node::SAGA_LEASE).await?;
-    let authorities = load(&mut tx, &master_key).await?;
+    let authorities = Authorities::load(&mut tx, &master_key).await?;
     // While nobody served, anything may have happened to the nodes.
     tx.update_ready_nodes_joined().await?;
     // From here on there is a key that signs tokens.

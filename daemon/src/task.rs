@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::Daemon;
-use crate::authority::{PublishCrls, RenewApiCertificate};
+use crate::authority::{PublishCrls, RenewApiCertificate, RotateAuthorities};
 use crate::node::{KeepNodes, RunSagas};
 use crate::project::RenewProjectUsers;
 use crate::token::RotateTokenKeys;
@@ -38,6 +38,9 @@ pub(crate) enum Wake {
     PublishCrls,
     KeepNodes,
     RunSagas,
+    RotateAuthorities,
+    RenewApiCertificate,
+    RenewProjectUsers,
 }
 
 /// All tasks and what they last did.
@@ -59,9 +62,10 @@ impl Tasks {
                 entry(RunSagas::default(), Some(Wake::RunSagas)),
                 entry(KeepNodes::default(), Some(Wake::KeepNodes)),
                 entry(PublishCrls, Some(Wake::PublishCrls)),
-                entry(RenewProjectUsers, None),
+                entry(RotateAuthorities, Some(Wake::RotateAuthorities)),
+                entry(RenewProjectUsers, Some(Wake::RenewProjectUsers)),
                 entry(RotateTokenKeys, None),
-                entry(RenewApiCertificate, None),
+                entry(RenewApiCertificate, Some(Wake::RenewApiCertificate)),
             ],
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_api::cluster::{
-    AuthoritySettings, Cluster, LIFETIME_BOUNDS, MAX_GROUP_COUNT, PutCluster, Reload, WorkerGroup,
+    AuthoritySettings, Cluster, KeyAlgorithm, LIFETIME_BOUNDS, MAX_CRL_SHARDS, MAX_GROUP_COUNT, PutCluster, Reload,
+    ServiceFiles, WorkerGroup,
 };
 use ringfence_api::{ClusterName, DnsName, GroupName, Lifetime, NodeName, ServiceName, SystemUser};
 use tfplugin_rs::Field as _;
@@ -33,9 +34,39 @@ pub(crate) struct ServiceModel {
     /// Where it runs: `head` and names of worker groups. Default: every node.
     #[tf(optional, validate = items(1..=1000))]
     node_groups: Value<BTreeSet<String>>,
+    /// Kind of its key: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or `rsa_4096`. Default: `ecdsa_p256`.
+    #[tf(optional, validate = one_of(KeyAlgorithm::ALL.map(KeyAlgorithm::as_str)))]
+    key_algorithm: Value<String>,
+    /// Whose its files on the node are, and in which forms besides `tls.crt` and `tls.key`.
+    #[tf(optional)]
+    files: Value<ServiceFilesModel>,
+    /// What to run on the node before `reload`, such as `["nginx", "-t"]`. When it or `reload` fails, the files of before
+    /// come back.
+    #[tf(optional)]
+    check: Value<ReloadModel>,
     /// What to run on the node when the service's certificate, the roots or the revocation lists have changed.
     #[tf(optional)]
     reload: Value<ReloadModel>,
+}
+
+/// Files of a service on its node.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct ServiceFilesModel {
+    /// System user who owns the key. Default: the agent's own; another one takes an agent that runs as root.
+    #[tf(optional, validate = check(SystemUser::parse))]
+    owner: Value<String>,
+    /// System group that may read the key and enter the directory. Default: the owner's.
+    #[tf(optional, validate = check(SystemUser::parse))]
+    group: Value<String>,
+    /// Whether only the owner may read the key (mode 0600), as PostgreSQL wants. Default: `false`, its group may too (0640).
+    #[tf(optional)]
+    private: Value<bool>,
+    /// Whether there is `tls.pem` too: key, certificate and intermediates in one file. Default: `false`.
+    #[tf(optional)]
+    combined_pem: Value<bool>,
+    /// Whether there is `tls.p12` too (PKCS #12, for Java), with its password in `tls.p12.password`. Default: `false`.
+    #[tf(optional)]
+    pkcs12: Value<bool>,
 }
 
 /// A command that makes a service read its files again.
@@ -76,6 +107,25 @@ pub(crate) struct AuthorityModel {
     /// How long a key signs tokens before the next one does, at least 5 minutes whatever is declared. Default: `30d`.
     #[tf(optional, validate = check(parse_lifetime))]
     token_key_lifetime: Value<String>,
+    /// How long a root lives: at least twice `intermediate_lifetime`. Its successor takes over at half of it; takes effect
+    /// with the next one. Default: `3650d`.
+    #[tf(optional, validate = check(Lifetime::parse))]
+    root_lifetime: Value<String>,
+    /// How long an intermediate lives: at least three times as long as any certificate. Its successor takes over at two
+    /// thirds of it; takes effect with the next one. Default: `1825d`.
+    #[tf(optional, validate = check(Lifetime::parse))]
+    intermediate_lifetime: Value<String>,
+    /// Kind of key of roots and intermediates: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or `rsa_4096`.
+    /// Takes effect with the next one. Default: `ecdsa_p256`.
+    #[tf(optional, validate = one_of(KeyAlgorithm::ALL.map(KeyAlgorithm::as_str)))]
+    authority_key_algorithm: Value<String>,
+    /// Kind of key of project users, likewise. Takes effect with the next renewal. Default: `ecdsa_p256`.
+    #[tf(optional, validate = one_of(KeyAlgorithm::ALL.map(KeyAlgorithm::as_str)))]
+    project_user_key_algorithm: Value<String>,
+    /// In how many lists the revoked certificates of an intermediate are kept, 1 to 256. One is enough for some ten
+    /// thousand. Takes effect with the next intermediate. Default: 1.
+    #[tf(optional, validate = between(1, i64::from(MAX_CRL_SHARDS)))]
+    crl_shards: Value<i64>,
 }
 
 /// A node of the cluster.
@@ -231,37 +281,80 @@ impl ServiceModel {
             .iter()
             .map(|text| parse(parse_address(text), each("ip_addresses")))
             .collect::<Result<_>>()?;
-        let reload = match self.reload.known() {
-            Some(reload) => Some(Reload {
-                command: reload.command.known().cloned().unwrap_or_default(),
+        let command = |value: &Value<ReloadModel>, attribute: &str| match value.known() {
+            Some(command) => Ok(Some(Reload {
+                command: command.command.known().cloned().unwrap_or_default(),
                 timeout: parse(
-                    Lifetime::parse(reload.timeout.known().map_or("30s", String::as_str)),
-                    each("reload").attr("timeout"),
+                    Lifetime::parse(command.timeout.known().map_or("30s", String::as_str)),
+                    each(attribute).attr("timeout"),
                 )?,
-            }),
-            None => None,
+            })),
+            None => Ok::<_, Diagnostics>(None),
         };
         Ok(ringfence_api::cluster::Service {
             user: parse(SystemUser::parse(user), each("user"))?,
             dns_names,
             ip_addresses,
             node_groups: texts(&self.node_groups),
-            reload,
+            key_algorithm: self.key_algorithm.as_str().and_then(KeyAlgorithm::from_word).unwrap_or_default(),
+            files: match self.files.known() {
+                Some(files) => files.to_files(&each("files"))?,
+                None => ServiceFiles::default(),
+            },
+            check: command(&self.check, "check")?,
+            reload: command(&self.reload, "reload")?,
         })
     }
 
     fn spelled(service: &ringfence_api::cluster::Service) -> Self {
         let set = |texts: BTreeSet<String>| if texts.is_empty() { Value::Null } else { texts.into() };
-        let reload = service.reload.as_ref().map(|reload| ReloadModel {
-            command: reload.command.clone().into(),
-            timeout: reload.timeout.to_string().into(),
-        });
+        let command = |command: &Option<Reload>| {
+            let spelled = command.as_ref().map(|command| ReloadModel {
+                command: command.command.clone().into(),
+                timeout: command.timeout.to_string().into(),
+            });
+            Value::from(spelled)
+        };
+        let is_default = service.key_algorithm == KeyAlgorithm::default();
         Self {
             user: service.user.as_str().into(),
             dns_names: set(service.dns_names.iter().map(ToString::to_string).collect()),
             ip_addresses: set(service.ip_addresses.iter().map(ToString::to_string).collect()),
             node_groups: set(service.node_groups.clone()),
-            reload: reload.into(),
+            key_algorithm: if is_default { Value::Null } else { service.key_algorithm.as_str().into() },
+            files: present(
+                if service.files == ServiceFiles::default() { Presence::Absent } else { Presence::Present },
+                ServiceFilesModel::spelled(&service.files),
+            ),
+            check: command(&service.check),
+            reload: command(&service.reload),
+        }
+    }
+}
+
+impl ServiceFilesModel {
+    fn to_files(&self, path: &Path) -> Result<ServiceFiles> {
+        let name = |value: &Value<String>, attribute: &str| match value.known() {
+            Some(text) => parse(SystemUser::parse(text), path.clone().attr(attribute)).map(Some),
+            None => Ok(None),
+        };
+        Ok(ServiceFiles {
+            owner: name(&self.owner, "owner")?,
+            group: name(&self.group, "group")?,
+            private: self.private == Value::Known(true),
+            combined_pem: self.combined_pem == Value::Known(true),
+            pkcs12: self.pkcs12 == Value::Known(true),
+        })
+    }
+
+    fn spelled(files: &ServiceFiles) -> Self {
+        let name = |name: &Option<SystemUser>| name.as_ref().map(|name| name.as_str().to_owned()).into();
+        Self {
+            owner: name(&files.owner),
+            group: name(&files.group),
+            private: files.private.into(),
+            combined_pem: files.combined_pem.into(),
+            pkcs12: files.pkcs12.into(),
         }
     }
 }
@@ -273,6 +366,11 @@ impl AuthorityModel {
             Some(text) => parse(parse_lifetime(text), Path::root().attr("authority").attr(attribute)),
             None => Ok(fallback),
         };
+        let long = |value: &Value<String>, fallback: Lifetime, attribute: &str| match value.known() {
+            Some(text) => parse(Lifetime::parse(text), Path::root().attr("authority").attr(attribute)),
+            None => Ok(fallback),
+        };
+        let algorithm = |value: &Value<String>| value.as_str().and_then(KeyAlgorithm::from_word).unwrap_or_default();
         Ok(AuthoritySettings {
             service_certificate_lifetime: read(
                 &self.service_certificate_lifetime,
@@ -292,6 +390,19 @@ impl AuthorityModel {
             crl_lifetime: read(&self.crl_lifetime, default.crl_lifetime, "crl_lifetime")?,
             token_lifetime: read(&self.token_lifetime, default.token_lifetime, "token_lifetime")?,
             token_key_lifetime: read(&self.token_key_lifetime, default.token_key_lifetime, "token_key_lifetime")?,
+            root_lifetime: long(&self.root_lifetime, default.root_lifetime, "root_lifetime")?,
+            intermediate_lifetime: long(
+                &self.intermediate_lifetime,
+                default.intermediate_lifetime,
+                "intermediate_lifetime",
+            )?,
+            authority_key_algorithm: algorithm(&self.authority_key_algorithm),
+            project_user_key_algorithm: algorithm(&self.project_user_key_algorithm),
+            crl_shards: self
+                .crl_shards
+                .known()
+                .and_then(|count| u32::try_from(*count).ok())
+                .unwrap_or(default.crl_shards),
         })
     }
 
@@ -303,6 +414,11 @@ impl AuthorityModel {
             crl_lifetime: settings.crl_lifetime.to_string().into(),
             token_lifetime: settings.token_lifetime.to_string().into(),
             token_key_lifetime: settings.token_key_lifetime.to_string().into(),
+            root_lifetime: settings.root_lifetime.to_string().into(),
+            intermediate_lifetime: settings.intermediate_lifetime.to_string().into(),
+            authority_key_algorithm: settings.authority_key_algorithm.as_str().into(),
+            project_user_key_algorithm: settings.project_user_key_algorithm.as_str().into(),
+            crl_shards: i64::from(settings.crl_shards).into(),
         }
     }
 }

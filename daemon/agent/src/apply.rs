@@ -2,15 +2,17 @@
 //! not keep the others from being done.
 
 use jiff::Timestamp;
-use ringfence_api::node::{DesiredNode, PostCertificate};
-use ringfence_api::{Client, NodeName, ServiceName};
-use ringfence_pki::{PrivateKey, Usage, verify_leaf};
+use nix::unistd::{Group, User};
+use ringfence_api::node::{DesiredNode, DesiredService, PostCertificate};
+use ringfence_api::{Client, NodeName, ServiceName, SystemUser};
+use ringfence_pki::{KeyAlgorithm, PrivateKey, Usage, verify_leaf};
 use tracing::{info, warn};
+use zeroize::Zeroizing;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, SetFiles};
 use crate::error::AgentError;
-use crate::plan::{Action, crl_file};
-use crate::reload::reload;
+use crate::plan::{Action, crl_file, has_commands};
+use crate::reload::run;
 
 /// Applies a plan. Returns what failed, in words; nothing when all is done.
 pub(crate) async fn apply(
@@ -50,26 +52,55 @@ async fn act(
         }
         Action::RenewNode => issue(client, disk, node, desired, None, now).await,
         Action::Issue(service) => issue(client, disk, node, desired, Some(service), now).await,
+        Action::TryAgain(service) => {
+            disk.mark_reload_due(service)?;
+            disk.try_refused(service)
+        }
         Action::Remove(service) => disk.remove_service(service),
-        Action::Reload(service) => {
-            let wanted = desired.services.iter().find(|declared| declared.name == *service);
-            if let Some(command) = wanted.and_then(|declared| declared.reload.as_ref()) {
-                reload(service, command).await?;
-            }
+        Action::Reload(service) => tell(disk, desired, service).await,
+    }
+}
+
+/// Lets the service check what is current, and tells it. When it does not take it, what it had before comes back, and what
+/// it refused is kept to be tried again.
+async fn tell(disk: &Disk, desired: &DesiredNode, service: &ServiceName) -> Result<(), AgentError> {
+    let Some(declared) = find(desired, service) else { return Ok(()) };
+    let told = async {
+        if let Some(check) = &declared.check {
+            run("check", service, check).await?;
+        }
+        match &declared.reload {
+            Some(reload) => run("reload", service, reload).await,
+            None => Ok(()),
+        }
+    };
+    match told.await {
+        Ok(()) => {
+            disk.settle(service)?;
             disk.clear_reload_due(service)
+        }
+        Err(error) => {
+            if disk.come_back(service)?
+                && let Some(reload) = &declared.reload
+            {
+                warn!(service = %service, "the service did not take its new certificate; the one before is back");
+                // It may have read what it refused.
+                run("reload", service, reload).await?;
+            }
+            Err(error)
         }
     }
 }
 
-fn has_reload(desired: &DesiredNode, service: &ServiceName) -> bool {
-    desired.services.iter().any(|declared| declared.name == *service && declared.reload.is_some())
+fn find<'a>(desired: &'a DesiredNode, service: &ServiceName) -> Option<&'a DesiredService> {
+    desired.services.iter().find(|declared| declared.name == *service)
 }
 
 /// Services that read the trust files must be told when those change. Noted before the change, so that an
 /// interruption between the two tells a service once too often, never too seldom.
 fn mark_all(disk: &Disk, desired: &DesiredNode) -> Result<(), AgentError> {
     let held = disk.observe()?.services;
-    let told = desired.services.iter().filter(|service| service.reload.is_some() && held.contains_key(&service.name));
+    let told = desired.services.iter().filter(|service| has_commands(service) && held.contains_key(&service.name));
     told.map(|service| &service.name).try_for_each(|service| disk.mark_reload_due(service))
 }
 
@@ -82,7 +113,10 @@ async fn issue(
     service: Option<&ServiceName>,
     now: Timestamp,
 ) -> Result<(), AgentError> {
-    let key = PrivateKey::generate()?;
+    let declared = service.and_then(|service| find(desired, service));
+    let algorithm = declared.map_or("", |declared| declared.key_algorithm.as_str());
+    let key = PrivateKey::generate_for(KeyAlgorithm::from_word(algorithm).unwrap_or_default())?;
+    let files = declared.map(set_files).transpose()?.unwrap_or_default();
     let csr = key.request(node.as_str())?;
     let issued = client.issue(node, &PostCertificate { service: service.cloned(), csr }).await?;
     let usages: &[Usage] = if service.is_some() { &[Usage::Server, Usage::Client] } else { &[Usage::Client] };
@@ -92,11 +126,15 @@ async fn issue(
     }
     match service {
         Some(service) => {
-            if has_reload(desired, service) {
+            if declared.is_some_and(has_commands) {
                 // Before the change, so that a crash between the two tells a service once too often, never too seldom.
                 disk.mark_reload_due(service)?;
             }
-            disk.install_service(service, &issued.serial, &issued.chain, &key)?;
+            disk.install_service(service, &issued.serial, &issued.chain, &key, &files)?;
+            if !declared.is_some_and(has_commands) {
+                // Nobody is asked, so there is nothing to come back to.
+                disk.settle(service)?;
+            }
         }
         None => disk.install_node(&issued.serial, &issued.chain, &key)?,
     }
@@ -108,4 +146,31 @@ async fn issue(
         "certificate installed"
     );
     Ok(())
+}
+
+/// Whose the files of a service are, by the accounts of this node.
+fn set_files(service: &DesiredService) -> Result<SetFiles, AgentError> {
+    let unknown = |kind: &'static str, name: &SystemUser| AgentError::NoSuchAccount {
+        service: service.name.to_string(),
+        kind,
+        name: name.to_string(),
+    };
+    let files = &service.files;
+    let owner = files
+        .owner
+        .as_ref()
+        .map(|name| User::from_name(name.as_str()).ok().flatten().ok_or_else(|| unknown("user", name)));
+    let owner = owner.transpose()?;
+    let group = files.group.as_ref().map(|name| {
+        Group::from_name(name.as_str()).ok().flatten().map(|group| group.gid).ok_or_else(|| unknown("group", name))
+    });
+    let group = group.transpose()?.or(owner.as_ref().map(|owner| owner.gid));
+    let password = || Zeroizing::new(format!("{:032x}", rand::random::<u128>()));
+    Ok(SetFiles {
+        owner: owner.map(|owner| owner.uid),
+        group,
+        key_mode: if files.private { 0o600 } else { 0o640 },
+        combined_pem: files.combined_pem,
+        pkcs12: files.pkcs12.then(password),
+    })
 }

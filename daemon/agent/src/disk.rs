@@ -4,13 +4,16 @@
 //! agent.json, ticket                    written by whoever launches the node
 //! trust/ca.pem, trust/crl.pem           roots, and all CRLs in one file
 //! node/current -> sets/SERIAL           the node's own certificate: tls.crt, tls.key
-//! services/NAME/current -> sets/SERIAL  a service's: tls.crt, tls.key
+//! services/NAME/current -> sets/SERIAL  a service's: tls.crt, tls.key; tls.pem and tls.p12 if declared
+//! services/NAME/before -> sets/SERIAL   what comes back if the service does not take the current one
+//! services/NAME/refused -> sets/SERIAL  what it did not take, to be tried again
 //! services/NAME/reload-due              its files have changed and it has not been told yet
 //! ```
 //!
 //! A set is written whole and made durable before `current` is renamed to it, so a reader that opens
-//! `current/tls.crt` and `current/tls.key` finds a pair. Directories are 0750, keys 0640, the rest 0644; the
-//! agent's own key and ticket are 0600.
+//! `current/tls.crt` and `current/tls.key` finds a pair. Directories on the way are 0711 and a service's own are 0750, of
+//! the agent's user and the service's group, so that no service can put anything in the agent's way. Keys are 0640, or 0600
+//! if declared, of the service's owner; the agent's own key and ticket are 0600; the rest is 0644.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -18,8 +21,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{Gid, Uid, chown};
 use ringfence_api::ServiceName;
-use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates};
+use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates, pkcs12};
 use zeroize::Zeroizing;
 
 use crate::error::AgentError;
@@ -28,6 +32,14 @@ use crate::error::AgentError;
 pub const CERTIFICATE_FILE: &str = "tls.crt";
 /// The private key, in a set.
 pub const KEY_FILE: &str = "tls.key";
+/// Key, certificate and intermediates, in a set if declared.
+pub(crate) const COMBINED_FILE: &str = "tls.pem";
+/// The same as PKCS #12, in a set if declared.
+pub(crate) const PKCS12_FILE: &str = "tls.p12";
+/// The links to sets.
+const CURRENT: &str = "current";
+const BEFORE: &str = "before";
+const REFUSED: &str = "refused";
 /// The roots, under `trust`.
 pub const CA_FILE: &str = "ca.pem";
 /// The CRLs, under `trust`.
@@ -55,6 +67,8 @@ pub struct Observed {
     pub services: BTreeMap<ServiceName, Option<HeldSet>>,
     /// Services whose files have changed and that have not been told.
     pub reload_due: Vec<ServiceName>,
+    /// What services did not take when they were told.
+    pub refused: BTreeMap<ServiceName, HeldSet>,
     /// The roots.
     pub ca_bundle: Option<String>,
     /// The CRLs.
@@ -75,7 +89,7 @@ impl Disk {
     /// Reads everything. What is damaged counts as absent: it will be replaced.
     pub fn observe(&self) -> Result<Observed, AgentError> {
         let mut observed = Observed {
-            node: held_set(&self.node()),
+            node: held_set(&self.node(), CURRENT),
             ca_bundle: read_text(&self.trust().join(CA_FILE))?,
             crls: read_text(&self.trust().join(CRL_FILE))?,
             ..Observed::default()
@@ -86,7 +100,10 @@ impl Disk {
             if directory.join("reload-due").exists() {
                 observed.reload_due.push(service.clone());
             }
-            observed.services.insert(service, held_set(&directory));
+            if let Some(refused) = held_set(&directory, REFUSED) {
+                observed.refused.insert(service.clone(), refused);
+            }
+            observed.services.insert(service, held_set(&directory, CURRENT));
         }
         Ok(observed)
     }
@@ -103,25 +120,81 @@ impl Disk {
 
     /// Replaces the node's own certificate and key.
     pub(crate) fn install_node(&self, serial: &str, chain: &str, key: &PrivateKey) -> Result<(), AgentError> {
-        install(&self.node(), serial, chain, key, 0o600)
+        create_directory(&self.node())?;
+        let files = SetFiles { key_mode: 0o600, ..SetFiles::default() };
+        make_set(&self.node(), serial, chain, key, &files)?;
+        self.make_node_current(serial)
     }
 
-    /// Replaces a service's certificate and key.
+    fn make_node_current(&self, serial: &str) -> Result<(), AgentError> {
+        let holder = self.node();
+        let before = read_link(&holder, CURRENT);
+        link(&holder, CURRENT, &set_of(serial))?;
+        before.filter(|before| *before != set_of(serial)).map_or(Ok(()), |before| remove_set(&holder, &before))
+    }
+
+    /// Replaces a service's certificate and key. What it had before stays until it has taken the new one.
     pub(crate) fn install_service(
         &self,
         service: &ServiceName,
         serial: &str,
         chain: &str,
         key: &PrivateKey,
+        files: &SetFiles,
     ) -> Result<(), AgentError> {
-        let directory = self.service(service);
-        create_directory(&directory)?;
-        install(&directory, serial, chain, key, 0o640)
+        let holder = self.service(service);
+        create_service_directory(&holder, files.group)?;
+        make_set(&holder, serial, chain, key, files)?;
+        self.make_service_current(service, &set_of(serial))
+    }
+
+    /// Tries again what the service did not take.
+    pub(crate) fn try_refused(&self, service: &ServiceName) -> Result<(), AgentError> {
+        let holder = self.service(service);
+        match read_link(&holder, REFUSED) {
+            Some(refused) => {
+                self.make_service_current(service, &refused)?;
+                remove_file(&holder.join(REFUSED))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn make_service_current(&self, service: &ServiceName, set: &Path) -> Result<(), AgentError> {
+        let holder = self.service(service);
+        // Only what the service is known to have taken is worth coming back to.
+        if let Some(current) = read_link(&holder, CURRENT).filter(|current| current != set)
+            && read_link(&holder, BEFORE).is_none()
+        {
+            link(&holder, BEFORE, &current)?;
+        }
+        link(&holder, CURRENT, set)?;
+        self.sweep_holder(&holder)
+    }
+
+    /// The service has taken what is current.
+    pub(crate) fn settle(&self, service: &ServiceName) -> Result<(), AgentError> {
+        let holder = self.service(service);
+        remove_file(&holder.join(BEFORE))?;
+        remove_file(&holder.join(REFUSED))?;
+        self.sweep_holder(&holder)
+    }
+
+    /// The service has not taken what is current: what was before comes back. Returns whether there was anything.
+    pub(crate) fn come_back(&self, service: &ServiceName) -> Result<bool, AgentError> {
+        let holder = self.service(service);
+        let (Some(current), Some(before)) = (read_link(&holder, CURRENT), read_link(&holder, BEFORE)) else {
+            return Ok(false);
+        };
+        link(&holder, REFUSED, &current)?;
+        link(&holder, CURRENT, &before)?;
+        remove_file(&holder.join(BEFORE))?;
+        Ok(true)
     }
 
     /// Notes that a service must be told that its files have changed.
     pub(crate) fn mark_reload_due(&self, service: &ServiceName) -> Result<(), AgentError> {
-        create_directory(&self.service(service))?;
+        create_directory_with(&self.service(service), 0o750)?;
         write(&self.service(service).join("reload-due"), b"", 0o644)
     }
 
@@ -185,13 +258,15 @@ impl Disk {
         for name in names_in(&self.root.join("services"))? {
             holders.push(self.root.join("services").join(name));
         }
-        for holder in holders {
-            let current = fs::read_link(holder.join("current")).ok();
-            for name in names_in(&holder.join("sets"))? {
-                if current.as_deref() != Some(&Path::new("sets").join(&name)) {
-                    let path = holder.join("sets").join(&name);
-                    fs::remove_dir_all(&path).map_err(AgentError::file("remove", &path))?;
-                }
+        holders.iter().try_for_each(|holder| self.sweep_holder(holder))
+    }
+
+    #[allow(clippy::unused_self, reason = "it is the disk's")]
+    fn sweep_holder(&self, holder: &Path) -> Result<(), AgentError> {
+        let kept: Vec<PathBuf> = [CURRENT, BEFORE, REFUSED].iter().filter_map(|name| read_link(holder, name)).collect();
+        for name in names_in(&holder.join("sets"))? {
+            if !kept.contains(&set_of(&name)) {
+                remove_set(holder, &set_of(&name))?;
             }
         }
         Ok(())
@@ -210,32 +285,89 @@ impl Disk {
     }
 }
 
-/// The current set of a holder, if it is whole and its key is the certificate's.
-fn held_set(holder: &Path) -> Option<HeldSet> {
-    let current = holder.join("current");
-    let chain = fs::read_to_string(current.join(CERTIFICATE_FILE)).ok()?;
-    let key = Zeroizing::new(fs::read_to_string(current.join(KEY_FILE)).ok()?);
+/// What is written of a set, and whose it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SetFiles {
+    /// Who owns the key; the agent itself when none.
+    pub(crate) owner: Option<Uid>,
+    /// Which group may enter; the agent's when none.
+    pub(crate) group: Option<Gid>,
+    /// The mode of whatever holds the key.
+    pub(crate) key_mode: u32,
+    /// Whether there is a file with everything in PEM.
+    pub(crate) combined_pem: bool,
+    /// The password of the PKCS #12 file, if there is to be one.
+    pub(crate) pkcs12: Option<Zeroizing<String>>,
+}
+
+/// The set that a link of a holder names, if it is whole and its key is the certificate's.
+fn held_set(holder: &Path, name: &str) -> Option<HeldSet> {
+    let set = holder.join(name);
+    let chain = fs::read_to_string(set.join(CERTIFICATE_FILE)).ok()?;
+    let key = Zeroizing::new(fs::read_to_string(set.join(KEY_FILE)).ok()?);
     let facts = CertificateFacts::read(pem_certificates(&chain).ok()?.first()?).ok()?;
     (PrivateKey::from_pem(&key).ok()?.public() == facts.public_key).then_some(HeldSet { facts })
 }
 
-/// Writes a set, makes it durable, makes it current, removes the one before.
-fn install(holder: &Path, serial: &str, chain: &str, key: &PrivateKey, key_mode: u32) -> Result<(), AgentError> {
-    let before = fs::read_link(holder.join("current")).ok();
-    let set = holder.join("sets").join(serial);
-    create_directory(&set)?;
-    write(&set.join(CERTIFICATE_FILE), chain.as_bytes(), 0o644)?;
-    write(&set.join(KEY_FILE), key.to_pem().as_bytes(), key_mode)?;
-    sync(&holder.join("sets"))?;
-    let target = Path::new("sets").join(serial);
-    let beside = holder.join(".current.new");
+fn set_of(serial: &str) -> PathBuf {
+    Path::new("sets").join(serial)
+}
+
+fn read_link(holder: &Path, name: &str) -> Option<PathBuf> {
+    fs::read_link(holder.join(name)).ok()
+}
+
+/// Makes a link name that set, in one step.
+fn link(holder: &Path, name: &str, set: &Path) -> Result<(), AgentError> {
+    let beside = holder.join(format!(".{name}.new"));
     remove_file(&beside)?;
-    std::os::unix::fs::symlink(&target, &beside).map_err(AgentError::file("link", &beside))?;
-    fs::rename(&beside, holder.join("current")).map_err(AgentError::file("rename", &beside))?;
-    sync(holder)?;
-    if let Some(before) = before.filter(|before| *before != target) {
-        let before = holder.join(before);
-        fs::remove_dir_all(&before).map_err(AgentError::file("remove", &before))?;
+    std::os::unix::fs::symlink(set, &beside).map_err(AgentError::file("link", &beside))?;
+    fs::rename(&beside, holder.join(name)).map_err(AgentError::file("rename", &beside))?;
+    sync(holder)
+}
+
+fn remove_set(holder: &Path, set: &Path) -> Result<(), AgentError> {
+    let path = holder.join(set);
+    match fs::remove_dir_all(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(AgentError::file("remove", &path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a set and makes it durable.
+fn make_set(holder: &Path, serial: &str, chain: &str, key: &PrivateKey, files: &SetFiles) -> Result<(), AgentError> {
+    let sets = holder.join("sets");
+    create_service_directory(&sets, files.group)?;
+    let set = holder.join(set_of(serial));
+    create_service_directory(&set, files.group)?;
+    let secret = |name: &str, bytes: &[u8]| {
+        let path = set.join(name);
+        write(&path, bytes, files.key_mode)?;
+        if files.owner.is_some() || files.group.is_some() {
+            chown(&path, files.owner, files.group)
+                .map_err(|error| AgentError::file("give away", &path)(error.into()))?;
+        }
+        Ok::<_, AgentError>(())
+    };
+    write(&set.join(CERTIFICATE_FILE), chain.as_bytes(), 0o644)?;
+    secret(KEY_FILE, key.to_pem().as_bytes())?;
+    if files.combined_pem {
+        let combined = Zeroizing::new(format!("{}{chain}", *key.to_pem()));
+        secret(COMBINED_FILE, combined.as_bytes())?;
+    }
+    if let Some(password) = &files.pkcs12 {
+        secret(PKCS12_FILE, &pkcs12(chain, key, password)?)?;
+        secret(&format!("{PKCS12_FILE}.password"), password.as_bytes())?;
+    }
+    sync(&set)?;
+    sync(&sets)
+}
+
+/// A directory that the group may enter and nobody but the agent may change.
+fn create_service_directory(path: &Path, group: Option<Gid>) -> Result<(), AgentError> {
+    create_directory_with(path, 0o750)?;
+    if group.is_some() {
+        chown(path, None, group).map_err(|error| AgentError::file("give away", path)(error.into()))?;
     }
     Ok(())
 }
@@ -260,7 +392,17 @@ fn sync(directory: &Path) -> Result<(), AgentError> {
 }
 
 fn create_directory(path: &Path) -> Result<(), AgentError> {
-    fs::DirBuilder::new().recursive(true).mode(0o750).create(path).map_err(AgentError::file("create", path))
+    create_directory_with(path, 0o711)
+}
+
+fn create_directory_with(path: &Path, mode: u32) -> Result<(), AgentError> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) {
+        create_directory_with(parent, 0o711)?;
+    }
+    match fs::DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created.map_err(AgentError::file("create", path)),
+    }
 }
 
 fn remove_file(path: &Path) -> Result<(), AgentError> {

@@ -44,9 +44,24 @@ pub enum AgentError {
     /// The answer is of another cluster.
     #[error("the daemon answered for another cluster; nothing was changed")]
     OtherCluster,
-    /// A reload command failed.
-    #[error("the reload command of service {service} {what}")]
+    /// The PKCS #12 file could not be made.
+    #[error(transparent)]
+    Pkcs12(#[from] ringfence_pki::Pkcs12Error),
+    /// There is no such user or group on this node.
+    #[error("service {service} names the {kind} {name}, which this node does not have")]
+    NoSuchAccount {
+        /// The service.
+        service: String,
+        /// `user` or `group`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A check or reload command failed.
+    #[error("the {command} command of service {service} {what}")]
     Reload {
+        /// `check` or `reload`.
+        command: &'static str,
         /// The service.
         service: String,
         /// How.

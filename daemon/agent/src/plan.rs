@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use ringfence_api::node::{DesiredNode, DesiredService};
 use ringfence_api::{DnsName, ServiceName};
-use ringfence_pki::{CertificateFacts, renew_at};
+use ringfence_pki::{CertificateFacts, KeyAlgorithm, renew_at};
 
 use crate::disk::{HeldSet, Observed};
 
@@ -21,6 +21,8 @@ pub enum Action {
     RenewNode,
     /// Get a service a new certificate.
     Issue(ServiceName),
+    /// Try again the certificate that a service did not take.
+    TryAgain(ServiceName),
     /// Remove a service that is not declared here any more.
     Remove(ServiceName),
     /// Tell a service that its files have changed.
@@ -47,10 +49,13 @@ pub fn plan(desired: &DesiredNode, observed: &Observed, dns_name: &DnsName, now:
         let held = observed.services.get(&service.name).and_then(Option::as_ref);
         let good = held.is_some_and(|set| is_good(set, service, dns_name, desired, now));
         if !good {
-            actions.push(Action::Issue(service.name.clone()));
+            let refused = observed.refused.get(&service.name);
+            let again = refused.is_some_and(|set| is_good(set, service, dns_name, desired, now));
+            let name = service.name.clone();
+            actions.push(if again { Action::TryAgain(name) } else { Action::Issue(name) });
         }
         let due = observed.reload_due.contains(&service.name);
-        if service.reload.is_some() && (!good || due || trust_changes) {
+        if has_commands(service) && (!good || due || trust_changes) {
             reloads.push(Action::Reload(service.name.clone()));
         }
     }
@@ -58,6 +63,11 @@ pub fn plan(desired: &DesiredNode, observed: &Observed, dns_name: &DnsName, now:
     actions.extend(observed.services.keys().filter(|name| !declared.contains(name)).cloned().map(Action::Remove));
     actions.extend(reloads);
     actions
+}
+
+/// Whether somebody wants to know when the files of a service change.
+pub(crate) fn has_commands(service: &DesiredService) -> bool {
+    service.check.is_some() || service.reload.is_some()
 }
 
 /// When the next certificate must be renewed, judging by what lies on disk.
@@ -78,6 +88,7 @@ fn is_good(set: &HeldSet, service: &DesiredService, dns_name: &DnsName, desired:
     is_fresh(&set.facts, desired, now)
         && set.facts.common_name == dns_name.as_str()
         && set.facts.locality.as_deref() == Some(service.user.as_str())
+        && set.facts.key_algorithm.map(KeyAlgorithm::as_str) == Some(service.key_algorithm.as_str())
         && held == names.iter().collect()
 }
 
@@ -122,6 +133,9 @@ mod tests {
                 user: SystemUser::parse("query").unwrap(),
                 dns_names: vec![DnsName::parse(NODE).unwrap()],
                 ip_addresses: vec!["127.0.0.1".parse().unwrap()],
+                key_algorithm: ringfence_api::cluster::KeyAlgorithm::default(),
+                files: ringfence_api::cluster::ServiceFiles::default(),
+                check: None,
                 reload: Some(Reload { command: vec!["true".to_owned()], timeout: Lifetime::from_secs(5) }),
             }],
             ca_bundle: "roots".to_owned(),
@@ -140,6 +154,7 @@ mod tests {
                 not_before: at(1_000),
                 not_after: at(2_000),
                 public_key: Vec::new(),
+                key_algorithm: Some(KeyAlgorithm::EcdsaP256),
                 alternative_names: vec![NODE.to_owned(), "127.0.0.1".to_owned()],
                 locality: Some("query".to_owned()),
             },
@@ -151,6 +166,7 @@ mod tests {
             node: Some(set(1)),
             services: BTreeMap::from([(service("query"), Some(set(2)))]),
             reload_due: Vec::new(),
+            refused: BTreeMap::new(),
             ca_bundle: Some("roots".to_owned()),
             crls: Some("crl".to_owned()),
         }
@@ -190,7 +206,10 @@ mod tests {
     #[test]
     fn what_makes_a_service_certificate_wrong_gets_it_a_new_one() {
         type Change = fn(&mut DesiredNode, &mut Observed);
-        let wrong: [(&str, Change); 7] = [
+        let wrong: [(&str, Change); 8] = [
+            ("another kind of key", |desired, _| {
+                desired.services[0].key_algorithm = ringfence_api::cluster::KeyAlgorithm::Rsa2048;
+            }),
             ("revoked", |desired, _| desired.revoked = BTreeSet::from([set(2).facts.serial.to_string()])),
             ("to be rotated", |desired, _| desired.rotate = BTreeSet::from([set(2).facts.serial.to_string()])),
             ("another user", |desired, _| desired.services[0].user = SystemUser::parse("other").unwrap()),
@@ -234,6 +253,20 @@ mod tests {
         let mut observed = observed();
         observed.reload_due.push(service("query"));
         assert_eq!(planned(&desired(), &observed, 1_100), [Action::Reload(service("query"))]);
+    }
+
+    #[test]
+    fn what_a_service_did_not_take_is_tried_again_while_it_is_good() {
+        let mut observed = observed();
+        observed.services.insert(service("query"), Some(set(2)));
+        observed.refused.insert(service("query"), set(3));
+        let mut desired = desired();
+        desired.rotate = BTreeSet::from([set(2).facts.serial.to_string()]);
+        let query = service("query");
+        let again = [Action::TryAgain(query.clone()), Action::Reload(query.clone())];
+        assert_eq!(planned(&desired, &observed, 1_100), again);
+        desired.revoked = BTreeSet::from([set(3).facts.serial.to_string()]);
+        assert_eq!(planned(&desired, &observed, 1_100), [Action::Issue(query.clone()), Action::Reload(query)]);
     }
 
     #[test]

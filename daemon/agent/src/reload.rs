@@ -1,4 +1,4 @@
-//! Telling a service that its files have changed: a program with arguments, no shell, with a time limit.
+//! Asking and telling a service that its files have changed: a program with arguments, no shell, with a time limit.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -19,8 +19,8 @@ const SAID_PATIENCE: Duration = Duration::from_millis(100);
 /// Runs the command to its end. It fails with what the program said on standard error, shortened. The program runs in
 /// a process group of its own, and the group is killed when time is up or when we are stopped, so that nothing that
 /// it started is left behind; what it leaves behind when it ends by itself is its own affair.
-pub(crate) async fn reload(service: &ServiceName, reload: &Reload) -> Result<(), AgentError> {
-    let failed = |what: String| AgentError::Reload { service: service.to_string(), what };
+pub(crate) async fn run(command: &'static str, service: &ServiceName, reload: &Reload) -> Result<(), AgentError> {
+    let failed = |what: String| AgentError::Reload { command, service: service.to_string(), what };
     let Some((program, arguments)) = reload.command.split_first() else {
         return Err(failed("is empty".to_owned()));
     };
@@ -89,25 +89,25 @@ mod tests {
 
     use super::*;
 
-    async fn run(command: &[&str]) -> Result<(), String> {
+    async fn told(command: &[&str]) -> Result<(), String> {
         let command = command.iter().map(ToString::to_string).collect();
         let service = ServiceName::parse("query").unwrap();
         let wanted = Reload { command, timeout: Lifetime::from_secs(1) };
-        reload(&service, &wanted).await.map_err(|error| error.to_string())
+        run("reload", &service, &wanted).await.map_err(|error| error.to_string())
     }
 
     #[tokio::test]
     async fn a_failing_command_is_told_with_what_it_said() {
-        assert_eq!(run(&["true"]).await, Ok(()));
-        let error = run(&["sh", "-c", "echo no such site >&2; exit 3"]).await.unwrap_err();
+        assert_eq!(told(&["true"]).await, Ok(()));
+        let error = told(&["sh", "-c", "echo no such site >&2; exit 3"]).await.unwrap_err();
         assert!(error.contains("exit status: 3") && error.contains("no such site"), "{error}");
-        let error = run(&["/no/such/program"]).await.unwrap_err();
+        let error = told(&["/no/such/program"]).await.unwrap_err();
         assert!(error.contains("cannot be started: /no/such/program"), "{error}");
     }
 
     #[tokio::test]
     async fn a_hanging_command_is_ended() {
-        let error = run(&["sleep", "600"]).await.unwrap_err();
+        let error = told(&["sleep", "600"]).await.unwrap_err();
         assert!(error.contains("did not end within 1s"), "{error}");
     }
 
@@ -116,7 +116,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("pid");
         let script = format!("sleep 600 & echo $! > {}; wait", file.display());
-        run(&["sh", "-c", &script]).await.unwrap_err();
+        told(&["sh", "-c", &script]).await.unwrap_err();
         let child: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
         let stat = || std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
         // Killed at once; the kernel may take a moment to say so.
@@ -132,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn a_command_that_leaves_a_child_behind_has_ended_all_the_same() {
         let began = std::time::Instant::now();
-        assert_eq!(run(&["sh", "-c", "sleep 3 & exit 0"]).await, Ok(()));
+        assert_eq!(told(&["sh", "-c", "sleep 3 & exit 0"]).await, Ok(()));
         assert!(began.elapsed() < Duration::from_millis(900));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringfence_api::node::{DesiredNode, HeldCertificate, PutReport};
-use ringfence_api::{Client, Clock, Credentials, ProblemCode};
+use ringfence_api::{Client, Clock, Connection, Credentials, ProblemCode};
 use tracing::{debug, info, warn};
 
 use crate::apply::apply;
@@ -91,7 +91,8 @@ impl Agent {
     /// A client with the node's certificate; joins first if a ticket is here. `None` while there is neither a
     /// certificate nor a ticket.
     async fn client(&self, observed: &Observed) -> Result<Option<Client>, AgentError> {
-        let connect = |credentials| Client::new(self.config.connection.clone(), credentials, Duration::from_secs(2));
+        let connection = self.connection(observed);
+        let connect = |credentials| Client::new(connection.clone(), credentials, Duration::from_secs(2));
         let now = self.clock.now();
         let usable = observed.node.as_ref().is_some_and(|set| now < set.facts.not_after);
         if self.disk.ticket()?.is_some() {
@@ -102,6 +103,14 @@ impl Agent {
         }
         let (chain, key) = self.disk.node_identity()?;
         Ok(Some(connect(Credentials::Certificate { chain, private_key: key.to_string() })?))
+    }
+
+    /// How the daemon is reached, and whom to trust: the bundle that lies here is fresher than what the node was launched
+    /// with, when the root has changed since.
+    fn connection(&self, observed: &Observed) -> Connection {
+        let launched = &self.config.connection;
+        let ca_certificate = observed.ca_bundle.as_ref().unwrap_or(&launched.ca_certificate).clone();
+        Connection { ca_certificate, ..launched.clone() }
     }
 
     /// What the node should hold: news from the daemon, or what we know already when a renewal is due first.
@@ -156,7 +165,7 @@ impl Agent {
         // The node's certificate may be new; the old one is about to be revoked.
         let (chain, key) = self.disk.node_identity()?;
         let credentials = Credentials::Certificate { chain, private_key: key.to_string() };
-        let client = Client::new(self.config.connection.clone(), credentials, Duration::from_secs(2))?;
+        let client = Client::new(self.connection(&self.disk.observe()?), credentials, Duration::from_secs(2))?;
         client.report(node, &report).await?;
         self.reported = Some(report);
         Ok(())

@@ -18,6 +18,8 @@ pub enum CertificateProfile {
     Service,
     /// A user in a project.
     ProjectUser,
+    /// An intermediate, or a root that another root has signed.
+    Authority,
 }
 
 impl CertificateProfile {
@@ -28,12 +30,15 @@ impl CertificateProfile {
             Self::Node => "node",
             Self::Service => "service",
             Self::ProjectUser => "project_user",
+            Self::Authority => "authority",
         }
     }
 
     /// The profile of this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::ApiServer, Self::Node, Self::Service, Self::ProjectUser].into_iter().find(|p| p.as_str() == word)
+        [Self::ApiServer, Self::Node, Self::Service, Self::ProjectUser, Self::Authority]
+            .into_iter()
+            .find(|profile| profile.as_str() == word)
     }
 }
 
@@ -69,6 +74,10 @@ impl CertificateHolder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationReason {
+    /// The key may be in other hands.
+    KeyCompromise,
+    /// The key of the authority that signed it may be in other hands.
+    CaCompromise,
     /// A newer certificate took its place.
     Superseded,
     /// What it was for has ended: the node or the service is gone.
@@ -81,6 +90,8 @@ impl RevocationReason {
     /// The word in the API and the database.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::KeyCompromise => "key_compromise",
+            Self::CaCompromise => "ca_compromise",
             Self::Superseded => "superseded",
             Self::CessationOfOperation => "cessation_of_operation",
             Self::PrivilegeWithdrawn => "privilege_withdrawn",
@@ -89,9 +100,15 @@ impl RevocationReason {
 
     /// The reason of this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Superseded, Self::CessationOfOperation, Self::PrivilegeWithdrawn]
-            .into_iter()
-            .find(|r| r.as_str() == word)
+        [
+            Self::KeyCompromise,
+            Self::CaCompromise,
+            Self::Superseded,
+            Self::CessationOfOperation,
+            Self::PrivilegeWithdrawn,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == word)
     }
 }
 

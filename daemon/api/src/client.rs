@@ -20,11 +20,12 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use crate::authority::{Authority, AuthorityDomain, RotateAuthority};
 use crate::certificate::PostIdentityCertificate;
 use crate::cluster::{Cluster, PutCluster};
 use crate::crl::PublishedCrl;
 use crate::inspect::Health;
-use crate::login::{Login, LoginNonce, PutLogin, message};
+use crate::login::{Login, LoginNonce, PutLogin, message, trust_fingerprint};
 use crate::name::{ClusterId, NodeName, ProjectName, ServiceName, UserName};
 use crate::node::{DesiredNode, IssuedCertificate, NodeRotation, PostCertificate, PutJoin, PutReport};
 use crate::operator::{OperatorKey, OperatorKeys, PutOperatorKey};
@@ -165,12 +166,18 @@ impl Client {
     pub fn new(connection: Connection, credentials: Credentials, patience: Duration) -> Result<Self, ClientError> {
         // Only the first caller sets it; whoever came before has set the same.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let ca = CertificateDer::from_pem_slice(connection.ca_certificate.as_bytes())
-            .map_err(|_| ClientError::Material { what: "the CA certificate" })?;
-        let trusted =
-            reqwest::Certificate::from_der(&ca).map_err(|_| ClientError::Material { what: "the CA certificate" })?;
+        let no_ca = || ClientError::Material { what: "the CA certificate" };
+        // Several, while one root follows another.
+        let roots: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(connection.ca_certificate.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|_| no_ca())?;
+        let trusted = roots.iter().map(|root| reqwest::Certificate::from_der(root));
+        let trusted = trusted.collect::<Result<Vec<_>, _>>().map_err(|_| no_ca())?;
+        if trusted.is_empty() {
+            return Err(no_ca());
+        }
         let mut builder = reqwest::Client::builder()
-            .tls_certs_only([trusted])
+            .tls_certs_only(trusted)
             .https_only(true)
             .no_proxy()
             .connect_timeout(Duration::from_secs(5))
@@ -184,9 +191,7 @@ impl Client {
             }
         }
         let http = builder.build().map_err(|_| ClientError::Mismatch)?;
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &ca);
-        let mut ca_fingerprint = [0_u8; 32];
-        ca_fingerprint.copy_from_slice(digest.as_ref());
+        let ca_fingerprint = trust_fingerprint(roots.iter().map(AsRef::as_ref));
         let session = Mutex::new(None);
         let inner = Arc::new(Inner { http, connection, ca_fingerprint, operator, session, patience });
         Ok(Self { inner, creating: false })
@@ -399,6 +404,21 @@ impl Client {
     /// Says what the node holds.
     pub async fn report(&self, node: &NodeName, put: &PutReport) -> Result<(), ClientError> {
         self.call(Method::PUT, &path::node(path::NODE_REPORT, node), Some(put)).await
+    }
+
+    /// The authorities, with those that are gone.
+    pub async fn authorities(&self) -> Result<Vec<Authority>, ClientError> {
+        self.call(Method::GET, path::AUTHORITIES, NO_BODY).await
+    }
+
+    /// Asks for a successor of the active authority of a domain.
+    pub async fn rotate_authority(
+        &self,
+        domain: AuthorityDomain,
+        rotate: RotateAuthority,
+    ) -> Result<Vec<Authority>, ClientError> {
+        let route = path::AUTHORITY_ROTATE.replace("{domain}", domain.as_str());
+        self.call(Method::POST, &route, Some(&rotate)).await
     }
 
     /// Reads any route, for inspection.

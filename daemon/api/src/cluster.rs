@@ -53,9 +53,34 @@ pub struct Service {
     /// Where it runs: `head` and worker groups. Empty means every node.
     #[serde(default)]
     pub node_groups: BTreeSet<String>,
+    /// The kind of its key.
+    #[serde(default)]
+    pub key_algorithm: KeyAlgorithm,
+    /// Whose its files are, and in which forms besides PEM.
+    #[serde(default)]
+    pub files: ServiceFiles,
+    /// What to run when its files have changed and before `reload`; when it fails, the files of before come back.
+    #[serde(default)]
+    pub check: Option<Reload>,
     /// What to run when its files have changed.
     #[serde(default)]
     pub reload: Option<Reload>,
+}
+
+/// The files of a service on its node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServiceFiles {
+    /// The system user who owns the key. The agent's own user; another one takes an agent that runs as root.
+    pub owner: Option<SystemUser>,
+    /// The system group of the key, which may read it, and of the directory. The owner's; else the agent's.
+    pub group: Option<SystemUser>,
+    /// Whether only the owner may read the key (mode 0600), as PostgreSQL wants; otherwise its group may too (0640).
+    pub private: bool,
+    /// Also `tls.pem`: key, certificate and intermediates in one file.
+    pub combined_pem: bool,
+    /// Also `tls.p12` (PKCS #12) for Java, with its password in `tls.p12.password`.
+    pub pkcs12: bool,
 }
 
 impl Service {
@@ -80,7 +105,54 @@ fn default_reload_timeout() -> Lifetime {
     Lifetime::from_secs(30)
 }
 
-/// Lifetimes of what the authority signs.
+/// A kind of key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub enum KeyAlgorithm {
+    /// ECDSA on P-256, which everything can verify.
+    #[default]
+    #[serde(rename = "ecdsa_p256")]
+    EcdsaP256,
+    /// ECDSA on P-384.
+    #[serde(rename = "ecdsa_p384")]
+    EcdsaP384,
+    /// Ed25519.
+    #[serde(rename = "ed25519")]
+    Ed25519,
+    /// RSA of 2048 bits.
+    #[serde(rename = "rsa_2048")]
+    Rsa2048,
+    /// RSA of 3072 bits.
+    #[serde(rename = "rsa_3072")]
+    Rsa3072,
+    /// RSA of 4096 bits.
+    #[serde(rename = "rsa_4096")]
+    Rsa4096,
+}
+
+impl KeyAlgorithm {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::EcdsaP256, Self::EcdsaP384, Self::Ed25519, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096];
+
+    /// The word in declarations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EcdsaP256 => "ecdsa_p256",
+            Self::EcdsaP384 => "ecdsa_p384",
+            Self::Ed25519 => "ed25519",
+            Self::Rsa2048 => "rsa_2048",
+            Self::Rsa3072 => "rsa_3072",
+            Self::Rsa4096 => "rsa_4096",
+        }
+    }
+
+    /// The kind of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == word)
+    }
+}
+
+/// Lifetimes and kinds of what the authority signs, and of the authority itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthoritySettings {
@@ -97,6 +169,20 @@ pub struct AuthoritySettings {
     /// How long a key signs tokens before the next one does. Never shorter than verifiers keep the JWKS, which is 5
     /// minutes. 30 days.
     pub token_key_lifetime: Lifetime,
+    /// How long a root lives; its successor takes over at half of it. At least twice `intermediate_lifetime`. Takes effect
+    /// with the next one. 10 years.
+    pub root_lifetime: Lifetime,
+    /// How long an intermediate lives; its successor takes over at two thirds of it. At least three times as long as any
+    /// certificate. Takes effect with the next one. 5 years.
+    pub intermediate_lifetime: Lifetime,
+    /// The kind of key of roots and intermediates. Takes effect with the next one.
+    pub authority_key_algorithm: KeyAlgorithm,
+    /// The kind of key of project users. Takes effect with the next renewal.
+    pub project_user_key_algorithm: KeyAlgorithm,
+    /// In how many lists the revoked certificates of an intermediate are kept, 1 to 256: a revocation signs one of them
+    /// anew. One is enough for some ten thousand. Takes effect with the next intermediate.
+    #[schema(minimum = 1, maximum = 256)]
+    pub crl_shards: u32,
 }
 
 impl Default for AuthoritySettings {
@@ -109,9 +195,17 @@ impl Default for AuthoritySettings {
             crl_lifetime: day,
             token_lifetime: Lifetime::from_secs(3_600),
             token_key_lifetime: Lifetime::from_secs(30 * 86_400),
+            root_lifetime: Lifetime::from_secs(10 * 365 * 86_400),
+            intermediate_lifetime: Lifetime::from_secs(5 * 365 * 86_400),
+            authority_key_algorithm: KeyAlgorithm::default(),
+            project_user_key_algorithm: KeyAlgorithm::default(),
+            crl_shards: 1,
         }
     }
 }
+
+/// The most lists that the revoked certificates of one intermediate may be kept in.
+pub const MAX_CRL_SHARDS: u32 = 256;
 
 /// The shortest and longest that anything signed may live. The shortest leaves the agent time to renew at two
 /// thirds; the longest stays within the intermediates' five years.
@@ -136,11 +230,35 @@ pub enum DeclarationError {
         /// The unknown group.
         group: String,
     },
-    /// A reload command without a program.
-    #[error("service {service} has an empty reload command; name the program first")]
+    /// A command without a program.
+    #[error("service {service} has an empty check or reload command; name the program first")]
     EmptyCommand {
         /// The service.
         service: ServiceName,
+    },
+    /// An intermediate that would not outlive what it signs by enough.
+    #[error(
+        "intermediate_lifetime is {value}; it must be at least three times {longest}, the longest life of a certificate"
+    )]
+    IntermediateLifetime {
+        /// The setting.
+        value: Lifetime,
+        /// The longest life of a certificate.
+        longest: Lifetime,
+    },
+    /// A root that would not outlive what it signs by enough.
+    #[error("root_lifetime is {value}; it must be at least twice intermediate_lifetime, which is {intermediate}")]
+    RootLifetime {
+        /// The setting.
+        value: Lifetime,
+        /// The other setting.
+        intermediate: Lifetime,
+    },
+    /// A number of lists out of bounds.
+    #[error("crl_shards is {value}; it must be from 1 to {MAX_CRL_SHARDS}")]
+    CrlShards {
+        /// The setting.
+        value: u32,
     },
     /// A lifetime out of bounds.
     #[error("{field} is {value}; it must be from {} to {}", LIFETIME_BOUNDS.0, LIFETIME_BOUNDS.1)]
@@ -166,7 +284,8 @@ impl PutCluster {
             if let Some(group) = service.node_groups.iter().find(|group| !known(group)) {
                 return Err(DeclarationError::NodeGroup { service: name.clone(), group: group.clone() });
             }
-            if service.reload.as_ref().is_some_and(|reload| reload.command.first().is_none_or(String::is_empty)) {
+            let commands = service.check.iter().chain(&service.reload);
+            if commands.into_iter().any(|reload| reload.command.first().is_none_or(String::is_empty)) {
                 return Err(DeclarationError::EmptyCommand { service: name.clone() });
             }
         }
@@ -178,10 +297,27 @@ impl PutCluster {
             ("token_lifetime", self.authority.token_lifetime),
             ("token_key_lifetime", self.authority.token_key_lifetime),
         ];
-        match lifetimes.into_iter().find(|(_, value)| *value < LIFETIME_BOUNDS.0 || *value > LIFETIME_BOUNDS.1) {
-            Some((field, value)) => Err(DeclarationError::Lifetime { field, value }),
-            None => Ok(()),
+        if let Some((field, value)) =
+            lifetimes.into_iter().find(|(_, value)| *value < LIFETIME_BOUNDS.0 || *value > LIFETIME_BOUNDS.1)
+        {
+            return Err(DeclarationError::Lifetime { field, value });
         }
+        let settings = &self.authority;
+        let longest = settings
+            .service_certificate_lifetime
+            .max(settings.node_certificate_lifetime)
+            .max(settings.project_user_certificate_lifetime);
+        if settings.intermediate_lifetime.as_secs() < longest.as_secs().saturating_mul(3) {
+            return Err(DeclarationError::IntermediateLifetime { value: settings.intermediate_lifetime, longest });
+        }
+        if settings.root_lifetime.as_secs() < settings.intermediate_lifetime.as_secs().saturating_mul(2) {
+            let intermediate = settings.intermediate_lifetime;
+            return Err(DeclarationError::RootLifetime { value: settings.root_lifetime, intermediate });
+        }
+        if !(1..=MAX_CRL_SHARDS).contains(&settings.crl_shards) {
+            return Err(DeclarationError::CrlShards { value: settings.crl_shards });
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 //! made by `parse`; whoever holds a [`ProjectName`] need not check it again. The one thing that acts is
 //! [`Client`], the way to speak to a daemon, so that the trust rules stand in one place.
 
+pub mod authority;
 pub mod certificate;
 pub mod client;
 pub mod clock;

@@ -22,7 +22,7 @@ pub struct NameError {
 }
 
 impl NameError {
-    fn new(kind: &'static str, text: &str, rule: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: &'static str, text: &str, rule: impl Into<String>) -> Self {
         Self { kind, text: text.chars().take(80).collect(), rule: rule.into() }
     }
 

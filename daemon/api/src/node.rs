@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::cluster::Reload;
+use crate::cluster::{KeyAlgorithm, Reload, ServiceFiles};
 use crate::lifetime::Lifetime;
 use crate::name::{ClusterId, DnsName, NodeName, ServiceName, SystemUser};
 
@@ -146,6 +146,15 @@ pub struct DesiredService {
     /// The addresses its certificate must hold.
     #[schema(value_type = Vec<String>)]
     pub ip_addresses: Vec<IpAddr>,
+    /// The kind of its key.
+    #[serde(default)]
+    pub key_algorithm: KeyAlgorithm,
+    /// Whose its files are, and in which forms besides PEM.
+    #[serde(default)]
+    pub files: ServiceFiles,
+    /// What to run before `reload`; when it fails, the files of before come back.
+    #[serde(default)]
+    pub check: Option<Reload>,
     /// What to run when its files have changed.
     pub reload: Option<Reload>,
 }

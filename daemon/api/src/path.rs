@@ -10,6 +10,10 @@ pub const OPENAPI: &str = "/v1/openapi.json";
 pub const CA_BUNDLE: &str = "/v1/ca-bundle";
 /// One CRL shard in DER; public.
 pub const CRL: &str = "/v1/crls/{issuer}/{shard}";
+/// The authorities.
+pub const AUTHORITIES: &str = "/v1/authorities";
+/// Asking for another authority of a domain.
+pub const AUTHORITY_ROTATE: &str = "/v1/authorities/{domain}/rotate";
 /// Signing every CRL anew.
 pub const CRLS_PUBLISH: &str = "/v1/crls/publish";
 /// A login challenge; public.

@@ -34,7 +34,7 @@ mod start;
 mod stop;
 
 pub use claim::{Claim, ClaimError, claim};
-pub use directory::{DirectoryError, create_directory, remove_directory};
+pub use directory::{DirectoryError, create_directory, create_passage, remove_directory};
 pub use identity::Identity;
 pub use node::LocalNodes;
 pub use observe::{Observed, observe};

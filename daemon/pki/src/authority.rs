@@ -3,15 +3,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CrlDistributionPoint, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CidrSubnet, CrlDistributionPoint, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SubjectPublicKeyInfo,
 };
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-use crate::lint::LintError;
-use crate::read::{CertificateFacts, ReadError};
+use crate::lint::{self, LintError};
+use crate::read::{CertificateFacts, ReadError, subject_and_key};
 use crate::validity::to_offset;
-use crate::{KeyError, PrivateKey, Serial, Validity};
+use crate::{KeyAlgorithm, KeyError, PrivateKey, Serial, Validity};
 
 /// What an authority signs for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,14 +37,11 @@ impl Domain {
 
     /// The domain of this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Root, Self::Services, Self::Projects].into_iter().find(|domain| domain.as_str() == word)
+        Self::ALL.into_iter().find(|domain| domain.as_str() == word)
     }
 
-    /// Ten years for a root, five for an intermediate.
-    pub fn lifetime(self) -> SignedDuration {
-        let years = if self == Self::Root { 10 } else { 5 };
-        SignedDuration::from_hours(years * 365 * 24)
-    }
+    /// Every domain, the root first.
+    pub const ALL: [Self; 3] = [Self::Root, Self::Services, Self::Projects];
 }
 
 /// Why an authority could not be made, or could not sign.
@@ -55,6 +53,9 @@ pub enum AuthorityError {
     /// Its certificate is unusable.
     #[error("the authority's certificate is unusable: {0}")]
     Certificate(#[from] ReadError),
+    /// The key is not the certificate's.
+    #[error("the private key is not the one of the authority's certificate")]
+    OtherKey,
     /// Signing failed.
     #[error("signing failed: {0}")]
     Sign(String),
@@ -80,50 +81,129 @@ pub struct NewAuthority {
     pub private_key: Zeroizing<Vec<u8>>,
     /// Its serial number.
     pub serial: Serial,
+    /// The first second of its life.
+    pub not_before: Timestamp,
     /// When it ends.
     pub not_after: Timestamp,
+}
+
+/// A certificate for an authority that exists, to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCertificate {
+    /// The certificate, DER.
+    pub certificate: Vec<u8>,
+    /// Its serial number.
+    pub serial: Serial,
+    /// The first second of its life.
+    pub not_before: Timestamp,
+    /// When it ends.
+    pub not_after: Timestamp,
+}
+
+/// What an authority is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What it signs for.
+    pub domain: Domain,
+    /// The common name of its subject, of which there is only one.
+    pub name: String,
+    /// Its serial number.
+    pub serial: Serial,
+    /// The kind of its key.
+    pub algorithm: KeyAlgorithm,
+    /// How long it lives, at most as long as its issuer.
+    pub lifetime: SignedDuration,
 }
 
 /// An authority that can sign.
 pub struct Authority {
     pub(crate) certificate: Vec<u8>,
     pub(crate) facts: CertificateFacts,
+    /// Its name, as it stands in what it signs (DER).
+    pub(crate) subject: Vec<u8>,
+    /// The identifier of its key, as it stands in what it signs.
+    pub(crate) key_identifier: Vec<u8>,
     pub(crate) issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    /// Makes a root. The name stands in its subject and should be unique to the cluster.
-    pub fn create_root(name: &str, serial: Serial, now: Timestamp) -> Result<NewAuthority, AuthorityError> {
-        let key = PrivateKey::generate()?;
-        let (params, not_after) = params(name, Domain::Root, serial, Validity::starting(now, Domain::Root.lifetime()));
-        let certificate = params.self_signed(&key.0)?.der().to_vec();
-        Ok(NewAuthority { certificate, private_key: key.to_der(), serial, not_after })
+    /// Makes a root.
+    pub fn create_root(plan: &Plan, now: Timestamp) -> Result<NewAuthority, AuthorityError> {
+        let key = PrivateKey::generate_for(plan.algorithm)?;
+        let validity = Validity::starting(now, plan.lifetime);
+        let certificate = params(plan, validity).self_signed(&key.0)?.der().to_vec();
+        lint::check_authority(plan, validity, &certificate, &certificate)?;
+        Ok(NewAuthority {
+            certificate,
+            private_key: key.to_der(),
+            serial: plan.serial,
+            not_before: validity.not_before,
+            not_after: validity.not_after,
+        })
     }
 
     /// Makes an intermediate, signed by this root. `crl_url` is where the root's CRL is found.
     pub fn create_intermediate(
         &self,
-        name: &str,
-        domain: Domain,
-        serial: Serial,
+        plan: &Plan,
         crl_url: &str,
         now: Timestamp,
     ) -> Result<NewAuthority, AuthorityError> {
-        let key = PrivateKey::generate()?;
-        let validity = Validity::starting(now, domain.lifetime()).within(self.facts.not_after);
-        let (mut params, not_after) = params(name, domain, serial, validity);
+        let key = PrivateKey::generate_for(plan.algorithm)?;
+        let validity = Validity::starting(now, plan.lifetime).within(self.facts.not_after);
+        let mut params = params(plan, validity);
         params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![crl_url.to_owned()] }];
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key.0, &self.issuer)?.der().to_vec();
-        Ok(NewAuthority { certificate, private_key: key.to_der(), serial, not_after })
+        lint::check_authority(plan, validity, &certificate, &self.certificate)?;
+        Ok(NewAuthority {
+            certificate,
+            private_key: key.to_der(),
+            serial: plan.serial,
+            not_before: validity.not_before,
+            not_after: validity.not_after,
+        })
+    }
+
+    /// Signs another root, so that whoever trusts only this one trusts what the other has signed too. It ends with the
+    /// first of both. `crl_url` is where this root's CRL is found.
+    pub fn cross_sign(
+        &self,
+        other: &Self,
+        serial: Serial,
+        crl_url: &str,
+        now: Timestamp,
+    ) -> Result<NewCertificate, AuthorityError> {
+        let lifetime = other.facts.not_after.duration_since(now);
+        let plan = Plan {
+            domain: Domain::Root,
+            name: other.facts.common_name.clone(),
+            serial,
+            algorithm: KeyAlgorithm::default(),
+            lifetime,
+        };
+        let validity = Validity::starting(now, lifetime).within(self.facts.not_after);
+        let mut params = params(&plan, validity);
+        // One step less than a root of its own.
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
+        params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![crl_url.to_owned()] }];
+        params.use_authority_key_identifier_extension = true;
+        let key = SubjectPublicKeyInfo::from_der(&other.facts.public_key)?;
+        let certificate = params.signed_by(&key, &self.issuer)?.der().to_vec();
+        lint::check_authority(&plan, validity, &certificate, &self.certificate)?;
+        Ok(NewCertificate { certificate, serial, not_before: validity.not_before, not_after: validity.not_after })
     }
 
     /// Takes up a recorded authority.
     pub fn load(certificate: &[u8], private_key: &[u8]) -> Result<Self, AuthorityError> {
         let key = PrivateKey::from_der(private_key)?;
         let facts = CertificateFacts::read(certificate)?;
+        if facts.public_key != key.public() {
+            return Err(AuthorityError::OtherKey);
+        }
+        let (subject, key_identifier) = subject_and_key(certificate)?;
         let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(certificate), key.0)?;
-        Ok(Self { certificate: certificate.to_vec(), facts, issuer })
+        Ok(Self { certificate: certificate.to_vec(), facts, subject, key_identifier, issuer })
     }
 
     /// Its own certificate, DER.
@@ -143,19 +223,38 @@ impl std::fmt::Debug for Authority {
     }
 }
 
-fn params(name: &str, domain: Domain, serial: Serial, validity: Validity) -> (CertificateParams, Timestamp) {
+fn params(plan: &Plan, validity: Validity) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::OrganizationName, "ringfence");
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.serial_number = Some(serial.as_bytes().to_vec().into());
+    params.distinguished_name.push(DnType::CommonName, plan.name.as_str());
+    params.serial_number = Some(plan.serial.as_bytes().to_vec().into());
     params.not_before = to_offset(validity.not_before);
     params.not_after = to_offset(validity.not_after);
-    params.is_ca = IsCa::Ca(match domain {
-        // A root signs intermediates, and those sign leaves only.
-        Domain::Root => BasicConstraints::Constrained(1),
+    params.is_ca = IsCa::Ca(match plan.domain {
+        // A root signs its successor and intermediates, and those sign leaves only.
+        Domain::Root => BasicConstraints::Constrained(2),
         Domain::Services | Domain::Projects => BasicConstraints::Constrained(0),
     });
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    (params, validity.not_after)
+    // What an intermediate can be used for bounds what a thief of its key can do (RFC 5280, sections 4.2.1.10 and
+    // 4.2.1.12): one that signs for project users can make nobody a server.
+    match plan.domain {
+        Domain::Root => {}
+        Domain::Services => {
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        }
+        Domain::Projects => {
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            params.name_constraints = Some(NameConstraints {
+                permitted_subtrees: Vec::new(),
+                excluded_subtrees: vec![
+                    GeneralSubtree::DnsName(String::new()),
+                    GeneralSubtree::IpAddress(CidrSubnet::V4([0; 4], [0; 4])),
+                    GeneralSubtree::IpAddress(CidrSubnet::V6([0; 16], [0; 16])),
+                ],
+            });
+        }
+    }
+    params
 }

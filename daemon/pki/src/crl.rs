@@ -1,24 +1,39 @@
-//! Certificate revocation lists (RFC 5280, section 5), one per issuer and shard.
+//! Certificate revocation lists (RFC 5280, section 5), one per issuer and shard, whole or as what has changed since a whole
+//! one (a delta, section 5.2.4). The cost of a list grows with its entries and with nothing else.
 
 use jiff::Timestamp;
-use rcgen::{
-    CertificateRevocationListParams, CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope, KeyIdMethod,
-    RevocationReason, RevokedCertParams,
-};
+use rcgen::SigningKey as _;
 
 use crate::authority::{Authority, AuthorityError};
-use crate::validity::to_offset;
+use crate::der::{self, BIT_STRING, ENUMERATED, SEQUENCE, context, context_primitive};
 use crate::{Domain, Serial, Validity};
 
-/// Why a certificate stands in a list.
+/// Why a certificate stands in a list (RFC 5280, section 5.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
+    /// Its key may be in other hands.
+    KeyCompromise,
+    /// Its issuer's key may be in other hands.
+    CaCompromise,
     /// A newer one took its place.
     Superseded,
     /// What it was for has ended.
     CessationOfOperation,
     /// The holder may no longer.
     PrivilegeWithdrawn,
+}
+
+impl Reason {
+    /// The number in lists.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::KeyCompromise => 1,
+            Self::CaCompromise => 2,
+            Self::Superseded => 4,
+            Self::CessationOfOperation => 5,
+            Self::PrivilegeWithdrawn => 9,
+        }
+    }
 }
 
 /// One entry of a list.
@@ -53,6 +68,22 @@ pub struct Crl {
     pub next_update: Timestamp,
 }
 
+/// Whether a list is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything that is revoked.
+    Complete,
+    /// What was revoked after the complete list of this number.
+    Since(i64),
+}
+
+/// Object identifiers, in the bytes of DER.
+const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 0x14];
+const REASON_CODE: &[u8] = &[0x55, 0x1d, 0x15];
+const DELTA_CRL_INDICATOR: &[u8] = &[0x55, 0x1d, 0x1b];
+const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 0x1c];
+const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x23];
+
 impl Authority {
     /// Signs a list that is good for this time. The number must be above every earlier one of this shard, and the
     /// time must not begin before that of an earlier one; the caller sees to both.
@@ -60,38 +91,80 @@ impl Authority {
         &self,
         shard: &CrlShard,
         number: i64,
-        revoked: &[Revoked],
+        extent: Extent,
+        revoked: impl IntoIterator<Item = Revoked>,
         validity: Validity,
     ) -> Result<Crl, AuthorityError> {
+        let counted = |number: i64| {
+            u64::try_from(number).map_err(|_| AuthorityError::Sign("a CRL number is never negative".to_owned()))
+        };
+        if validity.not_after <= validity.not_before {
+            return Err(AuthorityError::Sign("a CRL must end after it begins".to_owned()));
+        }
+        let mut entries = Vec::new();
+        let mut entry = Vec::with_capacity(64);
+        for one in revoked {
+            entry.clear();
+            der::put_unsigned(&mut entry, one.serial.as_bytes());
+            der::put_time(&mut entry, one.revoked_at);
+            let reason = der::extension(REASON_CODE, false, &der::value(ENUMERATED, &[one.reason.code()]));
+            der::put(&mut entry, SEQUENCE, &reason);
+            der::put(&mut entries, SEQUENCE, &entry);
+        }
+        let key = der::value(context_primitive(0), &self.key_identifier);
+        let mut extensions = der::extension(AUTHORITY_KEY_IDENTIFIER, false, &der::value(SEQUENCE, &key));
+        extensions.extend(der::extension(CRL_NUMBER, false, &der::unsigned(counted(number)?)));
+        if let Extent::Since(base) = extent {
+            extensions.extend(der::extension(DELTA_CRL_INDICATOR, true, &der::unsigned(counted(base)?)));
+        }
         // The root's list has no issuing distribution point: verifiers that check the whole chain (nginx, PostgreSQL)
         // hold the root certificate itself against it, and that names no place where a list is found.
-        let distribution_point = (shard.domain != Domain::Root).then(|| CrlIssuingDistributionPoint {
-            distribution_point: CrlDistributionPoint { uris: vec![shard.url.clone()] },
-            scope: Some(CrlScope::UserCertsOnly),
-        });
-        let number =
-            u64::try_from(number).map_err(|_| AuthorityError::Sign("a CRL number is never negative".to_owned()))?;
-        let params = CertificateRevocationListParams {
-            this_update: to_offset(validity.not_before),
-            next_update: to_offset(validity.not_after),
-            crl_number: number.into(),
-            issuing_distribution_point: distribution_point,
-            revoked_certs: revoked
-                .iter()
-                .map(|entry| RevokedCertParams {
-                    serial_number: entry.serial.as_bytes().to_vec().into(),
-                    revocation_time: to_offset(entry.revoked_at),
-                    reason_code: Some(match entry.reason {
-                        Reason::Superseded => RevocationReason::Superseded,
-                        Reason::CessationOfOperation => RevocationReason::CessationOfOperation,
-                        Reason::PrivilegeWithdrawn => RevocationReason::PrivilegeWithdrawn,
-                    }),
-                    invalidity_date: None,
-                })
-                .collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        let der = params.signed_by(&self.issuer)?.der().to_vec();
+        if shard.domain != Domain::Root {
+            extensions.extend(der::extension(ISSUING_DISTRIBUTION_POINT, true, &distribution_point(&shard.url)));
+        }
+        let algorithm = self.signature_algorithm();
+        let version = der::unsigned(1);
+        let (mut times, mut listed) = (Vec::new(), Vec::new());
+        der::put_time(&mut times, validity.not_before);
+        der::put_time(&mut times, validity.not_after);
+        if !entries.is_empty() {
+            listed = der::value(SEQUENCE, &entries);
+            drop(entries);
+        }
+        let extensions = der::value(context(0), &der::value(SEQUENCE, &extensions));
+        let list = der::constructed(SEQUENCE, &[&version, algorithm, &self.subject, &times, &listed, &extensions]);
+        drop(listed);
+        let der = self.sign(&list)?;
         Ok(Crl { der, this_update: validity.not_before, next_update: validity.not_after })
     }
+
+    /// What is to be signed, with the algorithm and the signature behind it.
+    pub(crate) fn sign(&self, to_be_signed: &[u8]) -> Result<Vec<u8>, AuthorityError> {
+        let mut signature = vec![0];
+        signature.extend(self.issuer.key().sign(to_be_signed)?);
+        let signature = der::value(BIT_STRING, &signature);
+        Ok(der::constructed(SEQUENCE, &[to_be_signed, self.signature_algorithm(), &signature]))
+    }
+
+    /// The `AlgorithmIdentifier` of this authority's signatures (RFC 5758, 8410 and 4055).
+    pub(crate) fn signature_algorithm(&self) -> &'static [u8] {
+        let algorithm = self.issuer.key().algorithm();
+        if algorithm == &rcgen::PKCS_ECDSA_P256_SHA256 {
+            &[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]
+        } else if algorithm == &rcgen::PKCS_ECDSA_P384_SHA384 {
+            &[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03]
+        } else if algorithm == &rcgen::PKCS_ED25519 {
+            &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70]
+        } else {
+            &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b, 0x05, 0x00]
+        }
+    }
+}
+
+/// `IssuingDistributionPoint`: the one address, and that only leaves are listed.
+fn distribution_point(url: &str) -> Vec<u8> {
+    let uri = der::value(context_primitive(6), url.as_bytes());
+    let name = der::value(context(0), &der::value(context(0), &uri));
+    let only_leaves = der::value(context_primitive(1), &[0xff]);
+    der::constructed(SEQUENCE, &[&name, &only_leaves])
 }

@@ -1,6 +1,9 @@
-//! Private keys: P-256 ECDSA, which every peer of ringfence can verify.
+//! Private keys: ECDSA on P-256 unless another kind is asked for, since every peer of ringfence can verify that.
 
-use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rcgen::{
+    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
+    RsaKeySize,
+};
 use zeroize::Zeroizing;
 
 use crate::PublicKeyInfo;
@@ -13,12 +16,65 @@ pub struct PrivateKey(pub(crate) KeyPair);
 #[error("private key {0}")]
 pub struct KeyError(String);
 
+/// What kind of key, and how large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum KeyAlgorithm {
+    /// ECDSA on P-256.
+    #[default]
+    EcdsaP256,
+    /// ECDSA on P-384.
+    EcdsaP384,
+    /// Ed25519 (RFC 8410). Browsers and older Java do not take it in certificates.
+    Ed25519,
+    /// RSA of 2048 bits.
+    Rsa2048,
+    /// RSA of 3072 bits.
+    Rsa3072,
+    /// RSA of 4096 bits. Making one takes a second or so.
+    Rsa4096,
+}
+
+impl KeyAlgorithm {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::EcdsaP256, Self::EcdsaP384, Self::Ed25519, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096];
+
+    /// The word in declarations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EcdsaP256 => "ecdsa_p256",
+            Self::EcdsaP384 => "ecdsa_p384",
+            Self::Ed25519 => "ed25519",
+            Self::Rsa2048 => "rsa_2048",
+            Self::Rsa3072 => "rsa_3072",
+            Self::Rsa4096 => "rsa_4096",
+        }
+    }
+
+    /// The kind of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == word)
+    }
+}
+
 impl PrivateKey {
-    /// Makes a new key from the operating system's random source.
+    /// Makes a new key on P-256 from the operating system's random source.
     pub fn generate() -> Result<Self, KeyError> {
-        KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
-            .map(Self)
-            .map_err(|e| KeyError(format!("cannot be generated: {e}")))
+        Self::generate_for(KeyAlgorithm::default())
+    }
+
+    /// Makes a new key of this kind.
+    pub fn generate_for(algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
+        let rsa = |size| KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, size);
+        let made = match algorithm {
+            KeyAlgorithm::EcdsaP256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
+            KeyAlgorithm::EcdsaP384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384),
+            KeyAlgorithm::Ed25519 => KeyPair::generate_for(&PKCS_ED25519),
+            KeyAlgorithm::Rsa2048 => rsa(RsaKeySize::_2048),
+            KeyAlgorithm::Rsa3072 => rsa(RsaKeySize::_3072),
+            KeyAlgorithm::Rsa4096 => rsa(RsaKeySize::_4096),
+        };
+        made.map(Self).map_err(|e| KeyError(format!("cannot be generated: {e}")))
     }
 
     /// Reads PKCS #8 in PEM.

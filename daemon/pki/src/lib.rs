@@ -9,9 +9,11 @@
 
 mod authority;
 mod crl;
+mod der;
 mod issue;
 mod key;
 mod lint;
+mod pkcs12;
 mod read;
 mod request;
 mod rotation;
@@ -21,11 +23,12 @@ mod token;
 mod validity;
 mod verify;
 
-pub use authority::{Authority, AuthorityError, Domain, NewAuthority};
-pub use crl::{Crl, CrlShard, Reason, Revoked};
+pub use authority::{Authority, AuthorityError, Domain, NewAuthority, NewCertificate, Plan};
+pub use crl::{Crl, CrlShard, Extent, Reason, Revoked};
 pub use issue::{Issued, Leaf, Profile};
-pub use key::{KeyError, PrivateKey};
+pub use key::{KeyAlgorithm, KeyError, PrivateKey};
 pub use lint::LintError;
+pub use pkcs12::{Pkcs12Error, pkcs12};
 pub use read::{CertificateFacts, ReadError, fingerprint, pem_certificate, pem_certificates, pem_crl};
 pub use request::{Request, RequestError};
 pub use rotation::renew_at;

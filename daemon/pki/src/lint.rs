@@ -4,8 +4,10 @@
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 
+use crate::authority::{Domain, Plan};
 use crate::issue::Leaf;
 use crate::read::CertificateFacts;
+use crate::validity::Validity;
 
 /// Which rule a certificate breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,4 +72,36 @@ pub(crate) fn check(leaf: &Leaf, certificate: &[u8], issuer: &[u8]) -> Result<()
     }
     rule(distribution_points == [leaf.crl_url.as_str()], "it must name exactly its CRL shard")?;
     rule(authority_key, "it must name its issuer's key")
+}
+
+/// Checks an authority's certificate against what it was planned to be, and its issuer (itself, for a root).
+pub(crate) fn check_authority(
+    plan: &Plan,
+    validity: Validity,
+    certificate: &[u8],
+    issuer: &[u8],
+) -> Result<(), LintError> {
+    let facts = CertificateFacts::read(certificate).map_err(|_| LintError("it must be X.509"))?;
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| LintError("it must be X.509"))?;
+    let (_, issuer) = X509Certificate::from_der(issuer).map_err(|_| LintError("its issuer must be X.509"))?;
+    rule(parsed.version() == X509Version::V3, "it must be version 3")?;
+    rule(facts.serial == plan.serial, "its serial must be the recorded one")?;
+    rule(parsed.issuer() == issuer.subject(), "its issuer must be the authority's subject")?;
+    rule(parsed.verify_signature(Some(issuer.public_key())).is_ok(), "its signature must verify")?;
+    rule(facts.not_before == validity.not_before, "it must begin when declared")?;
+    rule(facts.not_after == validity.not_after, "it must end when declared")?;
+    rule(facts.not_before < facts.not_after, "it must begin before it ends")?;
+    rule(parsed.validity().not_after <= issuer.validity().not_after, "it must not outlive its issuer")?;
+    rule(facts.common_name == plan.name, "its common name must be the planned one")?;
+    rule((1..=64).contains(&facts.common_name.chars().count()), "its common name must have 1 to 64 characters")?;
+    let usage = parsed.key_usage().ok().flatten();
+    // keyCertSign and cRLSign are bits 5 and 6.
+    rule(usage.is_some_and(|u| u.critical && u.value.flags == 0b110_0000), "its key usage must be to sign both")?;
+    let constraints = parsed.basic_constraints().ok().flatten();
+    let is_authority = constraints.as_ref().is_some_and(|c| c.critical && c.value.ca);
+    rule(is_authority, "it must say that it is an authority")?;
+    let depth = constraints.and_then(|c| c.value.path_len_constraint);
+    rule(depth.is_some_and(|depth| (depth == 0) == (plan.domain != Domain::Root)), "its depth must be its domain's")?;
+    let names = parsed.name_constraints().ok().flatten();
+    rule(names.is_some() == (plan.domain == Domain::Projects), "its name constraints must be its domain's")
 }

@@ -5,8 +5,8 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::Serial;
 use crate::validity::from_unix;
+use crate::{KeyAlgorithm, Serial};
 
 /// What a certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct CertificateFacts {
     pub not_after: Timestamp,
     /// The public key (SubjectPublicKeyInfo, DER).
     pub public_key: Vec<u8>,
+    /// The kind of key, if it is one of ours.
+    pub key_algorithm: Option<KeyAlgorithm>,
     /// DNS names and addresses of the subject alternative name, as text, in order.
     pub alternative_names: Vec<String>,
     /// L of the subject, if any.
@@ -63,9 +65,38 @@ impl CertificateFacts {
             not_before: from_unix(certificate.validity().not_before.timestamp()).ok_or(ReadError::Malformed)?,
             not_after: from_unix(certificate.validity().not_after.timestamp()).ok_or(ReadError::Malformed)?,
             public_key: certificate.public_key().raw.to_vec(),
+            key_algorithm: key_algorithm(certificate.public_key()),
             alternative_names,
             locality: text(subject.iter_locality().next()),
         })
+    }
+}
+
+/// The subject (DER) and the subject key identifier of an authority's certificate.
+pub(crate) fn subject_and_key(der: &[u8]) -> Result<(Vec<u8>, Vec<u8>), ReadError> {
+    use x509_parser::extensions::ParsedExtension;
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| ReadError::Malformed)?;
+    let key = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::SubjectKeyIdentifier(identifier) => Some(identifier.0.to_vec()),
+        _ => None,
+    });
+    Ok((certificate.subject().as_raw().to_vec(), key.ok_or(ReadError::Malformed)?))
+}
+
+fn key_algorithm(key: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> Option<KeyAlgorithm> {
+    use x509_parser::public_key::PublicKey;
+    match key.parsed().ok()? {
+        PublicKey::EC(point) if point.key_size() == 256 => Some(KeyAlgorithm::EcdsaP256),
+        PublicKey::EC(point) if point.key_size() == 384 => Some(KeyAlgorithm::EcdsaP384),
+        PublicKey::RSA(rsa) => match rsa.key_size() {
+            2_048 => Some(KeyAlgorithm::Rsa2048),
+            3_072 => Some(KeyAlgorithm::Rsa3072),
+            4_096 => Some(KeyAlgorithm::Rsa4096),
+            _ => None,
+        },
+        // Ed25519 (RFC 8410) has no parsed form.
+        PublicKey::Unknown(_) if key.algorithm.algorithm.to_id_string() == "1.3.101.112" => Some(KeyAlgorithm::Ed25519),
+        _ => None,
     }
 }
 

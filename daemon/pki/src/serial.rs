@@ -25,6 +25,12 @@ impl Serial {
         &self.0
     }
 
+    /// Which of so many lists names it when it is revoked: the same one for ever.
+    pub fn shard(&self, shards: u32) -> u32 {
+        let [.., a, b, c, d] = self.0;
+        u32::from_be_bytes([a, b, c, d]) % shards.max(1)
+    }
+
     /// Reads the 32 hexadecimal digits that `Display` writes.
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0_u8; 16];

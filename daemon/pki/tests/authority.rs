@@ -7,13 +7,23 @@ use std::collections::BTreeSet;
 use aws_lc_rs::rand::SystemRandom;
 use jiff::{SignedDuration, Timestamp};
 use ringfence_pki::{
-    Authority, CertificateFacts, CrlShard, Domain, Leaf, PrivateKey, Profile, Reason, Request, Revoked, Serial, Usage,
-    Validity, pem_certificate, pem_crl, verify_leaf,
+    Authority, CertificateFacts, CrlShard, Domain, Extent, KeyAlgorithm, Leaf, Plan, PrivateKey, Profile, Reason,
+    Request, Revoked, Serial, Usage, Validity, pem_certificate, pem_crl, verify_leaf,
 };
 
 const ROOT_CRL: &str = "https://127.0.0.1:8443/v1/crls/root-1/0";
 const SERVICES_CRL: &str = "https://127.0.0.1:8443/v1/crls/services-1/0";
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+fn plan(domain: Domain, name: &str) -> Plan {
+    plan_with(domain, name, KeyAlgorithm::default())
+}
+
+fn plan_with(domain: Domain, name: &str, algorithm: KeyAlgorithm) -> Plan {
+    let years = if domain == Domain::Root { 10 } else { 5 };
+    let serial = Serial::random(&SystemRandom::new());
+    Plan { domain, name: name.to_owned(), serial, algorithm, lifetime: DAY * 365 * years }
+}
 
 struct World {
     root: Authority,
@@ -24,11 +34,9 @@ struct World {
 impl World {
     fn new() -> Self {
         let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-        let rng = SystemRandom::new();
-        let root = Authority::create_root("test root", Serial::random(&rng), now).unwrap();
+        let root = Authority::create_root(&plan(Domain::Root, "test root"), now).unwrap();
         let root = Authority::load(&root.certificate, &root.private_key).unwrap();
-        let services =
-            root.create_intermediate("test services", Domain::Services, Serial::random(&rng), ROOT_CRL, now).unwrap();
+        let services = root.create_intermediate(&plan(Domain::Services, "test services"), ROOT_CRL, now).unwrap();
         let services = Authority::load(&services.certificate, &services.private_key).unwrap();
         Self { root, services, now }
     }
@@ -59,8 +67,11 @@ impl World {
     fn crls(&self, number: i64, revoked: &[Revoked]) -> String {
         let root = CrlShard { domain: Domain::Root, url: ROOT_CRL.to_owned() };
         let services = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned() };
-        let root = self.root.sign_crl(&root, number, &[], Validity::starting(self.now, DAY)).unwrap();
-        let services = self.services.sign_crl(&services, number, revoked, Validity::starting(self.now, DAY)).unwrap();
+        let root = self.root.sign_crl(&root, number, Extent::Complete, [], Validity::starting(self.now, DAY)).unwrap();
+        let services = self
+            .services
+            .sign_crl(&services, number, Extent::Complete, revoked.iter().copied(), Validity::starting(self.now, DAY))
+            .unwrap();
         format!("{}{}", pem_crl(&root.der), pem_crl(&services.der))
     }
 }
@@ -169,4 +180,98 @@ fn openssl_verify(world: &World, chain: &str, crls: &str) -> Result<(), String> 
         .output()
         .expect("openssl is on the PATH (Debian: apt-get install openssl)");
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+#[test]
+fn every_kind_of_key_makes_chains_and_lists_that_verify() {
+    let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+    for algorithm in KeyAlgorithm::ALL {
+        let root = Authority::create_root(&plan_with(Domain::Root, "root", algorithm), now).unwrap();
+        let root = Authority::load(&root.certificate, &root.private_key).unwrap();
+        let made =
+            root.create_intermediate(&plan_with(Domain::Services, "services", algorithm), ROOT_CRL, now).unwrap();
+        let services = Authority::load(&made.certificate, &made.private_key).unwrap();
+        let world = World { root, services, now };
+        let leaf = world.leaf(Profile::Service, DAY);
+        let key = PrivateKey::generate_for(algorithm).unwrap();
+        let request = Request::parse(&key.request("x").unwrap()).unwrap();
+        let issued = world.services.issue(&leaf, request.public_key()).unwrap();
+        let chain =
+            format!("{}{}", pem_certificate(&issued.certificate), pem_certificate(world.services.certificate()));
+        for usage in [Usage::Client, Usage::Server] {
+            let verified = verify_leaf(&chain, &world.bundle(), &world.crls(1, &[]), usage, now);
+            assert_eq!(verified, Ok(()), "{algorithm:?}");
+        }
+        let revoked = Revoked { serial: issued.serial, revoked_at: now, reason: Reason::KeyCompromise };
+        let refused = verify_leaf(&chain, &world.bundle(), &world.crls(2, &[revoked]), Usage::Server, now);
+        assert!(refused.is_err(), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn whoever_trusts_only_the_root_before_trusts_what_its_successor_signs_by_the_cross_certificate() {
+    let world = World::new();
+    let load = |made: ringfence_pki::NewAuthority| Authority::load(&made.certificate, &made.private_key).unwrap();
+    let second = load(Authority::create_root(&plan(Domain::Root, "test root 2"), world.now).unwrap());
+    let cross = world.root.cross_sign(&second, Serial::random(&SystemRandom::new()), ROOT_CRL, world.now).unwrap();
+    let services =
+        load(second.create_intermediate(&plan(Domain::Services, "test services 2"), ROOT_CRL, world.now).unwrap());
+    let request = Request::parse(&PrivateKey::generate().unwrap().request("x").unwrap()).unwrap();
+    let issued = services.issue(&world.leaf(Profile::Service, DAY), request.public_key()).unwrap();
+    let short = format!("{}{}", pem_certificate(&issued.certificate), pem_certificate(services.certificate()));
+    let long = format!("{short}{}", pem_certificate(&cross.certificate));
+    let verify = |chain: &str, root: &Authority| {
+        verify_leaf(chain, &pem_certificate(root.certificate()), "", Usage::Server, world.now)
+    };
+    assert_eq!(verify(&long, &world.root), Ok(()));
+    assert_eq!(verify(&long, &second), Ok(()));
+    assert_eq!(verify(&short, &second), Ok(()));
+    assert!(verify(&short, &world.root).is_err());
+}
+
+#[test]
+fn an_authority_for_project_users_makes_nobody_a_server() {
+    let world = World::new();
+    let made = world.root.create_intermediate(&plan(Domain::Projects, "test projects"), ROOT_CRL, world.now).unwrap();
+    let projects = Authority::load(&made.certificate, &made.private_key).unwrap();
+    let request = Request::parse(&PrivateKey::generate().unwrap().request("x").unwrap()).unwrap();
+    let chain = |leaf: &Leaf| {
+        let issued = projects.issue(leaf, request.public_key()).unwrap();
+        format!("{}{}", pem_certificate(&issued.certificate), pem_certificate(projects.certificate()))
+    };
+    let user = Leaf {
+        common_name: "fraud__alice".to_owned(),
+        system_user: None,
+        dns_names: BTreeSet::new(),
+        ip_addresses: BTreeSet::new(),
+        ..world.leaf(Profile::ProjectUser, DAY)
+    };
+    assert_eq!(verify_leaf(&chain(&user), &world.bundle(), "", Usage::Client, world.now), Ok(()));
+    // A thief of its key who writes a server's certificate is refused, for its usage and for its names.
+    let server = chain(&world.leaf(Profile::Service, DAY));
+    for usage in [Usage::Server, Usage::Client] {
+        assert!(verify_leaf(&server, &world.bundle(), "", usage, world.now).is_err());
+    }
+}
+
+#[test]
+fn a_delta_lists_what_came_after_its_base_and_says_so() {
+    use x509_parser::prelude::{CertificateRevocationList, FromDer as _, ParsedExtension};
+    let world = World::new();
+    let shard = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned() };
+    let serial = Serial::random(&SystemRandom::new());
+    let revoked = Revoked { serial, revoked_at: world.now, reason: Reason::Superseded };
+    let delta =
+        world.services.sign_crl(&shard, 9, Extent::Since(7), [revoked], Validity::starting(world.now, DAY)).unwrap();
+    let (rest, read) = CertificateRevocationList::from_der(&delta.der).unwrap();
+    assert!(rest.is_empty());
+    assert_eq!(read.crl_number().map(ToString::to_string), Some("9".to_owned()));
+    assert_eq!(read.iter_revoked_certificates().count(), 1);
+    let indicator = read.extensions().iter().find(|one| one.oid.to_id_string() == "2.5.29.27").unwrap();
+    assert!(indicator.critical && indicator.value == [2, 1, 7]);
+    assert!(
+        read.extensions()
+            .iter()
+            .any(|one| matches!(one.parsed_extension(), ParsedExtension::IssuingDistributionPoint(_)))
+    );
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::{Lifetime, NodeName};
-use ringfence_pki::{CertificateFacts, Domain, PrivateKey, pem_certificates, renew_at};
+use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates, renew_at};
 
 use crate::Daemon;
 use crate::audit::Actor;
@@ -53,14 +54,15 @@ pub(crate) async fn issue_api_certificate(daemon: &Daemon) -> anyhow::Result<Arc
     let chain: Vec<Vec<u8>> = pem_certificates(&issued.chain)?.iter().map(|der| der.to_vec()).collect();
     let facts = CertificateFacts::read(&chain[0])?;
     let renewal = renew_at(facts.not_before, facts.not_after, facts.serial.as_bytes()[15]);
-    let fresh = (facts.not_before, renewal);
+    let issuers = daemon.authorities.seen();
+    let fresh = (issuers.active(AuthorityDomain::Services)?.view.id.clone(), facts.not_before, renewal);
     *daemon.authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(fresh);
     if let Some(tls) = daemon.authorities.server_tls.get() {
         tls.replace(chain, &key.to_der())?;
         return Ok(tls.clone());
     }
-    let root = daemon.authorities.of(Domain::Root).authority.certificate().to_vec();
-    let tls = Arc::new(ServerTls::new(chain, &key.to_der(), &[root])?);
+    let roots: Vec<Vec<u8>> = issuers.roots().map(|root| root.authority.certificate().to_vec()).collect();
+    let tls = Arc::new(ServerTls::new(chain, &key.to_der(), &roots)?);
     Ok(daemon.authorities.server_tls.get_or_init(|| tls).clone())
 }
 
@@ -74,17 +76,19 @@ impl Task for RenewApiCertificate {
     }
 
     fn purpose(&self) -> &'static str {
-        "renews the certificate that the API serves with, without closing a connection"
+        "renews the certificate that the API serves with, in time and when its authority has a successor"
     }
 
     fn period(&self) -> Duration {
-        Duration::from_secs(30)
+        Duration::from_secs(5)
     }
 
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
-        let fresh = *daemon.authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fresh = daemon.authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let now = daemon.now();
-        if fresh.is_some_and(|(from, until)| from <= now && now < until) {
+        let issuers = daemon.authorities.seen();
+        let active = &issuers.active(AuthorityDomain::Services)?.view.id;
+        if fresh.is_some_and(|(issuer, from, until)| issuer == *active && from <= now && now < until) {
             return Ok(String::new());
         }
         issue_api_certificate(daemon).await?;

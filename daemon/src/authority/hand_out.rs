@@ -78,6 +78,9 @@ fn held_elsewhere(certificate: &Certificate) -> String {
         (CertificateProfile::ApiServer, _) => {
             "it is the daemon's own, which the daemon needs to serve; a restart of the head replaces it".to_owned()
         }
+        (CertificateProfile::Authority, _) => {
+            "it is an authority's; rotate that instead: POST /v1/authorities/DOMAIN/rotate".to_owned()
+        }
         (CertificateProfile::ProjectUser, _) => {
             format!("it is the daemon's for project user {name}; to take it away, remove the member")
         }

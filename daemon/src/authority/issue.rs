@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::node::IssuedCertificate;
 use ringfence_api::{Lifetime, NodeName, ProjectUser, ServiceName};
-use ringfence_pki::{Domain, Issued, Leaf, Profile, PublicKeyInfo, Serial, Validity, fingerprint, pem_certificate};
+use ringfence_pki::{Issued, Leaf, Profile, PublicKeyInfo, Serial, Validity, fingerprint, pem_certificate};
 use ringfence_store::{NewCertificate, Transaction};
 
 use crate::Daemon;
-use crate::authority::SHARD;
 use crate::http::Failure;
 
 /// Whom a certificate is for. Everything in it comes from declared data.
@@ -36,28 +36,34 @@ pub(crate) async fn issue(
 ) -> Result<IssuedCertificate, Failure> {
     let now = daemon.now();
     let (domain, leaf_profile) = match profile {
-        CertificateProfile::ApiServer => (Domain::Services, Profile::ApiServer),
-        CertificateProfile::Node => (Domain::Services, Profile::Node),
-        CertificateProfile::Service => (Domain::Services, Profile::Service),
-        CertificateProfile::ProjectUser => (Domain::Projects, Profile::ProjectUser),
+        CertificateProfile::ApiServer => (AuthorityDomain::Services, Profile::ApiServer),
+        CertificateProfile::Node => (AuthorityDomain::Services, Profile::Node),
+        CertificateProfile::Service => (AuthorityDomain::Services, Profile::Service),
+        CertificateProfile::ProjectUser => (AuthorityDomain::Projects, Profile::ProjectUser),
+        CertificateProfile::Authority => {
+            return Err(Failure::internal(anyhow::anyhow!("authorities are made by their rotation")));
+        }
     };
-    let issuer = daemon.authorities.of(domain);
+    let issuers = daemon.authorities.fresh(tx, &daemon.master_key).await?;
+    let issuer = issuers.active(domain)?;
+    let serial = Serial::random(daemon.rng());
+    let (shard, crl_url) = issuers.crl_of(issuer, &serial);
     let leaf = Leaf {
         profile: leaf_profile,
         common_name: identity.common_name.clone(),
         system_user: identity.system_user.clone(),
         dns_names: identity.dns_names.clone(),
         ip_addresses: identity.ip_addresses.clone(),
-        serial: Serial::random(daemon.rng()),
+        serial,
         validity: Validity::starting(now, lifetime.as_signed()),
-        crl_url: issuer.crl_url.clone(),
+        crl_url,
     };
     let Issued { certificate, serial, not_before, not_after } = issuer.authority.issue(&leaf, key)?;
     let serial = serial.to_string();
     let row = NewCertificate {
         serial: &serial,
-        issuer: &issuer.id,
-        shard: SHARD,
+        issuer: &issuer.view.id,
+        shard,
         profile,
         holder,
         common_name: &identity.common_name,
@@ -69,7 +75,7 @@ pub(crate) async fn issue(
         not_after,
     };
     tx.insert_certificate(&row, now).await?;
-    let chain = format!("{}{}", pem_certificate(&certificate), pem_certificate(issuer.authority.certificate()));
+    let chain = format!("{}{}", pem_certificate(&certificate), issuers.chain(issuer, now));
     Ok(IssuedCertificate { serial, chain, not_after })
 }
 

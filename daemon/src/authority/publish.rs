@@ -10,13 +10,14 @@ use axum::extract::State;
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::certificate::RevocationReason;
 use ringfence_api::crl::PublishedCrl;
-use ringfence_pki::{CrlShard, Reason, Revoked, Serial, Validity};
+use ringfence_pki::{CrlShard, Extent, Reason, Revoked, Serial, Validity};
 use ringfence_store::{CrlRow, Transaction};
 use tracing::info;
 
 use crate::Daemon;
 use crate::audit::Actor;
 use crate::authority::Issuer;
+use crate::authority::rotate::pki_domain;
 use crate::http::{Failure, OperatorCaller};
 use crate::task::Task;
 
@@ -64,19 +65,23 @@ enum Occasion {
 /// Signs and stores the next list of every shard that wants one, and tells whoever waits.
 async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCrl>, Failure> {
     let mut published = Vec::new();
-    for issuer in daemon.authorities.all() {
-        // Most runs find nothing to do and should not stand in a writer's way.
-        let mut tx = daemon.store.read("look_at_crls").await?;
-        let mut wanting = Vec::new();
-        for last in tx.list_crls().await?.into_iter().filter(|last| last.issuer == issuer.id) {
-            if wants_next(&mut tx, &last, occasion, daemon.now()).await? {
-                wanting.push(last.shard);
-            }
+    // Most runs find nothing to do and should not stand in a writer's way.
+    let mut tx = daemon.store.read("look_at_crls").await?;
+    let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
+    let mut wanting = Vec::new();
+    for last in tx.list_crls().await? {
+        if wants_next(&mut tx, &last, occasion, daemon.now()).await? {
+            wanting.push(last);
         }
-        drop(tx);
-        for shard in wanting {
-            published.extend(publish_shard(daemon, issuer, shard, occasion).await?);
-        }
+    }
+    drop(tx);
+    wanting.sort_by_key(|last| {
+        (issuers.find(&last.issuer).map(|issuer| issuer.view.domain), last.issuer.clone(), last.shard)
+    });
+    for last in wanting {
+        // One that has gone meanwhile needs no list.
+        let Some(issuer) = issuers.find(&last.issuer) else { continue };
+        published.extend(publish_shard(daemon, issuer, last.shard, occasion).await?);
     }
     if !published.is_empty() {
         daemon.changes.ring();
@@ -95,7 +100,7 @@ async fn publish_shard(
         let now = daemon.now();
         let mut tx = daemon.store.write("publish_crl").await?;
         // Looked at again, now that nobody else writes here.
-        let Some(last) = tx.find_crl(&issuer.id, shard).await? else { return Ok(None) };
+        let Some(last) = tx.find_crl(&issuer.view.id, shard).await? else { return Ok(None) };
         if !wants_next(&mut tx, &last, occasion, now).await? {
             return Ok(None);
         }
@@ -133,20 +138,17 @@ async fn sign_next(
     now: Timestamp,
 ) -> Result<(CrlRow, usize), Failure> {
     let revoked = tx.list_revoked(&last).await?;
-    let entries: Vec<Revoked> = revoked
-        .iter()
-        .filter_map(|(serial, revoked_at, reason)| {
-            Some(Revoked { serial: Serial::parse(serial)?, revoked_at: *revoked_at, reason: reason_of(*reason) })
-        })
-        .collect();
-    let shard = CrlShard { domain: issuer.domain, url: last.url.clone() };
+    let entries = revoked.iter().filter_map(|(serial, revoked_at, reason)| {
+        Some(Revoked { serial: Serial::parse(serial)?, revoked_at: *revoked_at, reason: reason_of(*reason) })
+    });
+    let shard = CrlShard { domain: pki_domain(issuer.view.domain), url: last.url.clone() };
     let mut validity = Validity::starting(now, lifetime);
     // A clock that stepped back must not make a list older than the one before.
     validity.not_before = validity.not_before.max(last.this_update);
     let number = last.number + 1;
-    let crl = issuer.authority.sign_crl(&shard, number, &entries, validity)?;
+    let crl = issuer.authority.sign_crl(&shard, number, Extent::Complete, entries, validity)?;
     let row = CrlRow { number, this_update: crl.this_update, next_update: crl.next_update, der: crl.der, ..last };
-    Ok((row, entries.len()))
+    Ok((row, revoked.len()))
 }
 
 /// Whether a shard wants its next list: because somebody asked, because it is due, or because a revocation waits.
@@ -166,6 +168,8 @@ fn is_due(last: &CrlRow, lifetime: SignedDuration, now: Timestamp) -> bool {
 
 fn reason_of(reason: RevocationReason) -> Reason {
     match reason {
+        RevocationReason::KeyCompromise => Reason::KeyCompromise,
+        RevocationReason::CaCompromise => Reason::CaCompromise,
         RevocationReason::Superseded => Reason::Superseded,
         RevocationReason::CessationOfOperation => Reason::CessationOfOperation,
         RevocationReason::PrivilegeWithdrawn => Reason::PrivilegeWithdrawn,

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
+use ringfence_api::authority::Authority;
 use ringfence_api::certificate::Certificate;
 use ringfence_api::cluster::Cluster;
 use ringfence_api::inspect::{AuditEntry, Saga, Task};
@@ -23,6 +24,8 @@ pub struct Inspect {
 enum What {
     /// The cluster and its nodes
     Nodes(Options),
+    /// Roots and intermediates
+    Authorities(Options),
     /// Certificates, newest first
     Certificates(ListOptions),
     /// Multi-step operations, newest first
@@ -56,6 +59,7 @@ impl Inspect {
         match self.what {
             What::Nodes(options) => show(&options, path::CLUSTER, nodes).await,
             What::Tasks(options) => show(&options, path::TASKS, tasks).await,
+            What::Authorities(options) => show(&options, path::AUTHORITIES, authorities).await,
             What::Certificates(list) => list.show(path::CERTIFICATES, certificates).await,
             What::Sagas(list) => list.show(path::SAGAS, sagas).await,
             What::Audit(list) => list.show(path::AUDIT, audit).await,
@@ -115,6 +119,26 @@ fn nodes(cluster: &Cluster) -> (Table, Option<String>) {
     let state = serde_json::to_value(cluster.state).ok().and_then(|state| state.as_str().map(ToOwned::to_owned));
     let remark = format!("cluster {} ({}) is {}", cluster.name, cluster.id, state.unwrap_or_default());
     (table, Some(remark))
+}
+
+fn authorities(authorities: &Vec<Authority>) -> (Table, Option<String>) {
+    let mut table = table(&["AUTHORITY", "STATE", "SIGNED BY", "SINCE", "UNTIL", "REMARK"]);
+    for authority in authorities {
+        let remark = match (authority.distrusted_at, authority.rotation_requested_at) {
+            (Some(at), _) => format!("distrusted {}", time(Some(at))),
+            (None, Some(at)) => format!("successor requested {}", time(Some(at))),
+            (None, None) => String::new(),
+        };
+        table.add_row([
+            authority.id.clone(),
+            authority.state.as_str().to_owned(),
+            authority.parent.clone(),
+            time(authority.retired_at.or(authority.activated_at).or(Some(authority.created_at))),
+            time(Some(authority.not_after)),
+            remark,
+        ]);
+    }
+    (table, None)
 }
 
 fn certificates(certificates: &Vec<Certificate>) -> (Table, Option<String>) {

@@ -186,7 +186,7 @@ async fn by_certificate(daemon: &Daemon, der: &[u8]) -> Answer<Caller> {
             let user = service.ok_or_else(unknown)?.user.clone();
             Ok(Caller::Service { name, node, user })
         }
-        CertificateProfile::ApiServer => Err(unknown()),
+        CertificateProfile::ApiServer | CertificateProfile::Authority => Err(unknown()),
     }
 }
 

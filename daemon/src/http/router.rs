@@ -47,6 +47,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(token::list_token_keys))
         .routes(routes!(token::rotate_token_keys))
         .routes(routes!(project::post_member_certificate))
+        .routes(routes!(authority::list_authorities))
+        .routes(routes!(authority::rotate_authority))
         .routes(routes!(authority::publish_crls))
         .routes(routes!(authority::list_certificates))
         .routes(routes!(authority::delete_certificate))

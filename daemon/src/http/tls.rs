@@ -15,6 +15,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 #[derive(Debug)]
 pub(crate) struct ServerTls {
     current: Arc<Current>,
+    clients: Arc<ExpiryLater>,
     config: Arc<ServerConfig>,
 }
 
@@ -26,28 +27,29 @@ impl ServerTls {
     pub(crate) fn new(chain: Vec<Vec<u8>>, key: &[u8], roots: &[Vec<u8>]) -> anyhow::Result<Self> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let current = Arc::new(Current(RwLock::new(Arc::new(certified(&provider, chain, key)?))));
-        let mut store = RootCertStore::empty();
-        for root in roots {
-            store.add(CertificateDer::from(root.clone()))?;
-        }
-        let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider.clone())
-            .allow_unauthenticated()
-            .build()?;
+        let clients = Arc::new(ExpiryLater { inner: RwLock::new(verifier(&provider, roots)?) });
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_client_cert_verifier(Arc::new(ExpiryLater { inner }))
+            .with_client_cert_verifier(clients.clone())
             .with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         // A resumed session would be recognised all the same, since that happens on each request; but a session
         // that never outlives its handshake is easier to reason about.
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Self { current, config: Arc::new(config) })
+        Ok(Self { current, clients, config: Arc::new(config) })
     }
 
     /// The configuration for an acceptor.
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         self.config.clone()
+    }
+
+    /// Takes client certificates that chain to these roots, from the next handshake on.
+    pub(crate) fn trust(&self, roots: &[Vec<u8>]) -> anyhow::Result<()> {
+        let verifier = verifier(self.config.crypto_provider(), roots)?;
+        *self.clients.inner.write().unwrap_or_else(std::sync::PoisonError::into_inner) = verifier;
+        Ok(())
     }
 
     /// Serves with another certificate from the next handshake on.
@@ -56,6 +58,16 @@ impl ServerTls {
         *self.current.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = new;
         Ok(())
     }
+}
+
+fn verifier(provider: &Arc<CryptoProvider>, roots: &[Vec<u8>]) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+    let mut store = RootCertStore::empty();
+    for root in roots {
+        store.add(CertificateDer::from(root.clone()))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider.clone());
+    // Which authorities there are is no client's business, and the list would have to live as long as the process.
+    Ok(builder.allow_unauthenticated().clear_root_hint_subjects().build()?)
 }
 
 fn certified(provider: &CryptoProvider, chain: Vec<Vec<u8>>, key: &[u8]) -> anyhow::Result<CertifiedKey> {
@@ -75,20 +87,26 @@ impl ResolvesServerCert for Current {
 /// a broken handshake.
 #[derive(Debug)]
 struct ExpiryLater {
-    inner: Arc<dyn ClientCertVerifier>,
+    inner: RwLock<Arc<dyn ClientCertVerifier>>,
+}
+
+impl ExpiryLater {
+    fn inner(&self) -> Arc<dyn ClientCertVerifier> {
+        self.inner.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
 }
 
 impl ClientCertVerifier for ExpiryLater {
     fn offer_client_auth(&self) -> bool {
-        self.inner.offer_client_auth()
+        true
     }
 
     fn client_auth_mandatory(&self) -> bool {
-        self.inner.client_auth_mandatory()
+        false
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
+        &[]
     }
 
     fn verify_client_cert(
@@ -101,7 +119,7 @@ impl ClientCertVerifier for ExpiryLater {
         let facts = CertificateFacts::read(end_entity).map_err(|_| malformed())?;
         let last = u64::try_from(facts.not_after.as_second()).map_err(|_| malformed())?;
         let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(last.min(now.as_secs())));
-        self.inner.verify_client_cert(end_entity, intermediates, at)
+        self.inner().verify_client_cert(end_entity, intermediates, at)
     }
 
     fn verify_tls12_signature(
@@ -110,7 +128,7 @@ impl ClientCertVerifier for ExpiryLater {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        self.inner().verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -119,10 +137,10 @@ impl ClientCertVerifier for ExpiryLater {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        self.inner().verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.inner().supported_verify_schemes()
     }
 }

@@ -45,21 +45,24 @@ async fn load(daemon: &Daemon, name: &NodeName) -> Result<DesiredNode, Failure> 
         generation: cluster.generation,
         cluster_id: cluster.id,
         services: services_of(&cluster.declared, name, &node.group, &cluster.name),
-        ca_bundle: daemon.authorities.ca_bundle(),
+        ca_bundle: daemon.authorities.fresh(&mut tx, &daemon.master_key).await?.ca_bundle(),
         crls: crls
             .into_iter()
             .map(|crl| DesiredCrl { issuer: crl.issuer, shard: crl.shard, number: crl.number, pem: pem_crl(&crl.der) })
             .collect(),
         report_every: REPORT_EVERY,
-        rotate: to_rotate(tx.list_rotation(name).await?),
+        rotate: to_rotate(
+            tx.list_rotation(name).await?,
+            tx.list_distrusted_serials_of_node(name.as_str(), daemon.now()).await?,
+        ),
         revoked: tx.list_revoked_serials_of_node(name.as_str(), daemon.now()).await?.into_iter().collect(),
     })
 }
 
-/// What a rotation still waits for.
-fn to_rotate(rotation: Vec<Certificate>) -> BTreeSet<String> {
+/// What a rotation still waits for, and what an authority signed that is not trusted any more.
+fn to_rotate(rotation: Vec<Certificate>, distrusted: Vec<String>) -> BTreeSet<String> {
     let waiting = rotation.into_iter().filter(|certificate| certificate.revoked_at.is_none());
-    waiting.map(|certificate| certificate.serial).collect()
+    waiting.map(|certificate| certificate.serial).chain(distrusted).collect()
 }
 
 /// The services that run on a node.
@@ -81,6 +84,9 @@ fn desired_service(name: &ServiceName, service: &Service, node: &DnsName) -> Des
         user: service.user.clone(),
         dns_names,
         ip_addresses: service.ip_addresses.iter().copied().collect(),
+        key_algorithm: service.key_algorithm,
+        files: service.files.clone(),
+        check: service.check.clone(),
         reload: service.reload.clone(),
     }
 }

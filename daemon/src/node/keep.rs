@@ -22,7 +22,7 @@ use crate::task::{Task, Wake};
 
 /// A launch or removal that failed is tried again no sooner than this.
 const AGAIN: SignedDuration = SignedDuration::from_secs(10);
-/// A node that has not reported for this long, and the time its reload commands may take, is taken for lost.
+/// A node that has not reported for this long, and the time the commands of its services may take, is taken for lost.
 const SILENCE: SignedDuration = SignedDuration::from_secs(30);
 /// When this task has not run for so long, this machine was asleep, and so was everybody who should have reported.
 const ASLEEP: SignedDuration = SignedDuration::from_secs(10);
@@ -151,10 +151,10 @@ async fn keep_running(
 /// A node is silent when it has not reported since long after `heard_since`: the time from which it could have.
 fn is_silent(declared: &PutCluster, node: &NodeRow, heard_since: Timestamp, now: Timestamp) -> bool {
     let last = node.reported_at.map_or(heard_since, |reported| reported.max(heard_since));
-    // An agent reports after its reload commands, and each of those may take its time.
+    // An agent reports after the commands of its services, and each of those may take its time.
     let here = declared.services.values().filter(|service| service.runs_in(&node.group));
-    let reloads = here.filter_map(|service| service.reload.as_ref()).map(|reload| reload.timeout.as_signed());
-    let patience = reloads.fold(SILENCE, SignedDuration::saturating_add);
+    let commands = here.flat_map(|service| service.check.iter().chain(&service.reload));
+    let patience = commands.map(|command| command.timeout.as_signed()).fold(SILENCE, SignedDuration::saturating_add);
     now.duration_since(last) > patience
 }
 
@@ -224,14 +224,19 @@ mod tests {
         Timestamp::from_second(1_000_000 + second).unwrap()
     }
 
-    fn declared(reload: Option<u32>) -> PutCluster {
-        let reload = reload.map(|timeout| Reload { command: vec!["x".into()], timeout: Lifetime::from_secs(timeout) });
+    /// With a service whose check and reload may take so many seconds each.
+    fn declared(seconds: Option<u32>) -> PutCluster {
+        let command =
+            seconds.map(|timeout| Reload { command: vec!["x".into()], timeout: Lifetime::from_secs(timeout) });
         let service = Service {
             user: SystemUser::parse("query").unwrap(),
             dns_names: std::collections::BTreeSet::new(),
             ip_addresses: std::collections::BTreeSet::new(),
             node_groups: std::collections::BTreeSet::new(),
-            reload,
+            key_algorithm: ringfence_api::cluster::KeyAlgorithm::default(),
+            files: ringfence_api::cluster::ServiceFiles::default(),
+            check: command.clone(),
+            reload: command,
         };
         PutCluster {
             worker_groups: std::collections::BTreeMap::new(),
@@ -270,9 +275,9 @@ mod tests {
     }
 
     #[test]
-    fn a_node_may_be_as_silent_as_its_reload_commands_are_long() {
-        assert!(!is_silent(&declared(Some(60)), &node(Some(0)), at(0), at(89)));
-        assert!(is_silent(&declared(Some(60)), &node(Some(0)), at(0), at(91)));
+    fn a_node_may_be_as_silent_as_the_commands_of_its_services_are_long() {
+        assert!(!is_silent(&declared(Some(30)), &node(Some(0)), at(0), at(89)));
+        assert!(is_silent(&declared(Some(30)), &node(Some(0)), at(0), at(91)));
     }
 
     #[test]

@@ -107,7 +107,7 @@ pub(crate) fn node_launch(daemon: &Daemon, node: &NodeName, ticket: Option<Strin
         dns_name: node.dns_name(&daemon.cluster_name),
         connection: Connection {
             endpoint: daemon.endpoint.clone(),
-            ca_certificate: daemon.authorities.ca_bundle(),
+            ca_certificate: daemon.authorities.seen().ca_bundle(),
             cluster_id: daemon.cluster_id,
         },
     };

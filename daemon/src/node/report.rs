@@ -62,6 +62,10 @@ pub(crate) async fn put_report(
     if !superseded.is_empty() {
         daemon.tasks.wake(Wake::PublishCrls);
     }
+    let progress = after.reported_generation > before.reported_generation || !superseded.is_empty();
+    if progress && daemon.authorities.seen().change() {
+        daemon.tasks.wake(Wake::RotateAuthorities);
+    }
     Ok(Json(()))
 }
 

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use ringfence_api::project::MemberCredentials;
 use ringfence_api::{ProjectName, ProjectUser, UserName};
-use ringfence_pki::{Domain, pem_certificate};
+use ringfence_pki::pem_certificate;
 
 use crate::Daemon;
 use crate::authority::sealed_key_context;
@@ -28,10 +28,12 @@ pub(crate) async fn read_credentials(
     let certificate = tx.find_certificate(&row.certificate).await?.ok_or_else(|| unknown(&identity))?;
     let key = daemon.master_key.open(&sealed_key_context(&identity), &row.sealed_key).map_err(Failure::internal)?;
     let private_key = String::from_utf8(key.to_vec()).map_err(Failure::internal)?;
-    actor.record(&mut tx, "read_credentials", &identity.to_string(), &row.certificate, daemon.now()).await?;
+    let now = daemon.now();
+    let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
+    actor.record(&mut tx, "read_credentials", &identity.to_string(), &row.certificate, now).await?;
     tx.commit().await?;
-    let issuer = daemon.authorities.of(Domain::Projects).authority.certificate();
-    let chain = format!("{}{}", pem_certificate(&certificate.der), pem_certificate(issuer));
+    let behind = issuers.find(&certificate.view.issuer).map_or_else(String::new, |issuer| issuers.chain(issuer, now));
+    let chain = format!("{}{behind}", pem_certificate(&certificate.der));
     let not_after = certificate.view.not_after;
     Ok(Json(MemberCredentials { project_user: identity, serial: row.certificate, not_after, chain, private_key }))
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile, RevocationReason};
 use ringfence_api::project::{Member, MemberRole, PutMember};
 use ringfence_api::{ProblemCode, ProjectName, ProjectUser, UserName};
-use ringfence_pki::PrivateKey;
+use ringfence_pki::{KeyAlgorithm, PrivateKey};
 use ringfence_store::{MemberKeyRow, Transaction};
 
 use crate::Daemon;
@@ -158,8 +158,10 @@ pub(crate) async fn make_key(
     tx: &mut Transaction,
     identity: &ProjectUser,
 ) -> Result<MemberKeyRow, Failure> {
-    let key = PrivateKey::generate().map_err(Failure::internal)?;
-    let lifetime = tx.cluster().await?.declared.authority.project_user_certificate_lifetime;
+    let settings = tx.cluster().await?.declared.authority;
+    let lifetime = settings.project_user_certificate_lifetime;
+    let algorithm = KeyAlgorithm::from_word(settings.project_user_key_algorithm.as_str()).unwrap_or_default();
+    let key = PrivateKey::generate_for(algorithm).map_err(Failure::internal)?;
     let subject = Identity { common_name: identity.to_string(), ..Identity::default() };
     let issued = issue(
         daemon,

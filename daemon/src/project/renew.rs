@@ -1,13 +1,17 @@
 //! The task that renews project users' certificates at two thirds of their life. The old certificate is not
-//! revoked: whoever holds it may not have fetched the new one yet, and it ends by itself.
+//! revoked: whoever holds it may not have fetched the new one yet, and it ends by itself. One of an authority that is not
+//! trusted any more is replaced at once and revoked.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ringfence_api::certificate::RevocationReason;
+use ringfence_store::Transaction;
 
 use crate::Daemon;
 use crate::audit::Actor;
+use crate::http::Failure;
 use crate::project::member::make_key;
 use crate::task::Task;
 
@@ -43,8 +47,12 @@ impl Task for RenewProjectUsers {
                 // Removed since we looked.
                 continue;
             }
+            let before = tx.find_member_key(identity).await?;
             let key = make_key(daemon, &mut tx, identity).await?;
             tx.update_member_key(identity, &key).await?;
+            if let Some(before) = before {
+                revoke_if_distrusted(daemon, &mut tx, &before.certificate).await?;
+            }
             let actor = Actor::daemon("renew_project_users");
             actor.record(&mut tx, "issue_certificate", &identity.to_string(), &key.certificate, daemon.now()).await?;
             tx.commit().await?;
@@ -52,4 +60,14 @@ impl Task for RenewProjectUsers {
         }
         Ok(if renewed == 0 { String::new() } else { format!("renewed {renewed}") })
     }
+}
+
+/// Nobody can tell a certificate of an authority whose key was seen from one that a thief made.
+async fn revoke_if_distrusted(daemon: &Daemon, tx: &mut Transaction, serial: &str) -> Result<(), Failure> {
+    let Some(before) = tx.find_certificate(serial).await? else { return Ok(()) };
+    let issuers = daemon.authorities.fresh(tx, &daemon.master_key).await?;
+    if issuers.find(&before.view.issuer).is_some_and(|issuer| issuer.view.distrusted_at.is_some()) {
+        tx.update_certificate_revoked(serial, RevocationReason::CaCompromise, daemon.now()).await?;
+    }
+    Ok(())
 }

@@ -157,6 +157,27 @@ impl Transaction {
         rows.iter().map(|row| read(row).map(|row| row.view)).collect()
     }
 
+    /// The serials of what a node's agent holds that was signed by an authority which is not trusted any more and has a
+    /// successor.
+    pub async fn list_distrusted_serials_of_node(
+        &mut self,
+        node: &str,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = query(
+            "SELECT serial FROM certificate WHERE node = $1 AND revoked_at IS NULL AND not_after >= $2 AND holder = $3 \
+             AND issuer IN (SELECT id FROM issuer WHERE state = 'retired' AND distrusted_at IS NOT NULL) \
+             ORDER BY serial LIMIT 10000",
+        )
+        .bind(node)
+        .bind(millis(now))
+        .bind(CertificateHolder::Agent.as_str())
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        rows.iter().map(|row| value(row, "serial")).collect()
+    }
+
     /// The serials of what a node's agent holds, or held, that are revoked and would otherwise still be good.
     pub async fn list_revoked_serials_of_node(
         &mut self,

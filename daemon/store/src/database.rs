@@ -39,6 +39,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0003_handing_out_and_rotating.sql"),
         include_str!("../migrations/postgres/0003_handing_out_and_rotating.sql"),
     ),
+    (
+        4,
+        "rotating authorities",
+        include_str!("../migrations/sqlite/0004_rotating_authorities.sql"),
+        include_str!("../migrations/postgres/0004_rotating_authorities.sql"),
+    ),
 ];
 
 /// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one

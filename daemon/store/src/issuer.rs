@@ -1,68 +1,196 @@
-//! The authorities and their sealed keys.
+//! The authorities and their sealed keys. Rows are never deleted; of one that is gone the key is erased.
 
 use jiff::Timestamp;
+use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
 use sqlx::query;
 
 use crate::error::StoreError;
-use crate::row::{millis, time, value};
+use crate::row::{Row, millis, number, optional_time, parsed, time, value};
 use crate::transaction::Transaction;
 
 /// An authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerRow {
-    /// Its id: the domain and a count, such as `services-1`.
-    pub id: String,
-    /// What it signs for.
-    pub domain: String,
-    /// Who signed it; a root is its own parent.
-    pub parent: String,
+    /// What the API shows of it.
+    pub view: Authority,
+    /// Which of its domain it is, from 1.
+    pub number: u32,
     /// Its certificate, DER.
     pub certificate: Vec<u8>,
-    /// Its private key, sealed for the context `issuer/ID`.
+    /// Its private key, sealed for the context `issuer/ID`; empty when it is gone.
     pub sealed_key: Vec<u8>,
-    /// When it ends.
-    pub not_after: Timestamp,
+    /// Of a root: its key, signed by the root before it (DER).
+    pub cross_certificate: Option<Vec<u8>>,
+    /// In how many shards its certificates are listed.
+    pub shards: u32,
+    /// The first second of its life.
+    pub not_before: Timestamp,
+    /// The generation of the cluster with which nodes got to know it.
+    pub prepared_generation: i64,
+}
+
+const COLUMNS: &str = "id, domain, parent, state, not_after, created_at, activated_at, retired_at, rotation_requested_at, \
+    distrusted_at, number, certificate, sealed_key, cross_certificate, shards, not_before, prepared_generation";
+
+fn read(row: &Row) -> Result<IssuerRow, StoreError> {
+    Ok(IssuerRow {
+        view: Authority {
+            id: value(row, "id")?,
+            domain: parsed(row, "domain", AuthorityDomain::from_word)?,
+            parent: value(row, "parent")?,
+            state: parsed(row, "state", AuthorityState::from_word)?,
+            not_after: time(row, "not_after")?,
+            created_at: time(row, "created_at")?,
+            activated_at: optional_time(row, "activated_at")?,
+            retired_at: optional_time(row, "retired_at")?,
+            rotation_requested_at: optional_time(row, "rotation_requested_at")?,
+            distrusted_at: optional_time(row, "distrusted_at")?,
+        },
+        number: number(row, "number")?,
+        certificate: value(row, "certificate")?,
+        sealed_key: value(row, "sealed_key")?,
+        cross_certificate: value(row, "cross_certificate")?,
+        shards: number(row, "shards")?,
+        not_before: time(row, "not_before")?,
+        prepared_generation: value(row, "prepared_generation")?,
+    })
 }
 
 impl Transaction {
     /// Records an authority.
-    pub async fn insert_issuer(&mut self, issuer: &IssuerRow, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn insert_issuer(&mut self, issuer: &IssuerRow) -> Result<(), StoreError> {
+        let view = &issuer.view;
         query(
-            "INSERT INTO issuer (id, domain, parent, certificate, sealed_key, not_after, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO issuer (id, domain, parent, state, not_after, created_at, activated_at, number, certificate, \
+             sealed_key, cross_certificate, shards, not_before, prepared_generation) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
-        .bind(&issuer.id)
-        .bind(&issuer.domain)
-        .bind(&issuer.parent)
+        .bind(&view.id)
+        .bind(view.domain.as_str())
+        .bind(&view.parent)
+        .bind(view.state.as_str())
+        .bind(millis(view.not_after))
+        .bind(millis(view.created_at))
+        .bind(view.activated_at.map(millis))
+        .bind(i64::from(issuer.number))
         .bind(&issuer.certificate)
         .bind(&issuer.sealed_key)
-        .bind(millis(issuer.not_after))
-        .bind(millis(now))
+        .bind(&issuer.cross_certificate)
+        .bind(i64::from(issuer.shards))
+        .bind(millis(issuer.not_before))
+        .bind(issuer.prepared_generation)
         .execute(self.connection())
         .await
         .map_err(|e| self.refused("the authority", e))?;
         Ok(())
     }
 
-    /// Every authority, oldest first.
+    /// Every authority, the oldest of a domain first.
     pub async fn list_issuers(&mut self) -> Result<Vec<IssuerRow>, StoreError> {
-        let rows = query(
-            "SELECT id, domain, parent, certificate, sealed_key, not_after FROM issuer ORDER BY created_at, id LIMIT 1000",
+        let sql = format!("SELECT {COLUMNS} FROM issuer ORDER BY domain, number LIMIT 10000");
+        let rows = query(sqlx::AssertSqlSafe(sql)).fetch_all(self.connection()).await.map_err(|e| self.failed(e))?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Every authority with its state, in the order of [`list_issuers`](Self::list_issuers).
+    pub async fn list_issuer_states(&mut self) -> Result<Vec<(String, AuthorityState)>, StoreError> {
+        let rows = query("SELECT id, state FROM issuer ORDER BY domain, number LIMIT 10000")
+            .fetch_all(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        rows.iter().map(|row| Ok((value(row, "id")?, parsed(row, "state", AuthorityState::from_word)?))).collect()
+    }
+
+    /// Notes a root's key as signed by the root before it.
+    pub async fn update_issuer_cross_certificate(&mut self, id: &str, certificate: &[u8]) -> Result<(), StoreError> {
+        query("UPDATE issuer SET cross_certificate = $1 WHERE id = $2")
+            .bind(certificate)
+            .bind(id)
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
+    /// A prepared authority signs from now on, and the active one of its domain stops.
+    pub async fn update_issuer_active(
+        &mut self,
+        id: &str,
+        domain: AuthorityDomain,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        query("UPDATE issuer SET state = 'retired', retired_at = $1 WHERE domain = $2 AND state = 'active'")
+            .bind(millis(now))
+            .bind(domain.as_str())
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        query("UPDATE issuer SET state = 'active', activated_at = $1 WHERE id = $2 AND state = 'prepared'")
+            .bind(millis(now))
+            .bind(id)
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.refused("the active authority", e))?;
+        Ok(())
+    }
+
+    /// Erases the key of an authority that is not needed any more, and takes its lists away.
+    pub async fn update_issuer_gone(&mut self, id: &str) -> Result<(), StoreError> {
+        query("UPDATE issuer SET state = 'gone', sealed_key = $1 WHERE id = $2 AND state IN ('retired', 'prepared')")
+            .bind(Vec::<u8>::new())
+            .bind(id)
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        query("DELETE FROM crl_shard WHERE issuer = $1")
+            .bind(id)
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
+    /// Notes that somebody asked for a successor, and whether the key may be in other hands.
+    pub async fn update_issuer_requested(
+        &mut self,
+        id: &str,
+        compromised: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        query(
+            "UPDATE issuer SET rotation_requested_at = $1, \
+             distrusted_at = CASE WHEN $2 = 1 AND distrusted_at IS NULL THEN $1 ELSE distrusted_at END WHERE id = $3",
         )
-        .fetch_all(self.connection())
+        .bind(millis(now))
+        .bind(i64::from(compromised))
+        .bind(id)
+        .execute(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
-        rows.iter()
-            .map(|row| {
-                Ok(IssuerRow {
-                    id: value(row, "id")?,
-                    domain: value(row, "domain")?,
-                    parent: value(row, "parent")?,
-                    certificate: value(row, "certificate")?,
-                    sealed_key: value(row, "sealed_key")?,
-                    not_after: time(row, "not_after")?,
-                })
-            })
-            .collect()
+        Ok(())
+    }
+
+    /// When the last certificate that an authority signed ends, revoked or not; nothing if it signed none.
+    pub async fn find_last_end(&mut self, issuer: &str) -> Result<Option<Timestamp>, StoreError> {
+        let row = query("SELECT not_after FROM certificate WHERE issuer = $1 ORDER BY not_after DESC LIMIT 1")
+            .bind(issuer)
+            .fetch_optional(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        row.map(|row| time(&row, "not_after")).transpose()
+    }
+
+    /// Whether agents, or the daemon for project users, still hold good certificates of this authority.
+    pub async fn is_issuer_in_use(&mut self, issuer: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let row = query(
+            "SELECT serial FROM certificate WHERE issuer = $1 AND not_after >= $2 AND revoked_at IS NULL \
+             AND holder <> 'caller' AND profile NOT IN ('authority', 'api_server') LIMIT 1",
+        )
+        .bind(issuer)
+        .bind(millis(now))
+        .fetch_optional(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        Ok(row.is_some())
     }
 }

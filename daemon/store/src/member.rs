@@ -114,11 +114,13 @@ impl Transaction {
     }
 
     /// Members whose certificate is past this share of its life: issued + two thirds of the way to its end is
-    /// before `now`. The ones that end first come first, at most so many.
+    /// before `now`; and those whose certificate is of an authority that is not trusted any more and has a successor. The
+    /// ones that end first come first, at most so many.
     pub async fn list_members_to_renew(&mut self, now: Timestamp, limit: u32) -> Result<Vec<ProjectUser>, StoreError> {
         let rows = query(
             "SELECT project, user_name FROM member JOIN certificate ON certificate.serial = member.certificate \
              WHERE certificate.issued_at + (certificate.not_after - certificate.issued_at) * 2 / 3 <= $1 \
+             OR certificate.issuer IN (SELECT id FROM issuer WHERE state = 'retired' AND distrusted_at IS NOT NULL) \
              ORDER BY certificate.not_after LIMIT $2",
         )
         .bind(millis(now))

@@ -75,6 +75,18 @@ impl Transaction {
         rows.iter().map(read).collect()
     }
 
+    /// The lowest generation that every node which has joined has taken without a fault; nothing without such nodes.
+    pub async fn find_taken_generation(&mut self) -> Result<Option<i64>, StoreError> {
+        let row = query(
+            "SELECT MIN(CASE WHEN fault IS NULL THEN reported_generation ELSE 0 END) AS taken FROM node \
+             WHERE state IN ('joined', 'ready')",
+        )
+        .fetch_one(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        value(&row, "taken")
+    }
+
     /// One node.
     pub async fn find_node(&mut self, name: &NodeName) -> Result<Option<NodeRow>, StoreError> {
         let row = query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE name = $1")))

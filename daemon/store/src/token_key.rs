@@ -23,6 +23,9 @@ pub struct TokenKeyRow {
 }
 
 const VIEW: &str = "kid, state, created_at, activated_at, retired_at";
+/// The next one, the one that signs, and those before it: the order of their lives, whatever the clock did.
+const NEWEST_FIRST: &str = "CASE state WHEN 'prepared' THEN 0 WHEN 'active' THEN 1 ELSE 2 END, created_at DESC, \
+    retired_at DESC, kid";
 const LIVE: &str = "public_key, sealed_key, tokens_end_at FROM token_key WHERE state <> 'gone'";
 
 fn view(row: &Row) -> Result<TokenKey, StoreError> {
@@ -120,22 +123,20 @@ impl Transaction {
 
     /// The keys that are not gone, newest first.
     pub async fn list_live_token_keys(&mut self) -> Result<Vec<TokenKeyRow>, StoreError> {
-        let rows =
-            query(sqlx::AssertSqlSafe(format!("SELECT {VIEW}, {LIVE} ORDER BY created_at DESC, kid LIMIT 1000")))
-                .fetch_all(self.connection())
-                .await
-                .map_err(|e| self.failed(e))?;
+        let rows = query(sqlx::AssertSqlSafe(format!("SELECT {VIEW}, {LIVE} ORDER BY {NEWEST_FIRST} LIMIT 1000")))
+            .fetch_all(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
         rows.iter().map(live).collect()
     }
 
     /// All keys, newest first, at most so many.
     pub async fn list_token_keys(&mut self, limit: u32) -> Result<Vec<TokenKey>, StoreError> {
-        let rows =
-            query(sqlx::AssertSqlSafe(format!("SELECT {VIEW} FROM token_key ORDER BY created_at DESC, kid LIMIT $1")))
-                .bind(i64::from(limit))
-                .fetch_all(self.connection())
-                .await
-                .map_err(|e| self.failed(e))?;
+        let rows = query(sqlx::AssertSqlSafe(format!("SELECT {VIEW} FROM token_key ORDER BY {NEWEST_FIRST} LIMIT $1")))
+            .bind(i64::from(limit))
+            .fetch_all(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
         rows.iter().map(view).collect()
     }
 }

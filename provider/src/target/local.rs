@@ -18,8 +18,8 @@ use std::time::Duration;
 use ringfence_api::{ClusterId, ClusterName, Connection, OperatorPublicKey};
 use ringfence_cloud::file::atomic_write;
 use ringfence_cloud::local::{
-    AGENT_CLAIM, HEAD_CLAIM, LocalNodes, Observed, Spawn, create_directory, ensure_running, observe, remove_directory,
-    stop,
+    AGENT_CLAIM, HEAD_CLAIM, LocalNodes, Observed, Spawn, create_directory, create_passage, ensure_running, observe,
+    remove_directory, stop,
 };
 use ringfence_cloud::{NodeDriver as _, port};
 use serde::{Deserialize, Serialize};
@@ -144,7 +144,7 @@ impl Local {
     /// Makes the directory the cluster's, or finds that it is.
     pub(crate) fn claim(&self, name: &ClusterName, key: &OperatorPublicKey) -> Result<Claimed> {
         self.check(name, Some(key), None)?;
-        create_directory(&self.directory).map_err(|error| failed("The directory cannot be used", &error))?;
+        create_passage(&self.directory).map_err(|error| failed("The directory cannot be used", &error))?;
         // A cluster whose `cluster.json` was lost gets it back.
         let lost = self.owner()?.filter(|_| !self.directory.join(OWNER_FILE).exists());
         let fresh = || Owner { id: ClusterId::random(), name: name.clone(), operator_key: key.clone() };

@@ -5,6 +5,7 @@
 
 mod access;
 mod audit;
+mod authorities;
 mod certificates;
 mod crl;
 mod durability;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ringfence_api::cluster::{AuthoritySettings, Cluster, ClusterState, PutCluster, Reload, Service, WorkerGroup};
+use ringfence_api::cluster::{
+    AuthoritySettings, Cluster, ClusterState, KeyAlgorithm, PutCluster, Reload, Service, ServiceFiles, WorkerGroup,
+};
 use ringfence_api::{Client, GroupName, Lifetime, NodeName, ServiceName, SystemUser};
 use ringfence_cloud::local::{AGENT_CLAIM, Observed, observe};
 use ringfence_pki::{CertificateFacts, Usage, pem_certificates, verify_leaf};
@@ -20,6 +22,9 @@ pub(crate) fn declared(workers: u32, authority: AuthoritySettings) -> PutCluster
         dns_names: ["query.test.internal".parse().unwrap()].into(),
         ip_addresses: ["127.0.0.1".parse().unwrap()].into(),
         node_groups: std::collections::BTreeSet::new(),
+        key_algorithm: KeyAlgorithm::default(),
+        files: ServiceFiles::default(),
+        check: None,
         reload: None,
     };
     PutCluster {

@@ -15,10 +15,20 @@ use crate::local::lock::{Lock, Taken, take};
 /// The file that makes a directory ours.
 pub(crate) const MARKER: &str = ".ringfence";
 
-/// Makes `path` a directory of ours, with mode 0700, and its parents if they are missing. One
-/// that is ours stays as it is; one with other people's things in it is refused.
+/// Makes `path` a directory of ours that nobody else enters, and its parents if they are
+/// missing. One that is ours stays as it is; one with other people's things in it is refused.
 pub fn create_directory(path: &Path) -> Result<(), DirectoryError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(FileError::of("create", path))?;
+    create(path, 0o700)
+}
+
+/// Like [`create_directory`], but others may pass through it, without listing it, to the files
+/// in it that are theirs: a service that runs under its own user reads its key on a node.
+pub fn create_passage(path: &Path) -> Result<(), DirectoryError> {
+    create(path, 0o711)
+}
+
+fn create(path: &Path, mode: u32) -> Result<(), DirectoryError> {
+    DirBuilder::new().recursive(true).mode(mode).create(path).map_err(FileError::of("create", path))?;
     if is_ours(path)? {
         return Ok(());
     }

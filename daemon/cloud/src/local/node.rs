@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use crate::file::{FileError, atomic_write};
 use crate::local::AGENT_CLAIM;
-use crate::local::directory::{DirectoryError, create_directory, is_empty, is_ours, remove_directory};
+use crate::local::directory::{DirectoryError, create_passage, is_empty, is_ours, remove_directory};
 use crate::local::observe::{Observed, observe};
 use crate::local::spawn::Spawn;
 use crate::local::start::{StartError, ensure_running};
@@ -76,7 +76,7 @@ impl NodeDriver for LocalNodes {
             let source = FileError { action: "find", path: cluster.to_owned(), source: io::ErrorKind::NotFound.into() };
             return Err(unavailable(name, source));
         }
-        create_directory(&directory).map_err(|error| of_directory(name, error))?;
+        create_passage(&directory).map_err(|error| of_directory(name, error))?;
         let observed = observe(&directory, AGENT_CLAIM).map_err(|error| unavailable(name, error))?;
         Self::write_files(&directory, launch, &observed).map_err(|error| unavailable(name, error))?;
         let spawn = Spawn {

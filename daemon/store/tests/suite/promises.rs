@@ -2,6 +2,7 @@
 //! audit chain. Time is an argument, so nothing waits.
 
 use jiff::{SignedDuration, Timestamp};
+use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile, RevocationReason};
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::node::NodeState;
@@ -40,17 +41,33 @@ fn node(name: &str) -> NodeName {
 pub(crate) async fn set_up(store: &Store) {
     let mut tx = store.write("set_up").await.unwrap();
     tx.insert_cluster(&cluster(), at(0)).await.unwrap();
-    let issuer = IssuerRow {
-        id: ISSUER.to_owned(),
-        domain: "projects".to_owned(),
-        parent: ISSUER.to_owned(),
-        certificate: vec![1],
-        sealed_key: vec![2],
-        not_after: at(1_000_000),
-    };
-    tx.insert_issuer(&issuer, at(0)).await.unwrap();
+    tx.insert_issuer(&issuer(ISSUER, AuthorityState::Active, 1)).await.unwrap();
     tx.insert_crl(&crl(1, at(0))).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+fn issuer(id: &str, state: AuthorityState, number: u32) -> IssuerRow {
+    IssuerRow {
+        view: Authority {
+            id: id.to_owned(),
+            domain: AuthorityDomain::Projects,
+            parent: ISSUER.to_owned(),
+            state,
+            not_after: at(1_000_000),
+            created_at: at(0),
+            activated_at: None,
+            retired_at: None,
+            rotation_requested_at: None,
+            distrusted_at: None,
+        },
+        number,
+        certificate: vec![1],
+        sealed_key: vec![2],
+        cross_certificate: None,
+        shards: 1,
+        not_before: at(0),
+        prepared_generation: 1,
+    }
 }
 
 fn cluster() -> ClusterRow {
@@ -930,5 +947,89 @@ mod audit_log {
             )
             .await;
         assert_eq!(first_break(&world).await, Some(6));
+    }
+}
+
+mod authorities {
+    //! They come and go, one at a time, and nothing of them is forgotten but their keys.
+
+    use super::*;
+
+    async fn states(tx: &mut Transaction) -> Vec<(String, AuthorityState)> {
+        tx.list_issuer_states().await.unwrap()
+    }
+
+    fn state(id: &str, state: AuthorityState) -> (String, AuthorityState) {
+        (id.to_owned(), state)
+    }
+
+    #[tokio::test]
+    async fn one_of_a_domain_signs_and_at_most_one_is_ready_to() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.insert_issuer(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
+        tx.commit().await.unwrap();
+        for (id, state) in [("projects-3", AuthorityState::Prepared), ("projects-3", AuthorityState::Active)] {
+            let refused = world.write().await.insert_issuer(&issuer(id, state, 3)).await;
+            assert!(matches!(refused, Err(StoreError::Exists(_))), "{refused:?}");
+        }
+        let mut tx = world.write().await;
+        tx.update_issuer_active("projects-2", AuthorityDomain::Projects, at(5)).await.unwrap();
+        let expected = [state(ISSUER, AuthorityState::Retired), state("projects-2", AuthorityState::Active)];
+        assert_eq!(states(&mut tx).await, expected);
+        let rows = tx.list_issuers().await.unwrap();
+        assert_eq!((rows[0].view.retired_at, rows[1].view.activated_at), (Some(at(5)), Some(at(5))));
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_has_neither_key_nor_lists_and_what_signs_cannot_go() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.update_issuer_gone(ISSUER).await.unwrap();
+        assert_eq!(states(&mut tx).await, [state(ISSUER, AuthorityState::Active)], "it signs");
+        drop(tx);
+        let mut tx = world.write().await;
+        tx.insert_issuer(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
+        tx.update_issuer_active("projects-2", AuthorityDomain::Projects, at(5)).await.unwrap();
+        tx.update_issuer_gone(ISSUER).await.unwrap();
+        let rows = tx.list_issuers().await.unwrap();
+        assert_eq!((rows[0].view.state, rows[0].sealed_key.len()), (AuthorityState::Gone, 0));
+        assert!(tx.list_crls().await.unwrap().iter().all(|crl| crl.issuer != ISSUER));
+    }
+
+    #[tokio::test]
+    async fn a_distrusted_authority_is_in_use_while_agents_or_the_daemon_hold_something_good_of_it() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        insert_certificate(&mut tx, "bb", "fraud__bob", 200).await.unwrap();
+        assert_eq!(tx.find_last_end(ISSUER).await.unwrap(), Some(at(200)));
+        assert!(tx.is_issuer_in_use(ISSUER, at(0)).await.unwrap());
+        tx.update_certificate_revoked("bb", RevocationReason::CaCompromise, at(1)).await.unwrap();
+        assert!(tx.is_issuer_in_use(ISSUER, at(100)).await.unwrap(), "alice's is good");
+        assert!(!tx.is_issuer_in_use(ISSUER, at(101)).await.unwrap(), "alice's has ended and bob's is revoked");
+        assert_eq!(tx.find_last_end(ISSUER).await.unwrap(), Some(at(200)), "bob's must stay listed");
+    }
+
+    #[tokio::test]
+    async fn a_generation_is_taken_when_every_node_that_joined_has_reported_it_without_a_fault() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        assert_eq!(tx.find_taken_generation().await.unwrap(), None, "there is nobody to wait for");
+        for name in ["head", "workers-0", "workers-1"] {
+            tx.insert_node(&node(name), "head", at(0)).await.unwrap();
+        }
+        assert_eq!(tx.find_taken_generation().await.unwrap(), None, "none of them has joined");
+        for (name, generation, fault) in [("head", 7, None), ("workers-0", 5, None)] {
+            let row = tx.find_node(&node(name)).await.unwrap().unwrap();
+            let row =
+                ringfence_store::NodeRow { state: NodeState::Ready, reported_generation: generation, fault, ..row };
+            tx.update_node_report(&row).await.unwrap();
+        }
+        assert_eq!(tx.find_taken_generation().await.unwrap(), Some(5));
+        let row = tx.find_node(&node("workers-0")).await.unwrap().unwrap();
+        let row = ringfence_store::NodeRow { fault: Some("a reload failed".to_owned()), ..row };
+        tx.update_node_report(&row).await.unwrap();
+        assert_eq!(tx.find_taken_generation().await.unwrap(), Some(0), "it may not have understood");
     }
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use ringfence_pki::{Authority, PrivateKey, Serial, pem_certificate};
+use ringfence_pki::{Authority, Domain, KeyAlgorithm, Plan, PrivateKey, Serial, pem_certificate};
 
 use crate::memory::resident_kib;
 use crate::table::{mebibytes, median, millis, report};
@@ -105,7 +105,14 @@ impl Identity {
     fn new() -> Result<Self> {
         let now = ringfence_api::Clock::now(&ringfence_api::SystemClock);
         let serial = Serial::parse("00000000000000000000000000000001").context("a serial")?;
-        let made = Authority::create_root("localhost", serial, now)?;
+        let plan = Plan {
+            domain: Domain::Root,
+            name: "localhost".to_owned(),
+            serial,
+            algorithm: KeyAlgorithm::default(),
+            lifetime: jiff::SignedDuration::from_hours(24),
+        };
+        let made = Authority::create_root(&plan, now)?;
         let key = PrivateKey::from_der(&made.private_key)?;
         Ok(Self { certificate: pem_certificate(&made.certificate), key: key.to_pem().to_string() })
     }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::{Clock as _, Lifetime, ProblemCode, SystemClock};
 use ringfence_pki::{
-    Authority, CertificateFacts, Domain, Leaf, PrivateKey, Profile, Serial, Validity, pem_certificate, pem_certificates,
+    Authority, CertificateFacts, Domain, KeyAlgorithm, Leaf, Plan, PrivateKey, Profile, Serial, Validity,
+    pem_certificate, pem_certificates,
 };
 use ringfence_tests::eventually;
 
@@ -178,11 +179,17 @@ fn copied_authority(of: &Pem, root: &str) -> Authority {
     let facts = |der: &[u8]| CertificateFacts::read(der).unwrap();
     let (chain, roots) = (pem_certificates(&of.chain).unwrap(), pem_certificates(root).unwrap());
     let (root, middle) = (facts(&roots[0]), facts(&chain[1]));
-    let made = Authority::create_root(&root.common_name, root.serial, root.not_before).unwrap();
+    let plan = |domain, of: &CertificateFacts| Plan {
+        domain,
+        name: of.common_name.clone(),
+        serial: of.serial,
+        algorithm: KeyAlgorithm::default(),
+        lifetime: of.not_after.duration_since(of.not_before),
+    };
+    let made = Authority::create_root(&plan(Domain::Root, &root), root.not_before).unwrap();
     let root = Authority::load(&made.certificate, &made.private_key).unwrap();
     let url = "https://127.0.0.1:1/v1/crls/root-1/0";
-    let made =
-        root.create_intermediate(&middle.common_name, Domain::Projects, middle.serial, url, middle.not_before).unwrap();
+    let made = root.create_intermediate(&plan(Domain::Projects, &middle), url, middle.not_before).unwrap();
     Authority::load(&made.certificate, &made.private_key).unwrap()
 }
 

@@ -29,13 +29,13 @@ fn number(crl: &[u8]) -> u64 {
     digits.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-fn lists(crl: &[u8], serial: &str) -> bool {
+pub(crate) fn lists(crl: &[u8], serial: &str) -> bool {
     let serial = Serial::parse(serial).unwrap();
     let significant: Vec<u8> = serial.as_bytes().iter().copied().skip_while(|byte| *byte == 0).collect();
     crl.windows(significant.len()).any(|bytes| bytes == significant)
 }
 
-async fn list(world: &World, issuer: &str) -> Vec<u8> {
+pub(crate) async fn list(world: &World, issuer: &str) -> Vec<u8> {
     let answer = world.public.get(&format!("/v1/crls/{issuer}/0")).await;
     assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/pkix-crl"));
     answer.bytes

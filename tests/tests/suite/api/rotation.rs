@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ringfence_api::certificate::{Certificate, RevocationReason};
-use ringfence_api::cluster::{AuthoritySettings, PutCluster, Service};
+use ringfence_api::cluster::{AuthoritySettings, KeyAlgorithm, PutCluster, Service, ServiceFiles};
 use ringfence_api::node::NodeRotation;
 use ringfence_api::{NodeName, ProblemCode, ServiceName, SystemUser};
 use ringfence_tests::eventually;
@@ -27,6 +27,9 @@ fn two_services(workers: u32) -> PutCluster {
         dns_names: BTreeSet::new(),
         ip_addresses: BTreeSet::new(),
         node_groups: BTreeSet::new(),
+        key_algorithm: KeyAlgorithm::default(),
+        files: ServiceFiles::default(),
+        check: None,
         reload: None,
     };
     put.services.insert(ServiceName::parse("web").unwrap(), web);

@@ -1,0 +1,113 @@
+//! The authorities: a root and its intermediates, each in its place in life.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::name::NameError;
+
+/// What an authority signs for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthorityDomain {
+    /// Its successor and the intermediates.
+    Root,
+    /// Nodes, services and the API.
+    Services,
+    /// Project users.
+    Projects,
+}
+
+impl AuthorityDomain {
+    /// Every domain, the root first.
+    pub const ALL: [Self; 3] = [Self::Root, Self::Services, Self::Projects];
+
+    /// The word in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Services => "services",
+            Self::Projects => "projects",
+        }
+    }
+
+    /// The domain of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|domain| domain.as_str() == word)
+    }
+}
+
+impl std::str::FromStr for AuthorityDomain {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::from_word(text)
+            .ok_or_else(|| NameError::new("authority domain", text, "it must be root, services or projects"))
+    }
+}
+
+/// The life of an authority. At most one of a domain is prepared and one is active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthorityState {
+    /// Known to the nodes, with its lists or in the trust bundle; it signs nothing yet.
+    Prepared,
+    /// It signs.
+    Active,
+    /// It signs revocation lists only, until the last thing that it signed has ended.
+    Retired,
+    /// Nothing of it lives. Its key is erased.
+    Gone,
+}
+
+impl AuthorityState {
+    /// The word in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prepared => "prepared",
+            Self::Active => "active",
+            Self::Retired => "retired",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// The state of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Prepared, Self::Active, Self::Retired, Self::Gone].into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// An authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Authority {
+    /// Its id: the domain and a count, such as `services-1`.
+    pub id: String,
+    /// What it signs for.
+    pub domain: AuthorityDomain,
+    /// Who signed it; a root is its own parent.
+    pub parent: String,
+    /// Where it is in its life.
+    pub state: AuthorityState,
+    /// When it ends.
+    pub not_after: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it began to sign.
+    pub activated_at: Option<Timestamp>,
+    /// When it stopped signing.
+    pub retired_at: Option<Timestamp>,
+    /// When somebody asked for a successor.
+    pub rotation_requested_at: Option<Timestamp>,
+    /// When somebody said that its key may be in other hands. Whatever it signed is replaced, and then it is revoked.
+    pub distrusted_at: Option<Timestamp>,
+}
+
+/// Asks for a successor of the active authority of a domain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateAuthority {
+    /// Whether its key may be in other hands: then whatever it signed is replaced at once, and it is revoked as soon as
+    /// nodes hold the new certificates. Otherwise they are replaced when their time comes.
+    #[serde(default)]
+    pub compromised: bool,
+}

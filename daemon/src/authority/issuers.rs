@@ -1,0 +1,169 @@
+//! The authorities in memory, ready to sign: what the database says, looked at again whenever something is signed, so that
+//! an authority which another daemon has retired signs nothing more here.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
+use ringfence_api::login::trust_fingerprint;
+use ringfence_api::path;
+use ringfence_pki::{CertificateFacts, MasterKey, Serial, pem_certificate};
+use ringfence_store::{IssuerRow, Transaction};
+
+use crate::authority::key_context;
+use crate::http::{Failure, ServerTls};
+
+/// The authorities of the cluster, shared.
+#[derive(Debug)]
+pub(crate) struct Authorities {
+    present: RwLock<Arc<Issuers>>,
+    pub(super) server_tls: OnceLock<Arc<ServerTls>>,
+    /// Who signed the API's certificate, and from when to when it need not be renewed.
+    pub(super) api_fresh: Mutex<Option<(String, Timestamp, Timestamp)>>,
+}
+
+/// The authorities as they were at one moment; those that are gone are not among them.
+#[derive(Debug)]
+pub(crate) struct Issuers {
+    all: Vec<Issuer>,
+    states: Vec<(String, AuthorityState)>,
+    /// What the addresses of CRLs begin with.
+    endpoint: String,
+    /// The roots that a client may trust, newest first: also those before, which have signed the later ones.
+    trustable: Vec<Vec<u8>>,
+}
+
+/// How many roots a client's trust is looked for among: every combination of them is tried.
+const TRUSTABLE: usize = 5;
+
+/// One authority.
+#[derive(Debug)]
+pub(crate) struct Issuer {
+    pub(crate) view: Authority,
+    pub(crate) shards: u32,
+    pub(crate) authority: ringfence_pki::Authority,
+    /// Of a root: its key, signed by the root before it.
+    cross_certificate: Option<Vec<u8>>,
+    number: u32,
+}
+
+impl Authorities {
+    /// Takes up what the database holds.
+    pub(crate) async fn load(tx: &mut Transaction, master_key: &MasterKey) -> Result<Self, Failure> {
+        let present = RwLock::new(Arc::new(Issuers::load(tx, master_key).await?));
+        Ok(Self { present, server_tls: OnceLock::new(), api_fresh: Mutex::default() })
+    }
+
+    /// The authorities as they were seen last. For signing, ask [`fresh`](Self::fresh).
+    pub(crate) fn seen(&self) -> Arc<Issuers> {
+        self.present.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The authorities as this transaction sees them. It must not be one that has changed them.
+    pub(crate) async fn fresh(&self, tx: &mut Transaction, master_key: &MasterKey) -> Result<Arc<Issuers>, Failure> {
+        let seen = self.seen();
+        if seen.states == tx.list_issuer_states().await? {
+            return Ok(seen);
+        }
+        let fresh = Arc::new(Issuers::load(tx, master_key).await?);
+        if let Some(tls) = self.server_tls.get() {
+            tls.trust(&fresh.roots().map(|root| root.authority.certificate().to_vec()).collect::<Vec<_>>())
+                .map_err(Failure::internal)?;
+        }
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
+        Ok(fresh)
+    }
+}
+
+impl Issuers {
+    async fn load(tx: &mut Transaction, master_key: &MasterKey) -> Result<Self, Failure> {
+        let endpoint = tx.cluster().await?.endpoint;
+        let rows = tx.list_issuers().await?;
+        let mut roots: Vec<&IssuerRow> = rows
+            .iter()
+            .filter(|row| row.view.domain == AuthorityDomain::Root && row.view.distrusted_at.is_none())
+            .collect();
+        roots.sort_by_key(|root| std::cmp::Reverse(root.number));
+        let trustable = roots.into_iter().take(TRUSTABLE).map(|root| root.certificate.clone()).collect();
+        let states = rows.iter().map(|row| (row.view.id.clone(), row.view.state)).collect();
+        let live = rows.into_iter().filter(|row| row.view.state != AuthorityState::Gone);
+        let all = live.map(|row| Issuer::open(row, master_key)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { all, states, endpoint, trustable })
+    }
+
+    /// The one that signs for a domain.
+    pub(crate) fn active(&self, domain: AuthorityDomain) -> Result<&Issuer, Failure> {
+        let active =
+            self.all.iter().find(|issuer| issuer.view.domain == domain && issuer.view.state == AuthorityState::Active);
+        active.ok_or_else(|| Failure::internal(anyhow::anyhow!("there is no active authority for {}", domain.as_str())))
+    }
+
+    /// Whether one is on its way in or out, for which reports of nodes matter.
+    pub(crate) fn change(&self) -> bool {
+        self.all.iter().any(|issuer| {
+            issuer.view.state == AuthorityState::Prepared
+                || (issuer.view.state == AuthorityState::Retired && issuer.view.distrusted_at.is_some())
+        })
+    }
+
+    /// One by its id.
+    pub(crate) fn find(&self, id: &str) -> Option<&Issuer> {
+        self.all.iter().find(|issuer| issuer.view.id == id)
+    }
+
+    /// The roots, the oldest first.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = &Issuer> {
+        self.all.iter().filter(|issuer| issuer.view.domain == AuthorityDomain::Root)
+    }
+
+    /// What to trust, in PEM: the root that signs first, then its successor and those before it.
+    pub(crate) fn ca_bundle(&self) -> String {
+        let (active, others): (Vec<_>, Vec<_>) =
+            self.roots().partition(|root| root.view.state == AuthorityState::Active);
+        active.into_iter().chain(others).map(|root| pem_certificate(root.authority.certificate())).collect()
+    }
+
+    /// The fingerprints of all that a client may trust and that leads to this cluster: each root, and roots together.
+    pub(crate) fn trust_fingerprints(&self) -> Vec<[u8; 32]> {
+        let count = self.trustable.len();
+        let chosen = |mask: usize| (0..count).filter(move |index| mask & (1 << index) != 0);
+        (1..1_usize << count)
+            .map(|mask| trust_fingerprint(chosen(mask).map(|index| self.trustable[index].as_slice())))
+            .collect()
+    }
+
+    /// What stands behind a certificate of this issuer, in PEM: the issuer's own certificate, and its root signed by
+    /// those before it, for whoever trusts only one of those.
+    pub(crate) fn chain(&self, issuer: &Issuer, now: Timestamp) -> String {
+        let mut chain = pem_certificate(issuer.authority.certificate());
+        let mut root = self.find(&issuer.view.parent);
+        while let Some((present, cross)) = root.and_then(|root| Some((root, root.cross_certificate.as_ref()?))) {
+            let ends = CertificateFacts::read(cross).map(|facts| facts.not_after);
+            if ends.is_ok_and(|ends| now <= ends) {
+                chain.push_str(&pem_certificate(cross));
+            }
+            root = self.roots().filter(|before| before.number < present.number).max_by_key(|before| before.number);
+        }
+        chain
+    }
+
+    /// Where the list is found that names this serial number when it is revoked.
+    pub(crate) fn crl_of(&self, issuer: &Issuer, serial: &Serial) -> (u32, String) {
+        let shard = serial.shard(issuer.shards);
+        (shard, crl_url(&self.endpoint, &issuer.view.id, shard))
+    }
+}
+
+impl Issuer {
+    fn open(row: IssuerRow, master_key: &MasterKey) -> Result<Self, Failure> {
+        let key = master_key.open(&key_context(&row.view.id), &row.sealed_key).map_err(Failure::internal)?;
+        let authority = ringfence_pki::Authority::load(&row.certificate, &key)?;
+        let IssuerRow { view, shards, cross_certificate, number, .. } = row;
+        Ok(Self { view, shards, authority, cross_certificate, number })
+    }
+}
+
+/// The address of a list.
+pub(super) fn crl_url(endpoint: &str, issuer: &str, shard: u32) -> String {
+    format!("{endpoint}{}", path::crl(issuer, shard))
+}

@@ -1,0 +1,131 @@
+//! `ringfenced rotate`: another authority, token key or set of node certificates, now. It follows until it is done; whoever
+//! interrupts it interrupts the watching and not the rotation.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use ringfence_api::NodeName;
+use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, RotateAuthority};
+
+use crate::command::operator::Operator;
+
+/// Rotate an authority, the keys that sign tokens, or what a node holds.
+#[derive(Debug, Args)]
+pub struct Rotate {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The root, and with it every intermediate
+    Root(OfAuthority),
+    /// The intermediate that signs for nodes and services
+    Services(OfAuthority),
+    /// The intermediate that signs for project users
+    Projects(OfAuthority),
+    /// The key that signs tokens
+    TokenKeys {
+        #[command(flatten)]
+        operator: Operator,
+    },
+    /// Every certificate and key that a node's agent holds
+    Node {
+        /// The node
+        #[arg(value_parser = NodeName::parse)]
+        name: NodeName,
+        #[command(flatten)]
+        operator: Operator,
+    },
+}
+
+#[derive(Debug, Args)]
+struct OfAuthority {
+    #[command(flatten)]
+    operator: Operator,
+    /// Its key may be in other hands: replace whatever it signed at once, and revoke it then
+    #[arg(long)]
+    compromised: bool,
+}
+
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+impl Rotate {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self.what {
+            What::Root(of) => of.rotate(AuthorityDomain::Root).await,
+            What::Services(of) => of.rotate(AuthorityDomain::Services).await,
+            What::Projects(of) => of.rotate(AuthorityDomain::Projects).await,
+            What::TokenKeys { operator } => {
+                let keys = operator.client()?.rotate_token_keys().await?;
+                for key in keys.iter().filter(|key| key.retired_at.is_none()) {
+                    println!("{} {}", key.kid, key.state.as_str());
+                }
+                Ok(())
+            }
+            What::Node { name, operator } => {
+                let client = operator.client()?;
+                let mut rotation = client.rotate_node(&name).await?;
+                println!("{name}: {} certificates to replace", rotation.certificates.len());
+                while !rotation.done {
+                    rotation = client.rotation_after(&name, rotation.revision).await?;
+                }
+                println!("{name}: all of them are replaced");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl OfAuthority {
+    async fn rotate(&self, domain: AuthorityDomain) -> anyhow::Result<()> {
+        let client = self.operator.client()?;
+        let before = active(&client.authorities().await?, domain)?.id;
+        let mut seen = client.rotate_authority(domain, RotateAuthority { compromised: self.compromised }).await?;
+        println!("{before} is to have a successor");
+        loop {
+            let now = client.authorities().await?;
+            for change in changes(&seen, &now) {
+                println!("{change}");
+            }
+            if is_done(&now, domain, &before, self.compromised) {
+                return Ok(());
+            }
+            seen = now;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+fn active(all: &[Authority], domain: AuthorityDomain) -> anyhow::Result<Authority> {
+    let found = all.iter().find(|one| one.domain == domain && one.state == AuthorityState::Active);
+    found.cloned().with_context(|| format!("no authority signs for {}", domain.as_str()))
+}
+
+/// What has happened, in words.
+fn changes(before: &[Authority], now: &[Authority]) -> Vec<String> {
+    let state_before = |id: &str| before.iter().find(|one| one.id == id).map(|one| one.state);
+    let changed = now.iter().filter(|one| state_before(&one.id) != Some(one.state));
+    changed
+        .map(|one| match one.state {
+            AuthorityState::Prepared => format!("{} is prepared, and signs when every node knows it", one.id),
+            AuthorityState::Active => format!("{} signs", one.id),
+            AuthorityState::Retired => format!("{} is retired", one.id),
+            AuthorityState::Gone => format!("{} is gone", one.id),
+        })
+        .collect()
+}
+
+/// Whether another one signs, for every domain that is concerned; and whether the one before is gone if it was distrusted.
+fn is_done(now: &[Authority], domain: AuthorityDomain, before: &str, compromised: bool) -> bool {
+    let of = |domain| now.iter().find(|one| one.domain == domain && one.state == AuthorityState::Active);
+    let Some(active) = of(domain).filter(|active| active.id != before) else { return false };
+    let children = domain != AuthorityDomain::Root
+        || [AuthorityDomain::Services, AuthorityDomain::Projects]
+            .into_iter()
+            .all(|child| of(child).is_some_and(|child| child.parent == active.id));
+    let gone = now.iter().any(|one| one.id == before && one.state == AuthorityState::Gone);
+    children && (gone || !compromised)
+}
