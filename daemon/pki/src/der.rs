@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(value(OCTET_STRING, &[7; 3])[..2], [4, 3]);
         assert_eq!(value(OCTET_STRING, &[7; 127])[..2], [4, 127]);
         assert_eq!(value(OCTET_STRING, &[7; 128])[..3], [4, 0x81, 128]);
-        assert_eq!(value(OCTET_STRING, &[7; 65_536])[..5], [4, 0x83, 1, 0, 0]);
+        assert_eq!(value(OCTET_STRING, &vec![7; 65_536])[..5], [4, 0x83, 1, 0, 0]);
         assert_eq!(unsigned(0), [2, 1, 0]);
         assert_eq!(unsigned(127), [2, 1, 127]);
         assert_eq!(unsigned(128), [2, 2, 0, 128]);
