@@ -11,6 +11,11 @@ missing() {
   done <<PROGRAMS | sort -u
 /usr/lib/postgresql/*/bin/initdb postgresql
 psql postgresql-client
+/usr/sbin/nginx nginx
+/usr/sbin/mariadbd mariadb-server-core
+mariadb-install-db mariadb-server-core
+mariadb-admin mariadb-client
+mariadb mariadb-client
 openssl openssl
 setpriv util-linux
 PROGRAMS

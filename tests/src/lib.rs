@@ -4,6 +4,7 @@
 //! fails. Nothing sleeps: [`eventually`] looks until a condition holds or a deadline passes.
 
 pub mod head;
+pub mod postgres;
 pub mod sandbox;
 pub mod story;
 pub mod terraform;

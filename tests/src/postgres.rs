@@ -94,7 +94,7 @@ impl Server {
 }
 
 /// Where PostgreSQL's own programs are; Debian keeps them off the path.
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

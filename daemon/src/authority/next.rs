@@ -13,8 +13,11 @@ use ringfence_store::IssuerRow;
 
 /// How long nodes may take to get to know a successor before it takes over without them.
 const GRACE: SignedDuration = SignedDuration::from_hours(24);
+/// How long a service may take to act on what it was told: nginx, for one, answers a reload before its workers have begun
+/// to use it. A successor that every node knows waits for this long before it signs.
+const SETTLING: SignedDuration = SignedDuration::from_secs(5);
 /// How long a distrusted authority stays after its successor took over, so that the API's own certificate is replaced.
-const SETTLING: SignedDuration = SignedDuration::from_secs(10);
+const REPLACING: SignedDuration = SignedDuration::from_secs(10);
 
 /// An authority, and what the database says of it besides.
 #[derive(Debug, Clone)]
@@ -33,6 +36,8 @@ pub(crate) struct Known {
 pub(crate) enum Step {
     /// Make a successor and let everybody know it.
     Prepare(AuthorityDomain),
+    /// Note that every node knows the prepared one.
+    NoteKnown(String),
     /// The prepared one signs from now on, and the active one no more.
     Activate { id: String, domain: AuthorityDomain },
     /// Revoke a distrusted intermediate, of which nobody holds anything any more.
@@ -63,10 +68,17 @@ fn of_domain(all: &[Known], domain: AuthorityDomain, now: Timestamp) -> Option<S
     match prepared {
         None if domain != AuthorityDomain::Root && root_is_coming => None,
         None => Some(Step::Prepare(domain)),
-        Some(prepared) if prepared.taken || now >= prepared.row.view.created_at + GRACE => {
-            Some(Step::Activate { id: prepared.row.view.id.clone(), domain })
+        Some(prepared) => {
+            let view = &prepared.row.view;
+            let settled = prepared.row.known_at.is_some_and(|at| now >= at + SETTLING);
+            if settled || now >= view.created_at + GRACE {
+                Some(Step::Activate { id: view.id.clone(), domain })
+            } else if prepared.taken && prepared.row.known_at.is_none() {
+                Some(Step::NoteKnown(view.id.clone()))
+            } else {
+                None
+            }
         }
-        Some(_) => None,
     }
 }
 
@@ -95,7 +107,7 @@ fn retired(all: &[Known], now: Timestamp) -> Option<Step> {
             });
             return (!has_children).then(|| Step::Erase(id()));
         }
-        let settled = view.retired_at.is_none_or(|at| now >= at + SETTLING);
+        let settled = view.retired_at.is_none_or(|at| now >= at + REPLACING);
         if view.distrusted_at.is_some() && !known.in_use && settled {
             return Some(Step::Revoke(id()));
         }
@@ -142,6 +154,7 @@ mod tests {
             shards: 1,
             not_before: day(begins),
             prepared_generation: 0,
+            known_at: None,
         };
         Known { row, taken: false, in_use: true, last_end: Some(day(begins + life)) }
     }
@@ -173,6 +186,7 @@ mod tests {
         let distrusted = |known| with(|k| k.row.view.distrusted_at = Some(day(0)), known);
         let prepared = |id: &str, parent: &str, at: i64| known(id, AuthorityState::Prepared, parent, at, 5 * YEAR);
         let taken = |known| with(|k| k.taken = true, known);
+        let known_since = |at, known| with(|k| k.row.known_at = Some(day(at)), taken(known));
         let unused = |known| with(|k| k.in_use = false, known);
         let retired = |id: &str, parent: &str| known(id, AuthorityState::Retired, parent, 0, 100);
         let base = |more: Vec<Known>| [vec![root(), services(), projects()], more].concat();
@@ -190,6 +204,18 @@ mod tests {
             (
                 "nodes know the successor",
                 vec![root(), requested(services()), projects(), taken(prepared("services-2", "root-1", 1))],
+                1,
+                Some(Step::NoteKnown("services-2".to_owned())),
+            ),
+            (
+                "their services may not yet",
+                vec![root(), requested(services()), projects(), known_since(1, prepared("services-2", "root-1", 1))],
+                1,
+                None,
+            ),
+            (
+                "their services do",
+                vec![root(), requested(services()), projects(), known_since(0, prepared("services-2", "root-1", 1))],
                 1,
                 activate("services-2", services_domain),
             ),

@@ -136,6 +136,10 @@ async fn take_next(daemon: &Daemon) -> Result<Option<String>, Failure> {
             let id = prepare(daemon, &mut tx, &issuers, *domain, now).await?;
             (id, "prepared")
         }
+        Step::NoteKnown(id) => {
+            tx.update_issuer_known(id, now).await?;
+            (id.clone(), "known to every node")
+        }
         Step::Activate { id, domain } => {
             tx.update_issuer_active(id, *domain, now).await?;
             (id.clone(), "active")
@@ -150,8 +154,10 @@ async fn take_next(daemon: &Daemon) -> Result<Option<String>, Failure> {
             (id.clone(), "gone")
         }
     };
-    // Nodes get other roots, other lists, or other certificates to replace.
-    tx.update_generation().await?;
+    if !matches!(step, Step::NoteKnown(_)) {
+        // Nodes get other roots, other lists, or other certificates to replace.
+        tx.update_generation().await?;
+    }
     Actor::daemon("rotate_authorities").record(&mut tx, "rotate_authorities", &object, done, now).await?;
     tx.commit().await?;
     info!(authority = object, done, "authority");
@@ -238,6 +244,7 @@ pub(super) async fn make(
         shards,
         not_before: made.not_before,
         prepared_generation: new.generation,
+        known_at: None,
     };
     tx.insert_issuer(&row).await?;
     if let Some((root, _)) = parent {

@@ -27,10 +27,13 @@ pub struct IssuerRow {
     pub not_before: Timestamp,
     /// The generation of the cluster with which nodes got to know it.
     pub prepared_generation: i64,
+    /// When it was seen that every node had taken that.
+    pub known_at: Option<Timestamp>,
 }
 
 const COLUMNS: &str = "id, domain, parent, state, not_after, created_at, activated_at, retired_at, rotation_requested_at, \
-    distrusted_at, number, certificate, sealed_key, cross_certificate, shards, not_before, prepared_generation";
+    distrusted_at, number, certificate, sealed_key, cross_certificate, shards, not_before, prepared_generation, \
+    known_at";
 
 fn read(row: &Row) -> Result<IssuerRow, StoreError> {
     Ok(IssuerRow {
@@ -53,6 +56,7 @@ fn read(row: &Row) -> Result<IssuerRow, StoreError> {
         shards: number(row, "shards")?,
         not_before: time(row, "not_before")?,
         prepared_generation: value(row, "prepared_generation")?,
+        known_at: optional_time(row, "known_at")?,
     })
 }
 
@@ -105,6 +109,17 @@ impl Transaction {
     pub async fn update_issuer_cross_certificate(&mut self, id: &str, certificate: &[u8]) -> Result<(), StoreError> {
         query("UPDATE issuer SET cross_certificate = $1 WHERE id = $2")
             .bind(certificate)
+            .bind(id)
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
+    /// Notes that every node has got to know a prepared authority.
+    pub async fn update_issuer_known(&mut self, id: &str, now: Timestamp) -> Result<(), StoreError> {
+        query("UPDATE issuer SET known_at = $1 WHERE id = $2 AND known_at IS NULL")
+            .bind(millis(now))
             .bind(id)
             .execute(self.connection())
             .await

@@ -22,4 +22,4 @@ mod rotation;
 mod routes;
 mod secrets;
 mod tokens;
-mod world;
+pub(crate) mod world;

@@ -14,6 +14,7 @@ mod plugin;
 mod project_members;
 mod refusals;
 mod secrets_in_terraform;
+mod services;
 mod story;
 mod taking_over;
 mod token;

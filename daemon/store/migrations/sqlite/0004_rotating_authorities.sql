@@ -9,6 +9,8 @@ ALTER TABLE issuer ADD COLUMN number INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE issuer ADD COLUMN shards INTEGER NOT NULL DEFAULT 1;
 -- The generation of the cluster with which nodes got to know it; it signs for them only when they have taken that.
 ALTER TABLE issuer ADD COLUMN prepared_generation INTEGER NOT NULL DEFAULT 0;
+-- When every node had taken that.
+ALTER TABLE issuer ADD COLUMN known_at INTEGER;
 ALTER TABLE issuer ADD COLUMN activated_at INTEGER;
 UPDATE issuer SET activated_at = created_at;
 ALTER TABLE issuer ADD COLUMN retired_at INTEGER;

@@ -67,6 +67,7 @@ fn issuer(id: &str, state: AuthorityState, number: u32) -> IssuerRow {
         shards: 1,
         not_before: at(0),
         prepared_generation: 1,
+        known_at: None,
     }
 }
 
