@@ -20,7 +20,7 @@ demo: prerequisites ## Build a cluster on this machine and show what it does (KE
 	$(CARGO) build $(LOCAL)
 	$(CARGO) run -q -p ringfence-tests --bin demo
 
-test: prerequisites ## Run all tests; as root on Debian it installs what they start, such as PostgreSQL
+test: prerequisites ## Run all tests; as root on Debian it installs what they start, such as nginx
 	tests/set-up.sh
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the programs that the tests start, from Debian's packages. What is there already stays as it is, and nothing
-# that is installed here is started as a service.
+# Installs the programs that the tests start: from Debian's packages, and a linter of certificates from PyPI into a
+# directory of its own beside the built programs. What is there already stays as it is, and nothing that is installed here is
+# started as a service.
 set -eu
 
 # A program, by a path or by name, and the package that brings it.
@@ -17,12 +18,29 @@ mariadb-install-db mariadb-server-core
 mariadb-admin mariadb-client
 mariadb mariadb-client
 openssl openssl
+python3 python3
+/usr/lib/python3*/ensurepip/__init__.py python3-venv
 setpriv util-linux
 PROGRAMS
 }
 
+install_linters() {
+  linters="${CARGO_TARGET_DIR:-target}/linters"
+  [ ! -x "$linters/bin/lint_pkix_cert" ] || return 0
+  rm -rf "$linters"
+  python3 -m venv "$linters"
+  "$linters/bin/pip" install -q --disable-pip-version-check "pkilint==0.13.3" || {
+    rm -rf "$linters"
+    echo "pkilint cannot be installed from PyPI: see above" >&2
+    exit 1
+  }
+}
+
 packages=$(missing)
-[ -n "$packages" ] || exit 0
+if [ -z "$packages" ]; then
+  install_linters
+  exit 0
+fi
 packages=$(echo "$packages" | tr '\n' ' ')
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
   echo "The tests need programs of these packages: $packages" >&2
@@ -41,3 +59,4 @@ apt-get update -q
 apt-get install -q -y --no-install-recommends $packages
 packages=$(missing)
 [ -z "$packages" ] || { echo "Still missing after the installation: $packages" >&2; exit 1; }
+install_linters

@@ -7,6 +7,7 @@ mod api;
 mod commands;
 mod faults;
 mod interrupts;
+mod linted;
 mod mishaps;
 mod newer_cores;
 mod nodes;
