@@ -17,6 +17,8 @@ mod next;
 mod publish;
 mod read;
 mod rotate;
+#[cfg(test)]
+mod simulation;
 
 pub(crate) use api_certificate::{RenewApiCertificate, issue_api_certificate};
 pub(crate) use hand_out::{__path_delete_certificate, delete_certificate, hand_out};

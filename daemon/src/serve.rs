@@ -60,7 +60,7 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     // Before the cluster is made: certificates will name this address for ever, so a start after a crash must find it.
     atomic_write(&directory.join(ENDPOINT_FILE), endpoint.as_bytes(), 0o644)?;
 
-    let daemon = Arc::new(open(&directory, &config, &endpoint).await?);
+    let daemon = Arc::new(open(&directory, &config, &endpoint, Arc::new(SystemClock)).await?);
     let tls = issue_api_certificate(&daemon).await?;
     daemon.operator_keys.write(&daemon.store).await?;
     atomic_write(&directory.join(CA_FILE), daemon.authorities.seen().ca_bundle().as_bytes(), 0o644)?;
@@ -119,8 +119,14 @@ async fn bind(directory: &Path, listen: SocketAddr) -> anyhow::Result<TcpListene
         .with_context(|| format!("cannot listen on {address}: stop whoever uses the port, or configure another"))
 }
 
-async fn open(directory: &Path, config: &ServeConfig, endpoint: &str) -> anyhow::Result<Daemon> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+/// A daemon on the cluster of this directory, which is made if it is not there yet. It serves nobody and does nothing by
+/// itself.
+pub(crate) async fn open(
+    directory: &Path,
+    config: &ServeConfig,
+    endpoint: &str,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Daemon> {
     let rng = SystemRandom::new();
     let store = Store::open(&config.database(directory)?).await?;
     let recorded = store.read("open").await?.find_cluster().await?;

@@ -36,7 +36,7 @@ pub(crate) struct AgentCaller {
 pub(crate) struct ProjectCaller {
     pub(crate) actor: Actor,
     /// The data owner.
-    owner: Option<ProjectUser>,
+    pub(crate) owner: Option<ProjectUser>,
 }
 
 impl ProjectCaller {

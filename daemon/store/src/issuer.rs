@@ -195,11 +195,15 @@ impl Transaction {
         row.map(|row| time(&row, "not_after")).transpose()
     }
 
-    /// Whether agents, or the daemon for project users, still hold good certificates of this authority.
+    /// Whether agents, or the daemon for project users, still hold good certificates of this authority. What a project user
+    /// held before the present one counts for nothing: the daemon hands it out no more.
     pub async fn is_issuer_in_use(&mut self, issuer: &str, now: Timestamp) -> Result<bool, StoreError> {
         let row = query(
             "SELECT serial FROM certificate WHERE issuer = $1 AND not_after >= $2 AND revoked_at IS NULL \
-             AND holder <> 'caller' AND profile NOT IN ('authority', 'api_server') LIMIT 1",
+             AND holder = 'agent' \
+             UNION ALL \
+             SELECT serial FROM member JOIN certificate ON certificate.serial = member.certificate \
+             WHERE issuer = $1 AND not_after >= $2 AND revoked_at IS NULL LIMIT 1",
         )
         .bind(issuer)
         .bind(millis(now))

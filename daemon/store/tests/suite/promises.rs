@@ -106,9 +106,19 @@ async fn insert_certificate(
     common_name: &str,
     not_after: i64,
 ) -> Result<(), StoreError> {
+    insert_certificate_of(tx, ISSUER, serial, common_name, not_after).await
+}
+
+async fn insert_certificate_of(
+    tx: &mut Transaction,
+    issuer: &str,
+    serial: &str,
+    common_name: &str,
+    not_after: i64,
+) -> Result<(), StoreError> {
     let new = NewCertificate {
         serial,
-        issuer: ISSUER,
+        issuer,
         shard: 0,
         profile: CertificateProfile::ProjectUser,
         holder: CertificateHolder::Daemon,
@@ -1002,14 +1012,32 @@ mod authorities {
     async fn a_distrusted_authority_is_in_use_while_agents_or_the_daemon_hold_something_good_of_it() {
         let world = World::new().await;
         let mut tx = world.write().await;
-        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
-        insert_certificate(&mut tx, "bb", "fraud__bob", 200).await.unwrap();
+        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+        for (serial, name, not_after) in [("aa", "fraud__alice", 100), ("bb", "fraud__bob", 200)] {
+            insert_certificate(&mut tx, serial, name, not_after).await.unwrap();
+            insert_member(&mut tx, name, serial).await.unwrap();
+        }
         assert_eq!(tx.find_last_end(ISSUER).await.unwrap(), Some(at(200)));
         assert!(tx.is_issuer_in_use(ISSUER, at(0)).await.unwrap());
         tx.update_certificate_revoked("bb", RevocationReason::CaCompromise, at(1)).await.unwrap();
         assert!(tx.is_issuer_in_use(ISSUER, at(100)).await.unwrap(), "alice's is good");
         assert!(!tx.is_issuer_in_use(ISSUER, at(101)).await.unwrap(), "alice's has ended and bob's is revoked");
         assert_eq!(tx.find_last_end(ISSUER).await.unwrap(), Some(at(200)), "bob's must stay listed");
+    }
+
+    #[tokio::test]
+    async fn what_a_project_user_held_before_does_not_keep_a_distrusted_authority() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+        insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+        insert_member(&mut tx, "fraud__alice", "aa").await.unwrap();
+        tx.insert_issuer(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
+        insert_certificate_of(&mut tx, "projects-2", "cc", "fraud__alice", 100).await.unwrap();
+        let key = MemberKeyRow { certificate: "cc".to_owned(), sealed_key: vec![7] };
+        tx.update_member_key(&identity("fraud__alice"), &key).await.unwrap();
+        assert!(!tx.is_issuer_in_use(ISSUER, at(1)).await.unwrap());
+        assert!(tx.is_issuer_in_use("projects-2", at(1)).await.unwrap());
     }
 
     #[tokio::test]
