@@ -303,7 +303,7 @@ async fn record(tx: &mut Transaction, issuer: &str, certificate: &[u8], now: Tim
     Ok(actor.record(tx, "issue_certificate", &facts.common_name, &serial, now).await?)
 }
 
-/// Revokes an intermediate in its root's list.
+/// Revokes an intermediate in its root's list, and what is left of it: copies, and what was signed for keys of callers' own.
 async fn revoke(tx: &mut Transaction, id: &str, now: Timestamp) -> Result<(), Failure> {
     let rows = tx.list_issuers().await?;
     let Some(row) = rows.iter().find(|row| row.view.id == id) else { return Ok(()) };
@@ -314,6 +314,7 @@ async fn revoke(tx: &mut Transaction, id: &str, now: Timestamp) -> Result<(), Fa
         record(tx, &row.view.parent, &row.certificate, now).await?;
     }
     tx.update_certificate_revoked(&serial, RevocationReason::CaCompromise, now).await?;
+    tx.update_certificates_revoked_by_issuer(id, RevocationReason::CaCompromise, now).await?;
     Ok(())
 }
 

@@ -216,6 +216,26 @@ impl Transaction {
         Ok(done.rows_affected() > 0)
     }
 
+    /// Revokes every live certificate that an authority signed. Returns how many.
+    pub async fn update_certificates_revoked_by_issuer(
+        &mut self,
+        issuer: &str,
+        reason: RevocationReason,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let done = query(
+            "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 \
+             WHERE issuer = $3 AND not_after >= $1 AND revoked_at IS NULL",
+        )
+        .bind(millis(now))
+        .bind(reason.as_str())
+        .bind(issuer)
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        Ok(done.rows_affected())
+    }
+
     /// Revokes every live certificate of this profile with exactly this common name. Returns how many.
     pub async fn update_certificates_revoked_by_name(
         &mut self,

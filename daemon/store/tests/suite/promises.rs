@@ -1038,6 +1038,11 @@ mod authorities {
         tx.update_member_key(&identity("fraud__alice"), &key).await.unwrap();
         assert!(!tx.is_issuer_in_use(ISSUER, at(1)).await.unwrap());
         assert!(tx.is_issuer_in_use("projects-2", at(1)).await.unwrap());
+        let reason = RevocationReason::CaCompromise;
+        assert_eq!(tx.update_certificates_revoked_by_issuer(ISSUER, reason, at(101)).await.unwrap(), 0, "it has ended");
+        assert_eq!(tx.update_certificates_revoked_by_issuer(ISSUER, reason, at(1)).await.unwrap(), 1);
+        assert_eq!(tx.find_certificate("aa").await.unwrap().unwrap().view.revoked_at, Some(at(1)));
+        assert_eq!(tx.find_certificate("cc").await.unwrap().unwrap().view.revoked_at, None);
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, RotateAuthority};
-use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile};
+use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, PostIdentityCertificate};
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::{Client, Credentials, path};
 use ringfence_pki::{CertificateFacts, pem_certificates};
@@ -84,6 +84,9 @@ async fn a_compromised_intermediate_is_revoked_once_everything_that_it_signed_is
     let world = world().await;
     let client = &world.client;
     let old = client.member_credentials(&project("fraud"), &user("alice")).await.unwrap();
+    let own_key = ringfence_pki::PrivateKey::generate().unwrap();
+    let post = PostIdentityCertificate { request: own_key.request("x").unwrap(), lifetime: None };
+    let own = client.issue_member_certificate(&project("fraud"), &user("alice"), &post).await.unwrap();
     for (domain, to) in [(AuthorityDomain::Services, "services-2"), (AuthorityDomain::Projects, "projects-2")] {
         client.rotate_authority(domain, RotateAuthority { compromised: true }).await.unwrap();
         rotated(client, domain, to).await;
@@ -115,6 +118,8 @@ async fn a_compromised_intermediate_is_revoked_once_everything_that_it_signed_is
         world.head.client(Credentials::Certificate { chain, private_key }).whoami().await
     };
     assert!(whoami(old).await.is_err());
+    let own = Credentials::Certificate { chain: own.chain, private_key: own_key.to_pem().to_string() };
+    assert!(world.head.client(own).whoami().await.is_err(), "what was signed for a key of her own is worth nothing");
     whoami(new).await.expect("the new ones are good");
 }
 
