@@ -1,15 +1,16 @@
 #!/bin/sh
-# Installs the programs that the tests start: from Debian's packages, and a linter of certificates from PyPI into a
-# directory of its own beside the built programs. What is there already stays as it is, and nothing that is installed here is
+# Installs the programs that the tests start: from Debian's packages, and from PyPI into a directory of its own beside the
+# built programs. What is there already stays as it is, and nothing that is installed here is
 # started as a service.
 set -eu
 
 # A program, by a path or by name, and the package that brings it.
 missing() {
+  python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
   while read -r program package; do
     # shellcheck disable=SC2086 # the pattern is meant to be expanded
     ls $program >/dev/null 2>&1 || command -v "$program" >/dev/null 2>&1 || echo "$package"
-  done <<PROGRAMS | sort -u
+  done <<PROGRAMS
 /usr/lib/postgresql/*/bin/initdb postgresql
 psql postgresql-client
 /usr/sbin/nginx nginx
@@ -19,26 +20,28 @@ mariadb-admin mariadb-client
 mariadb mariadb-client
 openssl openssl
 python3 python3
-/usr/lib/python3*/ensurepip/__init__.py python3-venv
 setpriv util-linux
 PROGRAMS
 }
 
-install_linters() {
-  linters="${CARGO_TARGET_DIR:-target}/linters"
-  [ ! -x "$linters/bin/lint_pkix_cert" ] || return 0
-  rm -rf "$linters"
-  python3 -m venv "$linters"
-  "$linters/bin/pip" install -q --disable-pip-version-check "pkilint==0.13.3" || {
-    rm -rf "$linters"
-    echo "pkilint cannot be installed from PyPI: see above" >&2
+# Packages of PyPI, which are other people's eyes: a linter of certificates, and a library that verifies tokens.
+install_python() {
+  wanted="pkilint==0.13.3 pyjwt==2.15.1"
+  python="${CARGO_TARGET_DIR:-target}/python"
+  [ "$(cat "$python/wanted" 2>/dev/null)" != "$wanted" ] || return 0
+  rm -rf "$python"
+  python3 -m venv "$python"
+  # shellcheck disable=SC2086 # a list of words
+  "$python/bin/pip" install -q --disable-pip-version-check $wanted || {
+    echo "These cannot be installed from PyPI, see above: $wanted" >&2
     exit 1
   }
+  echo "$wanted" >"$python/wanted"
 }
 
-packages=$(missing)
+packages=$(missing | sort -u)
 if [ -z "$packages" ]; then
-  install_linters
+  install_python
   exit 0
 fi
 packages=$(echo "$packages" | tr '\n' ' ')
@@ -57,6 +60,6 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 # shellcheck disable=SC2086 # a list of words
 apt-get install -q -y --no-install-recommends $packages
-packages=$(missing)
+packages=$(missing | sort -u)
 [ -z "$packages" ] || { echo "Still missing after the installation: $packages" >&2; exit 1; }
-install_linters
+install_python

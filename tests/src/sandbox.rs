@@ -92,3 +92,11 @@ pub fn program(name: &str) -> PathBuf {
     let beside = test.ancestors().skip(1).map(|directory| directory.join(name)).find(|path| path.is_file());
     beside.unwrap_or_else(|| panic!("{name} is not built: run `make build` first"))
 }
+
+/// A program of a Python package that `tests/set-up.sh` has installed beside the built programs.
+pub fn python_program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let mut places = test.ancestors().map(|directory| directory.join("python/bin").join(name));
+    let found = places.find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("{name} is missing: run `make test`, or tests/set-up.sh before the tests"))
+}

@@ -3,7 +3,7 @@
 //! One step at a time; whoever takes it asks again until there is none. A root comes before its intermediates: while a new
 //! root is on its way no intermediate is made, and once it is active every intermediate of the old one is due.
 //!
-//! Guarantees, held by a property test and by a simulation of years: an authority signs for nodes only after they have taken
+//! Guarantees, held by a table and by a simulation of years: an authority signs for nodes only after they have taken
 //! what makes it known to them (or after a day in which they have not); an active authority that is due has a successor;
 //! nothing is gone while something that it signed may still be shown.
 

@@ -2,7 +2,7 @@
 //! nothing to warn of, and OpenSSL accepts every chain with the lists that nodes have.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -12,18 +12,12 @@ use ringfence_api::cluster::{AuthoritySettings, KeyAlgorithm};
 use ringfence_api::{NodeName, ServiceName};
 use ringfence_pki::PrivateKey;
 use ringfence_tests::eventually;
+use ringfence_tests::sandbox::python_program;
 
 use crate::api::world::{World, project, user};
 use crate::nodes::{declared, ready};
 
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A linter that `tests/set-up.sh` has installed beside the built programs.
-fn linter(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let found = test.ancestors().map(|directory| directory.join("linters/bin").join(name)).find(|path| path.exists());
-    found.unwrap_or_else(|| panic!("{name} is missing: run `make test`, or tests/set-up.sh before the tests"))
-}
 
 /// What a linter finds in this PEM block; nothing when all is well.
 fn findings(linter: &Path, arguments: &[&str], directory: &Path, pem: &str) -> String {
@@ -82,7 +76,7 @@ async fn chains(world: &World) -> BTreeMap<String, (String, &'static [&'static s
 /// Lints and verifies everything that there is.
 async fn judge(world: &World, when: &str) {
     let directory = world.sandbox.path();
-    let (certificates, lists) = (linter("lint_pkix_cert"), linter("lint_crl"));
+    let (certificates, lists) = (python_program("lint_pkix_cert"), python_program("lint_crl"));
     let trust = directory.join("nodes/workers-0/trust");
     let mut faults = Vec::new();
     let mut seen = std::collections::BTreeSet::new();

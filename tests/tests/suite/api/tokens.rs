@@ -2,6 +2,8 @@
 //! for as long as it lives, whatever happens to the keys, and nobody gets one who should not.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use jsonwebtoken::jwk::{JwkSet, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -9,6 +11,7 @@ use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::token::{IssuedToken, PostToken, TokenKeyState};
 use ringfence_api::{Audience, Clock as _, Lifetime, ProblemCode, SystemClock};
 use ringfence_tests::eventually;
+use ringfence_tests::sandbox::python_program;
 use serde_json::{Value, json};
 
 use super::https::Https;
@@ -298,4 +301,82 @@ async fn many_who_ask_and_rotate_at_once_get_tokens_that_verify() {
     let keys = world.operator.get(KEYS).await.served();
     let count = |state: &str| keys.as_array().unwrap().iter().filter(|key| key["state"] == state).count();
     assert_eq!((count("active"), count("prepared")), (1, 1), "{keys}");
+}
+
+/// Verifies one token a line with `PyJWT`, which fetches the JWKS once and keeps it for minutes, and answers each line with
+/// the subject or with why it takes none.
+const PYJWT: &str = r#"
+import ssl, sys, jwt
+endpoint, ca, issuer = sys.argv[1:]
+keys = jwt.PyJWKClient(endpoint + "/v1/jwks", ssl_context=ssl.create_default_context(cafile=ca))
+for line in sys.stdin:
+    token = line.strip()
+    try:
+        key = keys.get_signing_key_from_jwt(token)
+        required = ["iss", "sub", "aud", "exp", "nbf", "jti"]
+        claims = jwt.decode(token, key, algorithms=["ES256"], audience="query", issuer=issuer, options={"require": required})
+        print(claims["sub"], flush=True)
+    except Exception as error:
+        print(type(error).__name__, error, flush=True)
+"#;
+
+/// A service that verifies with `PyJWT`.
+struct PyJwt {
+    process: Child,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl PyJwt {
+    fn start(world: &World) -> Self {
+        let connection = world.head.connection();
+        let mut process = Command::new(python_program("python"))
+            .args(["-c", PYJWT, &connection.endpoint])
+            .arg(world.head.directory().join("head/ca.pem"))
+            .arg(format!("urn:ringfence:{}", connection.cluster_id))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, answers }
+    }
+
+    fn verdict(&mut self, token: &str) -> String {
+        writeln!(self.process.stdin.as_ref().unwrap(), "{token}").unwrap();
+        self.answers.next().unwrap().unwrap()
+    }
+}
+
+impl Drop for PyJwt {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test]
+async fn pyjwt_takes_every_live_token_across_rotations_and_no_other() {
+    let world = with_alice().await;
+    let mut live = vec![issued(&world).await, issued(&world).await];
+    for _ in 0..3 {
+        let mut service = PyJwt::start(&world);
+        assert_eq!(service.verdict(&live[0].token), "fraud__alice");
+        // What the service has fetched holds for what comes after the rotation too.
+        world.client.rotate_token_keys().await.unwrap();
+        live.push(issued(&world).await);
+        for token in &live {
+            assert_eq!(service.verdict(&token.token), "fraud__alice");
+        }
+    }
+    let signers: BTreeSet<&String> = live.iter().map(|token| &token.kid).collect();
+    assert_eq!(signers.len(), 4, "each rotation lets another key sign");
+    let mut service = PyJwt::start(&world);
+    let mut parts: Vec<&str> = live[0].token.split('.').collect();
+    parts[2] = live[1].token.split('.').next_back().unwrap();
+    let forged = service.verdict(&parts.join("."));
+    assert!(forged.starts_with("InvalidSignatureError"), "{forged}");
+    let post = PostToken { audience: Audience::parse("another").unwrap(), lifetime: None };
+    let another = world.client.issue_token(&project("fraud"), &user("alice"), &post).await.unwrap();
+    let another = service.verdict(&another.token);
+    assert!(another.starts_with("InvalidAudienceError"), "{another}");
 }
