@@ -2,6 +2,7 @@
 
 mod agent;
 mod api_document;
+mod audit;
 mod credentials;
 mod inspect;
 mod login;
@@ -29,6 +30,8 @@ pub enum Command {
     Agent(agent::Agent),
     /// Look at nodes, certificates, sagas, tasks and the audit log
     Inspect(inspect::Inspect),
+    /// Export the audit log, or verify an export
+    Audit(audit::Audit),
     /// Rotate an authority, the keys that sign tokens, or what a node holds
     Rotate(rotate::Rotate),
     /// Log in as the operator and print a session for curl
@@ -46,6 +49,7 @@ impl Command {
             Self::Serve(command) => command.run().await,
             Self::Agent(command) => command.run().await,
             Self::Inspect(command) => command.run().await,
+            Self::Audit(command) => command.run().await,
             Self::Rotate(command) => command.run().await,
             Self::Login(command) => command.run().await,
             Self::Credentials(command) => command.run().await,

@@ -12,7 +12,7 @@ mod tls;
 mod whoami;
 
 pub(crate) use caller::{AgentCaller, OperatorCaller, ProjectCaller, Source};
-pub(crate) use extract::{After, Body, Creating, Limit, Segment};
+pub(crate) use extract::{After, Body, Creating, Limit, Range, Segment};
 pub use failure::Failure;
 pub(crate) use listener::listen;
 pub use openapi::document;

@@ -118,6 +118,19 @@ pub(crate) struct After(pub(crate) Option<i64>);
 /// `?limit=N`: at most so many, 100 unless asked, never more than 1,000.
 pub(crate) struct Limit(pub(crate) u32);
 
+/// `?after=N&limit=M`: what follows N, oldest first; without `after` the newest, newest first.
+pub(crate) struct Range {
+    pub(crate) after: Option<i64>,
+    pub(crate) limit: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RangeQuery {
+    after: Option<i64>,
+    limit: Option<u32>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AfterQuery {
@@ -142,12 +155,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Limit {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let limit = query::<LimitQuery, S>(parts, state).await?.limit.unwrap_or(100);
-        if (1..=1_000).contains(&limit) {
-            return Ok(Self(limit));
-        }
-        Err(Failure::new(ProblemCode::InvalidRequest, format!("limit is {limit} and must be from 1 to 1000")))
+        limit(query::<LimitQuery, S>(parts, state).await?.limit).map(Self)
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Range {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let range = query::<RangeQuery, S>(parts, state).await?;
+        Ok(Self { after: range.after, limit: limit(range.limit)? })
+    }
+}
+
+fn limit(asked: Option<u32>) -> Result<u32, Failure> {
+    let limit = asked.unwrap_or(100);
+    if (1..=1_000).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Failure::new(ProblemCode::InvalidRequest, format!("limit is {limit} and must be from 1 to 1000")))
 }
 
 /// `If-None-Match: *` (RFC 9110, section 13.1.2): the request is to create something, and what exists is not to be changed.

@@ -8,7 +8,7 @@ use ringfence_api::inspect::{AuditEntry, Saga, Task};
 
 use crate::Daemon;
 use crate::http::failure::Answer;
-use crate::http::{Limit, OperatorCaller};
+use crate::http::{Limit, OperatorCaller, Range};
 
 /// Sagas, newest first.
 #[utoipa::path(get, path = "/v1/sagas", tag = "inspect", params(("limit" = Option<u32>, Query, description = "At most so many; 100 unless given, at most 1000")), responses((status = 200, body = Vec<Saga>)))]
@@ -26,12 +26,16 @@ pub(crate) async fn list_tasks(State(daemon): State<Arc<Daemon>>, _: OperatorCal
     Json(daemon.tasks.views())
 }
 
-/// The audit log, newest first.
-#[utoipa::path(get, path = "/v1/audit", tag = "inspect", params(("limit" = Option<u32>, Query, description = "At most so many; 100 unless given, at most 1000")), responses((status = 200, body = Vec<AuditEntry>)))]
+/// The audit log: the newest rows, newest first; with `after`, what follows that row, oldest first, to read all of it.
+#[utoipa::path(get, path = "/v1/audit", tag = "inspect", params(("after" = Option<i64>, Query, description = "The sequence number of the last row that is known; 0 for all"), ("limit" = Option<u32>, Query, description = "At most so many; 100 unless given, at most 1000")), responses((status = 200, body = Vec<AuditEntry>)))]
 pub(crate) async fn list_audit(
     State(daemon): State<Arc<Daemon>>,
     _: OperatorCaller,
-    Limit(limit): Limit,
+    Range { after, limit }: Range,
 ) -> Answer<Json<Vec<AuditEntry>>> {
-    Ok(Json(daemon.store.read("list_audit").await?.list_audit(limit).await?))
+    let mut tx = daemon.store.read("list_audit").await?;
+    Ok(Json(match after {
+        Some(after) => tx.list_audit_after(after, limit).await?,
+        None => tx.list_audit(limit).await?,
+    }))
 }

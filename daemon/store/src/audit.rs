@@ -5,7 +5,7 @@ use ringfence_api::inspect::AuditEntry;
 use sqlx::query;
 
 use crate::error::StoreError;
-use crate::row::{millis, time, value};
+use crate::row::{Row, millis, time, value};
 use crate::transaction::Transaction;
 
 /// What happened. Written in the transaction of the change itself.
@@ -26,18 +26,20 @@ pub struct NewAuditRow<'a> {
 /// A row of the log.
 pub type AuditRow = AuditEntry;
 
-/// The hash before the first row.
-const GENESIS: &str = "ringfence audit v1";
+/// How many rows are looked at together when the whole log is.
+const BATCH: u32 = 1_000;
 
-/// SHA-256 over the previous hash and every field, each preceded by its length so that no two rows read alike.
-fn chain(previous: &str, sequence: i64, at: Timestamp, new: &NewAuditRow<'_>) -> String {
-    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    let (sequence, at) = (sequence.to_string(), millis(at).to_string());
-    for field in [previous, &sequence, &at, new.actor, new.source, new.action, new.object, new.outcome] {
-        context.update(&u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
-        context.update(field.as_bytes());
-    }
-    hex::encode(context.finish())
+fn read(row: &Row) -> Result<AuditRow, StoreError> {
+    Ok(AuditEntry {
+        sequence: value(row, "sequence")?,
+        at: time(row, "at")?,
+        actor: value(row, "actor")?,
+        source: value(row, "source")?,
+        action: value(row, "action")?,
+        object: value(row, "object")?,
+        outcome: value(row, "outcome")?,
+        hash: value(row, "hash")?,
+    })
 }
 
 impl Transaction {
@@ -49,22 +51,30 @@ impl Transaction {
             .map_err(|e| self.failed(e))?;
         let (sequence, previous): (i64, String) = match last {
             Some(row) => (value(&row, "sequence")?, value(&row, "hash")?),
-            None => (0, GENESIS.to_owned()),
+            None => (0, AuditEntry::GENESIS.to_owned()),
         };
-        let sequence = sequence + 1;
-        let hash = chain(&previous, sequence, now, new);
+        let entry = AuditEntry {
+            sequence: sequence + 1,
+            at: now,
+            actor: new.actor.to_owned(),
+            source: new.source.to_owned(),
+            action: new.action.to_owned(),
+            object: new.object.to_owned(),
+            outcome: new.outcome.to_owned(),
+            hash: String::new(),
+        };
         query(
             "INSERT INTO audit (sequence, at, actor, source, action, object, outcome, hash) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
-        .bind(sequence)
+        .bind(entry.sequence)
         .bind(millis(now))
         .bind(new.actor)
         .bind(new.source)
         .bind(new.action)
         .bind(new.object)
         .bind(new.outcome)
-        .bind(hash)
+        .bind(entry.hash_after(&previous))
         .execute(self.connection())
         .await
         .map_err(|e| self.refused("the audit row", e))?;
@@ -81,47 +91,39 @@ impl Transaction {
         .fetch_all(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
-        rows.iter()
-            .map(|row| {
-                Ok(AuditEntry {
-                    sequence: value(row, "sequence")?,
-                    at: time(row, "at")?,
-                    actor: value(row, "actor")?,
-                    source: value(row, "source")?,
-                    action: value(row, "action")?,
-                    object: value(row, "object")?,
-                    outcome: value(row, "outcome")?,
-                    hash: value(row, "hash")?,
-                })
-            })
-            .collect()
+        rows.iter().map(read).collect()
+    }
+
+    /// The rows that follow a sequence number, oldest first, at most so many.
+    pub async fn list_audit_after(&mut self, sequence: i64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        let rows = query(
+            "SELECT sequence, at, actor, source, action, object, outcome, hash FROM audit WHERE sequence > $1 \
+             ORDER BY sequence LIMIT $2",
+        )
+        .bind(sequence)
+        .bind(i64::from(limit))
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        rows.iter().map(read).collect()
     }
 
     /// Walks the whole chain. Returns the number of the first row that does not fit, if any.
     pub async fn find_audit_break(&mut self) -> Result<Option<i64>, StoreError> {
-        let rows =
-            query("SELECT sequence, at, actor, source, action, object, outcome, hash FROM audit ORDER BY sequence")
-                .fetch_all(self.connection())
-                .await
-                .map_err(|e| self.failed(e))?;
-        let mut previous = GENESIS.to_owned();
-        for (expected, row) in (1_i64..).zip(&rows) {
-            let fields: [String; 5] = [
-                value(row, "actor")?,
-                value(row, "source")?,
-                value(row, "action")?,
-                value(row, "object")?,
-                value(row, "outcome")?,
-            ];
-            let [actor, source, action, object, outcome] = &fields;
-            let new = NewAuditRow { actor, source, action, object, outcome };
-            let sequence: i64 = value(row, "sequence")?;
-            let hash: String = value(row, "hash")?;
-            if sequence != expected || hash != chain(&previous, sequence, time(row, "at")?, &new) {
-                return Ok(Some(expected));
+        let mut previous = AuditEntry::GENESIS.to_owned();
+        let mut last = 0;
+        loop {
+            let rows = self.list_audit_after(last, BATCH).await?;
+            if rows.is_empty() {
+                return Ok(None);
             }
-            previous = hash;
+            for row in rows {
+                last += 1;
+                if row.sequence != last || row.hash != row.hash_after(&previous) {
+                    return Ok(Some(last));
+                }
+                previous = row.hash;
+            }
         }
-        Ok(None)
     }
 }

@@ -126,3 +126,31 @@ async fn what_cannot_be_done_is_said_with_its_exit_code() {
     }
     assert!(succeeds(&ringfenced(sandbox.path(), None, &["--help"])).contains("inspect"));
 }
+
+#[tokio::test]
+async fn an_exported_audit_log_verifies_without_the_cluster_and_a_changed_one_does_not() {
+    let sandbox = Sandbox::new();
+    let head = cluster(&sandbox).await;
+    let export = ringfenced(sandbox.path(), Some(TOKEN), &["audit", "export", "--cluster", "."]);
+    let lines = succeeds(&export);
+    assert!(lines.lines().count() > 10 && lines.contains("\"put_member\""), "{lines}");
+    let file = sandbox.path().join("audit.jsonl");
+    std::fs::write(&file, &lines).unwrap();
+    let verified = succeeds(&ringfenced(sandbox.path(), None, &["audit", "verify", "audit.jsonl"]));
+    assert!(verified.starts_with("rows 1 to "), "{verified}");
+    let hash = verified.trim().rsplit(' ').next().unwrap().to_owned();
+    // It goes on where it ended.
+    let bob = UserName::parse("bob").unwrap();
+    let put = PutMember { role: MemberRole::DataScientist };
+    head.operator().put_member(&ProjectName::parse("fraud").unwrap(), &bob, &put).await.unwrap();
+    let count = lines.lines().count().to_string();
+    let rest = ringfenced(sandbox.path(), Some(TOKEN), &["audit", "export", "--cluster", ".", "--after", &count]);
+    std::fs::write(sandbox.path().join("rest.jsonl"), succeeds(&rest)).unwrap();
+    let verified = ringfenced(sandbox.path(), None, &["audit", "verify", "rest.jsonl", "--previous", &hash]);
+    assert!(succeeds(&verified).starts_with(&format!("rows {} to ", lines.lines().count() + 1)));
+    // Somebody would rather not have been there.
+    std::fs::write(&file, lines.replace("fraud__alice", "fraud__carol")).unwrap();
+    let output = ringfenced(sandbox.path(), None, &["audit", "verify", "audit.jsonl"]);
+    assert!(!output.status.success());
+    assert!(said(&output).1.contains("is not what was written"), "{:?}", said(&output));
+}

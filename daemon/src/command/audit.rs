@@ -1,0 +1,182 @@
+//! `ringfenced audit`: the audit log as JSON lines, and whether such lines are whole and unchanged. Verifying needs neither
+//! the cluster nor its token, so that an auditor can do it.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Args, Subcommand};
+use ringfence_api::inspect::AuditEntry;
+use ringfence_api::path;
+
+use crate::command::operator::Operator;
+
+/// Export the audit log, or verify an export.
+#[derive(Debug, Args)]
+pub struct Audit {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Print every row as a line of JSON, oldest first
+    Export {
+        #[command(flatten)]
+        operator: Operator,
+        /// Only what follows this row, to go on with an export
+        #[arg(long, value_name = "SEQUENCE", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+        after: i64,
+    },
+    /// Check that no row of an export was changed, removed or added
+    Verify {
+        /// The export; `-` for standard input
+        file: PathBuf,
+        /// The hash of the row before the first one, if the export does not begin with row 1
+        #[arg(long, value_name = "HASH")]
+        previous: Option<String>,
+        /// The hash of a row that was verified before, which must be among these
+        #[arg(long, value_name = "HASH")]
+        contains: Option<String>,
+    },
+}
+
+/// How many rows are asked for together.
+const BATCH: usize = 1_000;
+
+impl Audit {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self.what {
+            What::Export { operator, after } => export(&operator, after).await,
+            What::Verify { file, previous, contains } => {
+                let verified = verify(open(&file)?, previous.as_deref(), contains.as_deref())?;
+                println!("{verified}");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn export(operator: &Operator, mut after: i64) -> anyhow::Result<()> {
+    let client = operator.client()?;
+    let mut out = std::io::stdout().lock();
+    loop {
+        let rows: Vec<AuditEntry> = client.read(&format!("{}?after={after}&limit={BATCH}", path::AUDIT)).await?;
+        for row in &rows {
+            serde_json::to_writer(&mut out, row)?;
+            writeln!(out)?;
+            after = row.sequence;
+        }
+        if rows.len() < BATCH {
+            return Ok(());
+        }
+    }
+}
+
+fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+    if file == Path::new("-") {
+        return Ok(Box::new(BufReader::new(std::io::stdin())));
+    }
+    let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(Box::new(BufReader::new(opened)))
+}
+
+/// Follows the chain. Says how far it goes, or which row is the first that does not fit.
+fn verify(lines: impl BufRead, previous: Option<&str>, contains: Option<&str>) -> anyhow::Result<String> {
+    let mut before: Option<AuditEntry> = None;
+    let mut first = 0;
+    let mut found = contains.is_none();
+    for (number, line) in (1..).zip(lines.lines()) {
+        let line = line.context("the export cannot be read")?;
+        let row: AuditEntry =
+            serde_json::from_str(&line).with_context(|| format!("line {number} is not a row of the audit log"))?;
+        let hash = if let Some(before) = &before {
+            let expected = before.sequence + 1;
+            ensure!(row.sequence == expected, "line {number} is row {}, and row {expected} is missing", row.sequence);
+            before.hash.as_str()
+        } else {
+            first = row.sequence;
+            match previous {
+                Some(hash) => hash,
+                None if row.sequence == 1 => AuditEntry::GENESIS,
+                None => bail!("the export begins with row {first}: give the hash of the row before with --previous"),
+            }
+        };
+        ensure!(
+            row.hash == row.hash_after(hash),
+            "row {} is not what was written, or does not follow the row before it",
+            row.sequence
+        );
+        found = found || contains == Some(row.hash.as_str());
+        before = Some(row);
+    }
+    let last = before.context("the export has no rows")?;
+    ensure!(found, "no row has the hash of --contains: this is not the log that was verified then");
+    Ok(format!("rows {first} to {} are as they were written; the last hash is {}", last.sequence, last.hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(length: i64) -> Vec<AuditEntry> {
+        let mut rows: Vec<AuditEntry> = Vec::new();
+        for sequence in 1..=length {
+            let mut row = AuditEntry {
+                sequence,
+                at: jiff::Timestamp::from_millisecond(1_800_000_000_123 + sequence).unwrap(),
+                actor: "operator".to_owned(),
+                source: "127.0.0.1:1".to_owned(),
+                action: "put_member".to_owned(),
+                object: format!("fraud__user_{sequence}"),
+                outcome: "added".to_owned(),
+                hash: String::new(),
+            };
+            row.hash = row.hash_after(rows.last().map_or(AuditEntry::GENESIS, |row| &row.hash));
+            rows.push(row);
+        }
+        rows
+    }
+
+    fn judge(rows: &[AuditEntry], previous: Option<&str>, contains: Option<&str>) -> Result<String, String> {
+        let lines: Vec<String> = rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect();
+        verify(lines.join("\n").as_bytes(), previous, contains).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn whatever_was_done_to_an_export_is_found_and_where() {
+        let good = log(5);
+        assert!(judge(&good, None, None).unwrap().starts_with("rows 1 to 5 are as they were written"));
+        let changed = |change: fn(&mut Vec<AuditEntry>)| {
+            let mut rows = good.clone();
+            change(&mut rows);
+            judge(&rows, None, None).unwrap_err()
+        };
+        assert!(changed(|rows| rows[2].object = "fraud__mallory".to_owned()).starts_with("row 3 is not"));
+        assert!(changed(|rows| rows[2].at = jiff::Timestamp::UNIX_EPOCH).starts_with("row 3 is not"));
+        assert!(changed(|rows| drop(rows.remove(2))).contains("row 3 is missing"));
+        assert!(changed(|rows| drop(rows.remove(0))).contains("--previous"));
+        assert!(changed(|rows| rows.swap(2, 3)).contains("row 3 is missing"));
+        assert!(changed(Vec::clear).contains("no rows"));
+        // Somebody who computes the hashes anew is found by whoever kept one.
+        let anew = |rows: &mut Vec<AuditEntry>| {
+            rows[1].object = "fraud__mallory".to_owned();
+            for index in 1..rows.len() {
+                rows[index].hash = rows[index].hash_after(&rows[index - 1].hash.clone());
+            }
+        };
+        let mut rows = good.clone();
+        anew(&mut rows);
+        assert!(judge(&rows, None, None).is_ok());
+        assert!(judge(&rows, None, Some(&good[3].hash)).unwrap_err().contains("--contains"));
+        assert!(judge(&good, None, Some(&good[3].hash)).is_ok());
+    }
+
+    #[test]
+    fn an_export_that_goes_on_is_verified_from_the_hash_of_the_one_before() {
+        let good = log(5);
+        assert!(judge(&good[3..], Some(&good[2].hash), None).unwrap().starts_with("rows 4 to 5"));
+        assert!(judge(&good[3..], Some(&good[1].hash), None).is_err());
+    }
+}
