@@ -63,7 +63,7 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     let daemon = Arc::new(open(&directory, &config, &endpoint, Arc::new(SystemClock)).await?);
     let tls = issue_api_certificate(&daemon).await?;
     daemon.operator_keys.write(&daemon.store).await?;
-    atomic_write(&directory.join(CA_FILE), daemon.authorities.seen().ca_bundle().as_bytes(), 0o644)?;
+    atomic_write(&directory.join(CA_FILE), daemon.authorities.seen().client_bundle().as_bytes(), 0o644)?;
 
     let stop = CancellationToken::new();
     let serving = tokio::spawn(listen(listener, tls.config(), router(daemon.clone()), stop.clone()));
@@ -96,7 +96,7 @@ pub(crate) async fn watch_claim(claim: &Claim, each: impl AsyncFn() -> anyhow::R
 
 /// Writes what clients find us by, where it was lost or is another by now.
 async fn republish(daemon: &Daemon, directory: &Path) -> anyhow::Result<()> {
-    let files = [(CA_FILE, daemon.authorities.seen().ca_bundle()), (ENDPOINT_FILE, daemon.endpoint.clone())];
+    let files = [(CA_FILE, daemon.authorities.seen().client_bundle()), (ENDPOINT_FILE, daemon.endpoint.clone())];
     for (name, text) in files {
         let path = directory.join(name);
         if std::fs::read_to_string(&path).ok().as_ref() != Some(&text) {

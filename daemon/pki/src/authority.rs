@@ -184,8 +184,6 @@ impl Authority {
         };
         let validity = Validity::starting(now, lifetime).within(self.facts.not_after);
         let mut params = params(&plan, validity);
-        // One step less than a root of its own.
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
         params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![crl_url.to_owned()] }];
         params.use_authority_key_identifier_extension = true;
         let key = SubjectPublicKeyInfo::from_der(&other.facts.public_key)?;
@@ -232,8 +230,8 @@ fn params(plan: &Plan, validity: Validity) -> CertificateParams {
     params.not_before = to_offset(validity.not_before);
     params.not_after = to_offset(validity.not_after);
     params.is_ca = IsCa::Ca(match plan.domain {
-        // A root signs its successor and intermediates, and those sign leaves only.
-        Domain::Root => BasicConstraints::Constrained(2),
+        // A root signs intermediates, which sign leaves only, and its successor, which may have one too.
+        Domain::Root => BasicConstraints::Unconstrained,
         Domain::Services | Domain::Projects => BasicConstraints::Constrained(0),
     });
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

@@ -101,7 +101,8 @@ pub(crate) fn check_authority(
     let is_authority = constraints.as_ref().is_some_and(|c| c.critical && c.value.ca);
     rule(is_authority, "it must say that it is an authority")?;
     let depth = constraints.and_then(|c| c.value.path_len_constraint);
-    rule(depth.is_some_and(|depth| (depth == 0) == (plan.domain != Domain::Root)), "its depth must be its domain's")?;
+    let of_domain = if plan.domain == Domain::Root { None } else { Some(0) };
+    rule(depth == of_domain, "its depth must be its domain's")?;
     let names = parsed.name_constraints().ok().flatten();
     rule(names.is_some() == (plan.domain == Domain::Projects), "its name constraints must be its domain's")
 }

@@ -26,7 +26,7 @@ pub(crate) struct Authorities {
 #[derive(Debug)]
 pub(crate) struct Issuers {
     all: Vec<Issuer>,
-    states: Vec<(String, AuthorityState)>,
+    states: Vec<(String, AuthorityState, bool)>,
     /// What the addresses of CRLs begin with.
     endpoint: String,
     /// The roots that a client may trust, newest first: also those before, which have signed the later ones.
@@ -79,13 +79,12 @@ impl Issuers {
     async fn load(tx: &mut Transaction, master_key: &MasterKey) -> Result<Self, Failure> {
         let endpoint = tx.cluster().await?.endpoint;
         let rows = tx.list_issuers().await?;
-        let mut roots: Vec<&IssuerRow> = rows
-            .iter()
-            .filter(|row| row.view.domain == AuthorityDomain::Root && row.view.distrusted_at.is_none())
-            .collect();
+        let mut roots: Vec<&IssuerRow> =
+            rows.iter().filter(|row| row.view.domain == AuthorityDomain::Root && is_for_clients(&row.view)).collect();
         roots.sort_by_key(|root| std::cmp::Reverse(root.number));
         let trustable = roots.into_iter().take(TRUSTABLE).map(|root| root.certificate.clone()).collect();
-        let states = rows.iter().map(|row| (row.view.id.clone(), row.view.state)).collect();
+        let state = |row: &IssuerRow| (row.view.id.clone(), row.view.state, row.view.distrusted_at.is_some());
+        let states = rows.iter().map(state).collect();
         let live = rows.into_iter().filter(|row| row.view.state != AuthorityState::Gone);
         let all = live.map(|row| Issuer::open(row, master_key)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { all, states, endpoint, trustable })
@@ -116,10 +115,20 @@ impl Issuers {
         self.all.iter().filter(|issuer| issuer.view.domain == AuthorityDomain::Root)
     }
 
-    /// What to trust, in PEM: the root that signs first, then its successor and those before it.
+    /// What nodes trust, in PEM: the root that signs first, then its successor and those before it. With one whose key was
+    /// seen, until nothing on a node is of it any more.
     pub(crate) fn ca_bundle(&self) -> String {
+        self.bundle(|_| true)
+    }
+
+    /// What clients are to trust, in PEM: the same without those whose keys were seen, once there is another one.
+    pub(crate) fn client_bundle(&self) -> String {
+        self.bundle(|root| is_for_clients(&root.view))
+    }
+
+    fn bundle(&self, is_wanted: impl Fn(&&Issuer) -> bool) -> String {
         let (active, others): (Vec<_>, Vec<_>) =
-            self.roots().partition(|root| root.view.state == AuthorityState::Active);
+            self.roots().filter(is_wanted).partition(|root| root.view.state == AuthorityState::Active);
         active.into_iter().chain(others).map(|root| pem_certificate(root.authority.certificate())).collect()
     }
 
@@ -152,6 +161,11 @@ impl Issuers {
         let shard = serial.shard(issuer.shards);
         (shard, crl_url(&self.endpoint, &issuer.view.id, shard))
     }
+}
+
+/// Whether a client may trust this root: not when its key was seen, unless it is still the one that signs.
+fn is_for_clients(root: &Authority) -> bool {
+    root.distrusted_at.is_none() || root.state == AuthorityState::Active
 }
 
 impl Issuer {

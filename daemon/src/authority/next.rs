@@ -13,6 +13,10 @@ use ringfence_store::IssuerRow;
 
 /// How long nodes may take to get to know a successor before it takes over without them.
 const GRACE: SignedDuration = SignedDuration::from_hours(24);
+/// The same when a key may be in other hands.
+const EMERGENCY_GRACE: SignedDuration = SignedDuration::from_mins(1);
+/// How long nodes may go on showing what a distrusted authority signed, before it is revoked under them.
+const EVICTION: SignedDuration = SignedDuration::from_mins(10);
 /// How long a service may take to act on what it was told: nginx, for one, answers a reload before its workers have begun
 /// to use it. A successor that every node knows waits for this long before it signs.
 const SETTLING: SignedDuration = SignedDuration::from_secs(5);
@@ -55,10 +59,12 @@ fn of_domain(all: &[Known], domain: AuthorityDomain, now: Timestamp) -> Option<S
     let active = find(all, domain, AuthorityState::Active)?;
     let root = find(all, AuthorityDomain::Root, AuthorityState::Active)?;
     let prepared = find(all, domain, AuthorityState::Prepared);
-    // Made under a root that has been succeeded meanwhile.
-    if let Some(stale) =
-        prepared.filter(|prepared| domain != AuthorityDomain::Root && prepared.row.view.parent != root.row.view.id)
-    {
+    // Made under a root that has been succeeded meanwhile, or seen by others before it signed anything.
+    let is_stale = |prepared: &&Known| {
+        let view = &prepared.row.view;
+        view.distrusted_at.is_some() || (domain != AuthorityDomain::Root && view.parent != root.row.view.id)
+    };
+    if let Some(stale) = prepared.filter(is_stale) {
         return Some(Step::Erase(stale.row.view.id.clone()));
     }
     if !is_due(active, root, now) {
@@ -71,7 +77,8 @@ fn of_domain(all: &[Known], domain: AuthorityDomain, now: Timestamp) -> Option<S
         Some(prepared) => {
             let view = &prepared.row.view;
             let settled = prepared.row.known_at.is_some_and(|at| now >= at + SETTLING);
-            if settled || now >= view.created_at + GRACE {
+            let grace = if active.row.view.distrusted_at.is_some() { EMERGENCY_GRACE } else { GRACE };
+            if settled || now >= view.created_at + grace {
                 Some(Step::Activate { id: view.id.clone(), domain })
             } else if prepared.taken && prepared.row.known_at.is_none() {
                 Some(Step::NoteKnown(view.id.clone()))
@@ -107,9 +114,12 @@ fn retired(all: &[Known], now: Timestamp) -> Option<Step> {
             });
             return (!has_children).then(|| Step::Erase(id()));
         }
-        let settled = view.retired_at.is_none_or(|at| now >= at + REPLACING);
-        if view.distrusted_at.is_some() && !known.in_use && settled {
-            return Some(Step::Revoke(id()));
+        if let Some(distrusted) = view.distrusted_at {
+            let since = view.retired_at.map_or(distrusted, |retired| retired.max(distrusted));
+            let pause = if known.in_use { EVICTION } else { REPLACING };
+            if now >= since + pause {
+                return Some(Step::Revoke(id()));
+            }
         }
         known.last_end.is_none_or(|end| end < now).then(|| Step::Erase(id()))
     })
@@ -257,12 +267,29 @@ mod tests {
             ),
             ("something that it signed lives", base(vec![retired("services-0", "root-1")]), 100, None),
             ("the last thing has ended", base(vec![retired("services-0", "root-1")]), 101, erase("services-0")),
-            ("distrusted and in use", base(vec![distrusted(retired("services-0", "root-1"))]), 50, None),
+            (
+                "distrusted now and in use",
+                base(vec![with(|k| k.row.view.distrusted_at = Some(day(50)), retired("services-0", "root-1"))]),
+                50,
+                None,
+            ),
             (
                 "distrusted, and nobody holds anything of it",
                 base(vec![unused(distrusted(retired("services-0", "root-1")))]),
                 50,
                 Some(Step::Revoke("services-0".to_owned())),
+            ),
+            (
+                "distrusted, and a node does not let go of it",
+                base(vec![with(|k| k.row.view.distrusted_at = Some(day(49)), retired("services-0", "root-1"))]),
+                50,
+                Some(Step::Revoke("services-0".to_owned())),
+            ),
+            (
+                "a key was seen before it signed anything",
+                vec![root(), distrusted(services()), projects(), distrusted(prepared("services-2", "root-1", 1))],
+                1,
+                erase("services-2"),
             ),
             (
                 "a root stays while something of it does",

@@ -16,7 +16,7 @@ use crate::http::{Failure, Limit, OperatorCaller};
 /// The roots to trust, in PEM. Public.
 #[utoipa::path(get, path = "/v1/ca-bundle", tag = "public", responses((status = 200, description = "PEM", content_type = "application/x-pem-file", body = String)))]
 pub(crate) async fn read_ca_bundle(State(daemon): State<Arc<Daemon>>) -> Response {
-    ([(header::CONTENT_TYPE, "application/x-pem-file")], daemon.authorities.seen().ca_bundle()).into_response()
+    ([(header::CONTENT_TYPE, "application/x-pem-file")], daemon.authorities.seen().client_bundle()).into_response()
 }
 
 /// One CRL shard in DER, at the address that its certificates name. Public.

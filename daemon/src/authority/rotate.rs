@@ -85,25 +85,29 @@ pub(crate) async fn rotate_authority(
     let rows = tx.list_issuers().await?;
     let active = rows.iter().find(|row| row.view.domain == domain && row.view.state == AuthorityState::Active);
     let active = active.ok_or_else(|| Failure::new(ProblemCode::Conflict, "no authority of this domain signs"))?;
-    let news = active.view.rotation_requested_at.is_none() || (compromised && active.view.distrusted_at.is_none());
-    if news {
+    // A key that was seen was not seen alone: with the one that signs go those before it. Roots have signed one another, and
+    // whoever has a root's key can make intermediates; those that it made are no better than others.
+    let distrusted: Vec<&IssuerRow> = rows
+        .iter()
+        .filter(|row| compromised && row.view.state != AuthorityState::Gone && row.view.distrusted_at.is_none())
+        .filter(|row| domain == AuthorityDomain::Root || row.view.domain == domain)
+        .collect();
+    if active.view.rotation_requested_at.is_none() || !distrusted.is_empty() {
         tx.update_issuer_requested(&active.view.id, compromised, now).await?;
-        if compromised && domain == AuthorityDomain::Root {
-            // Whoever has the root's key can make intermediates; those that it made are no better than others.
-            for child in rows.iter().filter(|row| {
-                row.view.parent == active.view.id
-                    && row.view.domain != AuthorityDomain::Root
-                    && row.view.state != AuthorityState::Gone
-            }) {
-                tx.update_issuer_requested(&child.view.id, true, now).await?;
-            }
+        for row in distrusted {
+            tx.update_issuer_requested(&row.view.id, true, now).await?;
         }
+        // Nodes may hold something of those that are retired.
+        tx.update_generation().await?;
         let outcome = if compromised { "requested, its key is distrusted" } else { "requested" };
         actor.record(&mut tx, "rotate_authority", &active.view.id, outcome, now).await?;
     }
     let rows = tx.list_issuers().await?;
     tx.commit().await?;
-    daemon.tasks.wake(Wake::RotateAuthorities);
+    daemon.changes.ring();
+    for wake in [Wake::RotateAuthorities, Wake::RenewProjectUsers] {
+        daemon.tasks.wake(wake);
+    }
     Ok(Json(rows.into_iter().map(|row| row.view).collect()))
 }
 

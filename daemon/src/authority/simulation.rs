@@ -202,9 +202,9 @@ impl Simulation {
     /// Somebody says that a key was seen, or just wants another one.
     async fn rotate(&mut self, domain: AuthorityDomain, compromised: bool) {
         if compromised {
-            let active = |row: &ringfence_store::IssuerRow| row.view.state == AuthorityState::Active;
+            let live = |row: &ringfence_store::IssuerRow| row.view.state != AuthorityState::Gone;
             let rows = self.daemon.store.read("test").await.unwrap().list_issuers().await.unwrap();
-            let concerned = rows.iter().filter(|row| active(row) && row.view.domain != AuthorityDomain::Root);
+            let concerned = rows.iter().filter(|row| live(row) && row.view.domain != AuthorityDomain::Root);
             let concerned = concerned.filter(|row| domain == AuthorityDomain::Root || row.view.domain == domain);
             let issuers: BTreeMap<String, String> = concerned
                 .map(|row| (CertificateFacts::read(&row.certificate).unwrap().common_name, row.view.id.clone()))

@@ -126,6 +126,6 @@ fn is_done(now: &[Authority], domain: AuthorityDomain, before: &str, compromised
         || [AuthorityDomain::Services, AuthorityDomain::Projects]
             .into_iter()
             .all(|child| of(child).is_some_and(|child| child.parent == active.id));
-    let gone = now.iter().any(|one| one.id == before && one.state == AuthorityState::Gone);
-    children && (gone || !compromised)
+    let distrusted = |one: &&Authority| one.distrusted_at.is_some() && one.state != AuthorityState::Gone;
+    children && (!compromised || !now.iter().any(|one| distrusted(&one)))
 }

@@ -96,13 +96,18 @@ impl Transaction {
         rows.iter().map(read).collect()
     }
 
-    /// Every authority with its state, in the order of [`list_issuers`](Self::list_issuers).
-    pub async fn list_issuer_states(&mut self) -> Result<Vec<(String, AuthorityState)>, StoreError> {
-        let rows = query("SELECT id, state FROM issuer ORDER BY domain, number LIMIT 10000")
+    /// Every authority with its state and whether it is distrusted, in the order of [`list_issuers`](Self::list_issuers).
+    pub async fn list_issuer_states(&mut self) -> Result<Vec<(String, AuthorityState, bool)>, StoreError> {
+        let rows = query("SELECT id, state, distrusted_at FROM issuer ORDER BY domain, number LIMIT 10000")
             .fetch_all(self.connection())
             .await
             .map_err(|e| self.failed(e))?;
-        rows.iter().map(|row| Ok((value(row, "id")?, parsed(row, "state", AuthorityState::from_word)?))).collect()
+        rows.iter()
+            .map(|row| {
+                let state = parsed(row, "state", AuthorityState::from_word)?;
+                Ok((value(row, "id")?, state, optional_time(row, "distrusted_at")?.is_some()))
+            })
+            .collect()
     }
 
     /// Notes a root's key as signed by the root before it.

@@ -967,7 +967,7 @@ mod authorities {
     use super::*;
 
     async fn states(tx: &mut Transaction) -> Vec<(String, AuthorityState)> {
-        tx.list_issuer_states().await.unwrap()
+        tx.list_issuer_states().await.unwrap().into_iter().map(|(id, state, _)| (id, state)).collect()
     }
 
     fn state(id: &str, state: AuthorityState) -> (String, AuthorityState) {

@@ -168,6 +168,59 @@ async fn another_root_takes_the_intermediates_along_and_old_trust_goes_on() {
 }
 
 #[tokio::test]
+async fn whoever_trusts_the_first_root_alone_goes_on_after_any_number_of_others() {
+    let world = World::new().await;
+    let pinned = world.head.connection();
+    for number in 2..=4 {
+        let rotate = RotateAuthority { compromised: false };
+        world.head.operator().rotate_authority(AuthorityDomain::Root, rotate).await.unwrap();
+        let services = format!("services-{number}");
+        eventually("the API shows a certificate of the new root", PATIENCE, async || {
+            let all = certificates(&world.head.operator()).await;
+            let newest = all.into_iter().find(|one| one.profile == CertificateProfile::ApiServer);
+            let issuer = newest.map(|one| one.issuer);
+            if issuer.as_ref() == Some(&services) { Ok(()) } else { Err(format!("{issuer:?}")) }
+        })
+        .await;
+        let operator = Credentials::Operator(ringfence_tests::head::token(ringfence_tests::head::TOKEN).key());
+        let old = Client::new(pinned.clone(), operator, Duration::from_secs(5)).unwrap();
+        old.cluster().await.unwrap_or_else(|error| panic!("with root {number}: {error}"));
+    }
+}
+
+#[tokio::test]
+async fn with_a_compromised_root_everything_of_all_roots_goes_and_the_operator_is_never_locked_out() {
+    let world = world().await;
+    let before = RotateAuthority { compromised: false };
+    world.client.rotate_authority(AuthorityDomain::Root, before).await.unwrap();
+    rotated(&world.client, AuthorityDomain::Projects, "projects-2").await;
+    let old = world.client.member_credentials(&project("fraud"), &user("alice")).await.unwrap();
+    world.client.rotate_authority(AuthorityDomain::Root, RotateAuthority { compromised: true }).await.unwrap();
+    let mut meanwhile = 0;
+    eventually("only the new root and what it has signed is left", PATIENCE, async || {
+        // With the file of the moment, as a command of the operator's reads it.
+        let all = world.head.operator().authorities().await.map_err(|error| error.to_string())?;
+        let is = |id: &str, state| all.iter().any(|one| one.id == id && one.state == state);
+        if is("root-3", AuthorityState::Active) && is("root-2", AuthorityState::Retired) {
+            meanwhile += 1;
+        }
+        let live: Vec<&str> =
+            all.iter().filter(|one| one.state != AuthorityState::Gone).map(|one| one.id.as_str()).collect();
+        if live == ["projects-3", "root-3", "services-3"] { Ok(()) } else { Err(format!("{live:?}")) }
+    })
+    .await;
+    assert!(meanwhile > 10, "the operator saw {meanwhile} times what was going on");
+    let bundle = pem_certificates(&world.head.connection().ca_certificate).unwrap();
+    assert_eq!(bundle.len(), 1);
+    assert!(CertificateFacts::read(&bundle[0]).unwrap().common_name.contains(" root 3 "));
+    // Nobody before it vouches for it, and what was signed before is worth nothing.
+    let new = world.head.operator().member_credentials(&project("fraud"), &user("alice")).await.unwrap();
+    assert_eq!(pem_certificates(&new.chain).unwrap().len(), 2);
+    let ringfence_api::project::MemberCredentials { chain, private_key, .. } = old;
+    assert!(world.head.client(Credentials::Certificate { chain, private_key }).whoami().await.is_err());
+}
+
+#[tokio::test]
 async fn only_the_operator_rotates_and_only_what_there_is() {
     let world = World::new().await;
     let public = world.head.client(Credentials::Public);
