@@ -167,6 +167,7 @@ fn set_files(service: &DesiredService) -> Result<SetFiles, AgentError> {
     let group = group.transpose()?.or(owner.as_ref().map(|owner| owner.gid));
     let password = || Zeroizing::new(format!("{:032x}", rand::random::<u128>()));
     Ok(SetFiles {
+        declared: files.clone(),
         owner: owner.map(|owner| owner.uid),
         group,
         key_mode: if files.private { 0o600 } else { 0o640 },

@@ -11,9 +11,9 @@
 //! ```
 //!
 //! A set is written whole and made durable before `current` is renamed to it, so a reader that opens
-//! `current/tls.crt` and `current/tls.key` finds a pair. Directories on the way are 0711 and a service's own are 0750, of
-//! the agent's user and the service's group, so that no service can put anything in the agent's way. Keys are 0640, or 0600
-//! if declared, of the service's owner; the agent's own key and ticket are 0600; the rest is 0644.
+//! `current/tls.crt` and `current/tls.key` finds a pair. Directories are the agent's and 0711: others pass through and can put
+//! nothing in its way. Keys are 0640, or 0600 if declared, of the service's owner; the agent's own key and ticket are 0600;
+//! the rest is 0644.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, chown};
 use ringfence_api::ServiceName;
+use ringfence_api::cluster::ServiceFiles;
 use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates, pkcs12};
 use zeroize::Zeroizing;
 
@@ -36,6 +37,8 @@ pub const KEY_FILE: &str = "tls.key";
 pub(crate) const COMBINED_FILE: &str = "tls.pem";
 /// The same as PKCS #12, in a set if declared.
 pub(crate) const PKCS12_FILE: &str = "tls.p12";
+/// How the files of a set were declared when it was written.
+const DECLARED_FILE: &str = "files.json";
 /// The links to sets.
 const CURRENT: &str = "current";
 const BEFORE: &str = "before";
@@ -56,6 +59,8 @@ pub struct Disk {
 pub struct HeldSet {
     /// What the certificate says.
     pub facts: CertificateFacts,
+    /// How its files were declared when they were written.
+    pub files: ServiceFiles,
 }
 
 /// What lies on disk.
@@ -143,7 +148,6 @@ impl Disk {
         files: &SetFiles,
     ) -> Result<(), AgentError> {
         let holder = self.service(service);
-        create_service_directory(&holder, files.group)?;
         make_set(&holder, serial, chain, key, files)?;
         self.make_service_current(service, &set_of(serial))
     }
@@ -194,7 +198,7 @@ impl Disk {
 
     /// Notes that a service must be told that its files have changed.
     pub(crate) fn mark_reload_due(&self, service: &ServiceName) -> Result<(), AgentError> {
-        create_directory_with(&self.service(service), 0o750)?;
+        create_directory(&self.service(service))?;
         write(&self.service(service).join("reload-due"), b"", 0o644)
     }
 
@@ -288,9 +292,11 @@ impl Disk {
 /// What is written of a set, and whose it is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SetFiles {
+    /// How it was declared.
+    pub(crate) declared: ServiceFiles,
     /// Who owns the key; the agent itself when none.
     pub(crate) owner: Option<Uid>,
-    /// Which group may enter; the agent's when none.
+    /// The group of the key; the agent's when none.
     pub(crate) group: Option<Gid>,
     /// The mode of whatever holds the key.
     pub(crate) key_mode: u32,
@@ -306,7 +312,9 @@ fn held_set(holder: &Path, name: &str) -> Option<HeldSet> {
     let chain = fs::read_to_string(set.join(CERTIFICATE_FILE)).ok()?;
     let key = Zeroizing::new(fs::read_to_string(set.join(KEY_FILE)).ok()?);
     let facts = CertificateFacts::read(pem_certificates(&chain).ok()?.first()?).ok()?;
-    (PrivateKey::from_pem(&key).ok()?.public() == facts.public_key).then_some(HeldSet { facts })
+    let files = fs::read(set.join(DECLARED_FILE)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let files = files.unwrap_or_default();
+    (PrivateKey::from_pem(&key).ok()?.public() == facts.public_key).then_some(HeldSet { facts, files })
 }
 
 fn set_of(serial: &str) -> PathBuf {
@@ -337,9 +345,8 @@ fn remove_set(holder: &Path, set: &Path) -> Result<(), AgentError> {
 /// Writes a set and makes it durable.
 fn make_set(holder: &Path, serial: &str, chain: &str, key: &PrivateKey, files: &SetFiles) -> Result<(), AgentError> {
     let sets = holder.join("sets");
-    create_service_directory(&sets, files.group)?;
     let set = holder.join(set_of(serial));
-    create_service_directory(&set, files.group)?;
+    create_directory(&set)?;
     let secret = |name: &str, bytes: &[u8]| {
         let path = set.join(name);
         write(&path, bytes, files.key_mode)?;
@@ -350,6 +357,8 @@ fn make_set(holder: &Path, serial: &str, chain: &str, key: &PrivateKey, files: &
         Ok::<_, AgentError>(())
     };
     write(&set.join(CERTIFICATE_FILE), chain.as_bytes(), 0o644)?;
+    let declared = serde_json::to_vec(&files.declared).expect("what was declared serializes");
+    write(&set.join(DECLARED_FILE), &declared, 0o644)?;
     secret(KEY_FILE, key.to_pem().as_bytes())?;
     if files.combined_pem {
         let combined = Zeroizing::new(format!("{}{chain}", *key.to_pem()));
@@ -361,15 +370,6 @@ fn make_set(holder: &Path, serial: &str, chain: &str, key: &PrivateKey, files: &
     }
     sync(&set)?;
     sync(&sets)
-}
-
-/// A directory that the group may enter and nobody but the agent may change.
-fn create_service_directory(path: &Path, group: Option<Gid>) -> Result<(), AgentError> {
-    create_directory_with(path, 0o750)?;
-    if group.is_some() {
-        chown(path, None, group).map_err(|error| AgentError::file("give away", path)(error.into()))?;
-    }
-    Ok(())
 }
 
 /// Writes beside, makes durable, renames.
@@ -391,18 +391,10 @@ fn sync(directory: &Path) -> Result<(), AgentError> {
     File::open(directory).and_then(|file| file.sync_all()).map_err(AgentError::file("sync", directory))
 }
 
+/// A directory that others pass through and nobody but the agent lists or changes.
 fn create_directory(path: &Path) -> Result<(), AgentError> {
-    create_directory_with(path, 0o711)
-}
-
-fn create_directory_with(path: &Path, mode: u32) -> Result<(), AgentError> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) {
-        create_directory_with(parent, 0o711)?;
-    }
-    match fs::DirBuilder::new().mode(mode).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        created => created.map_err(AgentError::file("create", path)),
-    }
+    let created = fs::DirBuilder::new().recursive(true).mode(0o711).create(path);
+    created.map_err(AgentError::file("create", path))
 }
 
 fn remove_file(path: &Path) -> Result<(), AgentError> {

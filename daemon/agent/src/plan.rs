@@ -86,6 +86,7 @@ fn is_good(set: &HeldSet, service: &DesiredService, dns_name: &DnsName, desired:
     names.extend(service.ip_addresses.iter().map(ToString::to_string));
     let held: BTreeSet<&String> = set.facts.alternative_names.iter().collect();
     is_fresh(&set.facts, desired, now)
+        && set.files == service.files
         && set.facts.common_name == dns_name.as_str()
         && set.facts.locality.as_deref() == Some(service.user.as_str())
         && set.facts.key_algorithm.map(KeyAlgorithm::as_str) == Some(service.key_algorithm.as_str())
@@ -107,7 +108,7 @@ fn renewal_of(facts: &CertificateFacts) -> Timestamp {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ringfence_api::cluster::Reload;
+    use ringfence_api::cluster::{Reload, ServiceFiles};
     use ringfence_api::node::DesiredCrl;
     use ringfence_api::{ClusterId, Lifetime, SystemUser};
     use ringfence_pki::Serial;
@@ -158,6 +159,7 @@ mod tests {
                 alternative_names: vec![NODE.to_owned(), "127.0.0.1".to_owned()],
                 locality: Some("query".to_owned()),
             },
+            files: ServiceFiles::default(),
         }
     }
 
@@ -206,7 +208,10 @@ mod tests {
     #[test]
     fn what_makes_a_service_certificate_wrong_gets_it_a_new_one() {
         type Change = fn(&mut DesiredNode, &mut Observed);
-        let wrong: [(&str, Change); 8] = [
+        let wrong: [(&str, Change); 9] = [
+            ("files of another owner", |desired, _| {
+                desired.services[0].files.owner = Some(SystemUser::parse("nobody").unwrap());
+            }),
             ("another kind of key", |desired, _| {
                 desired.services[0].key_algorithm = ringfence_api::cluster::KeyAlgorithm::Rsa2048;
             }),

@@ -1,8 +1,8 @@
 //! Private keys: ECDSA on P-256 unless another kind is asked for, since every peer of ringfence can verify that.
 
+use aws_lc_rs::signature::Ed25519KeyPair;
 use rcgen::{
-    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
-    RsaKeySize,
+    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, RsaKeySize,
 };
 use zeroize::Zeroizing;
 
@@ -69,7 +69,7 @@ impl PrivateKey {
         let made = match algorithm {
             KeyAlgorithm::EcdsaP256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
             KeyAlgorithm::EcdsaP384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384),
-            KeyAlgorithm::Ed25519 => KeyPair::generate_for(&PKCS_ED25519),
+            KeyAlgorithm::Ed25519 => return generate_ed25519(),
             KeyAlgorithm::Rsa2048 => rsa(RsaKeySize::_2048),
             KeyAlgorithm::Rsa3072 => rsa(RsaKeySize::_3072),
             KeyAlgorithm::Rsa4096 => rsa(RsaKeySize::_4096),
@@ -111,6 +111,13 @@ impl PrivateKey {
             params.serialize_request(&self.0).map_err(|e| KeyError(format!("cannot sign its request: {e}")))?;
         request.pem().map_err(|e| KeyError(format!("cannot write its request: {e}")))
     }
+}
+
+/// In the first version of PKCS #8: OpenSSL 3.0 does not read the second, which holds the public key too (RFC 5958).
+fn generate_ed25519() -> Result<PrivateKey, KeyError> {
+    let made = Ed25519KeyPair::generate().and_then(|key| key.to_pkcs8v1());
+    let document = made.map_err(|e| KeyError(format!("cannot be generated: {e}")))?;
+    PrivateKey::from_der(document.as_ref())
 }
 
 impl std::fmt::Debug for PrivateKey {

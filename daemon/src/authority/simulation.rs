@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use ringfence_agent::plan::{Action, plan};
 use ringfence_agent::{HeldSet, Observed};
 use ringfence_api::authority::{AuthorityDomain, AuthorityState, RotateAuthority};
-use ringfence_api::cluster::{AuthoritySettings, PutCluster};
+use ringfence_api::cluster::{AuthoritySettings, PutCluster, ServiceFiles};
 use ringfence_api::node::{DesiredNode, HeldCertificate, PostCertificate, PutReport};
 use ringfence_api::project::{MemberRole, PutMember, PutProject};
 use ringfence_api::{Clock, Lifetime, NodeName, ProjectName, ServiceName, UserName};
@@ -329,9 +329,9 @@ async fn sync(daemon: &Arc<Daemon>, node: &mut Node) -> Vec<Revoked> {
         let before = node.chains.insert(service.clone(), issued.chain);
         replaced.extend(before.map(|chain| revoked(format!("{service:?} on {} was replaced", node.name), chain)));
         match service {
-            None => node.observed.node = Some(HeldSet { facts }),
+            None => node.observed.node = Some(HeldSet { facts, files: ServiceFiles::default() }),
             Some(service) => {
-                node.observed.services.insert(service, Some(HeldSet { facts }));
+                node.observed.services.insert(service, Some(HeldSet { facts, files: ServiceFiles::default() }));
             }
         }
     }

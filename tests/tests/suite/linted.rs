@@ -57,7 +57,7 @@ async fn chains(world: &World) -> BTreeMap<String, (String, &'static [&'static s
     for node in ["head", "workers-0"] {
         let both: &[&str] = &["sslserver", "sslclient"];
         chains.insert(format!("the agent of {node}"), (world.held_by(node, "node").chain, &both[1..]));
-        for service in ["query", "ledger"] {
+        for service in ["query", "ledger", "notary"] {
             chains.insert(
                 format!("{service} on {node}"),
                 (world.held_by(node, &format!("services/{service}")).chain, both),
@@ -94,6 +94,11 @@ async fn judge(world: &World, when: &str) {
     for block in blocks(&std::fs::read_to_string(trust.join("crl.pem")).unwrap()) {
         faults.push(("a list".to_owned(), findings(&lists, &["-t", "CRL", "-p", "PKIX"], directory, &block)));
     }
+    for service in ["query", "ledger", "notary"] {
+        let key = directory.join("nodes/workers-0/services").join(service).join("current/tls.key");
+        let output = Command::new("openssl").args(["pkey", "-noout", "-in"]).arg(&key).output().unwrap();
+        faults.push((format!("the key of {service}"), String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
     faults.retain(|(_, fault)| !fault.is_empty());
     assert_eq!(faults, [], "{when}");
 }
@@ -107,6 +112,8 @@ async fn pkilint_and_openssl_have_nothing_to_say_against_what_is_signed() {
     );
     let ledger = serde_json::json!({ "user": "ledger", "key_algorithm": "rsa_2048", "dns_names": ["ledger.test"] });
     put.services.insert(ServiceName::parse("ledger").unwrap(), serde_json::from_value(ledger).unwrap());
+    let notary = serde_json::json!({ "user": "notary", "key_algorithm": "ed25519" });
+    put.services.insert(ServiceName::parse("notary").unwrap(), serde_json::from_value(notary).unwrap());
     world.declare(&put).await;
     ready(&world.client, 2).await;
     world.people("fraud", &["alice", "bob"]).await;
