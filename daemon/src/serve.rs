@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! serve.toml                 the configuration, written by whoever starts the daemon
+//! authority.json             what the first authorities are to be; read when the cluster is made
 //! ringfence.db               the database, unless it is a server's
 //! master.key                 the key that seals all others (0600)
 //! ca.pem, endpoint           what a client needs to trust and to find the API
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_lc_rs::rand::SystemRandom;
+use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{Clock, SystemClock};
 use ringfence_cloud::file::atomic_write;
 use ringfence_cloud::local::{Claim, HEAD_CLAIM, LocalNodes, claim};
@@ -44,6 +46,8 @@ pub(crate) use crash_point::CrashPoint;
 const MASTER_KEY: &str = "master.key";
 /// The version of the master key; there is one as long as it is not rotated.
 const MASTER_KEY_VERSION: u32 = 1;
+/// What the first authorities are to be.
+const AUTHORITY_FILE: &str = "authority.json";
 /// Where the root certificate is put for clients.
 pub const CA_FILE: &str = "ca.pem";
 /// Where the API's address is put for clients.
@@ -138,6 +142,7 @@ pub(crate) async fn open(
                 name: &config.cluster.name,
                 operator_key: &config.cluster.operator_key,
                 endpoint,
+                authority: first_authority(directory)?,
             };
             bootstrap::bootstrap(&store, &master_key, &rng, &new, clock.now()).await?;
         }
@@ -179,6 +184,21 @@ pub(crate) async fn open(
         epoch,
         store,
     })
+}
+
+/// What the first authorities are to be: by default, unless whoever starts the daemon says otherwise.
+fn first_authority(directory: &Path) -> anyhow::Result<AuthoritySettings> {
+    let path = directory.join(AUTHORITY_FILE);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(AuthoritySettings::default()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let authority: AuthoritySettings =
+        serde_json::from_slice(&text).with_context(|| format!("{} is not understood", path.display()))?;
+    let declared = PutCluster { authority, ..PutCluster::default() };
+    declared.check().with_context(|| path.display().to_string())?;
+    Ok(declared.authority)
 }
 
 /// What an agent inherits: where programs are found, for reload commands, and how much to log. Nothing else, and

@@ -14,7 +14,7 @@ use crate::node::Node;
 pub const MAX_GROUP_COUNT: u32 = 1_000;
 
 /// The declaration of a cluster, as Terraform sends it. Putting the same again changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutCluster {
     /// The worker groups by name.

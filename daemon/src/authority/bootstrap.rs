@@ -3,7 +3,7 @@
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
 use ringfence_api::authority::{AuthorityDomain, AuthorityState};
-use ringfence_api::cluster::PutCluster;
+use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
 use ringfence_pki::MasterKey;
 use ringfence_store::{ClusterRow, Store};
@@ -18,6 +18,8 @@ pub(crate) struct NewCluster<'a> {
     pub(crate) name: &'a ClusterName,
     pub(crate) operator_key: &'a OperatorPublicKey,
     pub(crate) endpoint: &'a str,
+    /// What the first authorities are to be.
+    pub(crate) authority: AuthoritySettings,
 }
 
 /// Makes the cluster, unless another daemon was faster. Nothing of it exists until the one transaction commits.
@@ -35,7 +37,7 @@ pub(crate) async fn bootstrap(
     let declared = PutCluster {
         worker_groups: std::collections::BTreeMap::new(),
         services: std::collections::BTreeMap::new(),
-        authority: ringfence_api::cluster::AuthoritySettings::default(),
+        authority: new.authority,
     };
     let cluster = ClusterRow {
         id: new.id,

@@ -15,6 +15,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::{ClusterId, ClusterName, Connection, OperatorPublicKey};
 use ringfence_cloud::file::atomic_write;
 use ringfence_cloud::local::{
@@ -171,9 +172,21 @@ impl Local {
     }
 
     /// Starts the head if it does not run, and waits until its address and certificate are there.
-    pub(crate) async fn ensure_head(&self, owner: &Owner, program: &FilePath, listen: u16) -> Result<Connection> {
+    pub(crate) async fn ensure_head(
+        &self,
+        owner: &Owner,
+        program: &FilePath,
+        listen: u16,
+        authority: &AuthoritySettings,
+    ) -> Result<Connection> {
         let head = self.head();
         create_directory(&head).map_err(|error| failed("The head's directory cannot be used", &error))?;
+        if !head.join("ringfence.db").exists() {
+            // The first root and intermediates are made before anybody can declare anything.
+            let text = serde_json::to_string_pretty(authority).expect("settings serialize");
+            atomic_write(&head.join("authority.json"), text.as_bytes(), 0o600)
+                .map_err(|error| failed("The head cannot be configured", &error))?;
+        }
         let config = self.config(owner, program, listen);
         let path = head.join("serve.toml");
         // A port that was chosen by chance is written down as such, and is the same port all the same.

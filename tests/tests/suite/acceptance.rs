@@ -333,6 +333,30 @@ async fn a_cluster_may_be_declared_stopped_from_the_start() {
 }
 
 #[tokio::test]
+async fn the_first_authorities_are_already_as_declared() {
+    let declared = CLUSTER.replace(
+        "  worker_groups",
+        "  authority = { authority_key_algorithm = \"ecdsa_p384\", intermediate_lifetime = \"100d\", root_lifetime = \"300d\", \
+         crl_shards = 2 }\n  worker_groups",
+    );
+    let setup = Setup::new(&[&declared]);
+    setup.terraform.apply(&[]).await.expect("apply");
+    let all = setup.operator().authorities().await.unwrap();
+    assert_eq!(all.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["projects-1", "root-1", "services-1"]);
+    for one in &all {
+        // Whatever is signed begins a little before it is made, for clocks that are late.
+        let days = (one.not_after.duration_since(one.created_at).as_hours() + 12) / 24;
+        assert_eq!(days, if one.id == "root-1" { 300 } else { 100 }, "{}", one.id);
+    }
+    let connection = connection_of(&setup.sandbox.path().join("cluster")).unwrap();
+    let root = &ringfence_pki::pem_certificates(&connection.ca_certificate).unwrap()[0];
+    let facts = ringfence_pki::CertificateFacts::read(root).unwrap();
+    assert_eq!(facts.key_algorithm, Some(ringfence_pki::KeyAlgorithm::EcdsaP384));
+    no_changes(&setup.terraform, &[]).await;
+    setup.terraform.destroy(&[]).await.expect("destroy");
+}
+
+#[tokio::test]
 async fn a_protected_cluster_is_neither_destroyed_nor_replaced() {
     let setup = Setup::new(&[&CLUSTER.replace("deletion_protection = false", "")]);
     setup.terraform.apply(&[]).await.expect("apply");

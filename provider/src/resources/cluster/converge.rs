@@ -59,7 +59,7 @@ pub(super) async fn converge(
     let (local, Claimed::Made(owner) | Claimed::Found(owner)) = claim(data, &plan)?;
     let latest = Mutex::new(None);
     let converging = ctx.within(doing.words(), limit, async {
-        let connection = local.ensure_head(&owner, &program, listen).await?;
+        let connection = local.ensure_head(&owner, &program, listen, &declared.authority).await?;
         if plan.running == Value::Known(false) {
             // A cluster that is declared stopped is made nevertheless, so that it has an authority, and then stopped.
             local.stop().await?;
