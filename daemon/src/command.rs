@@ -28,7 +28,7 @@ pub enum Command {
     Serve(serve::Serve),
     /// Keep one node's certificates, CRLs and trust bundle fresh
     Agent(agent::Agent),
-    /// Look at nodes, certificates, sagas, tasks and the audit log
+    /// Look at nodes, certificates, authorities, sagas, tasks and the audit log
     Inspect(inspect::Inspect),
     /// Export the audit log, or verify an export
     Audit(audit::Audit),

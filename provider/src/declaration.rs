@@ -85,7 +85,8 @@ fn names_program(command: &Vec<String>) -> std::result::Result<(), String> {
     if command.first().is_some_and(String::is_empty) { Err("must name a program first".to_owned()) } else { Ok(()) }
 }
 
-/// How long what the authority signs lives. Durations such as `45s`, `24h` or `7d`, from 15 seconds to 366 days.
+/// How long what the authority signs lives. Durations such as `45s`, `24h` or `7d`; of whatever is not an authority, from 15
+/// seconds to 366 days.
 #[derive(Clone, PartialEq, Model)]
 #[allow(clippy::struct_field_names, reason = "the fields are the attributes that users write")]
 pub(crate) struct AuthorityModel {

@@ -1,12 +1,13 @@
 //! `ringfenced rotate`: another authority, token key or set of node certificates, now. It follows until it is done; whoever
 //! interrupts it interrupts the watching and not the rotation.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use ringfence_api::NodeName;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, RotateAuthority};
+use ringfence_api::node::{Node, NodeState};
 
 use crate::command::operator::Operator;
 
@@ -51,6 +52,10 @@ struct OfAuthority {
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// After so long without a change it is said what is waited for.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How often in a row the API may not be reached.
+const MOST_FAILURES: u32 = 40;
 
 impl Rotate {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
@@ -81,17 +86,43 @@ impl Rotate {
 
 impl OfAuthority {
     async fn rotate(&self, domain: AuthorityDomain) -> anyhow::Result<()> {
-        let client = self.operator.client()?;
+        let mut client = self.operator.client()?;
         let before = active(&client.authorities().await?, domain)?.id;
         let mut seen = client.rotate_authority(domain, RotateAuthority { compromised: self.compromised }).await?;
         println!("{before} is to have a successor");
+        let mut waited_for = Vec::new();
+        let mut since = Instant::now();
+        let mut failures = 0;
         loop {
-            let now = client.authorities().await?;
-            for change in changes(&seen, &now) {
+            let now = match client.authorities().await {
+                Ok(now) => now,
+                Err(error) if failures == MOST_FAILURES => return Err(error.into()),
+                Err(_) => {
+                    // The API may show a certificate of another root by now, which stands in the cluster's directory soon.
+                    failures += 1;
+                    tokio::time::sleep(LOOK).await;
+                    client = self.operator.client()?;
+                    continue;
+                }
+            };
+            failures = 0;
+            let news = changes(&seen, &now);
+            for change in &news {
                 println!("{change}");
             }
             if is_done(&now, domain, &before, self.compromised) {
                 return Ok(());
+            }
+            if !news.is_empty() {
+                since = Instant::now();
+            } else if since.elapsed() > PATIENCE {
+                let waiting = waiting_for(&client.cluster().await.map(|cluster| cluster.nodes).unwrap_or_default());
+                if waiting != waited_for {
+                    for node in &waiting {
+                        println!("{node}");
+                    }
+                    waited_for = waiting;
+                }
             }
             seen = now;
             tokio::time::sleep(LOOK).await;
@@ -102,6 +133,17 @@ impl OfAuthority {
 fn active(all: &[Authority], domain: AuthorityDomain) -> anyhow::Result<Authority> {
     let found = all.iter().find(|one| one.domain == domain && one.state == AuthorityState::Active);
     found.cloned().with_context(|| format!("no authority signs for {}", domain.as_str()))
+}
+
+/// The nodes that may be what a rotation waits for, in words.
+fn waiting_for(nodes: &[Node]) -> Vec<String> {
+    let behind = nodes.iter().filter(|node| node.fault.is_some() || node.state != NodeState::Ready);
+    behind
+        .map(|node| match &node.fault {
+            Some(fault) => format!("waiting for {}: {fault}", node.name),
+            None => format!("waiting for {}, which does not hold everything yet", node.name),
+        })
+        .collect()
 }
 
 /// What has happened, in words.

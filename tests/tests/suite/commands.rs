@@ -154,3 +154,17 @@ async fn an_exported_audit_log_verifies_without_the_cluster_and_a_changed_one_do
     assert!(!output.status.success());
     assert!(said(&output).1.contains("is not what was written"), "{:?}", said(&output));
 }
+
+#[tokio::test]
+async fn rotate_follows_to_the_end_also_when_the_root_that_it_trusts_goes() {
+    let sandbox = Sandbox::new();
+    let _head = cluster(&sandbox).await;
+    let directory = sandbox.path().to_owned();
+    let rotate = move || ringfenced(&directory, Some(TOKEN), &["rotate", "root", "--compromised", "--cluster", "."]);
+    let said = succeeds(&tokio::task::spawn_blocking(rotate).await.unwrap());
+    for line in
+        ["root-1 is to have a successor", "root-2 signs", "projects-2 signs", "services-1 is gone", "root-1 is gone"]
+    {
+        assert!(said.lines().any(|said| said == line), "{line}: {said}");
+    }
+}
