@@ -144,9 +144,13 @@ impl Terraform {
             format!("provider_installation {{\n  dev_overrides {{ \"ringfence/ringfence\" = \"{programs}\" }}\n}}\n");
         let file = self.directory.join(".terraformrc");
         std::fs::write(&file, settings).expect("the settings of terraform");
+        // What a provider that is killed leaves behind goes with the directory.
+        let temporary = self.directory.join("tmp");
+        std::fs::create_dir_all(&temporary).expect("a directory for temporary files");
         let mut command = Command::new(executable());
         command
             .current_dir(&self.directory)
+            .env("TMPDIR", temporary)
             .args(arguments)
             .args(["-no-color"].iter().filter(|_| takes_no_color(arguments)))
             .env("TF_CLI_CONFIG_FILE", file)

@@ -57,6 +57,8 @@ mod tests {
             p::LOGIN,
             p::OPERATOR_KEY,
             p::WHOAMI,
+            p::AUTHORITIES,
+            p::AUTHORITY_ROTATE,
             p::CLUSTER,
             p::NODES,
             p::NODE,
