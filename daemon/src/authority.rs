@@ -13,6 +13,7 @@ pub(crate) mod bootstrap;
 mod hand_out;
 mod issue;
 mod issuers;
+mod make;
 mod next;
 mod publish;
 mod read;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_api::cluster::{
-    AuthoritySettings, Cluster, KeyAlgorithm, LIFETIME_BOUNDS, MAX_CRL_SHARDS, MAX_GROUP_COUNT, PutCluster, Reload,
-    ServiceFiles, WorkerGroup,
+    AuthoritySettings, Cluster, KeyAlgorithm, LIFETIME_BOUNDS, MAX_CRL_SHARDS, MAX_GROUP_COUNT, PutCluster,
+    ServiceCommand, ServiceFiles, WorkerGroup,
 };
 use ringfence_api::{ClusterName, DnsName, GroupName, Lifetime, NodeName, ServiceName, SystemUser};
 use tfplugin_rs::Field as _;
@@ -283,7 +283,7 @@ impl ServiceModel {
             .map(|text| parse(parse_address(text), each("ip_addresses")))
             .collect::<Result<_>>()?;
         let command = |value: &Value<ReloadModel>, attribute: &str| match value.known() {
-            Some(command) => Ok(Some(Reload {
+            Some(command) => Ok(Some(ServiceCommand {
                 command: command.command.known().cloned().unwrap_or_default(),
                 timeout: parse(
                     Lifetime::parse(command.timeout.known().map_or("30s", String::as_str)),
@@ -309,7 +309,7 @@ impl ServiceModel {
 
     fn spelled(service: &ringfence_api::cluster::Service) -> Self {
         let set = |texts: BTreeSet<String>| if texts.is_empty() { Value::Null } else { texts.into() };
-        let command = |command: &Option<Reload>| {
+        let command = |command: &Option<ServiceCommand>| {
             let spelled = command.as_ref().map(|command| ReloadModel {
                 command: command.command.clone().into(),
                 timeout: command.timeout.to_string().into(),

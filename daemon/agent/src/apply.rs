@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::disk::{Disk, SetFiles};
 use crate::error::AgentError;
 use crate::plan::{Action, crl_file, has_commands};
-use crate::reload::run;
+use crate::service_command::run;
 
 /// Applies a plan. Returns what failed, in words; nothing when all is done.
 pub(crate) async fn apply(
@@ -114,8 +114,8 @@ async fn issue(
     now: Timestamp,
 ) -> Result<(), AgentError> {
     let declared = service.and_then(|service| find(desired, service));
-    let algorithm = declared.map_or("", |declared| declared.key_algorithm.as_str());
-    let key = PrivateKey::generate_for(KeyAlgorithm::from_word(algorithm).unwrap_or_default())?;
+    let algorithm = declared.map(|declared| KeyAlgorithm::from_word(declared.key_algorithm.as_str())).transpose()?;
+    let key = PrivateKey::generate_for(algorithm.unwrap_or_default())?;
     let files = declared.map(set_files).transpose()?.unwrap_or_default();
     let csr = key.request(node.as_str())?;
     let issued = client.issue(node, &PostCertificate { service: service.cloned(), csr }).await?;

@@ -59,7 +59,7 @@ pub enum AgentError {
     },
     /// A check or reload command failed.
     #[error("the {command} command of service {service} {what}")]
-    Reload {
+    ServiceCommand {
         /// `check` or `reload`.
         command: &'static str,
         /// The service.

@@ -23,8 +23,8 @@ mod disk;
 mod error;
 mod join;
 pub mod plan;
-mod reload;
 mod run;
+mod service_command;
 
 pub use config::AgentConfig;
 pub use disk::{CA_FILE, CERTIFICATE_FILE, CRL_FILE, Disk, HeldSet, KEY_FILE, Observed};

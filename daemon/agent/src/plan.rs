@@ -108,7 +108,7 @@ fn renewal_of(facts: &CertificateFacts) -> Timestamp {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ringfence_api::cluster::{Reload, ServiceFiles};
+    use ringfence_api::cluster::{ServiceCommand, ServiceFiles};
     use ringfence_api::node::DesiredCrl;
     use ringfence_api::{ClusterId, Lifetime, SystemUser};
     use ringfence_pki::Serial;
@@ -137,7 +137,7 @@ mod tests {
                 key_algorithm: ringfence_api::cluster::KeyAlgorithm::default(),
                 files: ringfence_api::cluster::ServiceFiles::default(),
                 check: None,
-                reload: Some(Reload { command: vec!["true".to_owned()], timeout: Lifetime::from_secs(5) }),
+                reload: Some(ServiceCommand { command: vec!["true".to_owned()], timeout: Lifetime::from_secs(5) }),
             }],
             ca_bundle: "roots".to_owned(),
             crls: vec![DesiredCrl { issuer: "root-1".to_owned(), shard: 0, number: 1, pem: "crl".to_owned() }],

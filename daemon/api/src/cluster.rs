@@ -61,10 +61,10 @@ pub struct Service {
     pub files: ServiceFiles,
     /// What to run when its files have changed and before `reload`; when it fails, the files of before come back.
     #[serde(default)]
-    pub check: Option<Reload>,
+    pub check: Option<ServiceCommand>,
     /// What to run when its files have changed.
     #[serde(default)]
-    pub reload: Option<Reload>,
+    pub reload: Option<ServiceCommand>,
 }
 
 /// The files of a service on its node.
@@ -90,10 +90,10 @@ impl Service {
     }
 }
 
-/// A command that makes a service read its files again.
+/// A command of a service: it checks its files, or reads them again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Reload {
+pub struct ServiceCommand {
     /// Program and arguments; no shell.
     pub command: Vec<String>,
     /// After this long it is ended and counts as failed.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::cluster::{KeyAlgorithm, Reload, ServiceFiles};
+use crate::cluster::{KeyAlgorithm, ServiceCommand, ServiceFiles};
 use crate::lifetime::Lifetime;
 use crate::name::{ClusterId, DnsName, NodeName, ServiceName, SystemUser};
 
@@ -154,9 +154,9 @@ pub struct DesiredService {
     pub files: ServiceFiles,
     /// What to run before `reload`; when it fails, the files of before come back.
     #[serde(default)]
-    pub check: Option<Reload>,
+    pub check: Option<ServiceCommand>,
     /// What to run when its files have changed.
-    pub reload: Option<Reload>,
+    pub reload: Option<ServiceCommand>,
 }
 
 /// A CRL as its node should have it.

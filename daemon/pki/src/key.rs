@@ -52,8 +52,9 @@ impl KeyAlgorithm {
     }
 
     /// The kind of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == word)
+    pub fn from_word(word: &str) -> Result<Self, KeyError> {
+        let found = Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == word);
+        found.ok_or_else(|| KeyError(format!("cannot be of the kind {word:?}, which is not known")))
     }
 }
 

@@ -9,7 +9,7 @@ use ringfence_pki::MasterKey;
 use ringfence_store::{ClusterRow, Store};
 
 use crate::audit::Actor;
-use crate::authority::rotate::{New, make};
+use crate::authority::make::{New, make};
 use crate::http::Failure;
 
 /// What a new cluster is made of.

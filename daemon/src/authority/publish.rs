@@ -17,7 +17,7 @@ use tracing::info;
 use crate::Daemon;
 use crate::audit::Actor;
 use crate::authority::Issuer;
-use crate::authority::rotate::pki_domain;
+use crate::authority::make::pki_domain;
 use crate::http::{Failure, OperatorCaller};
 use crate::task::Task;
 

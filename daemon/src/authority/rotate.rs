@@ -5,24 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_lc_rs::rand::SystemRandom;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use ringfence_api::ProblemCode;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, RotateAuthority};
-use ringfence_api::certificate::{CertificateHolder, CertificateProfile, RevocationReason};
-use ringfence_api::cluster::AuthoritySettings;
-use ringfence_pki::{
-    CertificateFacts, CrlShard, Domain, Extent, KeyAlgorithm, MasterKey, Plan, Serial, Validity, fingerprint,
-};
-use ringfence_store::{ClusterRow, CrlRow, IssuerRow, NewCertificate, Transaction};
+use ringfence_api::certificate::RevocationReason;
+use ringfence_pki::{CertificateFacts, Serial};
+use ringfence_store::{IssuerRow, Transaction};
 use tracing::info;
 
 use crate::Daemon;
 use crate::audit::Actor;
 use crate::authority::issuers::{Issuers, crl_url};
-use crate::authority::key_context;
+use crate::authority::make::{New, make, record};
 use crate::authority::next::{Known, Step, next};
 use crate::http::{Body, Failure, OperatorCaller, Segment};
 use crate::task::{Task, Wake};
@@ -202,111 +198,6 @@ async fn prepare(
     Ok(made.0)
 }
 
-/// What is to be made.
-pub(super) struct New {
-    pub(super) domain: AuthorityDomain,
-    pub(super) number: u32,
-    pub(super) state: AuthorityState,
-    pub(super) generation: i64,
-}
-
-/// Makes an authority with its first lists, so that no verifier ever finds none. Returns its id.
-pub(super) async fn make(
-    tx: &mut Transaction,
-    master_key: &MasterKey,
-    rng: &SystemRandom,
-    cluster: &ClusterRow,
-    parent: Option<(&str, &ringfence_pki::Authority)>,
-    new: New,
-    now: Timestamp,
-) -> Result<(String, ringfence_pki::Authority), Failure> {
-    let settings = &cluster.declared.authority;
-    let id = format!("{}-{}", new.domain.as_str(), new.number);
-    let plan = plan(cluster, settings, &new, Serial::random(rng));
-    let made = match parent {
-        None => ringfence_pki::Authority::create_root(&plan, now)?,
-        Some((root, signer)) => signer.create_intermediate(&plan, &crl_url(&cluster.endpoint, root, 0), now)?,
-    };
-    let shards = if new.domain == AuthorityDomain::Root { 1 } else { settings.crl_shards };
-    let row = IssuerRow {
-        view: Authority {
-            id: id.clone(),
-            domain: new.domain,
-            parent: parent.map_or(id.as_str(), |(root, _)| root).to_owned(),
-            state: new.state,
-            not_after: made.not_after,
-            created_at: now,
-            activated_at: (new.state == AuthorityState::Active).then_some(now),
-            retired_at: None,
-            rotation_requested_at: None,
-            distrusted_at: None,
-        },
-        number: new.number,
-        sealed_key: master_key.seal(rng, &key_context(&id), &made.private_key),
-        certificate: made.certificate.clone(),
-        cross_certificate: None,
-        shards,
-        not_before: made.not_before,
-        prepared_generation: new.generation,
-        known_at: None,
-    };
-    tx.insert_issuer(&row).await?;
-    if let Some((root, _)) = parent {
-        record(tx, root, &made.certificate, now).await?;
-    }
-    let authority = ringfence_pki::Authority::load(&made.certificate, &made.private_key)?;
-    let lifetime = settings.crl_lifetime.as_signed();
-    for shard in 0..shards {
-        let url = crl_url(&cluster.endpoint, &id, shard);
-        let list = CrlShard { domain: pki_domain(new.domain), url: url.clone() };
-        let crl = authority.sign_crl(&list, 1, Extent::Complete, [], Validity::starting(now, lifetime))?;
-        let (this_update, next_update) = (crl.this_update, crl.next_update);
-        let row = CrlRow { issuer: id.clone(), shard, url, number: 1, this_update, next_update, der: crl.der };
-        tx.insert_crl(&row).await?;
-    }
-    Ok((id, authority))
-}
-
-fn plan(cluster: &ClusterRow, settings: &AuthoritySettings, new: &New, serial: Serial) -> Plan {
-    let lifetime = match new.domain {
-        AuthorityDomain::Root => settings.root_lifetime,
-        AuthorityDomain::Services | AuthorityDomain::Projects => settings.intermediate_lifetime,
-    };
-    let short_id = &cluster.id.to_string()[..8];
-    // The name carries the cluster's id and a count, so that no two authorities ever have the same subject.
-    let count = if new.number == 1 { String::new() } else { format!(" {}", new.number) };
-    Plan {
-        domain: pki_domain(new.domain),
-        name: format!("ringfence {} {}{count} {short_id}", cluster.name, new.domain.as_str()),
-        serial,
-        algorithm: KeyAlgorithm::from_word(settings.authority_key_algorithm.as_str()).unwrap_or_default(),
-        lifetime: lifetime.as_signed(),
-    }
-}
-
-/// Records a certificate of an authority like any other that was signed, so that it can be revoked like any other.
-async fn record(tx: &mut Transaction, issuer: &str, certificate: &[u8], now: Timestamp) -> Result<(), Failure> {
-    let facts = CertificateFacts::read(certificate).map_err(Failure::internal)?;
-    let row = NewCertificate {
-        serial: &facts.serial.to_string(),
-        issuer,
-        shard: 0,
-        profile: CertificateProfile::Authority,
-        holder: CertificateHolder::Daemon,
-        common_name: &facts.common_name,
-        node: None,
-        service: None,
-        der: certificate,
-        fingerprint: &fingerprint(certificate),
-        not_before: facts.not_before,
-        not_after: facts.not_after,
-    };
-    tx.insert_certificate(&row, now).await?;
-    let serial = facts.serial.to_string();
-    let actor = Actor::daemon("rotate_authorities");
-    Ok(actor.record(tx, "issue_certificate", &facts.common_name, &serial, now).await?)
-}
-
 /// Revokes an intermediate in its root's list, and what is left of it: copies, and what was signed for keys of callers' own.
 async fn revoke(tx: &mut Transaction, id: &str, now: Timestamp) -> Result<(), Failure> {
     let rows = tx.list_issuers().await?;
@@ -320,12 +211,4 @@ async fn revoke(tx: &mut Transaction, id: &str, now: Timestamp) -> Result<(), Fa
     tx.update_certificate_revoked(&serial, RevocationReason::CaCompromise, now).await?;
     tx.update_certificates_revoked_by_issuer(id, RevocationReason::CaCompromise, now).await?;
     Ok(())
-}
-
-pub(super) fn pki_domain(domain: AuthorityDomain) -> Domain {
-    match domain {
-        AuthorityDomain::Root => Domain::Root,
-        AuthorityDomain::Services => Domain::Services,
-        AuthorityDomain::Projects => Domain::Projects,
-    }
 }

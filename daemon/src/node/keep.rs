@@ -215,7 +215,7 @@ async fn is_unclaimed(daemon: &Daemon, name: &str) -> anyhow::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use ringfence_api::cluster::{AuthoritySettings, Reload, Service};
+    use ringfence_api::cluster::{AuthoritySettings, Service, ServiceCommand};
     use ringfence_api::{Lifetime, NodeName, ServiceName, SystemUser};
 
     use super::*;
@@ -227,7 +227,7 @@ mod tests {
     /// With a service whose check and reload may take so many seconds each.
     fn declared(seconds: Option<u32>) -> PutCluster {
         let command =
-            seconds.map(|timeout| Reload { command: vec!["x".into()], timeout: Lifetime::from_secs(timeout) });
+            seconds.map(|timeout| ServiceCommand { command: vec!["x".into()], timeout: Lifetime::from_secs(timeout) });
         let service = Service {
             user: SystemUser::parse("query").unwrap(),
             dns_names: std::collections::BTreeSet::new(),

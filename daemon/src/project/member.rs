@@ -160,7 +160,7 @@ pub(crate) async fn make_key(
 ) -> Result<MemberKeyRow, Failure> {
     let settings = tx.cluster().await?.declared.authority;
     let lifetime = settings.project_user_certificate_lifetime;
-    let algorithm = KeyAlgorithm::from_word(settings.project_user_key_algorithm.as_str()).unwrap_or_default();
+    let algorithm = KeyAlgorithm::from_word(settings.project_user_key_algorithm.as_str()).map_err(Failure::internal)?;
     let key = PrivateKey::generate_for(algorithm).map_err(Failure::internal)?;
     let subject = Identity { common_name: identity.to_string(), ..Identity::default() };
     let issued = issue(

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ringfence_api::cluster::{
-    AuthoritySettings, Cluster, ClusterState, KeyAlgorithm, PutCluster, Reload, Service, ServiceFiles, WorkerGroup,
+    AuthoritySettings, Cluster, ClusterState, KeyAlgorithm, PutCluster, Service, ServiceCommand, ServiceFiles,
+    WorkerGroup,
 };
 use ringfence_api::{Client, GroupName, Lifetime, NodeName, ServiceName, SystemUser};
 use ringfence_cloud::local::{AGENT_CLAIM, Observed, observe};
@@ -217,7 +218,7 @@ async fn a_service_is_told_when_its_files_change_and_a_failing_command_is_report
     let service = put.services.values_mut().next().unwrap();
     let command = ["sh", "-c", &format!("test -f {0}.allowed && echo told >> {0}", told.display())];
     let command = command.map(str::to_owned).to_vec();
-    service.reload = Some(Reload { command, timeout: Lifetime::from_secs(5) });
+    service.reload = Some(ServiceCommand { command, timeout: Lifetime::from_secs(5) });
     client.put_cluster(&put).await.unwrap();
     eventually("the fault is shown", PATIENCE, async || {
         let cluster = client.cluster().await.map_err(|error| error.to_string())?;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ringfence_api::ServiceName;
-use ringfence_api::cluster::Reload;
+use ringfence_api::cluster::ServiceCommand;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
@@ -19,8 +19,12 @@ const SAID_PATIENCE: Duration = Duration::from_millis(100);
 /// Runs the command to its end. It fails with what the program said on standard error, shortened. The program runs in
 /// a process group of its own, and the group is killed when time is up or when we are stopped, so that nothing that
 /// it started is left behind; what it leaves behind when it ends by itself is its own affair.
-pub(crate) async fn run(command: &'static str, service: &ServiceName, reload: &Reload) -> Result<(), AgentError> {
-    let failed = |what: String| AgentError::Reload { command, service: service.to_string(), what };
+pub(crate) async fn run(
+    command: &'static str,
+    service: &ServiceName,
+    reload: &ServiceCommand,
+) -> Result<(), AgentError> {
+    let failed = |what: String| AgentError::ServiceCommand { command, service: service.to_string(), what };
     let Some((program, arguments)) = reload.command.split_first() else {
         return Err(failed("is empty".to_owned()));
     };
@@ -92,7 +96,7 @@ mod tests {
     async fn told(command: &[&str]) -> Result<(), String> {
         let command = command.iter().map(ToString::to_string).collect();
         let service = ServiceName::parse("query").unwrap();
-        let wanted = Reload { command, timeout: Lifetime::from_secs(1) };
+        let wanted = ServiceCommand { command, timeout: Lifetime::from_secs(1) };
         run("reload", &service, &wanted).await.map_err(|error| error.to_string())
     }
 
