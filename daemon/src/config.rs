@@ -27,8 +27,8 @@ pub struct ServeConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
-    /// A file that holds the address of a PostgreSQL server, `postgres://USER:PASSWORD@HOST/NAME`, for this daemon
-    /// alone. A file of its own, because the address may hold a password.
+    /// A file that holds the address of a PostgreSQL server, `postgres://USER:PASSWORD@HOST/NAME`, which several
+    /// daemons of the cluster may share. A file of its own, because the address may hold a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres_file: Option<PathBuf>,
 }

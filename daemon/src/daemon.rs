@@ -7,12 +7,11 @@ use jiff::Timestamp;
 use ringfence_api::{Clock, ClusterId, ClusterName};
 use ringfence_cloud::NodeDriver;
 use ringfence_pki::MasterKey;
-use ringfence_saga::Epoch;
-use ringfence_store::Store;
+use ringfence_store::{Store, Transaction};
 
 use crate::authority::Authorities;
 use crate::changes::Changes;
-use crate::login::Sessions;
+use crate::lead::Lead;
 use crate::operator::KeysFile;
 use crate::task::Tasks;
 
@@ -34,17 +33,20 @@ pub struct Daemon {
     pub(crate) master_key: MasterKey,
     pub(crate) authorities: Authorities,
     pub(crate) rng: SystemRandom,
-    pub(crate) sessions: Sessions,
     pub(crate) changes: Changes,
     pub(crate) tasks: Tasks,
-    /// This process's hold on the sagas; an older one is refused.
-    pub(crate) epoch: Epoch,
+    pub(crate) lead: Lead,
 }
 
 impl Daemon {
     /// What time it is.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Begins to write as the daemon that leads; refused when another does.
+    pub(crate) async fn write_leading(&self, name: &'static str) -> anyhow::Result<Transaction> {
+        self.lead.write(&self.store, name, self.now()).await
     }
 
     pub(crate) fn rng(&self) -> &dyn SecureRandom {

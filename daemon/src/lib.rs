@@ -19,6 +19,7 @@ pub mod token;
 mod audit;
 mod changes;
 mod daemon;
+mod lead;
 mod logging;
 mod task;
 

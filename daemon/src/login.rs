@@ -3,12 +3,13 @@
 //! The first login with the key that was put last makes it the one in force and retires the one before, in one
 //! transaction; whoever comes with a retired key is told so.
 //!
-//! Sessions live in memory only: a restart ends them, and clients log in again by themselves. What is kept is the
-//! SHA-256 of a session, so that a core dump holds nothing to call with.
+//! Nonces are kept nowhere: each says when it was given out and carries a code that only a daemon with the master key can
+//! make. The session that it opens remembers it, so that it opens no other. Sessions lie in the database, for all daemons
+//! on it; what is kept of one is its SHA-256, so that whoever reads the database holds nothing to call with.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SecureRandom;
 use axum::Json;
@@ -19,8 +20,10 @@ use jiff::{SignedDuration, Timestamp};
 use ringfence_api::login::{Login, LoginNonce, PutLogin, message};
 use ringfence_api::operator::OperatorKeys;
 use ringfence_api::{OperatorPublicKey, ProblemCode};
-use ringfence_store::Transaction;
+use ringfence_pki::MasterKey;
+use ringfence_store::{SessionRow, StoreError, Transaction};
 use tracing::{info, warn};
+use zeroize::Zeroizing;
 
 use crate::Daemon;
 use crate::audit::Actor;
@@ -30,53 +33,32 @@ use crate::http::{Body, Failure, Source};
 const NONCE_LIFETIME: SignedDuration = SignedDuration::from_secs(60);
 /// How long a session lasts.
 const SESSION_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
-/// How many nonces and sessions are kept; beyond it the one that ends first goes.
-const MOST: usize = 1_024;
+/// How many sessions are open at once; beyond it those that end first go.
+const MOST: u32 = 1_024;
 
-/// Nonces given out and sessions open, each with its end.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions {
-    nonces: Mutex<BTreeMap<String, Timestamp>>,
-    open: Mutex<BTreeMap<String, Session>>,
+/// A nonce given out now.
+fn new_nonce(master_key: &MasterKey, rng: &dyn SecureRandom, now: Timestamp) -> String {
+    let text = format!("{}.{}", hex::encode(random::<16>(rng)), now.as_second());
+    format!("{text}.{}", code(master_key, &text))
 }
 
-/// An open session.
-#[derive(Debug, Clone)]
-struct Session {
-    end: Timestamp,
-    /// Whose signature opened it.
-    key: OperatorPublicKey,
+/// Whether a nonce was given out by a daemon of this cluster within the last minute.
+fn is_fresh(master_key: &MasterKey, nonce: &str, now: Timestamp) -> bool {
+    let Some((text, shown)) = nonce.rsplit_once('.') else { return false };
+    let given = text.rsplit_once('.').and_then(|(_, second)| Timestamp::from_second(second.parse().ok()?).ok());
+    // Another daemon's clock may be a little ahead.
+    let recent = given.is_some_and(|given| now.duration_since(given).abs() <= NONCE_LIFETIME);
+    recent && verify_slices_are_equal(code(master_key, text).as_bytes(), shown.as_bytes()).is_ok()
 }
 
-impl Sessions {
-    fn challenge(&self, rng: &dyn SecureRandom, now: Timestamp) -> String {
-        let nonce = hex::encode(random::<16>(rng));
-        insert(&self.nonces, |end| *end, nonce.clone(), now + NONCE_LIFETIME, now);
-        nonce
-    }
-
-    /// Takes the nonce, whether the signature is good or not: each is answered once.
-    fn redeem(&self, nonce: &str, now: Timestamp) -> bool {
-        lock(&self.nonces).remove(nonce).is_some_and(|end| now <= end)
-    }
-
-    fn open(&self, rng: &dyn SecureRandom, key: OperatorPublicKey, now: Timestamp) -> Login {
-        let session = URL_SAFE_NO_PAD.encode(random::<32>(rng));
-        let expires_at = now + SESSION_LIFETIME;
-        insert(&self.open, |open| open.end, hash(&session), Session { end: expires_at, key }, now);
-        Login { session, expires_at }
-    }
-
-    /// The key that opened this session, if it is open.
-    pub(crate) fn key_of(&self, session: &str, now: Timestamp) -> Option<OperatorPublicKey> {
-        lock(&self.open).get(&hash(session)).filter(|open| now <= open.end).map(|open| open.key.clone())
-    }
+fn code(master_key: &MasterKey, text: &str) -> String {
+    master_key.derive("login nonce", text).to_string()
 }
 
 /// A challenge to log in with. Public.
 #[utoipa::path(post, path = "/v1/login/nonces", tag = "identity", responses((status = 200, body = LoginNonce)))]
 pub(crate) async fn post_nonce(State(daemon): State<Arc<Daemon>>) -> Json<LoginNonce> {
-    let nonce = daemon.sessions.challenge(daemon.rng(), daemon.now());
+    let nonce = new_nonce(&daemon.master_key, daemon.rng(), daemon.now());
     Json(LoginNonce { nonce, cluster_id: daemon.cluster_id })
 }
 
@@ -92,9 +74,9 @@ pub(crate) async fn post_login(
         warn!(source, why, "a login was refused");
         Failure::new(ProblemCode::LoginRefused, why)
     };
-    if !daemon.sessions.redeem(&put.nonce, now) {
-        let why = "the nonce is unknown, was used, or is older than a minute; ask for another";
-        return Err(refused(why.to_owned()));
+    let spent = || "the nonce is unknown, was used, or is older than a minute; ask for another".to_owned();
+    if !is_fresh(&daemon.master_key, &put.nonce, now) {
+        return Err(refused(spent()));
     }
     let trusted = daemon.authorities.seen().trust_fingerprints();
     let texts: Vec<Vec<u8>> = trusted.iter().map(|ca| message(&daemon.cluster_id, &put.nonce, ca)).collect();
@@ -104,6 +86,14 @@ pub(crate) async fn post_login(
     let mut tx = daemon.store.write("login").await?;
     let key = signer(&mut tx, signed).await?.map_err(refused)?;
     let actor = Actor::caller("operator", source.as_str());
+    let session = Zeroizing::new(URL_SAFE_NO_PAD.encode(random::<32>(daemon.rng())));
+    let expires_at = now + SESSION_LIFETIME;
+    tx.delete_sessions(now, MOST - 1).await?;
+    let row = SessionRow { hash: session_hash(&session), operator_key: key.clone(), nonce: put.nonce, expires_at };
+    match tx.insert_session(&row).await {
+        Err(StoreError::Exists(_)) => return Err(refused(spent())),
+        inserted => inserted?,
+    }
     let taken_over = take_over(&mut tx, &key, &actor, daemon.cluster_name.as_str(), now).await?;
     actor.record(&mut tx, "login", daemon.cluster_name.as_str(), "accepted", now).await?;
     tx.commit().await?;
@@ -111,7 +101,7 @@ pub(crate) async fn post_login(
         daemon.operator_keys.write(&daemon.store).await.map_err(Failure::internal)?;
     }
     info!(source, "the operator logged in");
-    Ok(Json(daemon.sessions.open(daemon.rng(), key, now)))
+    Ok(Json(Login { session: session.to_string(), expires_at }))
 }
 
 /// The key that signed and may log in, or why there is none.
@@ -154,24 +144,8 @@ async fn take_over(
     Ok(true)
 }
 
-fn insert<T>(map: &Mutex<BTreeMap<String, T>>, end: fn(&T) -> Timestamp, key: String, value: T, now: Timestamp) {
-    let mut map = lock(map);
-    if map.len() >= MOST {
-        map.retain(|_, value| now <= end(value));
-    }
-    if map.len() >= MOST
-        && let Some(first) = map.iter().min_by_key(|(_, value)| end(value)).map(|(key, _)| key.clone())
-    {
-        map.remove(&first);
-    }
-    map.insert(key, value);
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn hash(session: &str) -> String {
+/// What is kept of a session.
+pub(crate) fn session_hash(session: &str) -> String {
     hex::encode(digest(&SHA256, session.as_bytes()))
 }
 
@@ -192,32 +166,17 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_good_once_and_for_a_minute() {
-        let (sessions, rng) = (Sessions::default(), SystemRandom::new());
-        let nonce = sessions.challenge(&rng, at(0));
-        assert!(sessions.redeem(&nonce, at(60)));
-        assert!(!sessions.redeem(&nonce, at(60)));
-        let old = sessions.challenge(&rng, at(0));
-        assert!(!sessions.redeem(&old, at(61)));
-        assert!(!sessions.redeem("made up", at(0)));
-    }
-
-    #[test]
-    fn a_session_ends_after_a_quarter_of_an_hour() {
-        let (sessions, rng) = (Sessions::default(), SystemRandom::new());
-        let key = OperatorPublicKey::from_base64("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
-        let login = sessions.open(&rng, key.clone(), at(0));
-        assert_eq!(sessions.key_of(&login.session, at(900)), Some(key));
-        assert_eq!(sessions.key_of(&login.session, at(901)), None);
-        assert_eq!(sessions.key_of("made up", at(0)), None);
-    }
-
-    #[test]
-    fn asking_without_end_takes_no_memory_without_end() {
-        let (sessions, rng) = (Sessions::default(), SystemRandom::new());
-        for _ in 0..5_000 {
-            sessions.challenge(&rng, at(0));
-        }
-        assert_eq!(lock(&sessions.nonces).len(), MOST);
+    fn a_nonce_is_good_for_a_minute_and_only_as_it_was_given_out() {
+        let rng = SystemRandom::new();
+        let key = MasterKey::generate(&rng, 1);
+        let nonce = new_nonce(&key, &rng, at(0));
+        assert!(is_fresh(&key, &nonce, at(60)), "{nonce}");
+        assert!(!is_fresh(&key, &nonce, at(61)));
+        assert!(is_fresh(&key, &nonce, at(-5)), "of a daemon whose clock is ahead");
+        assert!(!is_fresh(&MasterKey::generate(&rng, 1), &nonce, at(0)), "another cluster's");
+        assert!(!is_fresh(&key, "made up", at(0)));
+        let later = nonce.replace(&at(0).as_second().to_string(), &at(30).as_second().to_string());
+        assert!(!is_fresh(&key, &later, at(30)), "{later}");
+        assert_ne!(nonce, new_nonce(&key, &rng, at(0)));
     }
 }

@@ -26,7 +26,7 @@ pub(crate) use read::{__path_list_nodes, __path_read_node, list_nodes, read_node
 pub(crate) use reconcile::{nodes_differ, reconcile_nodes};
 pub(crate) use report::{__path_put_report, put_report};
 pub(crate) use rotate::{__path_read_rotation, __path_rotate_node, read_rotation, rotate_node};
-pub(crate) use run_sagas::{LEASE as SAGA_LEASE, RunSagas};
+pub(crate) use run_sagas::RunSagas;
 pub(crate) use service_certificate::{__path_post_service_certificate, post_service_certificate};
 
 /// A node as the API shows it.

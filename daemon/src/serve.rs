@@ -11,7 +11,7 @@
 //! serve.lock, serve.pid      who runs
 //! ```
 
-mod crash_point;
+pub(crate) mod crash_point;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,10 +32,10 @@ use tracing::info;
 
 use crate::Daemon;
 use crate::authority::{Authorities, bootstrap, issue_api_certificate};
-use crate::changes::Changes;
+use crate::changes::{Changes, hear};
 use crate::config::{ConfigError, ServeConfig};
 use crate::http::{listen, router};
-use crate::login::Sessions;
+use crate::lead::Lead;
 use crate::operator::KeysFile;
 use crate::task::{Tasks, run_all};
 use crate::token::rotate_due;
@@ -72,6 +72,9 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let serving = tokio::spawn(listen(listener, tls.config(), router(daemon.clone()), stop.clone()));
     let tasks = tokio::spawn(run_all(daemon.clone(), stop.clone()));
+    if let Some(heard) = daemon.store.heard() {
+        tokio::spawn(hear(daemon.clone(), heard, stop.clone()));
+    }
     info!(cluster = %daemon.cluster_name, cluster.id = %daemon.cluster_id, endpoint, "serving");
     let ended = tokio::select! {
         ended = wait_for_signal() => ended,
@@ -81,6 +84,7 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     stop.cancel();
     // Whatever does not end soon is as safe to cut off as by a crash.
     let _ = tokio::time::timeout(Duration::from_secs(2), async { tokio::join!(serving, tasks) }).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), daemon.lead.resign(&daemon.store, daemon.now())).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), daemon.store.close()).await;
     ended
 }
@@ -132,7 +136,8 @@ pub(crate) async fn open(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Daemon> {
     let rng = SystemRandom::new();
-    let store = Store::open(&config.database(directory)?).await?;
+    let database = config.database(directory)?;
+    let store = Store::open(&database).await?.watched(crash_point::at_commit);
     let recorded = store.read("open").await?.find_cluster().await?;
     let master_key = master_key(directory, recorded.is_some())?;
     match &recorded {
@@ -158,10 +163,8 @@ pub(crate) async fn open(
     }
     let mut tx = store.write("start").await?;
     let cluster = tx.cluster().await?;
-    let epoch = tx.take_lease(crate::node::SAGA_LEASE).await?;
+    let lead = Lead::at_start(&mut tx, directory, &database, clock.now()).await?;
     let authorities = Authorities::load(&mut tx, &master_key).await?;
-    // While nobody served, anything may have happened to the nodes.
-    tx.update_ready_nodes_joined().await?;
     // From here on there is a key that signs tokens.
     rotate_due(&mut tx, &master_key, &rng, clock.now()).await?;
     tx.commit().await?;
@@ -178,10 +181,9 @@ pub(crate) async fn open(
         master_key,
         authorities,
         rng,
-        sessions: Sessions::default(),
-        changes: Changes::new(),
-        tasks: Tasks::new(),
-        epoch,
+        changes: Changes::new(store.announcer()),
+        tasks: Tasks::new(store.announcer()),
+        lead,
         store,
     })
 }
@@ -224,7 +226,11 @@ fn master_key(directory: &Path, exists: bool) -> anyhow::Result<MasterKey> {
             Ok(key)
         }
         Err(error) => Err(error).with_context(|| {
-            format!("cannot read the master key {}: restore it from a backup; without it no key opens", path.display())
+            format!(
+                "cannot read the master key {}: restore it from a backup, or copy it from another daemon of this database; \
+                 without it no key opens",
+                path.display()
+            )
         }),
     }
 }

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ringfence_api::inspect;
+use ringfence_store::Announcer;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::Daemon;
 use crate::authority::{PublishCrls, RenewApiCertificate, RotateAuthorities};
+use crate::lead::HoldLead;
 use crate::node::{KeepNodes, RunSagas};
 use crate::project::RenewProjectUsers;
 use crate::token::RotateTokenKeys;
@@ -28,6 +30,10 @@ pub(crate) trait Task: Send + Sync {
     fn purpose(&self) -> &'static str;
     /// It looks at least this often.
     fn period(&self) -> Duration;
+    /// Whether only the daemon that leads runs it, because it acts on more than the database.
+    fn leads(&self) -> bool {
+        false
+    }
     /// Looks, and does what is to do. Returns what it did, in words; an empty text when there was nothing.
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String>;
 }
@@ -46,6 +52,7 @@ pub(crate) enum Wake {
 /// All tasks and what they last did.
 pub(crate) struct Tasks {
     all: Vec<Entry>,
+    announcer: Announcer,
 }
 
 struct Entry {
@@ -56,9 +63,11 @@ struct Entry {
 }
 
 impl Tasks {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(announcer: Announcer) -> Self {
         Self {
+            announcer,
             all: vec![
+                entry(HoldLead, None),
                 entry(RunSagas::default(), Some(Wake::RunSagas)),
                 entry(KeepNodes::default(), Some(Wake::KeepNodes)),
                 entry(PublishCrls, Some(Wake::PublishCrls)),
@@ -70,9 +79,24 @@ impl Tasks {
         }
     }
 
-    /// Asks a task to look soon.
+    /// Asks a task to look soon, at the daemon that runs it.
     pub(crate) fn wake(&self, which: Wake) {
-        self.all.iter().filter(|entry| entry.wake == Some(which)).for_each(|entry| entry.bell.notify_one());
+        for entry in self.all.iter().filter(|entry| entry.wake == Some(which)) {
+            entry.bell.notify_one();
+            if entry.task.leads() {
+                self.announcer.say(entry.task.name());
+            }
+        }
+    }
+
+    /// Asks the task of this name to look soon, here.
+    pub(crate) fn wake_named(&self, name: &str) {
+        self.all.iter().filter(|entry| entry.task.name() == name).for_each(|entry| entry.bell.notify_one());
+    }
+
+    /// Asks every task to look soon, here.
+    pub(crate) fn wake_all(&self) {
+        self.all.iter().for_each(|entry| entry.bell.notify_one());
     }
 
     /// What each task last did.
@@ -93,7 +117,13 @@ async fn run_one(daemon: Arc<Daemon>, index: usize, stop: CancellationToken) {
         // In a task of its own, so that a panic in one run is that run's error and nobody's end.
         let mut run = tokio::spawn({
             let daemon = daemon.clone();
-            async move { daemon.tasks.all[index].task.run(&daemon).await }
+            async move {
+                let task = &daemon.tasks.all[index].task;
+                if task.leads() && daemon.lead.epoch(daemon.now()).is_none() {
+                    return Ok("left to the daemon that leads".to_owned());
+                }
+                task.run(&daemon).await
+            }
         });
         let outcome = tokio::select! {
             outcome = &mut run => outcome.unwrap_or_else(|panic| Err(panic.into())),
@@ -137,7 +167,9 @@ impl Entry {
             Ok(status) => {
                 last.last_error = None;
                 if !status.is_empty() {
-                    debug!(task = self.task.name(), status, "task");
+                    if last.last_status.as_ref() != Some(&status) {
+                        debug!(task = self.task.name(), status, "task");
+                    }
                     last.last_status = Some(status);
                 }
             }
@@ -155,7 +187,8 @@ mod tests {
 
     #[test]
     fn task_names_are_unique() {
-        let mut names: Vec<String> = Tasks::new().views().into_iter().map(|task| task.name).collect();
+        let mut names: Vec<String> =
+            Tasks::new(Announcer::default()).views().into_iter().map(|task| task.name).collect();
         names.sort();
         let all = names.len();
         names.dedup();

@@ -26,6 +26,13 @@ pub struct Head {
 impl Head {
     /// Starts a new cluster in this directory.
     pub async fn start(directory: &Path) -> Self {
+        let mut started = Self::prepare(directory);
+        started.restart(&[]).await;
+        started
+    }
+
+    /// Writes the configuration of a new cluster in this directory, and starts nothing.
+    pub fn prepare(directory: &Path) -> Self {
         let head = directory.join("head");
         ringfence_cloud::local::create_directory(&head).expect("the head's directory");
         let key = token(TOKEN).key().public();
@@ -37,6 +44,27 @@ impl Head {
             program("ringfenced").display()
         );
         std::fs::write(head.join("serve.toml"), config).expect("the configuration");
+        Self { directory: directory.to_owned(), child: None }
+    }
+
+    /// The same with its data in a database of PostgreSQL.
+    pub fn prepare_on(directory: &Path, address: &str) -> Self {
+        let head = Self::prepare(directory);
+        let at = |file: &str| directory.join("head").join(file);
+        let config = std::fs::read_to_string(at("serve.toml")).expect("the configuration");
+        std::fs::write(at("serve.toml"), format!("{config}[database]\npostgres_file = \"database\"\n"))
+            .expect("the configuration");
+        std::fs::write(at("database"), address).expect("the address");
+        head
+    }
+
+    /// Starts another daemon of the same cluster in this directory, on the same database and with the same nodes.
+    pub async fn start_another(&self, directory: &Path) -> Self {
+        let head = directory.join("head");
+        ringfence_cloud::local::create_directory(&head).expect("the head's directory");
+        for file in ["serve.toml", "database", "master.key"] {
+            std::fs::copy(self.directory.join("head").join(file), head.join(file)).expect("a copy");
+        }
         let mut started = Self { directory: directory.to_owned(), child: None };
         started.restart(&[]).await;
         started
@@ -89,6 +117,28 @@ impl Head {
         let mut child = self.child.take().expect("the daemon was started");
         let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await;
         ended.expect("the daemon ends").expect("it can be waited for");
+    }
+
+    /// Waits until the daemon dies, and starts it again, for ever.
+    pub async fn keep(&mut self, deaths: &std::cell::Cell<u32>) {
+        loop {
+            self.child.as_mut().expect("the daemon was started").wait().await.expect("it can be waited for");
+            deaths.set(deaths.get() + 1);
+            self.restart(&[]).await;
+        }
+    }
+
+    /// Asks the daemon to stop, and waits until it has.
+    pub async fn stop(&mut self) {
+        let pid = self.child.as_ref().and_then(Child::id).expect("the daemon runs");
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid fits")).expect("a pid is not zero");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is asked to stop");
+        self.ended().await;
+    }
+
+    /// What the daemon has said so far.
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
     /// The cluster's directory.

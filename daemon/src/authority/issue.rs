@@ -13,6 +13,7 @@ use ringfence_store::{NewCertificate, Transaction};
 
 use crate::Daemon;
 use crate::http::Failure;
+use crate::serve::crash_point::signed;
 
 /// Whom a certificate is for. Everything in it comes from declared data.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +60,7 @@ pub(crate) async fn issue(
         crl_url,
     };
     let Issued { certificate, serial, not_before, not_after } = issuer.authority.issue(&leaf, key)?;
+    signed("certificate");
     let serial = serial.to_string();
     let row = NewCertificate {
         serial: &serial,

@@ -15,6 +15,7 @@ use crate::audit::Actor;
 use crate::authority::issuers::crl_url;
 use crate::authority::key_context;
 use crate::http::Failure;
+use crate::serve::crash_point::signed;
 
 /// What is to be made.
 pub(super) struct New {
@@ -41,6 +42,7 @@ pub(super) async fn make(
         None => ringfence_pki::Authority::create_root(&plan, now)?,
         Some((root, signer)) => signer.create_intermediate(&plan, &crl_url(&cluster.endpoint, root, 0), now)?,
     };
+    signed("authority");
     let shards = if new.domain == AuthorityDomain::Root { 1 } else { settings.crl_shards };
     let row = IssuerRow {
         view: Authority {

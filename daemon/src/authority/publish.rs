@@ -19,6 +19,7 @@ use crate::audit::Actor;
 use crate::authority::Issuer;
 use crate::authority::make::pki_domain;
 use crate::http::{Failure, OperatorCaller};
+use crate::serve::crash_point::signed;
 use crate::task::Task;
 
 /// Publishes what is due.
@@ -79,9 +80,7 @@ async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCr
         (issuers.find(&last.issuer).map(|issuer| issuer.view.domain), last.issuer.clone(), last.shard)
     });
     for last in wanting {
-        // One that has gone meanwhile needs no list.
-        let Some(issuer) = issuers.find(&last.issuer) else { continue };
-        published.extend(publish_shard(daemon, issuer, last.shard, occasion).await?);
+        published.extend(publish_shard(daemon, &last.issuer, last.shard, occasion).await?);
     }
     if !published.is_empty() {
         daemon.changes.ring();
@@ -92,14 +91,16 @@ async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCr
 /// Signs and stores the next list of a shard, unless it does not want one any more.
 async fn publish_shard(
     daemon: &Daemon,
-    issuer: &Issuer,
+    issuer: &str,
     shard: u32,
     occasion: &Occasion,
 ) -> Result<Option<PublishedCrl>, Failure> {
     loop {
         let now = daemon.now();
         let mut tx = daemon.store.write("publish_crl").await?;
-        // Looked at again, now that nobody else writes here.
+        // Looked at again, now that nobody else writes here. One that has gone meanwhile needs no list.
+        let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
+        let Some(issuer) = issuers.find(issuer) else { return Ok(None) };
         let Some(last) = tx.find_crl(&issuer.view.id, shard).await? else { return Ok(None) };
         if !wants_next(&mut tx, &last, occasion, now).await? {
             return Ok(None);
@@ -147,6 +148,7 @@ async fn sign_next(
     validity.not_before = validity.not_before.max(last.this_update);
     let number = last.number + 1;
     let crl = issuer.authority.sign_crl(&shard, number, Extent::Complete, entries, validity)?;
+    signed("crl");
     let row = CrlRow { number, this_update: crl.this_update, next_update: crl.next_update, der: crl.der, ..last };
     Ok((row, revoked.len()))
 }

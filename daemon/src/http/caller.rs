@@ -19,6 +19,7 @@ use crate::Daemon;
 use crate::audit::Actor;
 use crate::http::failure::{Answer, Failure};
 use crate::http::listener::Peer;
+use crate::login::session_hash;
 
 /// Anybody whom the daemon recognises.
 pub(crate) struct AnyCaller(pub(crate) Caller);
@@ -142,10 +143,11 @@ async fn recognise(parts: &Parts, daemon: &Daemon) -> Answer<Caller> {
 
 async fn by_session(daemon: &Daemon, session: &str) -> Answer<Caller> {
     let invalid = |detail: &str| Failure::new(ProblemCode::SessionInvalid, detail);
-    let key = daemon.sessions.key_of(session, daemon.now());
-    let key = key.ok_or_else(|| invalid("the session is unknown or over; log in again"))?;
+    let mut tx = daemon.store.read("recognise_operator").await?;
+    let open = tx.find_session(&session_hash(session), daemon.now()).await?;
+    let open = open.ok_or_else(|| invalid("the session is unknown or over; log in again"))?;
     // A session is worth no more than the key that opened it.
-    if daemon.store.read("recognise_operator").await?.operator_keys().await?.hold(&key) {
+    if tx.operator_keys().await?.hold(&open.operator_key) {
         return Ok(Caller::Operator);
     }
     Err(invalid("the operator token that opened this session was replaced by another; log in with that one"))

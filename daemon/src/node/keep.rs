@@ -62,6 +62,10 @@ impl Task for KeepNodes {
         Duration::from_secs(1)
     }
 
+    fn leads(&self) -> bool {
+        true
+    }
+
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
         let awake = {
             let mut awake = self.awake.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -89,7 +93,7 @@ impl Task for KeepNodes {
         }
         // An empty cluster has not been declared yet; its first declaration brings its head.
         if !nodes.is_empty() && nodes_differ(&declared, &nodes) {
-            let mut tx = daemon.store.write("keep_nodes").await?;
+            let mut tx = daemon.write_leading("keep_nodes").await?;
             reconcile_nodes(daemon, &mut tx, &Actor::daemon("keep_nodes")).await?;
             tx.commit().await?;
             daemon.changes.ring();
@@ -166,7 +170,7 @@ async fn try_again(daemon: &Arc<Daemon>, node: &NodeRow) -> anyhow::Result<Optio
     if last.is_none_or(|ended| now.duration_since(ended).abs() <= AGAIN) {
         return Ok(None);
     }
-    let mut tx = daemon.store.write("try_again").await?;
+    let mut tx = daemon.write_leading("try_again").await?;
     // Looked at again, now that nobody else writes.
     let present = tx.find_node(&node.name).await?.filter(|present| present.state == node.state);
     if present.is_none() || tx.find_last_saga_end(node.name.as_str()).await? != last {
@@ -196,7 +200,7 @@ async fn note_fault(daemon: &Arc<Daemon>, node: &NodeRow, error: &anyhow::Error)
 
 /// What was complete is not known to be any more; the node's next report says. A node on its way in or out stays so.
 async fn set_state(daemon: &Arc<Daemon>, node: &NodeRow, fault: Option<&str>) -> anyhow::Result<()> {
-    let mut tx = daemon.store.write("keep_node").await?;
+    let mut tx = daemon.write_leading("keep_node").await?;
     if let Some(present) = tx.find_node(&node.name).await? {
         let state = if present.state == NodeState::Ready { NodeState::Joined } else { present.state };
         tx.update_node_state(&node.name, state, fault).await?;

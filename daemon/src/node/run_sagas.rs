@@ -12,12 +12,11 @@ use ringfence_store::{SagaLog, SagaRow};
 use tracing::{info, warn};
 
 use crate::Daemon;
+use crate::lead::{LEASE, NotLeading};
 use crate::node::launch::LaunchNode;
 use crate::node::remove::RemoveNode;
 use crate::task::{Task, Wake};
 
-/// The lease under which sagas are run.
-pub(crate) const LEASE: &str = "sagas";
 /// How many sagas run at once: each may wait for a machine.
 const AT_ONCE: usize = 16;
 
@@ -40,6 +39,10 @@ impl Task for RunSagas {
 
     fn period(&self) -> Duration {
         Duration::from_secs(2)
+    }
+
+    fn leads(&self) -> bool {
+        true
     }
 
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
@@ -104,16 +107,17 @@ async fn run_one(daemon: &Arc<Daemon>, saga: &SagaRow) -> anyhow::Result<()> {
 
 async fn run_kind<S: Saga<Context = Arc<Daemon>>>(daemon: &Arc<Daemon>, saga: &SagaRow) -> anyhow::Result<()> {
     let input: S::Input = serde_json::from_value(saga.input.clone())?;
+    let epoch = daemon.lead.epoch(daemon.now()).ok_or(NotLeading)?;
     let log = SagaLog::new(daemon.store.clone(), LEASE);
     let pause = Backoff::default();
     let runner = Runner { log: &log, observer: &crate::serve::CrashPoint, pause: &pause };
-    let outcome = runner.run::<S>(daemon, &input, &saga.id, daemon.epoch).await?;
+    let outcome = runner.run::<S>(daemon, &input, &saga.id, epoch).await?;
     let (state, fault) = match &outcome {
         Outcome::Done => ("done", None),
         Outcome::Undone { step, error } => ("undone", Some(format!("{}: {step}: {error}", S::NAME))),
         Outcome::Stuck { step, error } => ("stuck", Some(format!("{} is stuck at {step}: {error}", S::NAME))),
     };
-    let mut tx = daemon.store.write("finish_saga").await?;
+    let mut tx = daemon.write_leading("finish_saga").await?;
     tx.update_saga_finished(&saga.id, state, daemon.now()).await?;
     if let Some(fault) = &fault
         && let Some(node) = tx.find_node(&NodeName::parse(&saga.subject)?).await?

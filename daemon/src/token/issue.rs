@@ -13,6 +13,7 @@ use ringfence_pki::{PrivateKey, Token, TokenKey, Validity, random_token_id};
 use crate::Daemon;
 use crate::http::{Body, Failure, OperatorCaller, Segment};
 use crate::project::unknown_member;
+use crate::serve::crash_point::signed;
 use crate::token::sealed_key_context;
 
 /// Signs a token of a project user for one audience. It cannot be called back; it ends by itself.
@@ -54,6 +55,7 @@ pub(crate) async fn post_token(
         roles: &[member.role.as_str()],
     };
     let token = key.sign(&token).map_err(Failure::internal)?;
+    signed("token");
     let expires_at = validity.not_after;
     tx.update_token_key_signed(&kid, expires_at).await?;
     let outcome = format!("token {id} for {}, until {expires_at}, key {kid}", post.audience);

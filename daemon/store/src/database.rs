@@ -45,6 +45,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0004_rotating_authorities.sql"),
         include_str!("../migrations/postgres/0004_rotating_authorities.sql"),
     ),
+    (
+        5,
+        "several daemons",
+        include_str!("../migrations/sqlite/0005_several_daemons.sql"),
+        include_str!("../migrations/postgres/0005_several_daemons.sql"),
+    ),
 ];
 
 /// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one

@@ -15,6 +15,7 @@
 //! are one statement each, `find_` may find nothing, `list_` is bounded. Operations, which combine them, are the
 //! daemon's. The schema is `migrations/`; an applied migration is never changed.
 
+mod announce;
 mod audit;
 mod certificate;
 mod cluster;
@@ -31,11 +32,13 @@ mod rotation;
 mod row;
 mod saga;
 mod saga_log;
+mod session;
 mod ticket;
 mod token_key;
 mod transaction;
 mod writer;
 
+pub use announce::{Announcer, Heard};
 pub use audit::{AuditRow, NewAuditRow};
 pub use certificate::{CertificateRow, NewCertificate};
 pub use cluster::ClusterRow;
@@ -47,6 +50,7 @@ pub use member::MemberKeyRow;
 pub use node::NodeRow;
 pub use saga::{NewSaga, SagaRow};
 pub use saga_log::SagaLog;
+pub use session::SessionRow;
 pub use ticket::TicketRow;
 pub use token_key::TokenKeyRow;
-pub use transaction::{Store, Transaction};
+pub use transaction::{Moment, Store, Transaction, Watch};

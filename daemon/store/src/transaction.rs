@@ -1,12 +1,13 @@
 //! Opening the database, and transactions.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyConnection, AnyPool, Executor as _};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::announce::{self, Announcer, Heard};
 use crate::database::{Database, Mode};
 use crate::error::StoreError;
 use crate::writer::{Request, Turn, serve};
@@ -22,6 +23,22 @@ pub struct Store {
     writer: mpsc::UnboundedSender<Request>,
     readers: AnyPool,
     begin_read: &'static str,
+    watch: Option<Watch>,
+    announcer: Announcer,
+    heard: Arc<Mutex<Option<Heard>>>,
+}
+
+/// Is told of every transaction that writes, by its name, just before and just after it is made durable: for tests that end
+/// a process at exactly such a moment.
+pub type Watch = fn(&'static str, Moment);
+
+/// A moment in the life of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Everything is done and nothing is durable.
+    Committing,
+    /// It is durable, and nobody knows yet.
+    Committed,
 }
 
 /// A transaction of one operation, named for logs and errors. Dropped without commit, it is undone. After a statement was
@@ -29,6 +46,7 @@ pub struct Store {
 pub struct Transaction {
     work: Work,
     name: &'static str,
+    watch: Option<Watch>,
 }
 
 enum Work {
@@ -54,7 +72,25 @@ impl Store {
             .map_err(|e| failed(e.into()))?;
         let (writer, requests) = mpsc::unbounded_channel();
         tokio::spawn(serve(database.clone(), connection, requests));
-        Ok(Self { writer, readers, begin_read: database.begin_read() })
+        let (announcer, heard) = announce::start(database);
+        let heard = Arc::new(Mutex::new(Some(heard)));
+        Ok(Self { writer, readers, begin_read: database.begin_read(), watch: None, announcer, heard })
+    }
+
+    /// The same, watched.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch: Some(watch), ..self }
+    }
+
+    /// Says to the other daemons on this database what they may wait for.
+    pub fn announcer(&self) -> Announcer {
+        self.announcer.clone()
+    }
+
+    /// What the other daemons say. Whoever asks first hears it, and nobody else.
+    pub fn heard(&self) -> Option<Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Begins to write. Waits until the writer before has ended.
@@ -63,7 +99,7 @@ impl Store {
         // A writer that is gone drops the question, which is an answer too.
         let _ = self.writer.send(Request::Turn(asking));
         match tokio::time::timeout(PATIENCE, turn).await {
-            Ok(Ok(Ok(turn))) => Ok(Transaction { work: Work::Write(turn), name }),
+            Ok(Ok(Ok(turn))) => Ok(Transaction { work: Work::Write(turn), name, watch: self.watch }),
             Ok(Ok(Err(source))) => Err(failed(name, source)),
             Ok(Err(_)) => Err(failed(name, sqlx::Error::PoolClosed)),
             Err(_) => Err(StoreError::Busy(name)),
@@ -73,7 +109,7 @@ impl Store {
     /// Begins to read: one consistent state, never in anybody's way.
     pub async fn read(&self, name: &'static str) -> Result<Transaction, StoreError> {
         match self.readers.begin_with(self.begin_read).await {
-            Ok(inner) => Ok(Transaction { work: Work::Read(inner), name }),
+            Ok(inner) => Ok(Transaction { work: Work::Read(inner), name, watch: None }),
             Err(sqlx::Error::PoolTimedOut) => Err(StoreError::Busy(name)),
             Err(source) => Err(failed(name, source)),
         }
@@ -99,10 +135,14 @@ impl Transaction {
         let transaction = self.name;
         match self.work {
             Work::Read(inner) => inner.commit().await.map_err(|source| failed(transaction, source)),
-            Work::Write(turn) => match turn.keep().await {
-                Ok(outcome) => outcome.map_err(|source| StoreError::Failed { transaction, source }),
-                Err(_) => Err(failed(transaction, sqlx::Error::WorkerCrashed)),
-            },
+            Work::Write(turn) => {
+                let tell = |moment| self.watch.inspect(|watch| watch(transaction, moment));
+                tell(Moment::Committing);
+                let outcome = turn.keep().await.map_err(|_| failed(transaction, sqlx::Error::WorkerCrashed))?;
+                outcome.map_err(|source| StoreError::Failed { transaction, source })?;
+                tell(Moment::Committed);
+                Ok(())
+            }
         }
     }
 

@@ -110,3 +110,33 @@ async fn a_server_that_is_not_there_is_named_without_its_password() {
     let said = error.to_string();
     assert!(said.contains("127.0.0.1:1/none") && !said.contains("secret"), "{said}");
 }
+
+#[tokio::test]
+async fn what_one_daemon_says_the_others_hear_and_it_does_not_hear_itself() {
+    let world = World::new().await;
+    let other = open(&world.address).await;
+    let (mut here, mut there) = (world.store.heard().unwrap(), other.heard().unwrap());
+    // Both begin with a silence, after which they hear.
+    assert_eq!((here.recv().await, there.recv().await), (Some(None), Some(None)));
+    world.store.announcer().say("changes");
+    assert_eq!(there.recv().await, Some(Some("changes".to_owned())));
+    other.announcer().say("run_sagas");
+    assert_eq!(here.recv().await, Some(Some("run_sagas".to_owned())), "and not its own word before");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_cut_is_a_silence_and_is_heard_again() {
+    let world = World::new().await;
+    let mut here = world.store.heard().unwrap();
+    assert_eq!(here.recv().await, Some(None));
+    world
+        .behind_its_back(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+    assert_eq!(here.recv().await, Some(None), "words may have been lost");
+    let other = open(&world.address).await;
+    other.announcer().say("changes");
+    assert_eq!(here.recv().await, Some(Some("changes".to_owned())));
+}

@@ -5,6 +5,7 @@
 mod acceptance;
 mod api;
 mod commands;
+mod crashes;
 mod faults;
 mod interrupts;
 mod linted;

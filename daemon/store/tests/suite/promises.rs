@@ -761,7 +761,7 @@ mod saga_log {
     async fn with_a_saga(world: &World) -> (SagaLog, SagaId, Epoch) {
         let id = SagaId::new("s1");
         let mut tx = world.write().await;
-        let epoch = tx.take_lease(LEASE).await.unwrap();
+        let epoch = tx.take_lease(LEASE, "a", at(0), at(10)).await.unwrap().unwrap();
         let saga = NewSaga { id: &id, kind: "launch_node", subject: "head", input: serde_json::json!({ "n": 1 }) };
         tx.insert_saga(&saga, at(0)).await.unwrap();
         tx.commit().await.unwrap();
@@ -814,7 +814,7 @@ mod saga_log {
         let (log, id, old) = with_a_saga(&world).await;
         log.append(&id, old, 0, &started("a")).await.unwrap();
         let mut tx = world.write().await;
-        let new = tx.take_lease(LEASE).await.unwrap();
+        let new = tx.take_lease(LEASE, "b", at(11), at(20)).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         assert!(new > old);
         let late = log.append(&id, old, 1, &started("b")).await;
@@ -831,12 +831,35 @@ mod saga_log {
         let world = World::new().await;
         let mut tx = world.write().await;
         assert_eq!(tx.lease_epoch(LEASE).await.unwrap(), Epoch(0));
-        assert_eq!(tx.take_lease(LEASE).await.unwrap(), Epoch(1));
-        assert_eq!(tx.take_lease("another").await.unwrap(), Epoch(1));
+        assert_eq!(tx.take_lease(LEASE, "a", at(0), at(10)).await.unwrap(), Some(Epoch(1)));
+        assert_eq!(tx.take_lease("another", "a", at(0), at(10)).await.unwrap(), Some(Epoch(1)));
         drop(tx);
         assert_eq!(world.read().await.lease_epoch(LEASE).await.unwrap(), Epoch(0));
         let mut tx = world.write().await;
-        assert_eq!(tx.take_lease(LEASE).await.unwrap(), Epoch(1));
+        assert_eq!(tx.take_lease(LEASE, "b", at(0), at(10)).await.unwrap(), Some(Epoch(1)));
+    }
+
+    #[tokio::test]
+    async fn a_lease_is_its_owners_until_it_is_over_and_each_taking_is_a_new_epoch() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        let first = tx.take_lease(LEASE, "a", at(0), at(10)).await.unwrap().unwrap();
+        assert_eq!(tx.take_lease(LEASE, "b", at(9), at(19)).await.unwrap(), None, "another has it");
+        let again = tx.take_lease(LEASE, "a", at(9), at(19)).await.unwrap().unwrap();
+        assert!(again > first, "whoever starts again is not who it was");
+        assert!(!tx.renew_lease(LEASE, first, at(29)).await.unwrap(), "who it was has lost it");
+        assert!(tx.renew_lease(LEASE, again, at(29)).await.unwrap());
+        assert_eq!(tx.take_lease(LEASE, "b", at(28), at(38)).await.unwrap(), None, "it was renewed");
+        let other = tx.take_lease(LEASE, "b", at(29), at(39)).await.unwrap().unwrap();
+        assert!(other > again && !tx.renew_lease(LEASE, again, at(49)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_lease_of_a_clock_that_was_wrong_does_not_last_for_ever() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.take_lease(LEASE, "a", at(86_400), at(86_410)).await.unwrap().unwrap();
+        assert!(tx.take_lease(LEASE, "b", at(0), at(10)).await.unwrap().is_some());
     }
 
     #[tokio::test]
@@ -1065,5 +1088,53 @@ mod authorities {
         let row = ringfence_store::NodeRow { fault: Some("a reload failed".to_owned()), ..row };
         tx.update_node_report(&row).await.unwrap();
         assert_eq!(tx.find_taken_generation().await.unwrap(), Some(0), "it may not have understood");
+    }
+}
+
+mod sessions {
+    use ringfence_store::SessionRow;
+
+    use super::*;
+
+    fn session(hash: &str, nonce: &str, end: i64) -> SessionRow {
+        let operator_key = OperatorPublicKey::from_base64("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
+        SessionRow { hash: hash.to_owned(), operator_key, nonce: nonce.to_owned(), expires_at: at(end) }
+    }
+
+    #[tokio::test]
+    async fn a_session_is_found_until_it_ends_also_after_the_database_was_opened_again() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.insert_session(&session("h1", "n1", 10)).await.unwrap();
+        tx.commit().await.unwrap();
+        let world = world.reopen().await;
+        let mut tx = world.read().await;
+        assert_eq!(tx.find_session("h1", at(10)).await.unwrap(), Some(session("h1", "n1", 10)));
+        assert_eq!(tx.find_session("h1", at(11)).await.unwrap(), None);
+        assert_eq!(tx.find_session("h2", at(0)).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_nonce_opens_one_session() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        tx.insert_session(&session("h1", "n1", 10)).await.unwrap();
+        let again = tx.insert_session(&session("h2", "n1", 10)).await;
+        assert!(matches!(again, Err(StoreError::Exists(_))), "{again:?}");
+    }
+
+    #[tokio::test]
+    async fn of_too_many_sessions_those_that_end_first_go() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        for (hash, end) in [("a", 5), ("b", 30), ("c", 20), ("d", 40)] {
+            tx.insert_session(&session(hash, hash, end)).await.unwrap();
+        }
+        tx.delete_sessions(at(6), 2).await.unwrap();
+        let mut left = Vec::new();
+        for hash in ["a", "b", "c", "d"] {
+            left.extend(tx.find_session(hash, at(0)).await.unwrap().map(|session| session.hash));
+        }
+        assert_eq!(left, ["b", "d"]);
     }
 }

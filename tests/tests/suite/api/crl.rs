@@ -15,14 +15,14 @@ use crate::nodes::declared;
 pub(crate) const LISTED: Duration = Duration::from_secs(1);
 
 /// The address of the CRL distribution point: a URI (tag 6 of a general name) in the only extension that has one.
-fn distribution_point(der: &[u8]) -> String {
+pub(crate) fn distribution_point(der: &[u8]) -> String {
     let at = der.windows(8).position(|bytes| bytes == b"https://").unwrap();
     assert_eq!(der[at - 2], 0x86, "a URI");
     String::from_utf8(der[at..at + usize::from(der[at - 1])].to_vec()).unwrap()
 }
 
 /// The CRLNumber: the integer in the octets after its object identifier, 2.5.29.20.
-fn number(crl: &[u8]) -> u64 {
+pub(crate) fn number(crl: &[u8]) -> u64 {
     let at = crl.windows(5).position(|bytes| bytes == [0x06, 0x03, 0x55, 0x1d, 0x14]).unwrap() + 5;
     let [0x04, _, 0x02, length] = crl[at..at + 4] else { panic!("no CRLNumber: {:02x?}", &crl[at..at + 4]) };
     let digits = &crl[at + 4..at + 4 + usize::from(length)];

@@ -113,6 +113,11 @@ impl Https {
         self.call("GET", path, &Value::Null).await
     }
 
+    /// Reads, if anybody answers.
+    pub(crate) async fn try_get(&self, path: &str) -> Option<Answer> {
+        Answer::try_of(&format!("GET {path}"), self.request("GET", path)).await.ok()
+    }
+
     /// Why no answer came at all: the error and its causes.
     pub(crate) async fn failure(&self, path: &str) -> String {
         match self.request("GET", path).send().await {
@@ -133,11 +138,15 @@ pub(crate) struct Answer {
 
 impl Answer {
     async fn of(request: &str, builder: reqwest::RequestBuilder) -> Self {
-        let answer = builder.send().await.unwrap_or_else(|error| panic!("{request}: {error:?}"));
+        Self::try_of(request, builder).await.unwrap_or_else(|error| panic!("{request}: {error:?}"))
+    }
+
+    async fn try_of(request: &str, builder: reqwest::RequestBuilder) -> reqwest::Result<Self> {
+        let answer = builder.send().await?;
         let content_type = answer.headers().get("content-type").map_or("", |value| value.to_str().unwrap()).to_owned();
         let status = answer.status().as_u16();
-        let bytes = answer.bytes().await.unwrap_or_else(|error| panic!("{request}: {error:?}")).to_vec();
-        Self { request: request.to_owned(), status, content_type, bytes }
+        let bytes = answer.bytes().await?.to_vec();
+        Ok(Self { request: request.to_owned(), status, content_type, bytes })
     }
 
     /// The body as text.

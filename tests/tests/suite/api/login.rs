@@ -55,7 +55,7 @@ async fn a_nonce_is_never_given_twice() {
     let mut nonces = std::collections::BTreeSet::new();
     for _ in 0..100 {
         let nonce = nonce(&world).await;
-        assert_eq!(nonce.len(), 32, "128 bits");
+        assert_eq!(nonce.split('.').next().unwrap().len(), 32, "128 bits that nobody can guess: {nonce}");
         assert!(nonces.insert(nonce));
     }
 }
@@ -82,17 +82,24 @@ async fn what_is_not_the_operators_signature_for_this_cluster_and_this_ca_is_ref
 }
 
 #[tokio::test]
-async fn a_nonce_is_answered_once_whether_rightly_or_wrongly() {
-    let world = World::new().await;
+async fn a_nonce_opens_one_session_and_only_as_it_was_given() {
+    let mut world = World::new().await;
     let right = Attempt::right(&world);
     let used = nonce(&world).await;
     right.answer(&world, &used).await.served();
     right.answer(&world, &used).await.refused(ProblemCode::LoginRefused);
-    let burnt = nonce(&world).await;
+    // Whoever answers wrongly takes nothing from whoever answers rightly.
+    let tried = nonce(&world).await;
     let wrong = Attempt { key: token(OTHER_TOKEN).key(), ..Attempt::right(&world) };
-    wrong.answer(&world, &burnt).await.refused(ProblemCode::LoginRefused);
-    right.answer(&world, &burnt).await.refused(ProblemCode::LoginRefused);
-    right.answer(&world, "made up").await.refused(ProblemCode::LoginRefused);
+    wrong.answer(&world, &tried).await.refused(ProblemCode::LoginRefused);
+    right.answer(&world, &tried).await.served();
+    for made_up in ["made up".to_owned(), format!("0{}", nonce(&world).await), String::new()] {
+        right.answer(&world, &made_up).await.refused(ProblemCode::LoginRefused);
+    }
+    // What was used stays used after a restart.
+    world.head.kill().await;
+    world.head.restart(&[]).await;
+    right.answer(&world, &used).await.refused(ProblemCode::LoginRefused);
 }
 
 #[tokio::test]
@@ -103,13 +110,24 @@ async fn the_typed_client_says_that_a_login_was_refused() {
 }
 
 #[tokio::test]
-async fn a_restart_ends_sessions_and_the_typed_client_logs_in_again() {
+async fn a_session_survives_a_restart() {
     let mut world = World::new().await;
-    world.operator.get("/v1/whoami").await.served();
     let session = world.client.login().await.unwrap().session;
     world.head.kill().await;
     world.head.restart(&[]).await;
     let caller = Https::public(&world.head.connection()).with_session(&session);
-    caller.get("/v1/whoami").await.refused(ProblemCode::SessionInvalid);
+    caller.get("/v1/whoami").await.served();
+}
+
+#[tokio::test]
+async fn of_too_many_sessions_the_first_go_and_the_typed_client_logs_in_again() {
+    let world = World::new().await;
+    // The session of the raw operator is the first of all.
+    world.operator.get("/v1/whoami").await.served();
     world.client.cluster().await.unwrap();
+    for _ in 0..16 {
+        futures::future::join_all((0..64).map(async |_| world.client.login().await.unwrap())).await;
+    }
+    world.operator.get("/v1/whoami").await.refused(ProblemCode::SessionInvalid);
+    world.client.cluster().await.expect("it has logged in again");
 }

@@ -1,0 +1,71 @@
+//! Sessions of the operator, which every daemon on the database knows. What a client shows is not kept, only its hash.
+
+use jiff::Timestamp;
+use ringfence_api::OperatorPublicKey;
+use sqlx::query;
+
+use crate::error::StoreError;
+use crate::row::{millis, time, value};
+use crate::transaction::Transaction;
+
+/// An open session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// SHA-256 of what the client shows, in hexadecimal.
+    pub hash: String,
+    /// Whose signature opened it.
+    pub operator_key: OperatorPublicKey,
+    /// The nonce that was signed.
+    pub nonce: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl Transaction {
+    /// Opens a session. A nonce that has opened one before is refused.
+    pub async fn insert_session(&mut self, session: &SessionRow) -> Result<(), StoreError> {
+        query("INSERT INTO session (hash, operator_key, nonce, expires_at) VALUES ($1, $2, $3, $4)")
+            .bind(&session.hash)
+            .bind(session.operator_key.to_string())
+            .bind(&session.nonce)
+            .bind(millis(session.expires_at))
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.refused("the nonce", e))?;
+        Ok(())
+    }
+
+    /// The session of this hash, if it has not ended.
+    pub async fn find_session(&mut self, hash: &str, now: Timestamp) -> Result<Option<SessionRow>, StoreError> {
+        let row =
+            query("SELECT hash, operator_key, nonce, expires_at FROM session WHERE hash = $1 AND expires_at >= $2")
+                .bind(hash)
+                .bind(millis(now))
+                .fetch_optional(self.connection())
+                .await
+                .map_err(|e| self.failed(e))?;
+        row.map(|row| {
+            Ok(SessionRow {
+                hash: value(&row, "hash")?,
+                operator_key: OperatorPublicKey::from_base64(&value::<String>(&row, "operator_key")?),
+                nonce: value(&row, "nonce")?,
+                expires_at: time(&row, "expires_at")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Forgets the sessions that have ended, and of the others those that end first, until so many are left.
+    pub async fn delete_sessions(&mut self, now: Timestamp, keep: u32) -> Result<(), StoreError> {
+        query(
+            "DELETE FROM session WHERE expires_at < $1 \
+             OR hash IN (SELECT hash FROM session ORDER BY expires_at DESC, hash LIMIT 100000 OFFSET $2)",
+        )
+        .bind(millis(now))
+        .bind(i64::from(keep))
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+}
