@@ -30,7 +30,11 @@ impl Actor {
         outcome: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let row = NewAuditRow { actor: &self.name, source: &self.source, action, object, outcome };
-        tx.insert_audit(&row, now).await
+        tx.insert_audits(&[self.row(action, object, outcome)], now).await
+    }
+
+    /// The audit row of a change, for [`Transaction::insert_audits`].
+    pub(crate) fn row<'a>(&'a self, action: &'a str, object: &'a str, outcome: &'a str) -> NewAuditRow<'a> {
+        NewAuditRow { actor: &self.name, source: &self.source, action, object, outcome }
     }
 }

@@ -22,9 +22,9 @@ mod rotate;
 mod simulation;
 
 pub(crate) use api_certificate::{RenewApiCertificate, issue_api_certificate};
-pub(crate) use hand_out::{__path_delete_certificate, delete_certificate, hand_out};
-pub(crate) use issue::{Identity, issue, sealed_key_context};
-pub(crate) use issuers::{Authorities, Issuer};
+pub(crate) use hand_out::{__path_delete_certificate, delete_certificate, hand_out, lifetime_of};
+pub(crate) use issue::{Identity, Signed, issue, sealed_key_context, sign};
+pub(crate) use issuers::{Authorities, Issuer, Issuers};
 pub(crate) use publish::{__path_publish_crls, PublishCrls, publish_crls};
 pub(crate) use read::{__path_list_certificates, __path_read_ca_bundle, __path_read_crl};
 pub(crate) use read::{list_certificates, read_ca_bundle, read_crl};

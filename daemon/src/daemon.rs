@@ -11,8 +11,10 @@ use ringfence_store::{Store, Transaction};
 
 use crate::authority::Authorities;
 use crate::changes::Changes;
+use crate::http::Sessions;
 use crate::lead::Lead;
 use crate::operator::KeysFile;
+use crate::project::HandOuts;
 use crate::task::Tasks;
 
 /// The shared state. One per process, behind an `Arc`.
@@ -36,6 +38,8 @@ pub struct Daemon {
     pub(crate) changes: Changes,
     pub(crate) tasks: Tasks,
     pub(crate) lead: Lead,
+    pub(crate) sessions: Sessions,
+    pub(crate) hand_outs: HandOuts,
 }
 
 impl Daemon {

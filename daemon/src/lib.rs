@@ -22,5 +22,6 @@ mod daemon;
 mod lead;
 mod logging;
 mod task;
+mod together;
 
 pub use daemon::Daemon;

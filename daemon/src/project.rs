@@ -10,7 +10,7 @@ mod membership;
 mod project;
 mod renew;
 
-pub(crate) use certificate::{__path_post_member_certificate, post_member_certificate};
+pub(crate) use certificate::{__path_post_member_certificate, HandOuts, post_member_certificate};
 pub(crate) use credentials::{__path_read_credentials, read_credentials};
 pub(crate) use member::{
     __path_delete_member, __path_put_member, __path_read_member, delete_member, put_member, read_member,

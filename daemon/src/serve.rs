@@ -34,9 +34,10 @@ use crate::Daemon;
 use crate::authority::{Authorities, bootstrap, issue_api_certificate};
 use crate::changes::{Changes, hear};
 use crate::config::{ConfigError, ServeConfig};
-use crate::http::{listen, router};
+use crate::http::{Sessions, listen, router};
 use crate::lead::Lead;
 use crate::operator::KeysFile;
+use crate::project::HandOuts;
 use crate::task::{Tasks, run_all};
 use crate::token::rotate_due;
 
@@ -184,6 +185,8 @@ pub(crate) async fn open(
         changes: Changes::new(store.announcer()),
         tasks: Tasks::new(store.announcer()),
         lead,
+        sessions: Sessions::default(),
+        hand_outs: HandOuts::default(),
         store,
     })
 }

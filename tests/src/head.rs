@@ -130,10 +130,14 @@ impl Head {
 
     /// Asks the daemon to stop, and waits until it has.
     pub async fn stop(&mut self) {
-        let pid = self.child.as_ref().and_then(Child::id).expect("the daemon runs");
-        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid fits")).expect("a pid is not zero");
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).expect("a pid fits")).expect("a pid is not zero");
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is asked to stop");
         self.ended().await;
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().and_then(Child::id).expect("the daemon runs")
     }
 
     /// What the daemon has said so far.

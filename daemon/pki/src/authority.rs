@@ -192,7 +192,7 @@ impl Authority {
         Ok(NewCertificate { certificate, serial, not_before: validity.not_before, not_after: validity.not_after })
     }
 
-    /// Takes up a recorded authority.
+    /// Takes up a recorded authority, and proves that it signs what its certificate verifies.
     pub fn load(certificate: &[u8], private_key: &[u8]) -> Result<Self, AuthorityError> {
         let key = PrivateKey::from_der(private_key)?;
         let facts = CertificateFacts::read(certificate)?;
@@ -201,7 +201,24 @@ impl Authority {
         }
         let (subject, key_identifier) = subject_and_key(certificate)?;
         let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(certificate), key.0)?;
-        Ok(Self { certificate: certificate.to_vec(), facts, subject, key_identifier, issuer })
+        let loaded = Self { certificate: certificate.to_vec(), facts, subject, key_identifier, issuer };
+        loaded.prove()?;
+        Ok(loaded)
+    }
+
+    fn prove(&self) -> Result<(), AuthorityError> {
+        use rcgen::SigningKey as _;
+        use x509_parser::asn1_rs::BitString;
+        use x509_parser::prelude::{FromDer as _, X509Certificate};
+        use x509_parser::x509::AlgorithmIdentifier;
+        let text = b"whatever an authority signs, its certificate verifies";
+        let signature = self.issuer.key().sign(text)?;
+        let (_, certificate) = X509Certificate::from_der(&self.certificate).map_err(|_| ReadError::Malformed)?;
+        let (_, algorithm) =
+            AlgorithmIdentifier::from_der(self.signature_algorithm()).map_err(|_| ReadError::Malformed)?;
+        let signature = BitString::new(0, &signature);
+        x509_parser::verify::verify_signature(certificate.public_key(), &algorithm, &signature, text)
+            .map_err(|_| AuthorityError::OtherKey)
     }
 
     /// Its own certificate, DER.

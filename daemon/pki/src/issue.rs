@@ -76,7 +76,7 @@ impl Authority {
         let leaf = &Leaf { validity: leaf.validity.within(self.facts.not_after), ..leaf.clone() };
         let key = SubjectPublicKeyInfo::from_der(public_key)?;
         let certificate = params(leaf)?.signed_by(&key, &self.issuer)?.der().to_vec();
-        lint::check(leaf, &certificate, &self.certificate)?;
+        lint::check(leaf, &certificate, self)?;
         let Validity { not_before, not_after } = leaf.validity;
         Ok(Issued { certificate, serial: leaf.serial, not_before, not_after })
     }

@@ -43,8 +43,13 @@ pub enum ReadError {
 impl CertificateFacts {
     /// Reads DER. Says nothing about trust.
     pub fn read(der: &[u8]) -> Result<Self, ReadError> {
-        use x509_parser::extensions::GeneralName;
         let (_, certificate) = X509Certificate::from_der(der).map_err(|_| ReadError::Malformed)?;
+        Self::of(&certificate)
+    }
+
+    /// What a certificate says that was parsed.
+    pub(crate) fn of(certificate: &X509Certificate<'_>) -> Result<Self, ReadError> {
+        use x509_parser::extensions::GeneralName;
         let subject = certificate.subject();
         let text = |name: Option<&x509_parser::x509::AttributeTypeAndValue<'_>>| {
             name.and_then(|name| name.as_str().ok()).map(ToOwned::to_owned)

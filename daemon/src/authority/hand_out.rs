@@ -32,7 +32,12 @@ pub(crate) async fn hand_out(
     issue(daemon, tx, (profile, CertificateHolder::Caller), identity, request.public_key(), lifetime).await
 }
 
-fn lifetime_of(profile: CertificateProfile, asked: Option<Lifetime>, declared: Lifetime) -> Result<Lifetime, Failure> {
+/// For how long a certificate is handed out: as was asked, and no longer than is declared.
+pub(crate) fn lifetime_of(
+    profile: CertificateProfile,
+    asked: Option<Lifetime>,
+    declared: Lifetime,
+) -> Result<Lifetime, Failure> {
     let lifetime = asked.unwrap_or(HANDED_OUT_LIFETIME.min(declared));
     if lifetime <= declared {
         return Ok(lifetime);

@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::node::IssuedCertificate;
 use ringfence_api::{Lifetime, NodeName, ProjectUser, ServiceName};
-use ringfence_pki::{Issued, Leaf, Profile, PublicKeyInfo, Serial, Validity, fingerprint, pem_certificate};
+use ringfence_pki::{Issued, Leaf, Profile, PublicKeyInfo, Serial, Validity, pem_certificate};
 use ringfence_store::{NewCertificate, Transaction};
 
 use crate::Daemon;
+use crate::authority::Issuers;
 use crate::http::Failure;
 use crate::serve::crash_point::signed;
 
@@ -26,6 +28,44 @@ pub(crate) struct Identity {
     pub(crate) service: Option<ServiceName>,
 }
 
+/// A certificate that was signed and linted, and is not recorded yet.
+#[derive(Debug)]
+pub(crate) struct Signed {
+    /// What its holder is given, once the record is durable.
+    pub(crate) issued: IssuedCertificate,
+    issuer: String,
+    shard: u32,
+    profile: CertificateProfile,
+    holder: CertificateHolder,
+    identity: Identity,
+    der: Vec<u8>,
+    not_before: Timestamp,
+}
+
+impl Signed {
+    /// Whose name it carries.
+    pub(crate) fn common_name(&self) -> &str {
+        &self.identity.common_name
+    }
+
+    /// The row that records it.
+    pub(crate) fn row(&self) -> NewCertificate<'_> {
+        NewCertificate {
+            serial: &self.issued.serial,
+            issuer: &self.issuer,
+            shard: self.shard,
+            profile: self.profile,
+            holder: self.holder,
+            common_name: &self.identity.common_name,
+            node: self.identity.node.as_ref().map(NodeName::as_str),
+            service: self.identity.service.as_ref().map(ServiceName::as_str),
+            der: &self.der,
+            not_before: self.not_before,
+            not_after: self.issued.not_after,
+        }
+    }
+}
+
 /// Signs and records a certificate. It must not leave before the transaction has committed.
 pub(crate) async fn issue(
     daemon: &Daemon,
@@ -35,6 +75,21 @@ pub(crate) async fn issue(
     key: &PublicKeyInfo,
     lifetime: Lifetime,
 ) -> Result<IssuedCertificate, Failure> {
+    let issuers = daemon.authorities.fresh(tx, &daemon.master_key).await?;
+    let signed = sign(daemon, &issuers, (profile, holder), identity.clone(), key, lifetime)?;
+    tx.insert_certificates(&[signed.row()], daemon.now()).await?;
+    Ok(signed.issued)
+}
+
+/// Signs and lints a certificate, by the authorities as the transaction sees them that will record it.
+pub(crate) fn sign(
+    daemon: &Daemon,
+    issuers: &Issuers,
+    (profile, holder): (CertificateProfile, CertificateHolder),
+    identity: Identity,
+    key: &PublicKeyInfo,
+    lifetime: Lifetime,
+) -> Result<Signed, Failure> {
     let now = daemon.now();
     let (domain, leaf_profile) = match profile {
         CertificateProfile::ApiServer => (AuthorityDomain::Services, Profile::ApiServer),
@@ -45,7 +100,6 @@ pub(crate) async fn issue(
             return Err(Failure::internal(anyhow::anyhow!("authorities are made by their rotation")));
         }
     };
-    let issuers = daemon.authorities.fresh(tx, &daemon.master_key).await?;
     let issuer = issuers.active(domain)?;
     let serial = Serial::random(daemon.rng());
     let (shard, crl_url) = issuers.crl_of(issuer, &serial);
@@ -61,24 +115,17 @@ pub(crate) async fn issue(
     };
     let Issued { certificate, serial, not_before, not_after } = issuer.authority.issue(&leaf, key)?;
     signed("certificate");
-    let serial = serial.to_string();
-    let row = NewCertificate {
-        serial: &serial,
-        issuer: &issuer.view.id,
+    let chain = format!("{}{}", pem_certificate(&certificate), issuers.chain(issuer, now));
+    Ok(Signed {
+        issued: IssuedCertificate { serial: serial.to_string(), chain, not_after },
+        issuer: issuer.view.id.clone(),
         shard,
         profile,
         holder,
-        common_name: &identity.common_name,
-        node: identity.node.as_ref().map(NodeName::as_str),
-        service: identity.service.as_ref().map(ServiceName::as_str),
-        der: &certificate,
-        fingerprint: &fingerprint(&certificate),
+        identity,
+        der: certificate,
         not_before,
-        not_after,
-    };
-    tx.insert_certificate(&row, now).await?;
-    let chain = format!("{}{}", pem_certificate(&certificate), issuers.chain(issuer, now));
-    Ok(IssuedCertificate { serial, chain, not_after })
+    })
 }
 
 /// The context under which a member's key is sealed.

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
+use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::login::trust_fingerprint;
 use ringfence_api::path;
 use ringfence_pki::{CertificateFacts, MasterKey, Serial, pem_certificate};
-use ringfence_store::{IssuerRow, Transaction};
+use ringfence_store::{ClusterRow, IssuerRow, IssuingState, Transaction};
 
 use crate::authority::key_context;
 use crate::http::{Failure, ServerTls};
@@ -26,7 +27,9 @@ pub(crate) struct Authorities {
 #[derive(Debug)]
 pub(crate) struct Issuers {
     all: Vec<Issuer>,
-    states: Vec<(String, AuthorityState, bool)>,
+    state: IssuingState,
+    /// What is declared of certificates.
+    pub(crate) settings: AuthoritySettings,
     /// What the addresses of CRLs begin with.
     endpoint: String,
     /// The roots that a client may trust, newest first: also those before, which have signed the later ones.
@@ -62,7 +65,7 @@ impl Authorities {
     /// The authorities as this transaction sees them. It must not be one that has changed them.
     pub(crate) async fn fresh(&self, tx: &mut Transaction, master_key: &MasterKey) -> Result<Arc<Issuers>, Failure> {
         let seen = self.seen();
-        if seen.states == tx.list_issuer_states().await? {
+        if seen.state == tx.issuing_state().await? {
             return Ok(seen);
         }
         let fresh = Arc::new(Issuers::load(tx, master_key).await?);
@@ -77,17 +80,16 @@ impl Authorities {
 
 impl Issuers {
     async fn load(tx: &mut Transaction, master_key: &MasterKey) -> Result<Self, Failure> {
-        let endpoint = tx.cluster().await?.endpoint;
+        let state = tx.issuing_state().await?;
+        let ClusterRow { endpoint, declared, .. } = tx.cluster().await?;
         let rows = tx.list_issuers().await?;
         let mut roots: Vec<&IssuerRow> =
             rows.iter().filter(|row| row.view.domain == AuthorityDomain::Root && is_for_clients(&row.view)).collect();
         roots.sort_by_key(|root| std::cmp::Reverse(root.number));
         let trustable = roots.into_iter().take(TRUSTABLE).map(|root| root.certificate.clone()).collect();
-        let state = |row: &IssuerRow| (row.view.id.clone(), row.view.state, row.view.distrusted_at.is_some());
-        let states = rows.iter().map(state).collect();
         let live = rows.into_iter().filter(|row| row.view.state != AuthorityState::Gone);
         let all = live.map(|row| Issuer::open(row, master_key)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { all, states, endpoint, trustable })
+        Ok(Self { all, state, settings: declared.authority, endpoint, trustable })
     }
 
     /// The one that signs for a domain.

@@ -7,7 +7,7 @@ use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_pki::{
-    CertificateFacts, CrlShard, Domain, Extent, KeyAlgorithm, MasterKey, Plan, Serial, Validity, fingerprint,
+    CertificateFacts, CrlShard, Domain, Extent, KeyAlgorithm, MasterKey, Plan, Serial, Validity,
 };
 use ringfence_store::{ClusterRow, CrlRow, IssuerRow, NewCertificate, Transaction};
 
@@ -118,11 +118,10 @@ pub(super) async fn record(
         node: None,
         service: None,
         der: certificate,
-        fingerprint: &fingerprint(certificate),
         not_before: facts.not_before,
         not_after: facts.not_after,
     };
-    tx.insert_certificate(&row, now).await?;
+    tx.insert_certificates(&[row], now).await?;
     let serial = facts.serial.to_string();
     let actor = Actor::daemon("rotate_authorities");
     Ok(actor.record(tx, "issue_certificate", &facts.common_name, &serial, now).await?)

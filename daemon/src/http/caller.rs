@@ -4,22 +4,25 @@
 //! chain. What TLS cannot know is decided here, on each request: the certificate must be recorded, byte for byte,
 //! and be neither revoked nor over *now*. That is why a revocation bites with its commit.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
+use jiff::Timestamp;
 use ringfence_api::certificate::{Certificate, CertificateProfile};
 use ringfence_api::project::MemberRole;
 use ringfence_api::whoami::Caller;
 use ringfence_api::{NodeName, ProblemCode, ProjectUser, ServiceName, UserName};
-use ringfence_pki::fingerprint;
-use ringfence_store::Transaction;
+use ringfence_pki::CertificateFacts;
+use ringfence_store::{Store, Transaction};
 
 use crate::Daemon;
 use crate::audit::Actor;
 use crate::http::failure::{Answer, Failure};
 use crate::http::listener::Peer;
 use crate::login::session_hash;
+use crate::together::Together;
 
 /// Anybody whom the daemon recognises.
 pub(crate) struct AnyCaller(pub(crate) Caller);
@@ -143,20 +146,57 @@ async fn recognise(parts: &Parts, daemon: &Daemon) -> Answer<Caller> {
 
 async fn by_session(daemon: &Daemon, session: &str) -> Answer<Caller> {
     let invalid = |detail: &str| Failure::new(ProblemCode::SessionInvalid, detail);
-    let mut tx = daemon.store.read("recognise_operator").await?;
-    let open = tx.find_session(&session_hash(session), daemon.now()).await?;
-    let open = open.ok_or_else(|| invalid("the session is unknown or over; log in again"))?;
-    // A session is worth no more than the key that opened it.
-    if tx.operator_keys().await?.hold(&open.operator_key) {
-        return Ok(Caller::Operator);
+    let (store, now) = (daemon.store.clone(), daemon.now());
+    let asked = session_hash(session);
+    let standing = daemon.sessions.ask(asked, |asked| async move {
+        let standings = standings(&store, &asked, now).await;
+        asked.iter().map(|hash| Ok(standings.as_ref().map_err(Failure::clone)?[hash])).collect()
+    });
+    let standing = standing.await.ok_or_else(|| Failure::internal(anyhow::anyhow!("sessions cannot be looked at")))?;
+    match standing? {
+        Standing::Good => Ok(Caller::Operator),
+        Standing::Unknown => Err(invalid("the session is unknown or over; log in again")),
+        Standing::Replaced => {
+            Err(invalid("the operator token that opened this session was replaced by another; log in with that one"))
+        }
     }
-    Err(invalid("the operator token that opened this session was replaced by another; log in with that one"))
+}
+
+/// Those who show a session at the same time are looked up together.
+pub(crate) type Sessions = Together<String, Answer<Standing>>;
+
+/// What a session is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Good,
+    Unknown,
+    /// It is worth no more than the key that opened it.
+    Replaced,
+}
+
+async fn standings(store: &Store, hashes: &[String], now: Timestamp) -> Answer<BTreeMap<String, Standing>> {
+    let mut tx = store.read("recognise_operator").await?;
+    let mut standings = BTreeMap::new();
+    for hash in hashes {
+        if !standings.contains_key(hash) {
+            let standing = match tx.find_session_key(hash, now).await? {
+                (None, _) => Standing::Unknown,
+                (Some(key), keys) if keys.hold(&key) => Standing::Good,
+                (Some(_), _) => Standing::Replaced,
+            };
+            standings.insert(hash.clone(), standing);
+        }
+    }
+    Ok(standings)
 }
 
 async fn by_certificate(daemon: &Daemon, der: &[u8]) -> Answer<Caller> {
     let now = daemon.now();
     let mut tx = daemon.store.read("recognise_caller").await?;
-    let Some(row) = tx.find_certificate_by_fingerprint(&fingerprint(der)).await? else {
+    // Its number finds the record; what was recorded are its bytes.
+    let serial = CertificateFacts::read(der).map(|facts| facts.serial.to_string());
+    let found = tx.find_certificate(&serial.unwrap_or_default()).await?;
+    let Some(row) = found.filter(|row| row.der == der) else {
         let detail = "it is not one that this daemon has issued";
         return Err(Failure::new(ProblemCode::CertificateUnknown, detail));
     };

@@ -1,6 +1,8 @@
 //! One error of the daemon: what the caller is told, and what only the log is told. It becomes a problem document
 //! here and nowhere else.
 
+use std::sync::Arc;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use ringfence_api::{Problem, ProblemCode};
@@ -9,11 +11,11 @@ use ringfence_store::StoreError;
 use tracing::error;
 
 /// Why a request was not served.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     problem: Box<Problem>,
     /// The cause, for the log. A caller never sees it.
-    cause: Option<anyhow::Error>,
+    cause: Option<Arc<anyhow::Error>>,
 }
 
 /// What a handler returns.
@@ -33,7 +35,7 @@ impl Failure {
     /// A fault of ours.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         let detail = "the daemon's log says more; if it happens again, please report it";
-        Self { cause: Some(cause.into()), ..Self::new(ProblemCode::Internal, detail) }
+        Self { cause: Some(Arc::new(cause.into())), ..Self::new(ProblemCode::Internal, detail) }
     }
 
     /// The problem's code.

@@ -5,7 +5,7 @@ use ringfence_api::inspect::AuditEntry;
 use sqlx::query;
 
 use crate::error::StoreError;
-use crate::row::{Row, millis, time, value};
+use crate::row::{ROWS, Row, millis, time, value, values};
 use crate::transaction::Transaction;
 
 /// What happened. Written in the transaction of the change itself.
@@ -43,41 +43,46 @@ fn read(row: &Row) -> Result<AuditRow, StoreError> {
 }
 
 impl Transaction {
-    /// Appends a row.
-    pub async fn insert_audit(&mut self, new: &NewAuditRow<'_>, now: Timestamp) -> Result<(), StoreError> {
+    /// Appends rows, in order.
+    pub async fn insert_audits(&mut self, new: &[NewAuditRow<'_>], now: Timestamp) -> Result<(), StoreError> {
         let last = query("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")
             .fetch_optional(self.connection())
             .await
             .map_err(|e| self.failed(e))?;
-        let (sequence, previous): (i64, String) = match last {
+        let (mut sequence, mut previous): (i64, String) = match last {
             Some(row) => (value(&row, "sequence")?, value(&row, "hash")?),
             None => (0, AuditEntry::GENESIS.to_owned()),
         };
-        let entry = AuditEntry {
-            sequence: sequence + 1,
-            at: now,
-            actor: new.actor.to_owned(),
-            source: new.source.to_owned(),
-            action: new.action.to_owned(),
-            object: new.object.to_owned(),
-            outcome: new.outcome.to_owned(),
-            hash: String::new(),
-        };
-        query(
-            "INSERT INTO audit (sequence, at, actor, source, action, object, outcome, hash) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(entry.sequence)
-        .bind(millis(now))
-        .bind(new.actor)
-        .bind(new.source)
-        .bind(new.action)
-        .bind(new.object)
-        .bind(new.outcome)
-        .bind(entry.hash_after(&previous))
-        .execute(self.connection())
-        .await
-        .map_err(|e| self.refused("the audit row", e))?;
+        for new in new.chunks(ROWS) {
+            let values = values(new.len(), 8);
+            let mut insert = query(sqlx::AssertSqlSafe(format!(
+                "INSERT INTO audit (sequence, at, actor, source, action, object, outcome, hash) VALUES {values}"
+            )));
+            for new in new {
+                sequence += 1;
+                let entry = AuditEntry {
+                    sequence,
+                    at: now,
+                    actor: new.actor.to_owned(),
+                    source: new.source.to_owned(),
+                    action: new.action.to_owned(),
+                    object: new.object.to_owned(),
+                    outcome: new.outcome.to_owned(),
+                    hash: String::new(),
+                };
+                previous = entry.hash_after(&previous);
+                insert = insert
+                    .bind(sequence)
+                    .bind(millis(now))
+                    .bind(new.actor)
+                    .bind(new.source)
+                    .bind(new.action)
+                    .bind(new.object)
+                    .bind(new.outcome)
+                    .bind(previous.clone());
+            }
+            insert.execute(self.connection()).await.map_err(|e| self.refused("the audit row", e))?;
+        }
         Ok(())
     }
 

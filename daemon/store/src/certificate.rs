@@ -5,7 +5,7 @@ use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProf
 use sqlx::query;
 
 use crate::error::StoreError;
-use crate::row::{Row, millis, number, optional_time, parsed, time, value};
+use crate::row::{ROWS, Row, millis, number, optional_time, parsed, time, value, values};
 use crate::transaction::Transaction;
 
 /// A certificate about to leave.
@@ -29,8 +29,6 @@ pub struct NewCertificate<'a> {
     pub service: Option<&'a str>,
     /// The certificate, DER.
     pub der: &'a [u8],
-    /// SHA-256 of the DER.
-    pub fingerprint: &'a str,
     /// The first second of its life.
     pub not_before: Timestamp,
     /// The last second of its life.
@@ -82,40 +80,32 @@ pub(crate) fn read(row: &Row) -> Result<CertificateRow, StoreError> {
 }
 
 impl Transaction {
-    /// Records a certificate. A serial that exists is refused.
-    pub async fn insert_certificate(&mut self, new: &NewCertificate<'_>, now: Timestamp) -> Result<(), StoreError> {
-        query(
-            "INSERT INTO certificate (serial, issuer, shard, profile, holder, common_name, node, service, der, \
-             fingerprint, not_before, not_after, issued_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
-        .bind(new.serial)
-        .bind(new.issuer)
-        .bind(i64::from(new.shard))
-        .bind(new.profile.as_str())
-        .bind(new.holder.as_str())
-        .bind(new.common_name)
-        .bind(new.node)
-        .bind(new.service)
-        .bind(new.der)
-        .bind(new.fingerprint)
-        .bind(millis(new.not_before))
-        .bind(millis(new.not_after))
-        .bind(millis(now))
-        .execute(self.connection())
-        .await
-        .map_err(|e| self.refused("the serial number", e))?;
+    /// Records certificates. A serial that exists is refused, and all with it.
+    pub async fn insert_certificates(&mut self, new: &[NewCertificate<'_>], now: Timestamp) -> Result<(), StoreError> {
+        for new in new.chunks(ROWS) {
+            let values = values(new.len(), 12);
+            let mut insert = query(sqlx::AssertSqlSafe(format!(
+                "INSERT INTO certificate (serial, issuer, shard, profile, holder, common_name, node, service, der, \
+                 not_before, not_after, issued_at) VALUES {values}"
+            )));
+            for new in new {
+                insert = insert
+                    .bind(new.serial)
+                    .bind(new.issuer)
+                    .bind(i64::from(new.shard))
+                    .bind(new.profile.as_str())
+                    .bind(new.holder.as_str())
+                    .bind(new.common_name)
+                    .bind(new.node)
+                    .bind(new.service)
+                    .bind(new.der)
+                    .bind(millis(new.not_before))
+                    .bind(millis(new.not_after))
+                    .bind(millis(now));
+            }
+            insert.execute(self.connection()).await.map_err(|e| self.refused("the serial number", e))?;
+        }
         Ok(())
-    }
-
-    /// The certificate of exactly these bytes, by their SHA-256.
-    pub async fn find_certificate_by_fingerprint(&mut self, hash: &str) -> Result<Option<CertificateRow>, StoreError> {
-        let row = query(select("WHERE fingerprint = $1"))
-            .bind(hash)
-            .fetch_optional(self.connection())
-            .await
-            .map_err(|e| self.failed(e))?;
-        row.as_ref().map(read).transpose()
     }
 
     /// The certificate of this serial number.

@@ -51,6 +51,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0005_several_daemons.sql"),
         include_str!("../migrations/postgres/0005_several_daemons.sql"),
     ),
+    (
+        6,
+        "certificates by serial",
+        include_str!("../migrations/sqlite/0006_certificates_by_serial.sql"),
+        include_str!("../migrations/postgres/0006_certificates_by_serial.sql"),
+    ),
 ];
 
 /// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one
@@ -89,9 +95,11 @@ impl Database {
     /// What a new connection is told.
     pub(crate) fn greeting(&self) -> &'static str {
         match self {
+            // The log may grow to 32 MiB before it is worked into the file: pages that change again and again are written
+            // once then.
             Self::Sqlite(_) => {
                 "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                 PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384"
+                 PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192"
             }
             Self::Postgres(_) => {
                 "SET synchronous_commit = on; SET lock_timeout = '10s'; SET application_name = 'ringfenced'"

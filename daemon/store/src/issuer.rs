@@ -8,6 +8,10 @@ use crate::error::StoreError;
 use crate::row::{Row, millis, number, optional_time, parsed, time, value};
 use crate::transaction::Transaction;
 
+/// See [`Transaction::issuing_state`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuingState(Vec<(String, AuthorityState, bool, i64)>);
+
 /// An authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerRow {
@@ -96,18 +100,21 @@ impl Transaction {
         rows.iter().map(read).collect()
     }
 
-    /// Every authority with its state and whether it is distrusted, in the order of [`list_issuers`](Self::list_issuers).
-    pub async fn list_issuer_states(&mut self) -> Result<Vec<(String, AuthorityState, bool)>, StoreError> {
-        let rows = query("SELECT id, state, distrusted_at FROM issuer ORDER BY domain, number LIMIT 10000")
-            .fetch_all(self.connection())
-            .await
-            .map_err(|e| self.failed(e))?;
-        rows.iter()
-            .map(|row| {
-                let state = parsed(row, "state", AuthorityState::from_word)?;
-                Ok((value(row, "id")?, state, optional_time(row, "distrusted_at")?.is_some()))
-            })
-            .collect()
+    /// What decides what may be signed and for how long: two that are equal stand for the same authorities and settings.
+    pub async fn issuing_state(&mut self) -> Result<IssuingState, StoreError> {
+        let rows = query(
+            "SELECT id, state, distrusted_at, (SELECT declared_generation FROM cluster) AS declared_generation \
+             FROM issuer ORDER BY domain, number LIMIT 10000",
+        )
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        let issuer = |row| {
+            let state = parsed(row, "state", AuthorityState::from_word)?;
+            let distrusted = optional_time(row, "distrusted_at")?.is_some();
+            Ok((value(row, "id")?, state, distrusted, value(row, "declared_generation")?))
+        };
+        rows.iter().map(issuer).collect::<Result<_, _>>().map(IssuingState)
     }
 
     /// Notes a root's key as signed by the root before it.

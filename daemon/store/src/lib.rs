@@ -45,7 +45,7 @@ pub use cluster::ClusterRow;
 pub use crl::{CrlRow, RevokedRow};
 pub use database::Database;
 pub use error::StoreError;
-pub use issuer::IssuerRow;
+pub use issuer::{IssuerRow, IssuingState};
 pub use member::MemberKeyRow;
 pub use node::NodeRow;
 pub use saga::{NewSaga, SagaRow};

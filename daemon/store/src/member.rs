@@ -6,7 +6,7 @@ use ringfence_api::{ProjectName, ProjectUser, UserName};
 use sqlx::query;
 
 use crate::error::StoreError;
-use crate::row::{Row, millis, parsed, time, value};
+use crate::row::{ROWS, Row, millis, parsed, time, value, values};
 use crate::transaction::Transaction;
 
 /// The certificate and key of a member.
@@ -76,6 +76,24 @@ impl Transaction {
             .await
             .map_err(|e| self.failed(e))?;
         Ok(())
+    }
+
+    /// Those of these identities that are members.
+    pub async fn find_members(&mut self, identities: &[&ProjectUser]) -> Result<Vec<Member>, StoreError> {
+        let mut found = Vec::new();
+        for identities in identities.chunks(ROWS) {
+            let wanted = values(identities.len(), 2);
+            let mut select =
+                query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE (project, user_name) IN (VALUES {wanted})")));
+            for identity in identities {
+                select = select.bind(identity.project.as_str()).bind(identity.user.as_str());
+            }
+            let rows = select.fetch_all(self.connection()).await.map_err(|e| self.failed(e))?;
+            for row in &rows {
+                found.push(read(row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// One member.

@@ -6,6 +6,19 @@ pub(crate) use sqlx::any::AnyRow as Row;
 
 use crate::error::StoreError;
 
+/// How many rows one statement writes at most. Fewer parameters than both databases take, and few enough texts for their
+/// prepared statements to be kept.
+pub(crate) const ROWS: usize = 16;
+
+/// The placeholders of so many rows of so many columns: `($1, $2), ($3, $4)`.
+pub(crate) fn values(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let placeholders: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", placeholders.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
 pub(crate) fn millis(at: Timestamp) -> i64 {
     at.as_millisecond()
 }

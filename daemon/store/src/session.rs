@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use ringfence_api::OperatorPublicKey;
+use ringfence_api::operator::OperatorKeys;
 use sqlx::query;
 
 use crate::error::StoreError;
-use crate::row::{millis, time, value};
+use crate::row::{millis, value};
 use crate::transaction::Transaction;
 
 /// An open session.
@@ -35,24 +36,25 @@ impl Transaction {
         Ok(())
     }
 
-    /// The session of this hash, if it has not ended.
-    pub async fn find_session(&mut self, hash: &str, now: Timestamp) -> Result<Option<SessionRow>, StoreError> {
-        let row =
-            query("SELECT hash, operator_key, nonce, expires_at FROM session WHERE hash = $1 AND expires_at >= $2")
-                .bind(hash)
-                .bind(millis(now))
-                .fetch_optional(self.connection())
-                .await
-                .map_err(|e| self.failed(e))?;
-        row.map(|row| {
-            Ok(SessionRow {
-                hash: value(&row, "hash")?,
-                operator_key: OperatorPublicKey::from_base64(&value::<String>(&row, "operator_key")?),
-                nonce: value(&row, "nonce")?,
-                expires_at: time(&row, "expires_at")?,
-            })
-        })
-        .transpose()
+    /// The key that opened the session of this hash, if it has not ended, and the keys that may log in. One statement, for it
+    /// is asked with every request.
+    pub async fn find_session_key(
+        &mut self,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<(Option<OperatorPublicKey>, OperatorKeys), StoreError> {
+        let row = query(
+            "SELECT cluster.operator_key, pending_operator_key, session.operator_key AS opened_by FROM cluster \
+             LEFT JOIN session ON hash = $1 AND expires_at >= $2",
+        )
+        .bind(hash)
+        .bind(millis(now))
+        .fetch_one(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        let key = |column| Ok(value::<Option<String>>(&row, column)?.map(|text| OperatorPublicKey::from_base64(&text)));
+        let current = OperatorPublicKey::from_base64(&value::<String>(&row, "operator_key")?);
+        Ok((key("opened_by")?, OperatorKeys { current, pending: key("pending_operator_key")? }))
     }
 
     /// Forgets the sessions that have ended, and of the others those that end first, until so many are left.

@@ -65,6 +65,8 @@ impl Store {
         let greeting = database.greeting();
         let readers = AnyPoolOptions::new()
             .max_connections(READERS)
+            // A file does not hang up.
+            .test_before_acquire(matches!(database, Database::Postgres(_)))
             .acquire_timeout(PATIENCE)
             .after_connect(move |connection, _| Box::pin(async move { connection.execute(greeting).await.map(drop) }))
             .connect_with(database.options(Mode::Read).map_err(|e| failed(e.into()))?)

@@ -98,8 +98,7 @@ fn crl(number: i64, this_update: Timestamp) -> CrlRow {
     }
 }
 
-/// Records a certificate for `common_name` that is good from second 0 to `not_after`. Its bytes and fingerprint are
-/// its serial.
+/// Records a certificate for `common_name` that is good from second 0 to `not_after`. Its bytes are its serial.
 async fn insert_certificate(
     tx: &mut Transaction,
     serial: &str,
@@ -126,11 +125,10 @@ async fn insert_certificate_of(
         node: None,
         service: None,
         der: serial.as_bytes(),
-        fingerprint: serial,
         not_before: at(0),
         not_after: at(not_after),
     };
-    tx.insert_certificate(&new, at(0)).await
+    tx.insert_certificates(&[new], at(0)).await
 }
 
 async fn insert_member(tx: &mut Transaction, name: &str, serial: &str) -> Result<(), StoreError> {
@@ -140,7 +138,7 @@ async fn insert_member(tx: &mut Transaction, name: &str, serial: &str) -> Result
 
 async fn audit(tx: &mut Transaction, object: &str) {
     let row = NewAuditRow { actor: "operator", source: "127.0.0.1:1", action: "put", object, outcome: "done" };
-    tx.insert_audit(&row, at(0)).await.unwrap();
+    tx.insert_audits(&[row], at(0)).await.unwrap();
 }
 
 pub(crate) async fn project_names(tx: &mut Transaction) -> Vec<String> {
@@ -354,28 +352,6 @@ mod keys {
         is_taken(&insert_member(&mut world.write().await, "fraud__alice", "aa").await);
         is_taken(&world.write().await.insert_node(&node("head"), "head", at(0)).await);
         is_taken(&world.write().await.insert_saga(&saga, at(0)).await);
-    }
-
-    #[tokio::test]
-    async fn two_certificates_never_have_the_same_bytes() {
-        let world = World::new().await;
-        let mut tx = world.write().await;
-        let new = |serial| NewCertificate {
-            serial,
-            issuer: ISSUER,
-            shard: 0,
-            profile: CertificateProfile::Node,
-            holder: CertificateHolder::Agent,
-            common_name: "head.demo.internal",
-            node: Some("head"),
-            service: None,
-            der: b"same",
-            fingerprint: "same",
-            not_before: at(0),
-            not_after: at(100),
-        };
-        tx.insert_certificate(&new("aa"), at(0)).await.unwrap();
-        is_taken(&tx.insert_certificate(&new("bb"), at(0)).await);
     }
 
     #[tokio::test]
@@ -990,7 +966,7 @@ mod authorities {
     use super::*;
 
     async fn states(tx: &mut Transaction) -> Vec<(String, AuthorityState)> {
-        tx.list_issuer_states().await.unwrap().into_iter().map(|(id, state, _)| (id, state)).collect()
+        tx.list_issuers().await.unwrap().into_iter().map(|row| (row.view.id, row.view.state)).collect()
     }
 
     fn state(id: &str, state: AuthorityState) -> (String, AuthorityState) {
@@ -1109,9 +1085,11 @@ mod sessions {
         tx.commit().await.unwrap();
         let world = world.reopen().await;
         let mut tx = world.read().await;
-        assert_eq!(tx.find_session("h1", at(10)).await.unwrap(), Some(session("h1", "n1", 10)));
-        assert_eq!(tx.find_session("h1", at(11)).await.unwrap(), None);
-        assert_eq!(tx.find_session("h2", at(0)).await.unwrap(), None);
+        let keys = tx.operator_keys().await.unwrap();
+        let opened_by = Some(session("h1", "n1", 10).operator_key);
+        assert_eq!(tx.find_session_key("h1", at(10)).await.unwrap(), (opened_by, keys.clone()));
+        assert_eq!(tx.find_session_key("h1", at(11)).await.unwrap(), (None, keys.clone()));
+        assert_eq!(tx.find_session_key("h2", at(0)).await.unwrap(), (None, keys));
     }
 
     #[tokio::test]
@@ -1133,7 +1111,7 @@ mod sessions {
         tx.delete_sessions(at(6), 2).await.unwrap();
         let mut left = Vec::new();
         for hash in ["a", "b", "c", "d"] {
-            left.extend(tx.find_session(hash, at(0)).await.unwrap().map(|session| session.hash));
+            left.extend(tx.find_session_key(hash, at(0)).await.unwrap().0.map(|_| hash));
         }
         assert_eq!(left, ["b", "d"]);
     }

@@ -1,10 +1,13 @@
 //! `make bench`: how fast the provider starts, how long the example takes, how it grows with thousands of resources,
-//! and how much memory the programs take.
+//! how much memory the programs take, and how fast the daemon issues.
 //!
 //! Release builds, whole processes, medians of several runs. Figures of one machine say little about another; they
 //! are compared within a run and over time. `ONLY="start scale"` measures these alone.
 
+mod cpu;
 mod example;
+mod issue;
+mod load;
 mod memory;
 mod scale;
 mod start;
@@ -20,7 +23,7 @@ async fn main() -> Result<()> {
     let programs = std::env::current_exe()?.parent().context("a program lies in a directory")?.to_owned();
     ensure!(!programs.ends_with("debug"), "measure a release build: run `make bench`");
     let only: Vec<String> = std::env::args().skip(1).collect();
-    let known = ["start", "example", "scale"];
+    let known = ["start", "example", "scale", "issue"];
     if let Some(other) = only.iter().find(|name| !known.contains(&name.as_str())) {
         anyhow::bail!("there is no measure {other}; there are {}", known.join(", "));
     }
@@ -29,6 +32,7 @@ async fn main() -> Result<()> {
         match name {
             "start" => start::measure(&programs).await?,
             "example" => example::measure(&programs).await?,
+            "issue" => issue::measure().await?,
             _ => scale::measure(&programs).await?,
         }
     }

@@ -136,7 +136,7 @@ async fn nothing_that_was_answered_is_lost_whichever_step_the_daemon_dies_at() {
         "bootstrap/committed",
         "delete_certificate/committed",
         "delete_member/committed",
-        "hand_out_member_certificate/committing",
+        "hand_out_member_certificates/committing",
         "login/committed",
         "publish_crl/committing",
         "put_member/committed",

@@ -1,0 +1,179 @@
+//! Issuing: how many certificates for callers' own keys the daemon signs, records and answers over HTTPS, held against
+//! `cfssl serve`, which answers plain HTTP and records nothing, and against what the cryptography alone takes on one core.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use ringfence_api::project::{MemberRole, PutMember, PutProject};
+use ringfence_api::{ProjectName, UserName, path};
+use ringfence_pki::{PrivateKey, Request};
+use ringfence_tests::{Head, Sandbox, eventually};
+
+use crate::cpu::cpu_seconds;
+use crate::load::{Target, trusting};
+use crate::table::{millis, report};
+
+/// How many requests are outstanding at once.
+const CONNECTIONS: usize = 128;
+const REQUESTS: usize = 20_000;
+/// How often both are measured, one after the other.
+const RUNS: usize = 3;
+/// The pace at which the latency is looked at.
+const PACE: u32 = 1_000;
+
+/// Measures and reports.
+pub(crate) async fn measure() -> Result<()> {
+    let (sign, verify, parse) = raw()?;
+    report("issue: P-256 signatures a second, one core", &format!("{sign:.0}"), "");
+    report("issue: P-256 verifications a second, one core", &format!("{verify:.0}"), "");
+    report("issue: requests read and proven a second, one core", &format!("{parse:.0}"), "");
+
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let ours = of_daemon(&head).await?;
+    let cfssl = Cfssl::start(sandbox.path()).await?;
+    let theirs = cfssl.target()?;
+    let (mut ratios, mut rates, mut other_rates, mut costs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    ours.as_fast_as_it_goes(CONNECTIONS, REQUESTS / 10).await?;
+    theirs.as_fast_as_it_goes(CONNECTIONS, REQUESTS / 10).await?;
+    for _ in 0..RUNS {
+        let before = cpu_seconds(head.pid())?;
+        let own = ours.as_fast_as_it_goes(CONNECTIONS, REQUESTS).await?.rate();
+        costs.push((cpu_seconds(head.pid())? - before) / f64::from(u32::try_from(REQUESTS)?) * 1e6);
+        let other = theirs.as_fast_as_it_goes(CONNECTIONS, REQUESTS).await?.rate();
+        rates.push(own);
+        other_rates.push(other);
+        ratios.push(own / other);
+    }
+    for values in [&mut rates, &mut other_rates, &mut ratios, &mut costs] {
+        values.sort_by(f64::total_cmp);
+    }
+    report("issue: certificates a second, HTTPS and durable", &format!("{:.0}", rates[RUNS / 2]), "");
+    report("issue: cfssl serve, HTTP and not recorded", &format!("{:.0}", other_rates[RUNS / 2]), "");
+    report("issue: ratio to cfssl serve", &format!("{:.2}", ratios[RUNS / 2]), ">= 1");
+    report("issue: the daemon's CPU for one certificate, us", &format!("{:.0}", costs[RUNS / 2]), "");
+    let mut paced = ours.at_a_pace(CONNECTIONS, PACE, PACE as usize * 10).await?;
+    report("issue: at 1,000 a second, median ms", &millis(paced.percentile(50)), "");
+    report("issue: at 1,000 a second, 99 of 100, ms", &millis(paced.percentile(99)), "< 10");
+    Ok(())
+}
+
+/// How many signatures, verifications and proofs of possession one core makes in a second.
+fn raw() -> Result<(f64, f64, f64)> {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+    let rng = aws_lc_rs::rand::SystemRandom::new();
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?;
+    let text = [7_u8; 500];
+    let signature = key.sign(&rng, &text)?;
+    let public = aws_lc_rs::signature::UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.public_key().as_ref().to_vec());
+    let request = PrivateKey::generate()?.request("x")?;
+    Ok((
+        a_second(|| key.sign(&rng, &text).is_ok()),
+        a_second(|| public.verify(&text, signature.as_ref()).is_ok()),
+        a_second(|| Request::parse(&request).is_ok()),
+    ))
+}
+
+fn a_second(work: impl Fn() -> bool) -> f64 {
+    let (began, mut done) = (Instant::now(), 0_u32);
+    while began.elapsed() < Duration::from_secs(1) {
+        for _ in 0..64 {
+            black_box(work());
+        }
+        done += 64;
+    }
+    f64::from(done) / began.elapsed().as_secs_f64()
+}
+
+/// Requests of as many different keys as may be outstanding.
+fn requests() -> Result<Vec<String>> {
+    (0..CONNECTIONS).map(|_| Ok(PrivateKey::generate()?.request("x")?)).collect()
+}
+
+/// The daemon, with members for whom certificates are asked in turn.
+pub(crate) async fn of_daemon(head: &Head) -> Result<Target> {
+    let client = head.operator();
+    let project = ProjectName::parse("fraud")?;
+    client.put_project(&project, &PutProject::default()).await?;
+    let mut paths = Vec::new();
+    for number in 0..CONNECTIONS {
+        let user = UserName::parse(&format!("user{number:04}"))?;
+        client.put_member(&project, &user, &PutMember { role: MemberRole::DataScientist }).await?;
+        paths.push(path::member(path::MEMBER_CERTIFICATES, &project, &user));
+    }
+    let body = |request| Ok(Bytes::from(serde_json::to_vec(&serde_json::json!({ "request": request }))?));
+    Ok(Target {
+        address: head.connection().endpoint.trim_start_matches("https://").parse()?,
+        tls: Some(trusting(&head.connection().ca_certificate)?),
+        method: http::Method::POST,
+        paths,
+        session: Some(client.login().await?.session),
+        bodies: requests()?.into_iter().map(body).collect::<Result<_>>()?,
+        holds: "BEGIN CERTIFICATE",
+    })
+}
+
+/// A running `cfssl serve` with an authority of its own.
+struct Cfssl {
+    child: Child,
+    port: u16,
+}
+
+impl Cfssl {
+    async fn start(directory: &Path) -> Result<Self> {
+        let at = |file: &str| directory.join(file);
+        let authority = r#"{"CN":"bench","key":{"algo":"ecdsa","size":256}}"#;
+        std::fs::write(at("ca.json"), authority)?;
+        let profile = r#"{"signing":{"default":{"expiry":"24h","usages":["digital signature","client auth"]}}}"#;
+        std::fs::write(at("profile.json"), profile)?;
+        let made = Command::new("cfssl").args(["gencert", "-initca"]).arg(at("ca.json")).output().context(
+            "cfssl is missing: run `make bench`, which installs it, or install it (Debian: apt-get install golang-cfssl)",
+        )?;
+        let made: serde_json::Value = serde_json::from_slice(&made.stdout).context("cfssl gencert")?;
+        for (field, file) in [("cert", "ca.crt"), ("key", "ca.key")] {
+            std::fs::write(at(file), made[field].as_str().context("cfssl gencert")?)?;
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut serve = Command::new("cfssl");
+        serve.args(["serve", "-address", "127.0.0.1", "-port", &port.to_string(), "-loglevel", "5"]);
+        for (flag, file) in [("-ca", "ca.crt"), ("-ca-key", "ca.key"), ("-config", "profile.json")] {
+            serve.arg(flag).arg(at(file));
+        }
+        let child = serve.current_dir(directory).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let started = Self { child, port };
+        eventually("cfssl serves", Duration::from_secs(10), async || {
+            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
+        Ok(started)
+    }
+
+    fn target(&self) -> Result<Target> {
+        let body = |request| {
+            let body = serde_json::json!({ "certificate_request": request, "hosts": ["fraud__alice"] });
+            Ok(Bytes::from(serde_json::to_vec(&body)?))
+        };
+        let bodies = requests()?.into_iter().map(body).collect::<Result<Vec<_>>>()?;
+        ensure!(!bodies.is_empty(), "there are requests");
+        Ok(Target {
+            address: ([127, 0, 0, 1], self.port).into(),
+            tls: None,
+            method: http::Method::POST,
+            paths: vec!["/api/v1/cfssl/sign".to_owned()],
+            session: None,
+            bodies,
+            holds: "BEGIN CERTIFICATE",
+        })
+    }
+}
+
+impl Drop for Cfssl {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
