@@ -30,6 +30,10 @@ pub(crate) trait Task: Send + Sync {
     fn purpose(&self) -> &'static str;
     /// It looks at least this often.
     fn period(&self) -> Duration;
+    /// How long it rests after a run, however often it is woken: what came meanwhile is done together.
+    fn rest(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Whether only the daemon that leads runs it, because it acts on more than the database.
     fn leads(&self) -> bool {
         false
@@ -133,6 +137,9 @@ async fn run_one(daemon: Arc<Daemon>, index: usize, stop: CancellationToken) {
             }
         };
         entry.note(outcome, daemon.now());
+        if stop.run_until_cancelled(tokio::time::sleep(entry.task.rest())).await.is_none() {
+            return;
+        }
         tokio::select! {
             () = entry.bell.notified() => {}
             () = tokio::time::sleep(entry.task.period()) => {}

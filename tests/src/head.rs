@@ -130,7 +130,8 @@ impl Head {
 
     /// Asks the daemon to stop, and waits until it has.
     pub async fn stop(&mut self) {
-        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).expect("a pid fits")).expect("a pid is not zero");
+        let pid =
+            rustix::process::Pid::from_raw(i32::try_from(self.pid()).expect("a pid fits")).expect("a pid is not zero");
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is asked to stop");
         self.ended().await;
     }

@@ -47,6 +47,41 @@ pub struct Revoked {
     pub reason: Reason,
 }
 
+/// The entries of a list to come, encoded as they are added, so that a million take no more than their bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entries {
+    der: Vec<u8>,
+    /// The entry that is being written, kept for its memory.
+    entry: Vec<u8>,
+    count: usize,
+}
+
+impl Entries {
+    /// Adds one.
+    pub fn push(&mut self, one: Revoked) {
+        self.entry.clear();
+        der::put_unsigned(&mut self.entry, one.serial.as_bytes());
+        der::put_time(&mut self.entry, one.revoked_at);
+        let reason = der::extension(REASON_CODE, false, &der::value(ENUMERATED, &[one.reason.code()]));
+        der::put(&mut self.entry, SEQUENCE, &reason);
+        der::put(&mut self.der, SEQUENCE, &self.entry);
+        self.count += 1;
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+}
+
+impl FromIterator<Revoked> for Entries {
+    fn from_iter<T: IntoIterator<Item = Revoked>>(revoked: T) -> Self {
+        let mut entries = Self::default();
+        revoked.into_iter().for_each(|one| entries.push(one));
+        entries
+    }
+}
+
 /// Which list it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrlShard {
@@ -92,7 +127,7 @@ impl Authority {
         shard: &CrlShard,
         number: i64,
         extent: Extent,
-        revoked: impl IntoIterator<Item = Revoked>,
+        entries: Entries,
         validity: Validity,
     ) -> Result<Crl, AuthorityError> {
         let counted = |number: i64| {
@@ -100,16 +135,6 @@ impl Authority {
         };
         if validity.not_after <= validity.not_before {
             return Err(AuthorityError::Sign("a CRL must end after it begins".to_owned()));
-        }
-        let mut entries = Vec::new();
-        let mut entry = Vec::with_capacity(64);
-        for one in revoked {
-            entry.clear();
-            der::put_unsigned(&mut entry, one.serial.as_bytes());
-            der::put_time(&mut entry, one.revoked_at);
-            let reason = der::extension(REASON_CODE, false, &der::value(ENUMERATED, &[one.reason.code()]));
-            der::put(&mut entry, SEQUENCE, &reason);
-            der::put(&mut entries, SEQUENCE, &entry);
         }
         let key = der::value(context_primitive(0), &self.key_identifier);
         let mut extensions = der::extension(AUTHORITY_KEY_IDENTIFIER, false, &der::value(SEQUENCE, &key));
@@ -127,8 +152,8 @@ impl Authority {
         let (mut times, mut listed) = (Vec::new(), Vec::new());
         der::put_time(&mut times, validity.not_before);
         der::put_time(&mut times, validity.not_after);
-        if !entries.is_empty() {
-            listed = der::value(SEQUENCE, &entries);
+        if !entries.der.is_empty() {
+            listed = der::value(SEQUENCE, &entries.der);
             drop(entries);
         }
         let extensions = der::value(context(0), &der::value(SEQUENCE, &extensions));

@@ -24,7 +24,7 @@ mod validity;
 mod verify;
 
 pub use authority::{Authority, AuthorityError, Domain, NewAuthority, NewCertificate, Plan};
-pub use crl::{Crl, CrlShard, Extent, Reason, Revoked};
+pub use crl::{Crl, CrlShard, Entries, Extent, Reason, Revoked};
 pub use issue::{Issued, Leaf, Profile};
 pub use key::{KeyAlgorithm, KeyError, PrivateKey};
 pub use lint::LintError;

@@ -67,10 +67,19 @@ impl World {
     fn crls(&self, number: i64, revoked: &[Revoked]) -> String {
         let root = CrlShard { domain: Domain::Root, url: ROOT_CRL.to_owned() };
         let services = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned() };
-        let root = self.root.sign_crl(&root, number, Extent::Complete, [], Validity::starting(self.now, DAY)).unwrap();
+        let root = self
+            .root
+            .sign_crl(&root, number, Extent::Complete, Entries::default(), Validity::starting(self.now, DAY))
+            .unwrap();
         let services = self
             .services
-            .sign_crl(&services, number, Extent::Complete, revoked.iter().copied(), Validity::starting(self.now, DAY))
+            .sign_crl(
+                &services,
+                number,
+                Extent::Complete,
+                revoked.iter().copied().collect(),
+                Validity::starting(self.now, DAY),
+            )
             .unwrap();
         format!("{}{}", pem_crl(&root.der), pem_crl(&services.der))
     }
@@ -261,8 +270,10 @@ fn a_delta_lists_what_came_after_its_base_and_says_so() {
     let shard = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned() };
     let serial = Serial::random(&SystemRandom::new());
     let revoked = Revoked { serial, revoked_at: world.now, reason: Reason::Superseded };
-    let delta =
-        world.services.sign_crl(&shard, 9, Extent::Since(7), [revoked], Validity::starting(world.now, DAY)).unwrap();
+    let delta = world
+        .services
+        .sign_crl(&shard, 9, Extent::Since(7), [revoked].into_iter().collect(), Validity::starting(world.now, DAY))
+        .unwrap();
     let (rest, read) = CertificateRevocationList::from_der(&delta.der).unwrap();
     assert!(rest.is_empty());
     assert_eq!(read.crl_number().map(ToString::to_string), Some("9".to_owned()));

@@ -7,9 +7,9 @@ use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_pki::{
-    CertificateFacts, CrlShard, Domain, Extent, KeyAlgorithm, MasterKey, Plan, Serial, Validity,
+    CertificateFacts, CrlShard, Domain, Entries, Extent, KeyAlgorithm, MasterKey, Plan, Serial, Validity,
 };
-use ringfence_store::{ClusterRow, CrlRow, IssuerRow, NewCertificate, Transaction};
+use ringfence_store::{ClusterRow, CrlHead, CrlRow, IssuerRow, NewCertificate, Transaction};
 
 use crate::audit::Actor;
 use crate::authority::issuers::crl_url;
@@ -75,10 +75,11 @@ pub(super) async fn make(
     for shard in 0..shards {
         let url = crl_url(&cluster.endpoint, &id, shard);
         let list = CrlShard { domain: pki_domain(new.domain), url: url.clone() };
-        let crl = authority.sign_crl(&list, 1, Extent::Complete, [], Validity::starting(now, lifetime))?;
+        let crl =
+            authority.sign_crl(&list, 1, Extent::Complete, Entries::default(), Validity::starting(now, lifetime))?;
         let (this_update, next_update) = (crl.this_update, crl.next_update);
-        let row = CrlRow { issuer: id.clone(), shard, url, number: 1, this_update, next_update, der: crl.der };
-        tx.insert_crl(&row).await?;
+        let head = CrlHead { issuer: id.clone(), shard, url, number: 1, this_update, next_update };
+        tx.insert_crl(&CrlRow { head, der: crl.der }).await?;
     }
     Ok((id, authority))
 }

@@ -10,8 +10,8 @@ use axum::extract::State;
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::certificate::RevocationReason;
 use ringfence_api::crl::PublishedCrl;
-use ringfence_pki::{CrlShard, Extent, Reason, Revoked, Serial, Validity};
-use ringfence_store::{CrlRow, Transaction};
+use ringfence_pki::{CrlShard, Entries, Extent, Reason, Revoked, Serial, Validity};
+use ringfence_store::{CrlHead, CrlRow, RevokedRow, Transaction};
 use tracing::info;
 
 use crate::Daemon;
@@ -37,6 +37,11 @@ impl Task for PublishCrls {
 
     fn period(&self) -> Duration {
         Duration::from_secs(5)
+    }
+
+    fn rest(&self) -> Duration {
+        // Many revocations at once are few lists.
+        Duration::from_millis(200)
     }
 
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
@@ -65,12 +70,10 @@ enum Occasion {
 
 /// Signs and stores the next list of every shard that wants one, and tells whoever waits.
 async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCrl>, Failure> {
-    let mut published = Vec::new();
-    // Most runs find nothing to do and should not stand in a writer's way.
     let mut tx = daemon.store.read("look_at_crls").await?;
     let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
     let mut wanting = Vec::new();
-    for last in tx.list_crls().await? {
+    for last in tx.list_crl_heads().await? {
         if wants_next(&mut tx, &last, occasion, daemon.now()).await? {
             wanting.push(last);
         }
@@ -79,6 +82,7 @@ async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCr
     wanting.sort_by_key(|last| {
         (issuers.find(&last.issuer).map(|issuer| issuer.view.domain), last.issuer.clone(), last.shard)
     });
+    let mut published = Vec::new();
     for last in wanting {
         published.extend(publish_shard(daemon, &last.issuer, last.shard, occasion).await?);
     }
@@ -88,7 +92,8 @@ async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCr
     Ok(published)
 }
 
-/// Signs and stores the next list of a shard, unless it does not want one any more.
+/// Signs and stores the next list of a shard, unless it does not want one any more. The list is put together and signed from
+/// what a reader sees, in nobody's way; that it is still the next one is decided by whoever writes.
 async fn publish_shard(
     daemon: &Daemon,
     issuer: &str,
@@ -97,64 +102,83 @@ async fn publish_shard(
 ) -> Result<Option<PublishedCrl>, Failure> {
     loop {
         let now = daemon.now();
-        let mut tx = daemon.store.write("publish_crl").await?;
-        // Looked at again, now that nobody else writes here. One that has gone meanwhile needs no list.
+        let mut tx = daemon.store.read("sign_crl").await?;
         let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
-        let Some(issuer) = issuers.find(issuer) else { return Ok(None) };
-        let Some(last) = tx.find_crl(&issuer.view.id, shard).await? else { return Ok(None) };
+        // One that has gone meanwhile needs no list.
+        let Some(signer) = issuers.find(issuer) else { return Ok(None) };
+        let Some(last) = tx.find_crl_head(issuer, shard).await? else { return Ok(None) };
         if !wants_next(&mut tx, &last, occasion, now).await? {
             return Ok(None);
         }
-        let lifetime = crl_lifetime(&mut tx).await?;
-        let (row, entries) = sign_next(&mut tx, issuer, last, lifetime, now).await?;
-        if !tx.update_crl(&row).await? {
-            // Another daemon was faster; what we wanted to list stands in its list or in the next.
+        let lifetime = issuers.settings.crl_lifetime.as_signed();
+        let next = sign_next(&mut tx, signer, last, lifetime, now).await?;
+        drop(tx);
+        let mut tx = daemon.store.write("publish_crl").await?;
+        let same = Arc::ptr_eq(&issuers, &daemon.authorities.fresh(&mut tx, &daemon.master_key).await?);
+        if !same || !tx.update_crl(&next.row).await? {
+            // Another was faster, or an authority has changed: what we wanted to list stands in another list, or in the next.
             continue;
         }
-        tx.update_certificates_listed(&row).await?;
+        let Next { row: CrlRow { head, .. }, entries, new } = next;
+        tx.update_certificates_listed(&head, &new).await?;
         tx.update_generation().await?;
         if let Occasion::Asked(actor) = occasion {
-            let object = format!("{}/{}", row.issuer, row.shard);
-            actor.record(&mut tx, "publish_crl", &object, &format!("number {}", row.number), now).await?;
+            let object = format!("{issuer}/{shard}");
+            actor.record(&mut tx, "publish_crl", &object, &format!("number {}", head.number), now).await?;
         }
         tx.commit().await?;
-        info!(issuer = row.issuer, shard, crl.number = row.number, crl.entries = entries, "CRL published");
-        return Ok(Some(PublishedCrl {
-            issuer: row.issuer,
-            shard,
-            number: row.number,
-            entries,
-            this_update: row.this_update,
-            next_update: row.next_update,
-        }));
+        info!(issuer, shard, crl.number = head.number, crl.entries = entries, "CRL published");
+        let CrlHead { issuer, shard, number, this_update, next_update, .. } = head;
+        return Ok(Some(PublishedCrl { issuer, shard, number, entries, this_update, next_update }));
     }
 }
 
-/// Signs the list after the last one. Returns it with the number of its entries.
+/// A list that was signed and is not published.
+struct Next {
+    row: CrlRow,
+    /// How many certificates it names.
+    entries: usize,
+    /// The serial numbers that no list has named before.
+    new: Vec<String>,
+}
+
+/// Signs the list after the last one.
 async fn sign_next(
     tx: &mut Transaction,
     issuer: &Issuer,
-    last: CrlRow,
+    last: CrlHead,
     lifetime: SignedDuration,
     now: Timestamp,
-) -> Result<(CrlRow, usize), Failure> {
-    let revoked = tx.list_revoked(&last).await?;
-    let entries = revoked.iter().filter_map(|(serial, revoked_at, reason)| {
-        Some(Revoked { serial: Serial::parse(serial)?, revoked_at: *revoked_at, reason: reason_of(*reason) })
-    });
+) -> Result<Next, Failure> {
+    let (mut entries, mut new) = (Entries::default(), Vec::new());
+    tx.each_revoked(&last, |RevokedRow { serial, revoked_at, reason, listed }| {
+        if let Some(serial) = Serial::parse(&serial) {
+            entries.push(Revoked { serial, revoked_at, reason: reason_of(reason) });
+        }
+        if !listed {
+            new.push(serial);
+        }
+    })
+    .await?;
     let shard = CrlShard { domain: pki_domain(issuer.view.domain), url: last.url.clone() };
     let mut validity = Validity::starting(now, lifetime);
     // A clock that stepped back must not make a list older than the one before.
     validity.not_before = validity.not_before.max(last.this_update);
     let number = last.number + 1;
+    let count = entries.count();
     let crl = issuer.authority.sign_crl(&shard, number, Extent::Complete, entries, validity)?;
     signed("crl");
-    let row = CrlRow { number, this_update: crl.this_update, next_update: crl.next_update, der: crl.der, ..last };
-    Ok((row, revoked.len()))
+    let head = CrlHead { number, this_update: crl.this_update, next_update: crl.next_update, ..last };
+    Ok(Next { row: CrlRow { head, der: crl.der }, entries: count, new })
 }
 
 /// Whether a shard wants its next list: because somebody asked, because it is due, or because a revocation waits.
-async fn wants_next(tx: &mut Transaction, last: &CrlRow, occasion: &Occasion, now: Timestamp) -> Result<bool, Failure> {
+async fn wants_next(
+    tx: &mut Transaction,
+    last: &CrlHead,
+    occasion: &Occasion,
+    now: Timestamp,
+) -> Result<bool, Failure> {
     let asked = matches!(occasion, Occasion::Asked(_));
     Ok(asked || is_due(last, crl_lifetime(tx).await?, now) || tx.has_unlisted(&last.issuer, last.shard).await?)
 }
@@ -164,7 +188,7 @@ async fn crl_lifetime(tx: &mut Transaction) -> Result<SignedDuration, Failure> {
 }
 
 /// A list is due at half of its life, and when it would outlive what is declared now.
-fn is_due(last: &CrlRow, lifetime: SignedDuration, now: Timestamp) -> bool {
+fn is_due(last: &CrlHead, lifetime: SignedDuration, now: Timestamp) -> bool {
     now >= last.this_update + last.next_update.duration_since(last.this_update) / 2 || last.next_update > now + lifetime
 }
 

@@ -11,6 +11,7 @@ use ringfence_api::cluster::{PutCluster, Service};
 use ringfence_api::node::{DesiredCrl, DesiredNode, DesiredService};
 use ringfence_api::{ClusterName, DnsName, Lifetime, NodeName, ServiceName};
 use ringfence_pki::pem_crl;
+use ringfence_store::CrlRow;
 
 use crate::Daemon;
 use crate::http::{After, AgentCaller, Failure};
@@ -48,7 +49,12 @@ async fn load(daemon: &Daemon, name: &NodeName) -> Result<DesiredNode, Failure> 
         ca_bundle: daemon.authorities.fresh(&mut tx, &daemon.master_key).await?.ca_bundle(),
         crls: crls
             .into_iter()
-            .map(|crl| DesiredCrl { issuer: crl.issuer, shard: crl.shard, number: crl.number, pem: pem_crl(&crl.der) })
+            .map(|CrlRow { head, der }| DesiredCrl {
+                issuer: head.issuer,
+                shard: head.shard,
+                number: head.number,
+                pem: pem_crl(&der),
+            })
             .collect(),
         report_every: REPORT_EVERY,
         rotate: to_rotate(

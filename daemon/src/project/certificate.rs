@@ -88,10 +88,7 @@ async fn record(daemon: Arc<Daemon>, asked: Vec<HandOut>) -> Vec<Result<Recorded
 }
 
 /// Records those that nothing is wrong with. They are durable when this returns. For each of the others it says why not.
-async fn record_sound(
-    daemon: &Daemon,
-    asked: &[HandOut],
-) -> Result<Vec<Option<Result<Recorded, Failure>>>, Failure> {
+async fn record_sound(daemon: &Daemon, asked: &[HandOut]) -> Result<Vec<Option<Result<Recorded, Failure>>>, Failure> {
     let mut tx = daemon.store.write("hand_out_member_certificates").await?;
     let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
     let users: Vec<&ProjectUser> = asked.iter().map(|one| &one.user).collect();

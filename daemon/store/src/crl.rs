@@ -1,16 +1,17 @@
 //! CRL shards: what is to be listed, and what was published last.
 
+use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use ringfence_api::certificate::RevocationReason;
 use sqlx::query;
 
 use crate::error::StoreError;
-use crate::row::{Row, millis, number, optional_time, parsed, time, value};
-use crate::transaction::Transaction;
+use crate::row::{Row, millis, number, parsed, time, value, values};
+use crate::transaction::{Transaction, failed};
 
-/// A published list.
+/// What is known of a published list without the list itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CrlRow {
+pub struct CrlHead {
     /// Whose list.
     pub issuer: String,
     /// Which shard.
@@ -23,23 +24,46 @@ pub struct CrlRow {
     pub this_update: Timestamp,
     /// When verifiers stop believing it.
     pub next_update: Timestamp,
+}
+
+/// A published list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlRow {
+    /// What is known of it.
+    pub head: CrlHead,
     /// The list, DER.
     pub der: Vec<u8>,
 }
 
-/// A revoked certificate as its list needs it: serial, since when, why.
-pub type RevokedRow = (String, Timestamp, RevocationReason);
+/// How many serial numbers one statement names at most.
+const SERIALS: usize = 256;
 
-fn read(row: &Row) -> Result<CrlRow, StoreError> {
-    Ok(CrlRow {
+/// A revoked certificate as its list needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedRow {
+    /// Which.
+    pub serial: String,
+    /// Since when.
+    pub revoked_at: Timestamp,
+    /// Why.
+    pub reason: RevocationReason,
+    /// Whether a list has held it before.
+    pub listed: bool,
+}
+
+fn read_head(row: &Row) -> Result<CrlHead, StoreError> {
+    Ok(CrlHead {
         issuer: value(row, "issuer")?,
         shard: number(row, "shard")?,
         url: value(row, "url")?,
         number: value(row, "number")?,
         this_update: time(row, "this_update")?,
         next_update: time(row, "next_update")?,
-        der: value(row, "der")?,
     })
+}
+
+fn read(row: &Row) -> Result<CrlRow, StoreError> {
+    Ok(CrlRow { head: read_head(row)?, der: value(row, "der")? })
 }
 
 impl Transaction {
@@ -49,12 +73,12 @@ impl Transaction {
             "INSERT INTO crl_shard (issuer, shard, url, number, this_update, next_update, der) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
-        .bind(&crl.issuer)
-        .bind(i64::from(crl.shard))
-        .bind(&crl.url)
-        .bind(crl.number)
-        .bind(millis(crl.this_update))
-        .bind(millis(crl.next_update))
+        .bind(&crl.head.issuer)
+        .bind(i64::from(crl.head.shard))
+        .bind(&crl.head.url)
+        .bind(crl.head.number)
+        .bind(millis(crl.head.this_update))
+        .bind(millis(crl.head.next_update))
         .bind(&crl.der)
         .execute(self.connection())
         .await
@@ -68,30 +92,50 @@ impl Transaction {
             "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4 \
              WHERE issuer = $5 AND shard = $6 AND number = $1 - 1",
         )
-        .bind(crl.number)
-        .bind(millis(crl.this_update))
-        .bind(millis(crl.next_update))
+        .bind(crl.head.number)
+        .bind(millis(crl.head.this_update))
+        .bind(millis(crl.head.next_update))
         .bind(&crl.der)
-        .bind(&crl.issuer)
-        .bind(i64::from(crl.shard))
+        .bind(&crl.head.issuer)
+        .bind(i64::from(crl.head.shard))
         .execute(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
         Ok(done.rows_affected() > 0)
     }
 
-    /// Notes which list was the first to hold these revocations.
-    pub async fn update_certificates_listed(&mut self, crl: &CrlRow) -> Result<(), StoreError> {
-        query(
-            "UPDATE certificate SET listed_in = $1 \
-             WHERE issuer = $2 AND shard = $3 AND revoked_at IS NOT NULL AND listed_in IS NULL",
+    /// Notes which list was the first to hold the revocations of these serial numbers: all of the shard that no list had
+    /// held when it was put together. Of those that have come since nothing is noted.
+    pub async fn update_certificates_listed(&mut self, crl: &CrlHead, serials: &[String]) -> Result<(), StoreError> {
+        let unlisted = query(
+            "SELECT count(*) AS unlisted FROM certificate \
+             WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL AND listed_in IS NULL",
         )
-        .bind(crl.number)
         .bind(&crl.issuer)
         .bind(i64::from(crl.shard))
-        .execute(self.connection())
+        .fetch_one(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
+        if usize::try_from(value::<i64>(&unlisted, "unlisted")?).is_ok_and(|unlisted| unlisted == serials.len()) {
+            // They only become more, so as many are the same.
+            let update = query(
+                "UPDATE certificate SET listed_in = $1 \
+                 WHERE issuer = $2 AND shard = $3 AND revoked_at IS NOT NULL AND listed_in IS NULL",
+            );
+            let update = update.bind(crl.number).bind(&crl.issuer).bind(i64::from(crl.shard));
+            return update.execute(self.connection()).await.map(drop).map_err(|e| self.failed(e));
+        }
+        for serials in serials.chunks(SERIALS) {
+            let number = crl.number;
+            let wanted = values(serials.len(), 1);
+            let mut update = query(sqlx::AssertSqlSafe(format!(
+                "UPDATE certificate SET listed_in = {number} WHERE serial IN (VALUES {wanted}) AND listed_in IS NULL"
+            )));
+            for serial in serials {
+                update = update.bind(serial);
+            }
+            update.execute(self.connection()).await.map_err(|e| self.failed(e))?;
+        }
         Ok(())
     }
 
@@ -105,6 +149,32 @@ impl Transaction {
         .await
         .map_err(|e| self.failed(e))?;
         rows.iter().map(read).collect()
+    }
+
+    /// What is known of every shard's last list.
+    pub async fn list_crl_heads(&mut self) -> Result<Vec<CrlHead>, StoreError> {
+        let rows = query(
+            "SELECT issuer, shard, url, number, this_update, next_update FROM crl_shard \
+             ORDER BY issuer, shard LIMIT 10000",
+        )
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        rows.iter().map(read_head).collect()
+    }
+
+    /// What is known of one shard's last list.
+    pub async fn find_crl_head(&mut self, issuer: &str, shard: u32) -> Result<Option<CrlHead>, StoreError> {
+        let row = query(
+            "SELECT issuer, shard, url, number, this_update, next_update FROM crl_shard \
+             WHERE issuer = $1 AND shard = $2",
+        )
+        .bind(issuer)
+        .bind(i64::from(shard))
+        .fetch_optional(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        row.as_ref().map(read_head).transpose()
     }
 
     /// One shard's last list.
@@ -121,27 +191,38 @@ impl Transaction {
         row.as_ref().map(read).transpose()
     }
 
-    /// What the next list of a shard must hold: everything revoked that was still good when the last list was
-    /// signed, so that an expired certificate is listed once more after its end (RFC 5280, section 3.3), and
-    /// everything revoked that no list has held yet.
-    pub async fn list_revoked(&mut self, last: &CrlRow) -> Result<Vec<RevokedRow>, StoreError> {
-        let rows = query(
-            "SELECT serial, revoked_at, revocation_reason FROM certificate \
-             WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL AND (not_after >= $3 OR listed_in IS NULL) \
-             ORDER BY revoked_at, serial",
-        )
-        .bind(&last.issuer)
-        .bind(i64::from(last.shard))
-        .bind(millis(last.this_update))
-        .fetch_all(self.connection())
-        .await
-        .map_err(|e| self.failed(e))?;
-        rows.iter()
-            .map(|row| {
-                let at = optional_time(row, "revoked_at")?.ok_or(StoreError::Corrupt { column: "revoked_at" })?;
-                Ok((value(row, "serial")?, at, parsed(row, "revocation_reason", RevocationReason::from_word)?))
-            })
-            .collect()
+    /// What the next list of a shard must hold, one after the other: everything revoked that was still good when the last
+    /// list was signed, so that an expired certificate is listed once more after its end (RFC 5280, section 3.3), and
+    /// everything revoked that no list has held yet. In no order.
+    pub async fn each_revoked(
+        &mut self,
+        last: &CrlHead,
+        mut each: impl FnMut(RevokedRow) + Send,
+    ) -> Result<(), StoreError> {
+        // Two statements, so that each is a walk along an index that holds all that is asked for.
+        let statements = [
+            "SELECT serial, revoked_at, revocation_reason, listed_in FROM certificate \
+             WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL AND not_after >= $3",
+            "SELECT serial, revoked_at, revocation_reason, listed_in FROM certificate \
+             WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL AND listed_in IS NULL AND not_after < $3",
+        ];
+        let name = self.name();
+        for statement in statements {
+            let mut rows = query(statement)
+                .bind(&last.issuer)
+                .bind(i64::from(last.shard))
+                .bind(millis(last.this_update))
+                .fetch(self.connection());
+            while let Some(row) = rows.try_next().await.map_err(|e| failed(name, e))? {
+                each(RevokedRow {
+                    serial: value(&row, "serial")?,
+                    revoked_at: time(&row, "revoked_at")?,
+                    reason: parsed(&row, "revocation_reason", RevocationReason::from_word)?,
+                    listed: value::<Option<i64>>(&row, "listed_in")?.is_some(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Whether a revocation of this shard waits for its first list.

@@ -143,7 +143,12 @@ impl Database {
 
     /// Brings the schema up to date.
     pub(crate) async fn migrate(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        let migrations = MIGRATIONS.iter().map(|(version, name, sqlite, postgres)| {
+        self.migrate_to(connection, MIGRATIONS.len()).await
+    }
+
+    /// Applies the first so many migrations.
+    async fn migrate_to(&self, connection: &mut AnyConnection, count: usize) -> Result<(), StoreError> {
+        let migrations = MIGRATIONS.iter().take(count).map(|(version, name, sqlite, postgres)| {
             let sql = if matches!(self, Self::Sqlite(_)) { sqlite } else { postgres };
             let sql = AssertSqlSafe(*sql).into_sql_str();
             Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
@@ -170,7 +175,41 @@ impl std::fmt::Debug for Database {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::Row as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_database_of_before_is_brought_up_to_date_with_all_it_holds() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::Sqlite(directory.path().join("ringfence.db"));
+        database.prepare().unwrap();
+        let mut connection = database.connect().await.unwrap();
+        database.migrate_to(&mut connection, 5).await.unwrap();
+        let before = "INSERT INTO issuer (id, domain, parent, certificate, sealed_key, not_after, created_at) \
+             VALUES ('projects-1', 'projects', 'projects-1', x'00', x'00', 9, 1); \
+             INSERT INTO certificate (serial, issuer, shard, profile, common_name, der, fingerprint, not_before, not_after, \
+             issued_at, revoked_at, revocation_reason, listed_in, holder) VALUES \
+             ('aa', 'projects-1', 0, 'project_user', 'fraud__alice', x'aa', 'f1', 1, 9, 1, NULL, NULL, NULL, 'daemon'), \
+             ('bb', 'projects-1', 0, 'project_user', 'fraud__bob', x'bb', 'f2', 1, 9, 2, 3, 'superseded', 7, 'caller'); \
+             INSERT INTO project VALUES ('fraud', 'fraud', '', 1); \
+             INSERT INTO member VALUES ('fraud', 'alice', 'data_owner', 'aa', x'01', 1)";
+        connection.execute(before).await.unwrap();
+        database.migrate(&mut connection).await.unwrap();
+        let rows = connection
+            .fetch_all("SELECT serial, holder, listed_in, hex(der) AS der FROM certificate ORDER BY serial")
+            .await
+            .unwrap();
+        let of = |row: &sqlx::any::AnyRow| {
+            (row.get::<String, _>("serial"), row.get::<String, _>("holder"), row.get::<Option<i64>, _>("listed_in"))
+        };
+        let expected = [("aa".to_owned(), "daemon".to_owned(), None), ("bb".to_owned(), "caller".to_owned(), Some(7))];
+        assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), expected);
+        assert!(connection.execute("DELETE FROM certificate WHERE serial = 'aa'").await.is_err(), "a member has it");
+        connection.execute("DELETE FROM project").await.unwrap();
+        let members = connection.fetch_one("SELECT count(*) AS members FROM member").await.unwrap();
+        assert_eq!(members.get::<i64, _>("members"), 0, "a project takes its members along");
+    }
 
     #[test]
     fn a_place_shows_no_password() {

@@ -42,7 +42,7 @@ pub use announce::{Announcer, Heard};
 pub use audit::{AuditRow, NewAuditRow};
 pub use certificate::{CertificateRow, NewCertificate};
 pub use cluster::ClusterRow;
-pub use crl::{CrlRow, RevokedRow};
+pub use crl::{CrlHead, CrlRow, RevokedRow};
 pub use database::Database;
 pub use error::StoreError;
 pub use issuer::{IssuerRow, IssuingState};

@@ -127,7 +127,7 @@ impl Store {
     }
 }
 
-fn failed(transaction: &'static str, source: sqlx::Error) -> StoreError {
+pub(crate) fn failed(transaction: &'static str, source: sqlx::Error) -> StoreError {
     StoreError::Failed { transaction, source: Arc::new(source) }
 }
 
@@ -154,6 +154,11 @@ impl Transaction {
             Work::Read(inner) => inner,
             Work::Write(turn) => turn.connection(),
         }
+    }
+
+    /// Its name, for errors while its connection is lent.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Names the transaction in an error.

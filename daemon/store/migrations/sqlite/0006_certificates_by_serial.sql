@@ -56,6 +56,8 @@ CREATE INDEX certificate_live_of_node ON certificate (node, not_after) WHERE rev
 CREATE INDEX certificate_revoked_of_node ON certificate (node, not_after) WHERE revoked_at IS NOT NULL AND node IS NOT NULL;
 CREATE INDEX certificate_unlisted ON certificate (issuer, shard) WHERE revoked_at IS NOT NULL AND listed_in IS NULL;
 CREATE INDEX certificate_by_common_name ON certificate (common_name);
-CREATE INDEX certificate_revoked ON certificate (issuer, shard, not_after) WHERE revoked_at IS NOT NULL;
+-- All that a list needs of its entries, in the order in which they are kept.
+CREATE INDEX certificate_revoked ON certificate (issuer, shard, not_after, serial, revoked_at, revocation_reason, listed_in)
+    WHERE revoked_at IS NOT NULL;
 CREATE INDEX certificate_by_age ON certificate (issued_at);
 CREATE INDEX certificate_of_issuer ON certificate (issuer, not_after);

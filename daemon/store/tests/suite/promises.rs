@@ -11,8 +11,8 @@ use ringfence_api::token::{Jwk, TokenKeyState};
 use ringfence_api::{ClusterId, ClusterName, NodeName, OperatorPublicKey, ProjectName, ProjectUser};
 use ringfence_saga::{AppendError, Epoch, Event, LoadError, Log as _, SagaId};
 use ringfence_store::{
-    ClusterRow, CrlRow, IssuerRow, MemberKeyRow, NewAuditRow, NewCertificate, NewSaga, SagaLog, Store, StoreError,
-    Transaction,
+    ClusterRow, CrlHead, CrlRow, IssuerRow, MemberKeyRow, NewAuditRow, NewCertificate, NewSaga, SagaLog, Store,
+    StoreError, Transaction,
 };
 
 use crate::World;
@@ -87,15 +87,15 @@ fn cluster() -> ClusterRow {
 }
 
 fn crl(number: i64, this_update: Timestamp) -> CrlRow {
-    CrlRow {
+    let head = CrlHead {
         issuer: ISSUER.to_owned(),
         shard: 0,
         url: "https://127.0.0.1:8443/v1/crls/projects-1/0".to_owned(),
         number,
         this_update,
         next_update: this_update + SignedDuration::from_hours(1),
-        der: number.to_be_bytes().to_vec(),
-    }
+    };
+    CrlRow { head, der: number.to_be_bytes().to_vec() }
 }
 
 /// Records a certificate for `common_name` that is good from second 0 to `not_after`. Its bytes are its serial.
@@ -438,16 +438,25 @@ mod revocation {
     }
 
     async fn to_be_listed(tx: &mut Transaction, last: &CrlRow) -> Vec<String> {
-        tx.list_revoked(last).await.unwrap().into_iter().map(|(serial, ..)| serial).collect()
+        let mut serials = Vec::new();
+        tx.each_revoked(&last.head, |row| serials.push(row.serial)).await.unwrap();
+        serials.sort();
+        serials
+    }
+
+    async fn unlisted(tx: &mut Transaction, last: &CrlRow) -> Vec<String> {
+        let mut serials = Vec::new();
+        tx.each_revoked(&last.head, |row| serials.extend((!row.listed).then_some(row.serial))).await.unwrap();
+        serials
     }
 
     /// Publishes the next list as the daemon does, and returns it with what it holds.
     async fn publish(tx: &mut Transaction, second: i64) -> (CrlRow, Vec<String>) {
         let last = tx.find_crl(ISSUER, 0).await.unwrap().unwrap();
-        let held = to_be_listed(tx, &last).await;
-        let next = crl(last.number + 1, at(second));
+        let (held, new) = (to_be_listed(tx, &last).await, unlisted(tx, &last).await);
+        let next = crl(last.head.number + 1, at(second));
         assert!(tx.update_crl(&next).await.unwrap());
-        tx.update_certificates_listed(&next).await.unwrap();
+        tx.update_certificates_listed(&next.head, &new).await.unwrap();
         (next, held)
     }
 
@@ -496,7 +505,8 @@ mod revocation {
         for stale in [0, 1, 2, 4] {
             assert!(!tx.update_crl(&crl(stale, at(9))).await.unwrap(), "{stale} after 2");
         }
-        let elsewhere = CrlRow { shard: 1, ..crl(3, at(9)) };
+        let mut elsewhere = crl(3, at(9));
+        elsewhere.head.shard = 1;
         assert!(!tx.update_crl(&elsewhere).await.unwrap(), "a shard that has no first list");
         assert_eq!(tx.list_crls().await.unwrap(), [crl(2, at(1))]);
         assert!(tx.update_crl(&crl(3, at(2))).await.unwrap());
@@ -510,7 +520,7 @@ mod revocation {
         for signer in 1..=2 {
             // Both have read the same last list before either writes.
             let mut tx = world.write().await;
-            let row = CrlRow { der: vec![signer], ..crl(last.number + 1, at(1)) };
+            let row = CrlRow { der: vec![signer], ..crl(last.head.number + 1, at(1)) };
             outcomes.push(tx.update_crl(&row).await.unwrap());
             tx.commit().await.unwrap();
         }
@@ -555,14 +565,34 @@ mod revocation {
     async fn a_list_holds_its_own_issuers_and_shards_certificates_only() {
         let world = World::new().await;
         let mut tx = world.write().await;
-        let other = CrlRow { shard: 1, ..crl(1, at(0)) };
+        let mut other = crl(1, at(0));
+        other.head.shard = 1;
         tx.insert_crl(&other).await.unwrap();
         insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
         revoke(&mut tx, "aa", 10).await;
         assert!(to_be_listed(&mut tx, &other).await.is_empty());
         assert!(!tx.has_unlisted(ISSUER, 1).await.unwrap());
-        tx.update_certificates_listed(&other).await.unwrap();
+        tx.update_certificates_listed(&other.head, &[]).await.unwrap();
         assert!(tx.has_unlisted(ISSUER, 0).await.unwrap(), "another shard's list does not count");
+    }
+
+    #[tokio::test]
+    async fn what_was_revoked_while_a_list_was_put_together_waits_for_the_next() {
+        let world = World::new().await;
+        let mut tx = world.write().await;
+        for serial in ["aa", "bb", "cc"] {
+            insert_certificate(&mut tx, serial, "fraud__alice", 100).await.unwrap();
+        }
+        revoke(&mut tx, "aa", 10).await;
+        revoke(&mut tx, "bb", 10).await;
+        let last = tx.find_crl(ISSUER, 0).await.unwrap().unwrap();
+        let seen = unlisted(&mut tx, &last).await;
+        revoke(&mut tx, "cc", 10).await;
+        let next = crl(last.head.number + 1, at(11));
+        assert!(tx.update_crl(&next).await.unwrap());
+        tx.update_certificates_listed(&next.head, &seen).await.unwrap();
+        assert_eq!(unlisted(&mut tx, &next).await, ["cc"]);
+        assert!(tx.has_unlisted(ISSUER, 0).await.unwrap());
     }
 }
 
@@ -1004,7 +1034,7 @@ mod authorities {
         tx.update_issuer_gone(ISSUER).await.unwrap();
         let rows = tx.list_issuers().await.unwrap();
         assert_eq!((rows[0].view.state, rows[0].sealed_key.len()), (AuthorityState::Gone, 0));
-        assert!(tx.list_crls().await.unwrap().iter().all(|crl| crl.issuer != ISSUER));
+        assert!(tx.list_crls().await.unwrap().iter().all(|crl| crl.head.issuer != ISSUER));
     }
 
     #[tokio::test]

@@ -19,6 +19,8 @@ use crate::table::{millis, report};
 
 /// How many requests are outstanding at once.
 const CONNECTIONS: usize = 128;
+/// How many project users are asked for in turn.
+pub(crate) const MEMBERS: usize = 128;
 const REQUESTS: usize = 20_000;
 /// How often both are measured, one after the other.
 const RUNS: usize = 3;
@@ -69,7 +71,8 @@ fn raw() -> Result<(f64, f64, f64)> {
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?;
     let text = [7_u8; 500];
     let signature = key.sign(&rng, &text)?;
-    let public = aws_lc_rs::signature::UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.public_key().as_ref().to_vec());
+    let public =
+        aws_lc_rs::signature::UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.public_key().as_ref().to_vec());
     let request = PrivateKey::generate()?.request("x")?;
     Ok((
         a_second(|| key.sign(&rng, &text).is_ok()),
@@ -100,7 +103,7 @@ pub(crate) async fn of_daemon(head: &Head) -> Result<Target> {
     let project = ProjectName::parse("fraud")?;
     client.put_project(&project, &PutProject::default()).await?;
     let mut paths = Vec::new();
-    for number in 0..CONNECTIONS {
+    for number in 0..MEMBERS {
         let user = UserName::parse(&format!("user{number:04}"))?;
         client.put_member(&project, &user, &PutMember { role: MemberRole::DataScientist }).await?;
         paths.push(path::member(path::MEMBER_CERTIFICATES, &project, &user));

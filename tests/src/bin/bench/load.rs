@@ -47,7 +47,11 @@ impl Answered {
     pub(crate) fn percentile(&mut self, percent: usize) -> Duration {
         self.latencies.sort_unstable();
         let last = self.latencies.len().saturating_sub(1);
-        self.latencies.get(self.latencies.len() * percent / 100).or(self.latencies.get(last)).copied().unwrap_or_default()
+        self.latencies
+            .get(self.latencies.len() * percent / 100)
+            .or(self.latencies.get(last))
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -123,7 +127,11 @@ impl Target {
         let status = answer.status();
         let text = answer.into_body().collect().await?.to_bytes();
         let holds = text.windows(self.holds.len().max(1)).any(|part| part == self.holds.as_bytes());
-        ensure!(status.is_success() && (holds || self.holds.is_empty()), "{status}: {}", String::from_utf8_lossy(&text));
+        ensure!(
+            status.is_success() && (holds || self.holds.is_empty()),
+            "{status}: {}",
+            String::from_utf8_lossy(&text)
+        );
         Ok(())
     }
 }

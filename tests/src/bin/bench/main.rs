@@ -1,5 +1,5 @@
 //! `make bench`: how fast the provider starts, how long the example takes, how it grows with thousands of resources,
-//! how much memory the programs take, and how fast the daemon issues.
+//! how much memory the programs take, and how fast the daemon issues and revokes.
 //!
 //! Release builds, whole processes, medians of several runs. Figures of one machine say little about another; they
 //! are compared within a run and over time. `ONLY="start scale"` measures these alone.
@@ -9,6 +9,7 @@ mod example;
 mod issue;
 mod load;
 mod memory;
+mod revoke;
 mod scale;
 mod start;
 mod state_server;
@@ -23,7 +24,7 @@ async fn main() -> Result<()> {
     let programs = std::env::current_exe()?.parent().context("a program lies in a directory")?.to_owned();
     ensure!(!programs.ends_with("debug"), "measure a release build: run `make bench`");
     let only: Vec<String> = std::env::args().skip(1).collect();
-    let known = ["start", "example", "scale", "issue"];
+    let known = ["start", "example", "scale", "issue", "revoke"];
     if let Some(other) = only.iter().find(|name| !known.contains(&name.as_str())) {
         anyhow::bail!("there is no measure {other}; there are {}", known.join(", "));
     }
@@ -33,6 +34,7 @@ async fn main() -> Result<()> {
             "start" => start::measure(&programs).await?,
             "example" => example::measure(&programs).await?,
             "issue" => issue::measure().await?,
+            "revoke" => revoke::measure().await?,
             _ => scale::measure(&programs).await?,
         }
     }
