@@ -9,30 +9,50 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Daemon;
 
-/// What the other daemons are told when the bell rings.
-const WORD: &str = "changes";
+/// What the other daemons are told when a bell rings.
+const DESIRED: &str = "desired";
+const STATES: &str = "states";
 
-/// A bell that everybody who waits can hear.
+/// Two bells: one for what nodes should hold, for which every agent waits, and one for everything that may be waited for.
 #[derive(Debug)]
 pub(crate) struct Changes {
-    bell: watch::Sender<()>,
+    desired: watch::Sender<()>,
+    all: watch::Sender<()>,
     announcer: Announcer,
 }
 
 impl Changes {
     pub(crate) fn new(announcer: Announcer) -> Self {
-        Self { bell: watch::Sender::new(()), announcer }
+        Self { desired: watch::Sender::new(()), all: watch::Sender::new(()), announcer }
     }
 
-    /// Rings. Call it after the commit, never before.
-    pub(crate) fn ring(&self) {
-        self.bell.send_replace(());
-        self.announcer.say(WORD);
+    /// What nodes should hold has changed, or may have. Call it after the commit, never before.
+    pub(crate) fn ring_desired(&self) {
+        self.announcer.say(DESIRED);
+        self.sound(DESIRED);
     }
 
-    /// Listens from now on: a ring between this call and the wait is heard.
+    /// What is known of nodes has changed, and not what they should hold. Call it after the commit, never before.
+    pub(crate) fn ring_states(&self) {
+        self.announcer.say(STATES);
+        self.sound(STATES);
+    }
+
+    /// Listens to every change from now on: a ring between this call and the wait is heard.
     pub(crate) fn listen(&self) -> watch::Receiver<()> {
-        self.bell.subscribe()
+        self.all.subscribe()
+    }
+
+    /// The same, for changes of what nodes should hold only.
+    pub(crate) fn listen_desired(&self) -> watch::Receiver<()> {
+        self.desired.subscribe()
+    }
+
+    fn sound(&self, word: &str) {
+        if word == DESIRED {
+            self.desired.send_replace(());
+        }
+        self.all.send_replace(());
     }
 }
 
@@ -40,13 +60,11 @@ impl Changes {
 pub(crate) async fn hear(daemon: Arc<Daemon>, mut heard: Heard, stop: CancellationToken) {
     while let Some(Some(word)) = stop.run_until_cancelled(heard.recv()).await {
         match word.as_deref() {
-            Some(WORD) => {
-                daemon.changes.bell.send_replace(());
-            }
+            Some(word @ (DESIRED | STATES)) => daemon.changes.sound(word),
             Some(task) => daemon.tasks.wake_named(task),
             // Something may have been said that was not heard.
             None => {
-                daemon.changes.bell.send_replace(());
+                daemon.changes.sound(DESIRED);
                 daemon.tasks.wake_all();
             }
         }

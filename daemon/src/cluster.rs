@@ -48,7 +48,7 @@ pub(crate) async fn put_cluster(
 ) -> Result<Json<Cluster>, Failure> {
     put.check().map_err(|error| Failure::new(ProblemCode::InvalidRequest, error.to_string()))?;
     let cluster = declare(&daemon, &actor, &put, creating).await?;
-    daemon.changes.ring();
+    daemon.changes.ring_desired();
     daemon.tasks.wake(Wake::RunSagas);
     daemon.tasks.wake(Wake::PublishCrls);
     Ok(Json(cluster))

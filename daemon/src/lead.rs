@@ -145,7 +145,7 @@ impl Task for HoldLead {
             return Ok("another daemon leads".to_owned());
         }
         info!("this daemon leads now");
-        daemon.changes.ring();
+        daemon.changes.ring_desired();
         daemon.tasks.wake(Wake::RunSagas);
         daemon.tasks.wake(Wake::KeepNodes);
         Ok(LEADS.to_owned())

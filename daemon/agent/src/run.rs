@@ -24,6 +24,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// The longest wait before something that failed is tried again. The daemon takes a node that does not report for half
 /// a minute for lost, so it is shorter.
 const LONGEST_FAULT_PAUSE: Duration = Duration::from_secs(15);
+/// How long a request is repeated while the daemon does not answer, before the round is.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The shortest wait before looking at a renewal that is due, so that a refused one is not asked for in a loop.
 const RENEWAL_FLOOR: Duration = Duration::from_secs(1);
 
@@ -38,6 +40,14 @@ pub struct Agent {
     reported: Option<PutReport>,
     /// How many rounds in a row ended with a fault.
     faulty_rounds: u32,
+    /// The client of the last round, and what it was made of: its connection is good for as long as that is.
+    connected: Option<Connected>,
+}
+
+struct Connected {
+    connection: Connection,
+    chain: String,
+    client: Client,
 }
 
 /// Runs an agent in this directory for ever; drop the future to stop it. What ends it is a configuration that cannot
@@ -64,7 +74,15 @@ impl Agent {
     /// An agent of the node that lives in this directory.
     pub fn new(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, AgentError> {
         let config = AgentConfig::read(directory)?;
-        Ok(Self { config, disk: Disk::new(directory), clock, known: None, reported: None, faulty_rounds: 0 })
+        Ok(Self {
+            config,
+            disk: Disk::new(directory),
+            clock,
+            known: None,
+            reported: None,
+            faulty_rounds: 0,
+            connected: None,
+        })
     }
 
     /// One round. Returns after something was done, or when it is time to look again.
@@ -90,19 +108,30 @@ impl Agent {
 
     /// A client with the node's certificate; joins first if a ticket is here. `None` while there is neither a
     /// certificate nor a ticket.
-    async fn client(&self, observed: &Observed) -> Result<Option<Client>, AgentError> {
-        let connection = self.connection(observed);
-        let connect = |credentials| Client::new(connection.clone(), credentials, Duration::from_secs(2));
+    async fn client(&mut self, observed: &Observed) -> Result<Option<Client>, AgentError> {
         let now = self.clock.now();
         let usable = observed.node.as_ref().is_some_and(|set| now < set.facts.not_after);
         if self.disk.ticket()?.is_some() {
-            join(&connect(Credentials::Public)?, &self.disk, &self.config.node).await?;
+            let public = Client::new(self.connection(observed), Credentials::Public, PATIENCE)?;
+            join(&public, &self.disk, &self.config.node).await?;
         } else if !usable {
             debug!(node = %self.config.node, "waiting for a ticket");
             return Ok(None);
         }
+        self.identified(self.connection(observed)).map(Some)
+    }
+
+    /// A client with the node's certificate: the last one, unless the certificate, the trust or the address is another by now.
+    fn identified(&mut self, connection: Connection) -> Result<Client, AgentError> {
         let (chain, key) = self.disk.node_identity()?;
-        Ok(Some(connect(Credentials::Certificate { chain, private_key: key.to_string() })?))
+        if let Some(last) = self.connected.as_ref().filter(|last| last.connection == connection && last.chain == chain)
+        {
+            return Ok(last.client.clone());
+        }
+        let credentials = Credentials::Certificate { chain: chain.clone(), private_key: key.to_string() };
+        let client = Client::new(connection.clone(), credentials, PATIENCE)?;
+        self.connected = Some(Connected { connection, chain, client: client.clone() });
+        Ok(client)
     }
 
     /// How the daemon is reached, and whom to trust: the bundle that lies here is fresher than what the node was launched
@@ -163,10 +192,8 @@ impl Agent {
         self.known = Some(desired);
         self.reported = None;
         // The node's certificate may be new; the old one is about to be revoked.
-        let (chain, key) = self.disk.node_identity()?;
-        let credentials = Credentials::Certificate { chain, private_key: key.to_string() };
-        let client = Client::new(self.connection(&self.disk.observe()?), credentials, Duration::from_secs(2))?;
-        client.report(node, &report).await?;
+        let client = self.identified(self.connection(&self.disk.observe()?))?;
+        client.report(&self.config.node, &report).await?;
         self.reported = Some(report);
         Ok(())
     }

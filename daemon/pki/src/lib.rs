@@ -29,7 +29,7 @@ pub use issue::{Issued, Leaf, Profile};
 pub use key::{KeyAlgorithm, KeyError, PrivateKey};
 pub use lint::LintError;
 pub use pkcs12::{Pkcs12Error, pkcs12};
-pub use read::{CertificateFacts, ReadError, fingerprint, pem_certificate, pem_certificates, pem_crl};
+pub use read::{CertificateFacts, ReadError, fingerprint, pem_certificate, pem_certificates, pem_crl, pem_crls};
 pub use request::{Request, RequestError};
 pub use rotation::renew_at;
 pub use seal::{MasterKey, SealError};

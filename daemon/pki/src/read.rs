@@ -137,7 +137,7 @@ pub fn pem_certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, Read
 }
 
 /// All CRLs of a PEM text, in order; none is fine.
-pub(crate) fn pem_crls(text: &str) -> Result<Vec<CertificateRevocationListDer<'static>>, ReadError> {
+pub fn pem_crls(text: &str) -> Result<Vec<CertificateRevocationListDer<'static>>, ReadError> {
     CertificateRevocationListDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>().map_err(|_| ReadError::Pem)
 }
 

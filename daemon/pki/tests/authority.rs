@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use aws_lc_rs::rand::SystemRandom;
 use jiff::{SignedDuration, Timestamp};
 use ringfence_pki::{
-    Authority, CertificateFacts, CrlShard, Domain, Extent, KeyAlgorithm, Leaf, Plan, PrivateKey, Profile, Reason,
-    Request, Revoked, Serial, Usage, Validity, pem_certificate, pem_crl, verify_leaf,
+    Authority, CertificateFacts, CrlShard, Domain, Entries, Extent, KeyAlgorithm, Leaf, Plan, PrivateKey, Profile,
+    Reason, Request, Revoked, Serial, Usage, Validity, pem_certificate, pem_crl, verify_leaf,
 };
 
 const ROOT_CRL: &str = "https://127.0.0.1:8443/v1/crls/root-1/0";

@@ -87,7 +87,7 @@ async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCr
         published.extend(publish_shard(daemon, &last.issuer, last.shard, occasion).await?);
     }
     if !published.is_empty() {
-        daemon.changes.ring();
+        daemon.changes.ring_desired();
     }
     Ok(published)
 }

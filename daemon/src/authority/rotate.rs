@@ -100,7 +100,7 @@ pub(crate) async fn rotate_authority(
     }
     let rows = tx.list_issuers().await?;
     tx.commit().await?;
-    daemon.changes.ring();
+    daemon.changes.ring_desired();
     for wake in [Wake::RotateAuthorities, Wake::RenewProjectUsers] {
         daemon.tasks.wake(wake);
     }
@@ -162,7 +162,7 @@ async fn take_next(daemon: &Daemon) -> Result<Option<String>, Failure> {
     tx.commit().await?;
     info!(authority = object, done, "authority");
     daemon.authorities.fresh(&mut daemon.store.read("load_authorities").await?, &daemon.master_key).await?;
-    daemon.changes.ring();
+    daemon.changes.ring_desired();
     for wake in [Wake::PublishCrls, Wake::RenewApiCertificate, Wake::RenewProjectUsers] {
         daemon.tasks.wake(wake);
     }

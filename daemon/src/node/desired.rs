@@ -27,7 +27,7 @@ pub(crate) async fn read_desired(
     After(after): After,
 ) -> Result<Json<DesiredNode>, Failure> {
     let deadline = tokio::time::Instant::now() + LONG_POLL;
-    let mut changes = daemon.changes.listen();
+    let mut changes = daemon.changes.listen_desired();
     loop {
         let generation = daemon.store.read("read_generation").await?.cluster().await?.generation;
         let news = after.is_none_or(|after| generation > after);

@@ -51,7 +51,7 @@ pub(crate) async fn join_node(
         .record(&mut tx, "join_node", name.as_str(), &issued.serial, now)
         .await?;
     tx.commit().await?;
-    daemon.changes.ring();
+    daemon.changes.ring_states();
     Ok(Json(issued))
 }
 

@@ -96,7 +96,7 @@ impl Task for KeepNodes {
             let mut tx = daemon.write_leading("keep_nodes").await?;
             reconcile_nodes(daemon, &mut tx, &Actor::daemon("keep_nodes")).await?;
             tx.commit().await?;
-            daemon.changes.ring();
+            daemon.changes.ring_states();
             daemon.tasks.wake(Wake::RunSagas);
             done.push("nodes declared anew".to_owned());
         }
@@ -206,7 +206,7 @@ async fn set_state(daemon: &Arc<Daemon>, node: &NodeRow, fault: Option<&str>) ->
         tx.update_node_state(&node.name, state, fault).await?;
         tx.update_revision().await?;
         tx.commit().await?;
-        daemon.changes.ring();
+        daemon.changes.ring_states();
     }
     Ok(())
 }

@@ -57,6 +57,6 @@ async fn forget_node(daemon: &Arc<Daemon>, input: &RemoveNodeInput, _: &Outputs)
         Ok::<_, Failure>(tx.commit().await?)
     };
     forget.await.map_err(StepError::transient)?;
-    daemon.changes.ring();
+    daemon.changes.ring_states();
     Ok(())
 }

@@ -57,7 +57,7 @@ pub(crate) async fn put_report(
     }
     tx.commit().await?;
     if news {
-        daemon.changes.ring();
+        daemon.changes.ring_states();
     }
     if !superseded.is_empty() {
         daemon.tasks.wake(Wake::PublishCrls);

@@ -43,7 +43,7 @@ pub(crate) async fn rotate_node(
     let outcome = format!("{} certificates to replace", rotation.certificates.len());
     actor.record(&mut tx, "rotate_node", name.as_str(), &outcome, now).await?;
     tx.commit().await?;
-    daemon.changes.ring();
+    daemon.changes.ring_desired();
     Ok(Json(rotation))
 }
 

@@ -76,7 +76,7 @@ async fn run_in_turn(daemon: Arc<Daemon>, saga: SagaRow, busy: Arc<Mutex<BTreeSe
     drop(turn);
     match outcome {
         Ok(()) => {
-            daemon.changes.ring();
+            daemon.changes.ring_states();
             daemon.tasks.wake(Wake::KeepNodes);
             daemon.tasks.wake(Wake::RunSagas);
         }

@@ -4,6 +4,7 @@
 //! Release builds, whole processes, medians of several runs. Figures of one machine say little about another; they
 //! are compared within a run and over time. `ONLY="start scale"` measures these alone.
 
+mod agents;
 mod cpu;
 mod example;
 mod issue;
@@ -17,14 +18,14 @@ mod table;
 
 use anyhow::{Context as _, Result, ensure};
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
     // Every client here speaks TLS by the same library.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let programs = std::env::current_exe()?.parent().context("a program lies in a directory")?.to_owned();
     ensure!(!programs.ends_with("debug"), "measure a release build: run `make bench`");
     let only: Vec<String> = std::env::args().skip(1).collect();
-    let known = ["start", "example", "scale", "issue", "revoke"];
+    let known = ["start", "example", "scale", "issue", "revoke", "agents"];
     if let Some(other) = only.iter().find(|name| !known.contains(&name.as_str())) {
         anyhow::bail!("there is no measure {other}; there are {}", known.join(", "));
     }
@@ -35,6 +36,7 @@ async fn main() -> Result<()> {
             "example" => example::measure(&programs).await?,
             "issue" => issue::measure().await?,
             "revoke" => revoke::measure().await?,
+            "agents" => agents::measure(&programs).await?,
             _ => scale::measure(&programs).await?,
         }
     }
