@@ -32,6 +32,6 @@ pub(crate) use rotate::{__path_list_authorities, __path_rotate_authority, Rotate
 pub(crate) use rotate::{list_authorities, rotate_authority};
 
 /// The context under which an authority's key is sealed.
-fn key_context(issuer: &str) -> String {
+pub(crate) fn key_context(issuer: &str) -> String {
     format!("issuer/{issuer}")
 }

@@ -1,5 +1,6 @@
 //! What every part of the daemon shares.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -33,6 +34,8 @@ pub struct Daemon {
     pub clock: Arc<dyn Clock>,
     pub(crate) operator_keys: KeysFile,
     pub(crate) master_key: MasterKey,
+    /// Where the master key is kept, if that is this daemon's to change.
+    pub(crate) master_key_file: Option<PathBuf>,
     pub(crate) authorities: Authorities,
     pub(crate) rng: SystemRandom,
     pub(crate) changes: Changes,

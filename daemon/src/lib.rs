@@ -21,6 +21,7 @@ mod changes;
 mod daemon;
 mod lead;
 mod logging;
+mod master_key;
 mod task;
 mod together;
 

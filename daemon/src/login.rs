@@ -168,12 +168,12 @@ mod tests {
     #[test]
     fn a_nonce_is_good_for_a_minute_and_only_as_it_was_given_out() {
         let rng = SystemRandom::new();
-        let key = MasterKey::generate(&rng, 1);
+        let key = MasterKey::generate(&rng);
         let nonce = new_nonce(&key, &rng, at(0));
         assert!(is_fresh(&key, &nonce, at(60)), "{nonce}");
         assert!(!is_fresh(&key, &nonce, at(61)));
         assert!(is_fresh(&key, &nonce, at(-5)), "of a daemon whose clock is ahead");
-        assert!(!is_fresh(&MasterKey::generate(&rng, 1), &nonce, at(0)), "another cluster's");
+        assert!(!is_fresh(&MasterKey::generate(&rng), &nonce, at(0)), "another cluster's");
         assert!(!is_fresh(&key, "made up", at(0)));
         let later = nonce.replace(&at(0).as_second().to_string(), &at(30).as_second().to_string());
         assert!(!is_fresh(&key, &later, at(30)), "{later}");

@@ -5,7 +5,7 @@
 //! serve.toml                 the configuration, written by whoever starts the daemon
 //! authority.json             what the first authorities are to be; read when the cluster is made
 //! ringfence.db               the database, unless it is a server's
-//! master.key                 the key that seals all others (0600)
+//! master.key                 the key that seals all others (0600), unless it comes from elsewhere
 //! ca.pem, endpoint           what a client needs to trust and to find the API
 //! operator_keys              the public keys that log in
 //! serve.lock, serve.pid      who runs
@@ -14,7 +14,7 @@
 pub(crate) mod crash_point;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +24,7 @@ use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{Clock, SystemClock};
 use ringfence_cloud::file::atomic_write;
 use ringfence_cloud::local::{Claim, HEAD_CLAIM, LocalNodes, claim};
-use ringfence_pki::MasterKey;
-use ringfence_store::Store;
+use ringfence_store::{Database, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -43,10 +42,6 @@ use crate::token::rotate_due;
 
 pub(crate) use crash_point::CrashPoint;
 
-/// The name of the master key's file.
-const MASTER_KEY: &str = "master.key";
-/// The version of the master key; there is one as long as it is not rotated.
-const MASTER_KEY_VERSION: u32 = 1;
 /// What the first authorities are to be.
 const AUTHORITY_FILE: &str = "authority.json";
 /// Where the root certificate is put for clients.
@@ -140,7 +135,9 @@ pub(crate) async fn open(
     let database = config.database(directory)?;
     let store = Store::open(&database).await?.watched(crash_point::at_commit);
     let recorded = store.read("open").await?.find_cluster().await?;
-    let master_key = master_key(directory, recorded.is_some())?;
+    let master_key = crate::master_key::read(&config.master_key, directory, recorded.is_some()).await?;
+    let alone = matches!(database, Database::Sqlite(_));
+    let master_key_file = crate::master_key::own_file(&config.master_key, directory, alone);
     match &recorded {
         None => {
             let new = bootstrap::NewCluster {
@@ -164,6 +161,7 @@ pub(crate) async fn open(
     }
     let mut tx = store.write("start").await?;
     let cluster = tx.cluster().await?;
+    master_key.activate(tx.master_key_version().await?).context("the database is sealed with it")?;
     let lead = Lead::at_start(&mut tx, directory, &database, clock.now()).await?;
     let authorities = Authorities::load(&mut tx, &master_key).await?;
     // From here on there is a key that signs tokens.
@@ -180,6 +178,7 @@ pub(crate) async fn open(
         clock,
         operator_keys: KeysFile::in_directory(directory),
         master_key,
+        master_key_file,
         authorities,
         rng,
         changes: Changes::new(store.announcer()),
@@ -214,28 +213,6 @@ fn inherited_environment() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
         .into_iter()
         .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
         .collect()
-}
-
-/// Reads the master key; makes it when the cluster is made. A cluster whose key is gone is not started: everything
-/// sealed would be lost anew with each start.
-fn master_key(directory: &Path, exists: bool) -> anyhow::Result<MasterKey> {
-    let path: PathBuf = directory.join(MASTER_KEY);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => MasterKey::from_base64(&text, MASTER_KEY_VERSION).with_context(|| path.display().to_string()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !exists => {
-            let key = MasterKey::generate(&SystemRandom::new(), MASTER_KEY_VERSION);
-            // Durable before anything is sealed under it.
-            atomic_write(&path, key.to_base64().as_bytes(), 0o600)?;
-            Ok(key)
-        }
-        Err(error) => Err(error).with_context(|| {
-            format!(
-                "cannot read the master key {}: restore it from a backup, or copy it from another daemon of this database; \
-                 without it no key opens",
-                path.display()
-            )
-        }),
-    }
 }
 
 pub(crate) async fn wait_for_signal() -> anyhow::Result<()> {

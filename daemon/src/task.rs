@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 use crate::Daemon;
 use crate::authority::{PublishCrls, RenewApiCertificate, RotateAuthorities};
 use crate::lead::HoldLead;
+use crate::master_key::ResealSecrets;
 use crate::node::{KeepNodes, RunSagas};
 use crate::project::RenewProjectUsers;
 use crate::token::RotateTokenKeys;
@@ -51,6 +52,7 @@ pub(crate) enum Wake {
     RotateAuthorities,
     RenewApiCertificate,
     RenewProjectUsers,
+    ResealSecrets,
 }
 
 /// All tasks and what they last did.
@@ -78,6 +80,7 @@ impl Tasks {
                 entry(RotateAuthorities, Some(Wake::RotateAuthorities)),
                 entry(RenewProjectUsers, Some(Wake::RenewProjectUsers)),
                 entry(RotateTokenKeys, None),
+                entry(ResealSecrets, Some(Wake::ResealSecrets)),
                 entry(RenewApiCertificate, Some(Wake::RenewApiCertificate)),
             ],
         }

@@ -24,6 +24,6 @@ pub(crate) use rotate::{RotateTokenKeys, rotate_due};
 const JWKS_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The context under which a token key is sealed.
-fn sealed_key_context(kid: &str) -> String {
+pub(crate) fn sealed_key_context(kid: &str) -> String {
     format!("token-key/{kid}")
 }

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Gid, Uid, chown};
 use ringfence_api::ServiceName;
 use ringfence_api::cluster::ServiceFiles;
-use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates, pkcs12};
+use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates, pem_crls, pkcs12};
 use zeroize::Zeroizing;
 
 use crate::error::AgentError;
@@ -95,8 +95,8 @@ impl Disk {
     pub fn observe(&self) -> Result<Observed, AgentError> {
         let mut observed = Observed {
             node: held_set(&self.node(), CURRENT),
-            ca_bundle: read_text(&self.trust().join(CA_FILE))?,
-            crls: read_text(&self.trust().join(CRL_FILE))?,
+            ca_bundle: read_sound(&self.trust().join(CA_FILE), |text| pem_certificates(text).is_ok())?,
+            crls: read_sound(&self.trust().join(CRL_FILE), |text| pem_crls(text).is_ok())?,
             ..Observed::default()
         };
         for name in names_in(&self.root.join("services"))? {
@@ -230,7 +230,7 @@ impl Disk {
 
     /// The ticket, if one lies here.
     pub(crate) fn ticket(&self) -> Result<Option<Zeroizing<String>>, AgentError> {
-        Ok(read_text(&self.root.join("ticket"))?.map(|text| Zeroizing::new(text.trim().to_owned())))
+        Ok(read_sound(&self.root.join("ticket"), |_| true)?.map(|text| Zeroizing::new(text.trim().to_owned())))
     }
 
     /// Removes the ticket once it has been used.
@@ -242,7 +242,7 @@ impl Disk {
     /// shows a ticket owns it: after a lost answer the same key must ask again.
     pub(crate) fn joining_key(&self) -> Result<PrivateKey, AgentError> {
         let path = self.node().join("joining.key");
-        if let Some(pem) = read_text(&path)? {
+        if let Some(pem) = read_sound(&path, |text| PrivateKey::from_pem(text).is_ok())? {
             return Ok(PrivateKey::from_pem(&Zeroizing::new(pem))?);
         }
         create_directory(&self.node())?;
@@ -311,7 +311,9 @@ fn held_set(holder: &Path, name: &str) -> Option<HeldSet> {
     let set = holder.join(name);
     let chain = fs::read_to_string(set.join(CERTIFICATE_FILE)).ok()?;
     let key = Zeroizing::new(fs::read_to_string(set.join(KEY_FILE)).ok()?);
-    let facts = CertificateFacts::read(pem_certificates(&chain).ok()?.first()?).ok()?;
+    let certificates = pem_certificates(&chain).ok()?;
+    let facts = certificates.iter().map(|der| CertificateFacts::read(der)).collect::<Result<Vec<_>, _>>().ok()?;
+    let facts = facts.into_iter().next()?;
     let files = fs::read(set.join(DECLARED_FILE)).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let files = files.unwrap_or_default();
     (PrivateKey::from_pem(&key).ok()?.public() == facts.public_key).then_some(HeldSet { facts, files })
@@ -404,9 +406,10 @@ fn remove_file(path: &Path) -> Result<(), AgentError> {
     }
 }
 
-fn read_text(path: &Path) -> Result<Option<String>, AgentError> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+/// The text of a file, if it is what it should be.
+fn read_sound(path: &Path, is_sound: fn(&str) -> bool) -> Result<Option<String>, AgentError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8(bytes).ok().filter(|text| is_sound(text))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(AgentError::file("read", path)(error)),
     }
@@ -422,4 +425,118 @@ fn names_in(directory: &Path) -> Result<Vec<String>, AgentError> {
         entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name().to_string_lossy().into_owned())).collect();
     names.sort();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+    use ringfence_pki::{Authority, Domain, KeyAlgorithm, Plan, Serial, pem_certificate, pem_crl};
+
+    use super::*;
+
+    /// Everything that an agent keeps, of one authority.
+    fn furnished(root: &Path) -> Disk {
+        let disk = Disk::new(root);
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        let plan = |name: &str| Plan {
+            domain: Domain::Root,
+            name: name.to_owned(),
+            serial: Serial::random(&SystemRandom::new()),
+            algorithm: KeyAlgorithm::default(),
+            lifetime: SignedDuration::from_hours(24),
+        };
+        // What lies in a set need not be a leaf for this.
+        let set = |name: &str| {
+            let made = Authority::create_root(&plan(name), now).unwrap();
+            (
+                made.serial.to_string(),
+                pem_certificate(&made.certificate),
+                PrivateKey::from_der(&made.private_key).unwrap(),
+            )
+        };
+        let (serial, chain, key) = set("node");
+        disk.install_node(&serial, &chain, &key).unwrap();
+        disk.write_ca_bundle(&chain).unwrap();
+        disk.write_crls(&pem_crl(b"not looked at here")).unwrap();
+        let service = ServiceName::parse("query").unwrap();
+        for _ in 0..2 {
+            let (serial, chain, key) = set("query");
+            disk.install_service(&service, &serial, &chain, &key, &SetFiles::default()).unwrap();
+        }
+        disk.mark_reload_due(&service).unwrap();
+        disk.joining_key().unwrap();
+        fs::write(root.join("ticket"), "a ticket").unwrap();
+        disk
+    }
+
+    fn files_below(directory: &Path) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_symlink() || path.is_file() {
+                files.push(path);
+            } else {
+                files.extend(files_below(&path));
+            }
+        }
+        files.sort();
+        files
+    }
+
+    /// Puts the bytes in the place of a file, or of a part of it.
+    fn damage(path: &Path, at: usize, bytes: &[u8], whole: bool) {
+        if path.is_symlink() {
+            let target = String::from_utf8_lossy(bytes).replace(['\0', '/'], "x");
+            fs::remove_file(path).unwrap();
+            std::os::unix::fs::symlink(format!("x{target}"), path).unwrap();
+            return;
+        }
+        let mut text = fs::read(path).unwrap();
+        let at = if whole || text.is_empty() { 0 } else { at % text.len() };
+        let end = if whole { text.len() } else { (at + bytes.len()).min(text.len()) };
+        drop(text.splice(at..end, bytes.iter().copied()));
+        fs::write(path, text).unwrap();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_is_damaged_is_absent_or_whole_and_stops_nobody(
+            which in any::<prop::sample::Index>(),
+            at in any::<usize>(),
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+            whole in any::<bool>(),
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let disk = furnished(directory.path());
+            let before = disk.observe().unwrap();
+            let files = files_below(directory.path());
+            damage(&files[which.index(files.len())], at, &bytes, whole);
+            let after = disk.observe().unwrap();
+            for set in after.node.iter().chain(after.services.values().flatten()) {
+                prop_assert!(
+                    before.node.iter().chain(before.services.values().flatten()).any(|held| held.facts.public_key == set.facts.public_key),
+                    "a set that was never installed"
+                );
+            }
+            prop_assert!(after.ca_bundle.as_deref().is_none_or(|text| pem_certificates(text).is_ok()));
+            let _ = disk.ticket().unwrap();
+            prop_assert!(PrivateKey::from_pem(&disk.joining_key().unwrap().to_pem()).is_ok());
+            disk.sweep().unwrap();
+            // Everything can be put right again.
+            let (serial, chain, key) = {
+                let key = PrivateKey::generate().unwrap();
+                ("00".to_owned(), before.ca_bundle.clone().unwrap(), key)
+            };
+            disk.write_ca_bundle(&chain).unwrap();
+            disk.write_crls("").unwrap();
+            disk.install_node(&serial, &chain, &key).unwrap();
+            let service = ServiceName::parse("query").unwrap();
+            disk.install_service(&service, &serial, &chain, &key, &SetFiles::default()).unwrap();
+            prop_assert_eq!(disk.observe().unwrap().ca_bundle, Some(chain));
+        }
+    }
 }

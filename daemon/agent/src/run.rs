@@ -112,8 +112,12 @@ impl Agent {
         let now = self.clock.now();
         let usable = observed.node.as_ref().is_some_and(|set| now < set.facts.not_after);
         if self.disk.ticket()?.is_some() {
-            let public = Client::new(self.connection(observed), Credentials::Public, PATIENCE)?;
+            // Whoever brings a ticket brings the trust that goes with it; what lies here may be the reason why it is needed.
+            let launched = self.config.connection.clone();
+            let public = Client::new(launched.clone(), Credentials::Public, PATIENCE)?;
             join(&public, &self.disk, &self.config.node).await?;
+            self.disk.write_ca_bundle(&launched.ca_certificate)?;
+            return self.identified(launched).map(Some);
         } else if !usable {
             debug!(node = %self.config.node, "waiting for a ticket");
             return Ok(None);

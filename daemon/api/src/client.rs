@@ -26,6 +26,7 @@ use crate::cluster::{Cluster, PutCluster};
 use crate::crl::PublishedCrl;
 use crate::inspect::Health;
 use crate::login::{Login, LoginNonce, PutLogin, message, trust_fingerprint};
+use crate::master_key::MasterKeyState;
 use crate::name::{ClusterId, NodeName, ProjectName, ServiceName, UserName};
 use crate::node::{DesiredNode, IssuedCertificate, NodeRotation, PostCertificate, PutJoin, PutReport};
 use crate::operator::{OperatorKey, OperatorKeys, PutOperatorKey};
@@ -388,6 +389,16 @@ impl Client {
     /// The node's last rotation once its revision is above `after`, or unchanged after [`LONG_POLL`].
     pub async fn rotation_after(&self, node: &NodeName, after: i64) -> Result<NodeRotation, ClientError> {
         self.call(Method::GET, &format!("{}?after={after}", path::node(path::NODE_ROTATION, node)), NO_BODY).await
+    }
+
+    /// The versions of the master key.
+    pub async fn master_key(&self) -> Result<MasterKeyState, ClientError> {
+        self.read(path::MASTER_KEY).await
+    }
+
+    /// Seals with a newer version of the master key from now on. The rest is sealed anew in the background.
+    pub async fn rotate_master_key(&self) -> Result<MasterKeyState, ClientError> {
+        self.call(Method::POST, path::MASTER_KEY_ROTATE, NO_BODY).await
     }
 
     /// Has a fresh list of every shard signed now. Returns them once they are committed.

@@ -13,6 +13,7 @@ pub mod crl;
 pub mod inspect;
 pub mod lifetime;
 pub mod login;
+pub mod master_key;
 pub mod name;
 pub mod node;
 pub mod operator;

@@ -14,6 +14,10 @@ pub const CRL: &str = "/v1/crls/{issuer}/{shard}";
 pub const AUTHORITIES: &str = "/v1/authorities";
 /// Asking for another authority of a domain.
 pub const AUTHORITY_ROTATE: &str = "/v1/authorities/{domain}/rotate";
+/// The versions of the master key.
+pub const MASTER_KEY: &str = "/v1/master-key";
+/// Seals with a newer version of the master key.
+pub const MASTER_KEY_ROTATE: &str = "/v1/master-key/rotate";
 /// Signing every CRL anew.
 pub const CRLS_PUBLISH: &str = "/v1/crls/publish";
 /// A login challenge; public.

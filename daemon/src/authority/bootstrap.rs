@@ -50,6 +50,7 @@ pub(crate) async fn bootstrap(
         revision: 1,
     };
     tx.insert_cluster(&cluster, now).await?;
+    tx.update_master_key_version(master_key.active()).await?;
     let first = |domain| New { domain, number: 1, state: AuthorityState::Active, generation: 1 };
     let (root, signer) = make(&mut tx, master_key, rng, &cluster, None, first(AuthorityDomain::Root), now).await?;
     for domain in [AuthorityDomain::Services, AuthorityDomain::Projects] {

@@ -31,6 +31,11 @@ enum What {
         #[command(flatten)]
         operator: Operator,
     },
+    /// The key under which every secret in the database is sealed
+    MasterKey {
+        #[command(flatten)]
+        operator: Operator,
+    },
     /// Every certificate and key that a node's agent holds
     Node {
         /// The node
@@ -68,6 +73,17 @@ impl Rotate {
                 for key in keys.iter().filter(|key| key.retired_at.is_none()) {
                     println!("{} {}", key.kid, key.state.as_str());
                 }
+                Ok(())
+            }
+            What::MasterKey { operator } => {
+                let client = operator.client()?;
+                let mut state = client.rotate_master_key().await?;
+                println!("version {} seals", state.active);
+                while !state.complete {
+                    tokio::time::sleep(LOOK).await;
+                    state = client.master_key().await?;
+                }
+                println!("everything is sealed under version {}; no other is needed any more", state.active);
                 Ok(())
             }
             What::Node { name, operator } => {

@@ -53,6 +53,8 @@ mod tests {
             p::CA_BUNDLE,
             p::CRL,
             p::CRLS_PUBLISH,
+            p::MASTER_KEY,
+            p::MASTER_KEY_ROTATE,
             p::LOGIN_NONCES,
             p::LOGIN,
             p::OPERATOR_KEY,

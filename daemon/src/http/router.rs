@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::http::failure::Failure;
 use crate::http::{health, inspect, openapi, whoami};
-use crate::{Daemon, authority, cluster, login, node, operator, project, token};
+use crate::{Daemon, authority, cluster, login, master_key, node, operator, project, token};
 
 /// The largest body that is read, in bytes. The largest request by design is a cluster's declaration.
 pub(crate) const BODY_LIMIT: usize = 256 * 1024;
@@ -50,6 +50,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(authority::list_authorities))
         .routes(routes!(authority::rotate_authority))
         .routes(routes!(authority::publish_crls))
+        .routes(routes!(master_key::read_master_key))
+        .routes(routes!(master_key::rotate_master_key))
         .routes(routes!(authority::list_certificates))
         .routes(routes!(authority::delete_certificate))
         .routes(routes!(inspect::list_sagas))

@@ -57,6 +57,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0006_certificates_by_serial.sql"),
         include_str!("../migrations/postgres/0006_certificates_by_serial.sql"),
     ),
+    (
+        7,
+        "master key version",
+        include_str!("../migrations/sqlite/0007_master_key_version.sql"),
+        include_str!("../migrations/postgres/0007_master_key_version.sql"),
+    ),
 ];
 
 /// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one

@@ -105,7 +105,7 @@ impl Https {
     /// Sends this text as the body, as JSON.
     pub(crate) async fn call_text(&self, method: &str, path: &str, text: &str) -> Answer {
         let request = self.request(method, path).header("content-type", "application/json").body(text.to_owned());
-        Answer::of(&format!("{method} {path} {}", &text[..text.len().min(60)]), request).await
+        Answer::of(&format!("{method} {path} {}", text.chars().take(60).collect::<String>()), request).await
     }
 
     /// Reads.

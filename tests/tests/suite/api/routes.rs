@@ -79,6 +79,8 @@ pub(crate) const ROUTES: &[Route] = &[
     // After what is for the agent, whose certificate this replaces.
     route(For::Operator, "POST", "/v1/nodes/{node}/rotate"),
     route(For::Operator, "GET", "/v1/nodes/{node}/rotation"),
+    route(For::Operator, "GET", "/v1/master-key"),
+    route(For::Operator, "POST", "/v1/master-key/rotate"),
     route(For::Operator, "PUT", "/v1/operator-key"),
     route(For::Operator, "DELETE", "/v1/certificates/{serial}"),
     route(For::DataOwner, "DELETE", "/v1/projects/{project}/members/{user}"),

@@ -76,6 +76,32 @@ impl Story for Rotation {
     }
 }
 
+/// Another version of the master key, and everything sealed anew.
+struct Sealing;
+
+impl Story for Sealing {
+    const EACH_TIME: &'static [&'static str] = &["reseal_secrets/committing", "reseal_secrets/committed"];
+
+    async fn run(ledger: &Ledger, client: &Client) {
+        let fraud = project("fraud");
+        ledger.project(client, &fraud).await;
+        let alice = ledger.member(client, &fraud, &user("alice")).await;
+        answered(async || client.rotate_master_key().await).await;
+        eventually("everything is sealed anew", Duration::from_secs(30), async || {
+            let state = answered(async || client.master_key().await).await;
+            let done = state.complete && state.active > 1 && state.at_hand.first() == Some(&state.active);
+            if done { Ok(()) } else { Err(format!("{state:?}")) }
+        })
+        .await;
+        // What was sealed before opens, and what is sealed now does too.
+        let credentials = answered(async || client.member_credentials(&fraud, &user("alice")).await).await;
+        assert_eq!(credentials.serial, alice);
+        ledger.member(client, &fraud, &user("bob")).await;
+        let post = serde_json::from_value(serde_json::json!({ "audience": "jobs" })).unwrap();
+        answered(async || client.issue_token(&fraud, &user("alice"), &post).await).await;
+    }
+}
+
 /// Runs the story, with a death at that point, and looks whether everything that was answered holds. Returns the points
 /// that were passed, with how often.
 async fn run<S: Story>(point: Option<&str>) -> BTreeMap<String, u32> {
@@ -145,6 +171,12 @@ async fn nothing_that_was_answered_is_lost_whichever_step_the_daemon_dies_at() {
         "sign/token/made",
     ];
     dies_at_every_point::<People>(3, &expected).await;
+}
+
+#[tokio::test]
+async fn every_secret_opens_whichever_step_of_another_master_key_the_daemon_dies_at() {
+    let expected = ["rotate_master_key/committing", "rotate_master_key/committed", "reseal_secrets/committed"];
+    dies_at_every_point::<Sealing>(3, &expected).await;
 }
 
 #[tokio::test]

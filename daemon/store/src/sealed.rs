@@ -1,0 +1,89 @@
+//! Everything that is sealed under the master key, and which version of it seals.
+
+use sqlx::query;
+
+use crate::error::StoreError;
+use crate::row::{parsed, value};
+use crate::transaction::Transaction;
+
+/// A sealed secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedRow {
+    /// Whose it is.
+    pub of: SealedOf,
+    /// The secret, sealed. Its bytes 1 to 4 are the version of the master key.
+    pub sealed: Vec<u8>,
+}
+
+/// Whose secret it is. The context under which it is sealed follows from that.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SealedOf {
+    /// An authority's private key.
+    Issuer(String),
+    /// The private key of a token key.
+    TokenKey(String),
+    /// A member's private key: project and user.
+    Member(String, String),
+}
+
+impl Transaction {
+    /// The version of the master key that seals.
+    pub async fn master_key_version(&mut self) -> Result<u32, StoreError> {
+        let row = query("SELECT master_key_version FROM cluster")
+            .fetch_one(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        crate::row::number(&row, "master_key_version")
+    }
+
+    /// Seals with this version from now on.
+    pub async fn update_master_key_version(&mut self, version: u32) -> Result<(), StoreError> {
+        let update = query("UPDATE cluster SET master_key_version = $1").bind(i64::from(version));
+        update.execute(self.connection()).await.map(drop).map_err(|e| self.failed(e))
+    }
+
+    /// Secrets that are not sealed under this version, at most so many.
+    pub async fn list_sealed_otherwise(&mut self, version: u32, limit: u32) -> Result<Vec<SealedRow>, StoreError> {
+        let rows = query(
+            "SELECT 'issuer' AS kind, id AS one, '' AS other, sealed_key FROM issuer \
+                 WHERE substr(sealed_key, 2, 4) <> $1 AND state <> 'gone' \
+             UNION ALL SELECT 'token_key', kid, '', sealed_key FROM token_key \
+                 WHERE sealed_key IS NOT NULL AND substr(sealed_key, 2, 4) <> $1 \
+             UNION ALL SELECT 'member', project, user_name, sealed_key FROM member \
+                 WHERE substr(sealed_key, 2, 4) <> $1 \
+             LIMIT $2",
+        )
+        .bind(version.to_be_bytes().to_vec())
+        .bind(i64::from(limit))
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        rows.iter()
+            .map(|row| {
+                let (one, other): (String, String) = (value(row, "one")?, value(row, "other")?);
+                let of = parsed(row, "kind", |kind| match kind {
+                    "issuer" => Some(SealedOf::Issuer(one.clone())),
+                    "token_key" => Some(SealedOf::TokenKey(one.clone())),
+                    "member" => Some(SealedOf::Member(one.clone(), other.clone())),
+                    _ => None,
+                })?;
+                Ok(SealedRow { of, sealed: value(row, "sealed_key")? })
+            })
+            .collect()
+    }
+
+    /// Puts the same secret, sealed anew, in the place of the one before.
+    pub async fn update_sealed(&mut self, row: &SealedRow) -> Result<(), StoreError> {
+        let update = match &row.of {
+            SealedOf::Issuer(id) => query("UPDATE issuer SET sealed_key = $1 WHERE id = $2").bind(&row.sealed).bind(id),
+            SealedOf::TokenKey(kid) => {
+                query("UPDATE token_key SET sealed_key = $1 WHERE kid = $2").bind(&row.sealed).bind(kid)
+            }
+            SealedOf::Member(project, user) => {
+                let update = query("UPDATE member SET sealed_key = $1 WHERE project = $2 AND user_name = $3");
+                update.bind(&row.sealed).bind(project).bind(user)
+            }
+        };
+        update.execute(self.connection()).await.map(drop).map_err(|e| self.failed(e))
+    }
+}

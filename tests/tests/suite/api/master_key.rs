@@ -1,0 +1,109 @@
+//! The master key: from a file, the environment or a command, and changed without anybody noticing.
+
+use ringfence_api::ProblemCode;
+use ringfence_tests::{Head, Sandbox, eventually};
+
+use super::world::{SOON, World, project, user};
+
+const FIRST: &str = "1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+const SECOND: &str = "2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+
+fn kept(world: &World) -> String {
+    std::fs::read_to_string(world.sandbox.path().join("head/master.key")).unwrap()
+}
+
+#[tokio::test]
+async fn a_new_version_seals_everything_and_the_one_before_is_forgotten() {
+    let mut world = World::new().await;
+    world.people("fraud", &["alice", "bob"]).await;
+    let before = world.credentials("fraud", "alice").await;
+    let first = kept(&world);
+    let state = world.client.rotate_master_key().await.unwrap();
+    assert_eq!(state.active, 2);
+    eventually("only the new version is kept", SOON, async || {
+        let text = kept(&world);
+        if text.starts_with("2:") && text.lines().count() == 1 { Ok(()) } else { Err("it is not alone".to_owned()) }
+    })
+    .await;
+    let state = world.client.master_key().await.unwrap();
+    assert!(state.complete && state.at_hand == [2], "{state:?}");
+    world.head.kill().await;
+    world.head.restart(&[]).await;
+    assert_eq!(world.credentials("fraud", "alice").await.private_key, before.private_key);
+    world.people("fraud", &["carol"]).await;
+    // The old key is of no use any more.
+    world.head.kill().await;
+    std::fs::write(world.sandbox.path().join("head/master.key"), first).unwrap();
+    world.head.spawn(&[]);
+    world.head.ended().await;
+    let said = world.head.said();
+    assert!(said.contains("version 2 of the master key is not at hand"), "{said}");
+}
+
+/// A head whose master key comes from elsewhere.
+fn prepare(sandbox: &Sandbox, source: &str) -> Head {
+    let head = Head::prepare(sandbox.path());
+    let config = sandbox.path().join("head/serve.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(config, format!("{text}[master_key]\n{source}\n")).unwrap();
+    head
+}
+
+#[tokio::test]
+async fn a_key_of_the_environment_or_of_a_command_is_rotated_when_a_newer_one_is_there() {
+    let file = "key-of-the-command";
+    for source in ["environment = \"SEALING_KEY\"".to_owned(), format!("command = [\"cat\", \"{file}\"]")] {
+        let sandbox = Sandbox::new();
+        let mut head = prepare(&sandbox, &source);
+        let path = sandbox.path().join(file);
+        let config = sandbox.path().join("head/serve.toml");
+        let text = std::fs::read_to_string(&config).unwrap().replace(file, &path.display().to_string());
+        std::fs::write(config, text).unwrap();
+        std::fs::write(&path, FIRST).unwrap();
+        head.restart(&[("SEALING_KEY", FIRST)]).await;
+        let client = head.operator();
+        client.put_project(&project("fraud"), &ringfence_api::project::PutProject::default()).await.unwrap();
+        let put = ringfence_api::project::PutMember { role: ringfence_api::project::MemberRole::DataOwner };
+        client.put_member(&project("fraud"), &user("alice"), &put).await.unwrap();
+        let refused = client.rotate_master_key().await.unwrap_err();
+        assert_eq!(refused.code(), Some(ProblemCode::Conflict));
+        assert!(refused.to_string().contains("add a line 2:KEY"), "{refused}");
+        head.kill().await;
+        let both = format!("{FIRST}\n{SECOND}\n");
+        std::fs::write(&path, &both).unwrap();
+        head.restart(&[("SEALING_KEY", &both)]).await;
+        assert_eq!(client.master_key().await.unwrap().active, 1, "it is at hand and does not seal yet");
+        client.rotate_master_key().await.unwrap();
+        eventually("everything is sealed anew", SOON, async || {
+            let state = client.master_key().await.unwrap();
+            if state.complete { Ok(()) } else { Err(format!("{state:?}")) }
+        })
+        .await;
+        head.kill().await;
+        std::fs::write(&path, SECOND).unwrap();
+        head.restart(&[("SEALING_KEY", SECOND)]).await;
+        client.member_credentials(&project("fraud"), &user("alice")).await.expect("what was sealed before opens");
+        assert!(!sandbox.path().join("head/master.key").exists(), "nothing is kept in a file");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_gives_no_key_is_named_and_its_text_is_not() {
+    let secret = "AQEBAQEBAQEBAQEBAQEBAQEB";
+    let cases = [
+        ("environment = \"SEALING_KEY\"".to_owned(), "environment variable SEALING_KEY"),
+        (format!("command = [\"echo\", \"{secret}\"]"), "one line VERSION:KEY for each version"),
+        ("command = [\"false\"]".to_owned(), "ended with exit status: 1"),
+        ("command = []".to_owned(), "it is empty"),
+        ("command = [\"/nowhere/kms\"]".to_owned(), "/nowhere/kms"),
+    ];
+    for (source, expected) in cases {
+        let sandbox = Sandbox::new();
+        let mut head = prepare(&sandbox, &source);
+        head.spawn(&[("SEALING_KEY", secret)]);
+        head.ended().await;
+        let said = head.said();
+        assert!(said.contains(expected), "{source}: {said}");
+        assert!(!said.contains(secret), "{source}: {said}");
+    }
+}
