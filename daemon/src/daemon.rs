@@ -10,7 +10,7 @@ use ringfence_cloud::NodeDriver;
 use ringfence_pki::MasterKey;
 use ringfence_store::{Store, Transaction};
 
-use crate::authority::Authorities;
+use crate::authority::{Authorities, OcspAnswers};
 use crate::changes::Changes;
 use crate::http::Sessions;
 use crate::lead::Lead;
@@ -43,6 +43,7 @@ pub struct Daemon {
     pub(crate) lead: Lead,
     pub(crate) sessions: Sessions,
     pub(crate) hand_outs: HandOuts,
+    pub(crate) ocsp_answers: OcspAnswers,
 }
 
 impl Daemon {

@@ -18,6 +18,7 @@ pub mod token;
 
 mod audit;
 mod changes;
+mod checkpoint;
 mod daemon;
 mod lead;
 mod logging;

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::Daemon;
-use crate::authority::{Authorities, bootstrap, issue_api_certificate};
+use crate::authority::{Authorities, OcspAnswers, bootstrap, issue_api_certificate};
 use crate::changes::{Changes, hear};
 use crate::config::{ConfigError, ServeConfig};
 use crate::http::{Sessions, listen, router};
@@ -186,6 +186,7 @@ pub(crate) async fn open(
         lead,
         sessions: Sessions::default(),
         hand_outs: HandOuts::default(),
+        ocsp_answers: OcspAnswers::default(),
         store,
     })
 }

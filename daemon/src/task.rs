@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use crate::Daemon;
 use crate::authority::{PublishCrls, RenewApiCertificate, RotateAuthorities};
+use crate::checkpoint::SignCheckpoints;
 use crate::lead::HoldLead;
 use crate::master_key::ResealSecrets;
 use crate::node::{KeepNodes, RunSagas};
@@ -81,6 +82,7 @@ impl Tasks {
                 entry(RenewProjectUsers, Some(Wake::RenewProjectUsers)),
                 entry(RotateTokenKeys, None),
                 entry(ResealSecrets, Some(Wake::ResealSecrets)),
+                entry(SignCheckpoints, None),
                 entry(RenewApiCertificate, Some(Wake::RenewApiCertificate)),
             ],
         }

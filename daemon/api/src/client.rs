@@ -24,6 +24,7 @@ use crate::authority::{Authority, AuthorityDomain, RotateAuthority};
 use crate::certificate::PostIdentityCertificate;
 use crate::cluster::{Cluster, PutCluster};
 use crate::crl::PublishedCrl;
+use crate::inspect::AuditCheckpoint;
 use crate::inspect::Health;
 use crate::login::{Login, LoginNonce, PutLogin, message, trust_fingerprint};
 use crate::master_key::MasterKeyState;
@@ -389,6 +390,11 @@ impl Client {
     /// The node's last rotation once its revision is above `after`, or unchanged after [`LONG_POLL`].
     pub async fn rotation_after(&self, node: &NodeName, after: i64) -> Result<NodeRotation, ClientError> {
         self.call(Method::GET, &format!("{}?after={after}", path::node(path::NODE_ROTATION, node)), NO_BODY).await
+    }
+
+    /// Signs how the audit log stands now.
+    pub async fn post_audit_checkpoint(&self) -> Result<AuditCheckpoint, ClientError> {
+        self.call(Method::POST, path::AUDIT_CHECKPOINTS, NO_BODY).await
     }
 
     /// The versions of the master key.

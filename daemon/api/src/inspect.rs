@@ -74,6 +74,21 @@ pub struct AuditEntry {
     pub hash: String,
 }
 
+/// A signed word on how the audit log stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditCheckpoint {
+    /// The row that was the last.
+    pub sequence: i64,
+    /// When it was signed.
+    pub at: Timestamp,
+    /// The hash of the row.
+    pub hash: String,
+    /// The key that signed.
+    pub kid: String,
+    /// The JWS in compact form (RFC 7515). Its claims are `iss`, `iat`, `sequence` and `hash`.
+    pub signature: String,
+}
+
 impl AuditEntry {
     /// What stands for the hash before the first row.
     pub const GENESIS: &'static str = "ringfence audit v1";

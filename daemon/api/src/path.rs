@@ -14,6 +14,10 @@ pub const CRL: &str = "/v1/crls/{issuer}/{shard}";
 pub const AUTHORITIES: &str = "/v1/authorities";
 /// Asking for another authority of a domain.
 pub const AUTHORITY_ROTATE: &str = "/v1/authorities/{domain}/rotate";
+/// Whether one certificate is revoked; public.
+pub const OCSP: &str = "/v1/ocsp";
+/// The same for a request in the path; public.
+pub const OCSP_REQUEST: &str = "/v1/ocsp/{request}";
 /// The versions of the master key.
 pub const MASTER_KEY: &str = "/v1/master-key";
 /// Seals with a newer version of the master key.
@@ -78,6 +82,10 @@ pub const SAGAS: &str = "/v1/sagas";
 pub const TASKS: &str = "/v1/tasks";
 /// The audit log, newest first.
 pub const AUDIT: &str = "/v1/audit";
+/// Signed checkpoints of the audit log.
+pub const AUDIT_CHECKPOINTS: &str = "/v1/audit/checkpoints";
+/// Every key that ever signed; public.
+pub const AUDIT_KEYS: &str = "/v1/audit/keys";
 
 /// The path of one CRL shard.
 pub fn crl(issuer: &str, shard: u32) -> String {

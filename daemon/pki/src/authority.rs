@@ -10,7 +10,7 @@ use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 use crate::lint::{self, LintError};
-use crate::read::{CertificateFacts, ReadError, subject_and_key};
+use crate::read::{CertificateFacts, ReadError, SubjectAndKey};
 use crate::validity::to_offset;
 use crate::{KeyAlgorithm, KeyError, PrivateKey, Serial, Validity};
 
@@ -121,6 +121,8 @@ pub struct Authority {
     pub(crate) facts: CertificateFacts,
     /// Its name, as it stands in what it signs (DER).
     pub(crate) subject: Vec<u8>,
+    /// The bits of its public key, by whose hash OCSP names it.
+    pub(crate) key_bits: Vec<u8>,
     /// The identifier of its key, as it stands in what it signs.
     pub(crate) key_identifier: Vec<u8>,
     pub(crate) issuer: Issuer<'static, KeyPair>,
@@ -199,9 +201,9 @@ impl Authority {
         if facts.public_key != key.public() {
             return Err(AuthorityError::OtherKey);
         }
-        let (subject, key_identifier) = subject_and_key(certificate)?;
+        let SubjectAndKey { subject, key_bits, key_identifier } = SubjectAndKey::read(certificate)?;
         let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(certificate), key.0)?;
-        let loaded = Self { certificate: certificate.to_vec(), facts, subject, key_identifier, issuer };
+        let loaded = Self { certificate: certificate.to_vec(), facts, subject, key_bits, key_identifier, issuer };
         loaded.prove()?;
         Ok(loaded)
     }

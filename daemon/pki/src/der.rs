@@ -12,7 +12,7 @@ pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(crate) const ENUMERATED: u8 = 0x0a;
 pub(crate) const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
 
 /// `[number]`, with something within.
 pub(crate) const fn context(number: u8) -> u8 {
@@ -105,6 +105,63 @@ pub(crate) fn extension(identifier: &[u8], critical: bool, content: &[u8]) -> Ve
     let content = value(OCTET_STRING, content);
     let critical = if critical { value(BOOLEAN, &[0xff]) } else { Vec::new() };
     constructed(SEQUENCE, &[&identifier, &critical, &content])
+}
+
+/// Reads values one after the other. Whatever is not DER of the expected kind is nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What has not been read.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The content of the next value, which must have this tag.
+    pub(crate) fn take(&mut self, tag: u8) -> Option<Self> {
+        let (head, length) = self.next(tag)?;
+        let content = self.0.get(head..head + length)?;
+        self.0 = &self.0[head + length..];
+        Some(Self(content))
+    }
+
+    /// The next value with its tag and length, which stays to be read.
+    pub(crate) fn peek_whole(&self, tag: u8) -> Option<&'a [u8]> {
+        let (head, length) = self.next(tag)?;
+        self.0.get(..head + length)
+    }
+
+    /// Passes over the next value if it has this tag.
+    pub(crate) fn skip(&mut self, tag: u8) {
+        if self.0.first() == Some(&tag) {
+            let _ = self.take(tag);
+        }
+    }
+
+    /// How long the head of the next value is, and its content.
+    fn next(&self, tag: u8) -> Option<(usize, usize)> {
+        let (&found, rest) = self.0.split_first()?;
+        let (&first, rest) = rest.split_first()?;
+        if found != tag {
+            return None;
+        }
+        if first < 0x80 {
+            return Some((2, usize::from(first)));
+        }
+        let digits = usize::from(first & 0x7f);
+        let bytes = rest.get(..digits).filter(|bytes| (1..=3).contains(&bytes.len()))?;
+        let length = bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        // The shortest form is the only one.
+        (length >= 0x80 && bytes[0] != 0).then_some((2 + digits, length))
+    }
 }
 
 #[cfg(test)]

@@ -77,15 +77,31 @@ impl CertificateFacts {
     }
 }
 
-/// The subject (DER) and the subject key identifier of an authority's certificate.
-pub(crate) fn subject_and_key(der: &[u8]) -> Result<(Vec<u8>, Vec<u8>), ReadError> {
-    use x509_parser::extensions::ParsedExtension;
-    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| ReadError::Malformed)?;
-    let key = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::SubjectKeyIdentifier(identifier) => Some(identifier.0.to_vec()),
-        _ => None,
-    });
-    Ok((certificate.subject().as_raw().to_vec(), key.ok_or(ReadError::Malformed)?))
+/// How what an authority signs speaks of it.
+pub(crate) struct SubjectAndKey {
+    /// Its subject, DER.
+    pub(crate) subject: Vec<u8>,
+    /// The bits of its public key.
+    pub(crate) key_bits: Vec<u8>,
+    /// The subject key identifier.
+    pub(crate) key_identifier: Vec<u8>,
+}
+
+impl SubjectAndKey {
+    /// Reads them from an authority's certificate.
+    pub(crate) fn read(der: &[u8]) -> Result<Self, ReadError> {
+        use x509_parser::extensions::ParsedExtension;
+        let (_, certificate) = X509Certificate::from_der(der).map_err(|_| ReadError::Malformed)?;
+        let key = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::SubjectKeyIdentifier(identifier) => Some(identifier.0.to_vec()),
+            _ => None,
+        });
+        Ok(Self {
+            subject: certificate.subject().as_raw().to_vec(),
+            key_bits: certificate.public_key().subject_public_key.data.to_vec(),
+            key_identifier: key.ok_or(ReadError::Malformed)?,
+        })
+    }
 }
 
 fn key_algorithm(key: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> Option<KeyAlgorithm> {

@@ -4,8 +4,8 @@
 use aws_lc_rs::rand::SecureRandom;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, ThumbprintHash};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use serde::Serialize;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
 
 use crate::{PrivateKey, Validity};
 
@@ -45,6 +45,41 @@ struct Claims<'a> {
     project: &'a str,
     user: &'a str,
     roles: &'a [&'a str],
+}
+
+/// How an audit log stood: what a signed checkpoint says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Who signs it.
+    #[serde(rename = "iss")]
+    pub issuer: String,
+    /// When it is signed, in seconds since 1970.
+    #[serde(rename = "iat")]
+    pub signed_at: i64,
+    /// The row that is the last.
+    pub sequence: i64,
+    /// The hash of that row.
+    pub hash: String,
+}
+
+/// The type of a checkpoint, by which nobody takes it for a token.
+const CHECKPOINT: &str = "ringfence-audit+jwt";
+
+impl Checkpoint {
+    /// What a checkpoint says, if this key has signed it. `x` and `y` are the key's coordinates, base64url.
+    pub fn verify(signature: &str, x: &str, y: &str) -> Result<Self, TokenKeyError> {
+        let unusable = |why: &dyn std::fmt::Display| TokenKeyError(format!("does not verify this: {why}"));
+        let key = DecodingKey::from_ec_components(x, y).map_err(|e| unusable(&e))?;
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.validate_exp = false;
+        validation.required_spec_claims.clear();
+        let read = decode::<Self>(signature, &key, &validation).map_err(|e| unusable(&e))?;
+        if read.header.typ.as_deref() == Some(CHECKPOINT) {
+            Ok(read.claims)
+        } else {
+            Err(unusable(&"it is no checkpoint"))
+        }
+    }
 }
 
 /// A key that signs tokens. Its `Debug` shows no key.
@@ -88,6 +123,16 @@ impl TokenKey {
     /// The public half.
     pub fn public(&self) -> &PublicTokenKey {
         &self.public
+    }
+
+    /// Signs a checkpoint.
+    pub fn sign_checkpoint(&self, checkpoint: &Checkpoint) -> Result<String, TokenKeyError> {
+        let header = Header {
+            kid: Some(self.public.kid.clone()),
+            typ: Some(CHECKPOINT.to_owned()),
+            ..Header::new(Algorithm::ES256)
+        };
+        encode(&header, checkpoint, &self.key).map_err(|e| TokenKeyError(format!("cannot sign: {e}")))
     }
 
     /// Signs a token.
@@ -149,6 +194,16 @@ mod tests {
 
     fn part(text: &str) -> String {
         String::from_utf8(URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_checkpoint_verifies_by_its_key_and_is_no_token() {
+        let key = TokenKey::new(&PrivateKey::generate().unwrap()).unwrap();
+        let said = Checkpoint { issuer: "urn:x".to_owned(), signed_at: 1, sequence: 7, hash: "ab".to_owned() };
+        let signed = key.sign_checkpoint(&said).unwrap();
+        let of = |key: &TokenKey| Checkpoint::verify(&signed, &key.public().x, &key.public().y);
+        assert_eq!(of(&key), Ok(said));
+        assert!(of(&TokenKey::new(&PrivateKey::generate().unwrap()).unwrap()).is_err());
     }
 
     #[test]

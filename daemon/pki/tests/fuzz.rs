@@ -12,9 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use p12_keystore::Pkcs12ImportPolicy;
 use proptest::prelude::*;
 use ringfence_pki::{
-    Authority, CertificateFacts, CrlShard, Domain, Entries, Extent, KeyAlgorithm, Leaf, MasterKey, Plan, PrivateKey,
-    Profile, Reason, Request, Revoked, Serial, Token, TokenKey, Usage, Validity, pem_certificate, pem_certificates,
-    pem_crl, pem_crls, pkcs12, verify_leaf,
+    Authority, CertificateFacts, CrlShard, Domain, Entries, Extent, KeyAlgorithm, Leaf, MasterKey, OcspRequest, Plan,
+    PrivateKey, Profile, Reason, Request, Revoked, Serial, Token, TokenKey, Usage, Validity, pem_certificate,
+    pem_certificates, pem_crl, pem_crls, pkcs12, verify_leaf,
 };
 
 const URL: &str = "https://127.0.0.1:8443/v1/crls/root-1/0";
@@ -150,6 +150,23 @@ proptest! {
     }
 
     #[test]
+    fn a_damaged_ocsp_request_asks_about_nothing_or_something(damages in damage()) {
+        // For a certificate of number 1, by SHA-1.
+        let mut id = vec![0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00];
+        for _ in 0..2 {
+            id.extend([0x04, 20]);
+            id.extend([7; 20]);
+        }
+        id.extend([0x02, 1, 1]);
+        let wrap = |content: &[u8]| [&[0x30, u8::try_from(content.len()).unwrap()], content].concat();
+        let request = wrap(&wrap(&wrap(&wrap(&wrap(&id)))));
+        prop_assert_eq!(OcspRequest::parse(&request).unwrap().asked.len(), 1);
+        if let Ok(request) = OcspRequest::parse(&damaged(&request, &damages)) {
+            prop_assert!(!request.asked.is_empty());
+        }
+    }
+
+    #[test]
     fn a_damaged_list_makes_nobody_good_who_is_revoked(damages in damage()) {
         let shown = damaged(&MATERIAL.revoking, &damages);
         let (chain, bundle) = (pem_certificate(&MATERIAL.leaf), pem_certificate(&MATERIAL.root));
@@ -183,6 +200,7 @@ proptest! {
             }
         }
         let _ = CertificateFacts::read(&bytes);
+        let _ = OcspRequest::parse(&bytes);
         let _ = PrivateKey::from_der(&bytes);
         let _ = verify_leaf(&pem_certificate(&bytes), &pem_certificate(&bytes), &pem_crl(&bytes), Usage::Client, MATERIAL.now);
     }

@@ -107,6 +107,11 @@ impl Issuers {
         })
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Issuer> {
+        self.all.iter()
+    }
+
     /// One by its id.
     pub(crate) fn find(&self, id: &str) -> Option<&Issuer> {
         self.all.iter().find(|issuer| issuer.view.id == id)

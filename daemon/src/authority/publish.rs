@@ -192,7 +192,7 @@ fn is_due(last: &CrlHead, lifetime: SignedDuration, now: Timestamp) -> bool {
     now >= last.this_update + last.next_update.duration_since(last.this_update) / 2 || last.next_update > now + lifetime
 }
 
-fn reason_of(reason: RevocationReason) -> Reason {
+pub(super) fn reason_of(reason: RevocationReason) -> Reason {
     match reason {
         RevocationReason::KeyCompromise => Reason::KeyCompromise,
         RevocationReason::CaCompromise => Reason::CaCompromise,

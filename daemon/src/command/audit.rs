@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
-use ringfence_api::inspect::AuditEntry;
+use ringfence_api::inspect::{AuditCheckpoint, AuditEntry};
 use ringfence_api::path;
+use ringfence_api::token::Jwks;
+use ringfence_pki::Checkpoint;
+use serde::Deserialize;
 
 use crate::command::operator::Operator;
 
@@ -21,7 +24,7 @@ pub struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Print every row as a line of JSON, oldest first
+    /// Print every row as a line of JSON, oldest first, and each signed checkpoint behind the row that it is about
     Export {
         #[command(flatten)]
         operator: Operator,
@@ -39,7 +42,23 @@ enum What {
         /// The hash of a row that was verified before, which must be among these
         #[arg(long, value_name = "HASH")]
         contains: Option<String>,
+        /// The keys of checkpoints, as `audit keys` printed them before, to verify the signatures of those in the export
+        #[arg(long, value_name = "FILE")]
+        keys: Option<PathBuf>,
     },
+    /// Print the keys that sign checkpoints (JWKS). Keep them where those who can write to the database cannot
+    Keys {
+        #[command(flatten)]
+        operator: Operator,
+    },
+}
+
+/// A line of an export.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Row(AuditEntry),
+    Checkpoint { checkpoint: AuditCheckpoint },
 }
 
 /// How many rows are asked for together.
@@ -49,9 +68,15 @@ impl Audit {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.what {
             What::Export { operator, after } => export(&operator, after).await,
-            What::Verify { file, previous, contains } => {
-                let verified = verify(open(&file)?, previous.as_deref(), contains.as_deref())?;
+            What::Verify { file, previous, contains, keys } => {
+                let keys = keys.as_deref().map(read_keys).transpose()?;
+                let verified = verify(open(&file)?, previous.as_deref(), contains.as_deref(), keys.as_ref())?;
                 println!("{verified}");
+                Ok(())
+            }
+            What::Keys { operator } => {
+                let keys: Jwks = operator.client()?.read(path::AUDIT_KEYS).await?;
+                println!("{}", serde_json::to_string_pretty(&keys)?);
                 Ok(())
             }
         }
@@ -60,18 +85,34 @@ impl Audit {
 
 async fn export(operator: &Operator, mut after: i64) -> anyhow::Result<()> {
     let client = operator.client()?;
+    // So that the end of the export is signed too.
+    client.post_audit_checkpoint().await?;
+    let mut checkpoints: Vec<AuditCheckpoint> = Vec::new();
     let mut out = std::io::stdout().lock();
     loop {
         let rows: Vec<AuditEntry> = client.read(&format!("{}?after={after}&limit={BATCH}", path::AUDIT)).await?;
         for row in &rows {
             serde_json::to_writer(&mut out, row)?;
             writeln!(out)?;
+            if checkpoints.last().is_none_or(|last| last.sequence <= after) {
+                let route = format!("{}?after={after}&limit={BATCH}", path::AUDIT_CHECKPOINTS);
+                checkpoints = client.read(&route).await?;
+            }
+            for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.sequence == row.sequence) {
+                serde_json::to_writer(&mut out, &serde_json::json!({ "checkpoint": checkpoint }))?;
+                writeln!(out)?;
+            }
             after = row.sequence;
         }
         if rows.len() < BATCH {
             return Ok(());
         }
     }
+}
+
+fn read_keys(file: &Path) -> anyhow::Result<Jwks> {
+    let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is not what `audit keys` prints", file.display()))
 }
 
 fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
@@ -83,14 +124,33 @@ fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
 }
 
 /// Follows the chain. Says how far it goes, or which row is the first that does not fit.
-fn verify(lines: impl BufRead, previous: Option<&str>, contains: Option<&str>) -> anyhow::Result<String> {
+fn verify(
+    lines: impl BufRead,
+    previous: Option<&str>,
+    contains: Option<&str>,
+    keys: Option<&Jwks>,
+) -> anyhow::Result<String> {
     let mut before: Option<AuditEntry> = None;
+    let mut signed = 0;
     let mut first = 0;
     let mut found = contains.is_none();
     for (number, line) in (1..).zip(lines.lines()) {
         let line = line.context("the export cannot be read")?;
-        let row: AuditEntry =
+        let line =
             serde_json::from_str(&line).with_context(|| format!("line {number} is not a row of the audit log"))?;
+        let row = match line {
+            Line::Row(row) => row,
+            Line::Checkpoint { checkpoint } => {
+                let before = before.as_ref().filter(|before| before.sequence == checkpoint.sequence);
+                let before = before.with_context(|| format!("line {number} does not follow the row that it signs"))?;
+                ensure!(checkpoint.hash == before.hash, "row {} is not the one that was signed", before.sequence);
+                if let Some(keys) = keys {
+                    verify_checkpoint(&checkpoint, keys).with_context(|| format!("line {number}"))?;
+                    signed = checkpoint.sequence;
+                }
+                continue;
+            }
+        };
         let hash = if let Some(before) = &before {
             let expected = before.sequence + 1;
             ensure!(row.sequence == expected, "line {number} is row {}, and row {expected} is missing", row.sequence);
@@ -113,7 +173,27 @@ fn verify(lines: impl BufRead, previous: Option<&str>, contains: Option<&str>) -
     }
     let last = before.context("the export has no rows")?;
     ensure!(found, "no row has the hash of --contains: this is not the log that was verified then");
-    Ok(format!("rows {first} to {} are as they were written; the last hash is {}", last.sequence, last.hash))
+    let whole = format!("rows {first} to {} are as they were written; the last hash is {}", last.sequence, last.hash);
+    if keys.is_none() {
+        return Ok(whole);
+    }
+    ensure!(signed > 0, "no row is signed: the export holds no checkpoint");
+    Ok(format!("{whole}; they are signed up to row {signed}"))
+}
+
+/// Whether one of these keys has signed exactly this.
+fn verify_checkpoint(checkpoint: &AuditCheckpoint, keys: &Jwks) -> anyhow::Result<()> {
+    let key = keys.keys.iter().find(|key| key.kid == checkpoint.kid);
+    let key =
+        key.with_context(|| format!("the checkpoint is signed by key {}, which is not among --keys", checkpoint.kid))?;
+    let said = Checkpoint::verify(&checkpoint.signature, &key.x, &key.y)?;
+    ensure!(
+        said.sequence == checkpoint.sequence && said.hash == checkpoint.hash,
+        "what key {} signed is row {} with another hash",
+        checkpoint.kid,
+        said.sequence
+    );
+    Ok(())
 }
 
 #[cfg(test)]
@@ -141,7 +221,7 @@ mod tests {
 
     fn judge(rows: &[AuditEntry], previous: Option<&str>, contains: Option<&str>) -> Result<String, String> {
         let lines: Vec<String> = rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect();
-        verify(lines.join("\n").as_bytes(), previous, contains).map_err(|error| error.to_string())
+        verify(lines.join("\n").as_bytes(), previous, contains, None).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -178,5 +258,55 @@ mod tests {
         let good = log(5);
         assert!(judge(&good[3..], Some(&good[2].hash), None).unwrap().starts_with("rows 4 to 5"));
         assert!(judge(&good[3..], Some(&good[1].hash), None).is_err());
+    }
+
+    #[test]
+    fn a_checkpoint_fits_its_row_and_is_signed_by_a_key_that_was_kept() {
+        let good = log(3);
+        let key = ringfence_pki::TokenKey::new(&ringfence_pki::PrivateKey::generate().unwrap()).unwrap();
+        let public = key.public().clone();
+        let jwk = |kid: &str| ringfence_api::token::Jwk {
+            kid: kid.to_owned(),
+            kty: "EC".to_owned(),
+            crv: "P-256".to_owned(),
+            x: public.x.clone(),
+            y: public.y.clone(),
+            alg: "ES256".to_owned(),
+            usage: "sig".to_owned(),
+        };
+        let keys = Jwks { keys: vec![jwk(&public.kid)] };
+        let of = |row: &AuditEntry, said: &AuditEntry| {
+            let hash = said.hash.clone();
+            let said = Checkpoint { issuer: String::new(), signed_at: 1, sequence: said.sequence, hash };
+            let signature = key.sign_checkpoint(&said).unwrap();
+            AuditCheckpoint {
+                sequence: row.sequence,
+                at: row.at,
+                hash: row.hash.clone(),
+                kid: public.kid.clone(),
+                signature,
+            }
+        };
+        let judge = |rows: &[AuditEntry], checkpoint: &AuditCheckpoint, keys: &Jwks| {
+            let mut lines: Vec<String> = rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect();
+            lines.insert(2, serde_json::json!({ "checkpoint": checkpoint }).to_string());
+            verify(lines.join("\n").as_bytes(), None, None, Some(keys)).map_err(|error| format!("{error:#}"))
+        };
+        let checkpoint = of(&good[1], &good[1]);
+        assert!(judge(&good, &checkpoint, &keys).unwrap().ends_with("signed up to row 2"));
+        // A log that was written anew, with its hashes.
+        let mut anew = good.clone();
+        anew[0].object = "fraud__mallory".to_owned();
+        for index in 0..3 {
+            let previous = if index == 0 { AuditEntry::GENESIS.to_owned() } else { anew[index - 1].hash.clone() };
+            anew[index].hash = anew[index].hash_after(&previous);
+        }
+        assert!(judge(&anew, &checkpoint, &keys).unwrap_err().contains("row 2 is not the one that was signed"));
+        let forged = AuditCheckpoint { hash: anew[1].hash.clone(), ..checkpoint.clone() };
+        assert!(judge(&anew, &forged, &keys).unwrap_err().contains("with another hash"));
+        let other = Jwks { keys: vec![jwk("another")] };
+        assert!(judge(&good, &checkpoint, &other).unwrap_err().contains("not among --keys"));
+        let without = good.iter().map(|row| serde_json::to_string(row).unwrap()).collect::<Vec<_>>().join("\n");
+        assert!(verify(without.as_bytes(), None, None, Some(&keys)).unwrap_err().to_string().contains("no checkpoint"));
     }
 }

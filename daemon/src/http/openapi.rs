@@ -53,6 +53,8 @@ mod tests {
             p::CA_BUNDLE,
             p::CRL,
             p::CRLS_PUBLISH,
+            p::OCSP,
+            p::OCSP_REQUEST,
             p::MASTER_KEY,
             p::MASTER_KEY_ROTATE,
             p::LOGIN_NONCES,
@@ -86,6 +88,8 @@ mod tests {
             p::SAGAS,
             p::TASKS,
             p::AUDIT,
+            p::AUDIT_CHECKPOINTS,
+            p::AUDIT_KEYS,
         ];
         let (_, document) = routes().split_for_parts();
         let mut served: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::http::failure::Failure;
 use crate::http::{health, inspect, openapi, whoami};
-use crate::{Daemon, authority, cluster, login, master_key, node, operator, project, token};
+use crate::{Daemon, authority, checkpoint, cluster, login, master_key, node, operator, project, token};
 
 /// The largest body that is read, in bytes. The largest request by design is a cluster's declaration.
 pub(crate) const BODY_LIMIT: usize = 256 * 1024;
@@ -23,6 +23,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(openapi::read_openapi))
         .routes(routes!(authority::read_ca_bundle))
         .routes(routes!(authority::read_crl))
+        .routes(routes!(authority::post_ocsp))
+        .routes(routes!(authority::get_ocsp))
         .routes(routes!(login::post_nonce))
         .routes(routes!(login::post_login))
         .routes(routes!(operator::put_operator_key))
@@ -57,6 +59,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(inspect::list_sagas))
         .routes(routes!(inspect::list_tasks))
         .routes(routes!(inspect::list_audit))
+        .routes(routes!(checkpoint::list_checkpoints, checkpoint::post_checkpoint))
+        .routes(routes!(checkpoint::list_audit_keys))
 }
 
 /// The service.

@@ -1,7 +1,7 @@
 //! The audit log: append-only, each row chained to the one before by its hash.
 
 use jiff::Timestamp;
-use ringfence_api::inspect::AuditEntry;
+use ringfence_api::inspect::{AuditCheckpoint, AuditEntry};
 use sqlx::query;
 
 use crate::error::StoreError;
@@ -39,6 +39,16 @@ fn read(row: &Row) -> Result<AuditRow, StoreError> {
         object: value(row, "object")?,
         outcome: value(row, "outcome")?,
         hash: value(row, "hash")?,
+    })
+}
+
+fn read_checkpoint(row: &Row) -> Result<AuditCheckpoint, StoreError> {
+    Ok(AuditCheckpoint {
+        sequence: value(row, "sequence")?,
+        at: time(row, "at")?,
+        hash: value(row, "hash")?,
+        kid: value(row, "kid")?,
+        signature: value(row, "signature")?,
     })
 }
 
@@ -111,6 +121,48 @@ impl Transaction {
         .await
         .map_err(|e| self.failed(e))?;
         rows.iter().map(read).collect()
+    }
+
+    /// Records a checkpoint. A second one of the same row is refused.
+    pub async fn insert_audit_checkpoint(&mut self, new: &AuditCheckpoint) -> Result<(), StoreError> {
+        query("INSERT INTO audit_checkpoint (sequence, at, hash, kid, signature) VALUES ($1, $2, $3, $4, $5)")
+            .bind(new.sequence)
+            .bind(millis(new.at))
+            .bind(&new.hash)
+            .bind(&new.kid)
+            .bind(&new.signature)
+            .execute(self.connection())
+            .await
+            .map_err(|e| self.refused("the checkpoint", e))?;
+        Ok(())
+    }
+
+    /// The checkpoints of rows after this one, oldest first, at most so many.
+    pub async fn list_audit_checkpoints(
+        &mut self,
+        sequence: i64,
+        limit: u32,
+    ) -> Result<Vec<AuditCheckpoint>, StoreError> {
+        let rows = query(
+            "SELECT sequence, at, hash, kid, signature FROM audit_checkpoint WHERE sequence > $1 \
+             ORDER BY sequence LIMIT $2",
+        )
+        .bind(sequence)
+        .bind(i64::from(limit))
+        .fetch_all(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        rows.iter().map(read_checkpoint).collect()
+    }
+
+    /// The last checkpoint.
+    pub async fn find_last_audit_checkpoint(&mut self) -> Result<Option<AuditCheckpoint>, StoreError> {
+        let row =
+            query("SELECT sequence, at, hash, kid, signature FROM audit_checkpoint ORDER BY sequence DESC LIMIT 1")
+                .fetch_optional(self.connection())
+                .await
+                .map_err(|e| self.failed(e))?;
+        row.as_ref().map(read_checkpoint).transpose()
     }
 
     /// Walks the whole chain. Returns the number of the first row that does not fit, if any.

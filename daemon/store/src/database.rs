@@ -63,6 +63,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0007_master_key_version.sql"),
         include_str!("../migrations/postgres/0007_master_key_version.sql"),
     ),
+    (
+        8,
+        "audit checkpoint",
+        include_str!("../migrations/sqlite/0008_audit_checkpoint.sql"),
+        include_str!("../migrations/postgres/0008_audit_checkpoint.sql"),
+    ),
 ];
 
 /// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one

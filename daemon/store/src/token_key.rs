@@ -48,6 +48,15 @@ fn live(row: &Row) -> Result<TokenKeyRow, StoreError> {
 }
 
 impl Transaction {
+    /// The public keys of all that ever were, oldest first.
+    pub async fn list_public_token_keys(&mut self) -> Result<Vec<Jwk>, StoreError> {
+        let rows = query("SELECT public_key FROM token_key ORDER BY created_at, kid LIMIT 10000")
+            .fetch_all(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        rows.iter().map(|row| json(row, "public_key")).collect()
+    }
+
     /// Records a new key, prepared.
     pub async fn insert_token_key(
         &mut self,

@@ -17,6 +17,7 @@ mod leftovers;
 mod login;
 mod master_key;
 mod members;
+mod ocsp;
 mod operator_key;
 mod projects;
 mod requests;

@@ -137,7 +137,9 @@ async fn a_path_that_nobody_meant_is_answered() {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
     let mut runner = TestRunner::default();
-    for route in ROUTES.iter().filter(|route| route.method == "GET" && route.template.contains('{')) {
+    // OCSP has answers of its own for what is no request.
+    let routes = ROUTES.iter().filter(|route| route.template != "/v1/ocsp/{request}");
+    for route in routes.filter(|route| route.method == "GET" && route.template.contains('{')) {
         for _ in 0..TRIES {
             let bytes = prop::collection::vec(any::<u8>(), 0..12).new_tree(&mut runner).unwrap().current();
             let segment = bytes.iter().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();

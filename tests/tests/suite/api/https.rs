@@ -137,7 +137,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    async fn of(request: &str, builder: reqwest::RequestBuilder) -> Self {
+    pub(crate) async fn of(request: &str, builder: reqwest::RequestBuilder) -> Self {
         Self::try_of(request, builder).await.unwrap_or_else(|error| panic!("{request}: {error:?}"))
     }
 

@@ -43,7 +43,12 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::Everybody, "GET", "/v1/openapi.json"),
     route(For::Everybody, "GET", "/v1/ca-bundle"),
     route(For::Everybody, "GET", "/v1/crls/{issuer}/{shard}"),
+    route(For::Everybody, "POST", "/v1/ocsp"),
+    route(For::Everybody, "GET", "/v1/ocsp/{request}"),
     route(For::Everybody, "GET", "/v1/jwks"),
+    route(For::Everybody, "GET", "/v1/audit/keys"),
+    route(For::Operator, "GET", "/v1/audit/checkpoints"),
+    route(For::Operator, "POST", "/v1/audit/checkpoints"),
     route(For::Everybody, "POST", "/v1/login/nonces"),
     route(For::Everybody, "POST", "/v1/login"),
     route(For::Everybody, "POST", "/v1/nodes/{node}/join"),
@@ -180,6 +185,9 @@ async fn every_route_serves_whom_it_is_for() {
             }
             "/v1/crls/{issuer}/{shard}" => {
                 assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/pkix-crl"));
+            }
+            "/v1/ocsp" | "/v1/ocsp/{request}" => {
+                assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/ocsp-response"));
             }
             _ => drop(answer.served()),
         }

@@ -1,0 +1,118 @@
+//! `POST /v1/ocsp` and `GET /v1/ocsp/{request}`: whether one certificate is revoked, for verifiers that ask instead of
+//! reading lists (OCSP, RFC 6960). Public. An answer is looked up now, and signed anew only when it is another one or old.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header;
+use jiff::{SignedDuration, Timestamp};
+use ringfence_pki::{CertificateId, OcspRequest, Refusal, Status};
+use tracing::error;
+
+use crate::Daemon;
+use crate::authority::publish::reason_of;
+use crate::http::Failure;
+
+/// How long an answer is good. A verifier may keep it for so long.
+const LIFETIME: SignedDuration = SignedDuration::from_mins(5);
+/// From when on it is signed anew.
+const FRESH: SignedDuration = SignedDuration::from_mins(2);
+/// How many answers are kept.
+const MOST: usize = 10_000;
+
+/// Answers that were signed, by what they were asked.
+#[derive(Debug, Default)]
+pub(crate) struct OcspAnswers(Mutex<BTreeMap<Vec<u8>, Answered>>);
+
+#[derive(Debug, Clone)]
+struct Answered {
+    statuses: Vec<Status>,
+    issuer: String,
+    signed_at: Timestamp,
+    der: Bytes,
+}
+
+/// Whether certificates are revoked. Public.
+#[utoipa::path(post, path = "/v1/ocsp", tag = "public", request_body(content = Vec<u8>, content_type = "application/ocsp-request"), responses((status = 200, description = "An OCSP response, DER", content_type = "application/ocsp-response", body = Vec<u8>)))]
+pub(crate) async fn post_ocsp(State(daemon): State<Arc<Daemon>>, body: Result<Bytes, BytesRejection>) -> Response {
+    respond(&daemon, &body.unwrap_or_default()).await
+}
+
+/// The same for a request in base64. Public.
+#[utoipa::path(get, path = "/v1/ocsp/{request}", tag = "public", params(("request" = String, Path, description = "The request, DER in base64")), responses((status = 200, description = "An OCSP response, DER", content_type = "application/ocsp-response", body = Vec<u8>)))]
+pub(crate) async fn get_ocsp(
+    State(daemon): State<Arc<Daemon>>,
+    request: Result<Path<String>, PathRejection>,
+) -> Response {
+    let request = request.ok().and_then(|Path(text)| STANDARD.decode(text).ok());
+    respond(&daemon, &request.unwrap_or_default()).await
+}
+
+async fn respond(daemon: &Daemon, request: &[u8]) -> Response {
+    let answer = match answer(daemon, request).await {
+        Ok(Ok(der)) => der,
+        Ok(Err(refusal)) => refusal.to_der().into(),
+        Err(failure) => {
+            error!(cause = %failure, "an OCSP request failed");
+            Refusal::InternalError.to_der().into()
+        }
+    };
+    ([(header::CONTENT_TYPE, "application/ocsp-response"), (header::CACHE_CONTROL, "no-cache")], answer).into_response()
+}
+
+async fn answer(daemon: &Daemon, request: &[u8]) -> Result<Result<Bytes, Refusal>, Failure> {
+    let asked = match OcspRequest::parse(request) {
+        Ok(request) => request.asked,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let now = daemon.now();
+    let mut tx = daemon.store.read("ocsp").await?;
+    let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
+    let Some(issuer) = issuers.all().find(|issuer| asked.iter().all(|id| issuer.authority.is_asked(id))) else {
+        return Ok(Err(Refusal::Unauthorized));
+    };
+    let mut answers: Vec<(&CertificateId, Status)> = Vec::new();
+    for id in &asked {
+        let found = tx.find_certificate(&id.serial.to_string()).await?;
+        let Some(row) = found.filter(|row| row.view.issuer == issuer.view.id) else {
+            return Ok(Err(Refusal::Unauthorized));
+        };
+        let revoked = row.view.revoked_at.zip(row.view.revocation_reason);
+        answers.push((id, revoked.map_or(Status::Good, |(at, reason)| Status::Revoked(at, reason_of(reason)))));
+    }
+    drop(tx);
+    let statuses: Vec<Status> = answers.iter().map(|(_, status)| *status).collect();
+    if let Some(kept) = daemon.ocsp_answers.find(request, &issuer.view.id, &statuses, now) {
+        return Ok(Ok(kept));
+    }
+    let der: Bytes = issuer.authority.sign_ocsp(&answers, now, LIFETIME)?.into();
+    let answered = Answered { statuses, issuer: issuer.view.id.clone(), signed_at: now, der: der.clone() };
+    daemon.ocsp_answers.keep(request, answered, now);
+    Ok(Ok(der))
+}
+
+impl OcspAnswers {
+    fn find(&self, request: &[u8], issuer: &str, statuses: &[Status], now: Timestamp) -> Option<Bytes> {
+        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = answers.get(request)?;
+        let same = kept.issuer == issuer && kept.statuses == statuses;
+        let fresh = kept.signed_at <= now && now < kept.signed_at + FRESH;
+        (same && fresh).then(|| kept.der.clone())
+    }
+
+    fn keep(&self, request: &[u8], answered: Answered, now: Timestamp) {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= MOST {
+            answers.retain(|_, kept| kept.signed_at <= now && now < kept.signed_at + FRESH);
+        }
+        if answers.len() < MOST {
+            answers.insert(request.to_vec(), answered);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Checkpoints of the audit log: which hash its last row had, signed by the key that signs tokens. Whoever can write to the
+//! database can compute the hashes of the log anew, but cannot sign.
+//!
+//! A checkpoint is a JWS (RFC 7515) of the type `ringfence-audit+jwt`. It names no audience and no end, so that nobody takes
+//! it for a token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use axum::Json;
+use axum::extract::State;
+use jiff::{SignedDuration, Timestamp};
+use ringfence_api::inspect::AuditCheckpoint;
+use ringfence_api::token::Jwks;
+use ringfence_pki::{Checkpoint, PrivateKey, TokenKey};
+use ringfence_store::Transaction;
+
+use crate::Daemon;
+use crate::http::{Failure, OperatorCaller, Range};
+use crate::serve::crash_point::signed;
+use crate::task::Task;
+use crate::token::sealed_key_context;
+
+/// A log that has grown is signed at least this often.
+const EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// And when so many rows have come.
+const ROWS: i64 = 1_000;
+
+/// The checkpoints that follow a row, oldest first.
+#[utoipa::path(get, path = "/v1/audit/checkpoints", tag = "inspect", params(("after" = Option<i64>, Query, description = "Only of rows after this one"), ("limit" = Option<u32>, Query, description = "At most so many; 100 unless given, at most 1000")), responses((status = 200, body = Vec<AuditCheckpoint>)))]
+pub(crate) async fn list_checkpoints(
+    State(daemon): State<Arc<Daemon>>,
+    _: OperatorCaller,
+    Range { after, limit }: Range,
+) -> Result<Json<Vec<AuditCheckpoint>>, Failure> {
+    let mut tx = daemon.store.read("list_checkpoints").await?;
+    Ok(Json(tx.list_audit_checkpoints(after.unwrap_or_default(), limit).await?))
+}
+
+/// Signs how the log stands now.
+#[utoipa::path(post, path = "/v1/audit/checkpoints", tag = "inspect", responses((status = 200, body = AuditCheckpoint)))]
+pub(crate) async fn post_checkpoint(
+    State(daemon): State<Arc<Daemon>>,
+    _: OperatorCaller,
+) -> Result<Json<AuditCheckpoint>, Failure> {
+    let mut tx = daemon.store.write("sign_checkpoint").await?;
+    let checkpoint = sign(&daemon, &mut tx, daemon.now()).await?;
+    tx.commit().await?;
+    Ok(Json(checkpoint))
+}
+
+/// Every key that ever signed tokens or checkpoints, also those that are gone. Public.
+#[utoipa::path(get, path = "/v1/audit/keys", tag = "public", responses((status = 200, body = Jwks)))]
+pub(crate) async fn list_audit_keys(State(daemon): State<Arc<Daemon>>) -> Result<Json<Jwks>, Failure> {
+    let keys = daemon.store.read("list_audit_keys").await?.list_public_token_keys().await?;
+    Ok(Json(Jwks { keys }))
+}
+
+/// Signs when it is time.
+pub(crate) struct SignCheckpoints;
+
+#[async_trait]
+impl Task for SignCheckpoints {
+    fn name(&self) -> &'static str {
+        "sign_checkpoints"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "signs how the audit log stands, once an hour and after a thousand rows"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_mins(1)
+    }
+
+    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
+        let now = daemon.now();
+        let mut tx = daemon.store.read("look_at_checkpoints").await?;
+        let due = is_due(&mut tx, now).await?;
+        drop(tx);
+        if !due {
+            return Ok(String::new());
+        }
+        let mut tx = daemon.store.write("sign_checkpoint").await?;
+        // Another daemon may have been faster.
+        if !is_due(&mut tx, now).await? {
+            return Ok(String::new());
+        }
+        let checkpoint = sign(daemon, &mut tx, now).await?;
+        tx.commit().await?;
+        Ok(format!("signed row {}", checkpoint.sequence))
+    }
+}
+
+async fn is_due(tx: &mut Transaction, now: Timestamp) -> Result<bool, Failure> {
+    let rows = tx.list_audit(1).await?;
+    let Some(last) = rows.first() else { return Ok(false) };
+    let (signed, at) = match tx.find_last_audit_checkpoint().await? {
+        Some(checkpoint) => (checkpoint.sequence, checkpoint.at),
+        None => (0, Timestamp::UNIX_EPOCH),
+    };
+    Ok(last.sequence > signed && (last.sequence >= signed + ROWS || now.duration_since(at).abs() >= EVERY))
+}
+
+/// Signs the last row, unless it is signed. The caller commits.
+async fn sign(daemon: &Daemon, tx: &mut Transaction, now: Timestamp) -> Result<AuditCheckpoint, Failure> {
+    let rows = tx.list_audit(1).await?;
+    let last = rows.first().context("a cluster begins with a row of the log").map_err(Failure::internal)?;
+    if let Some(present) = tx.find_last_audit_checkpoint().await?.filter(|present| present.sequence == last.sequence) {
+        return Ok(present);
+    }
+    let row = tx.find_active_token_key().await?.context("no token key is active").map_err(Failure::internal)?;
+    let der = daemon.master_key.open(&sealed_key_context(&row.view.kid), &row.sealed_key).map_err(Failure::internal)?;
+    let key = TokenKey::new(&PrivateKey::from_der(&der).map_err(Failure::internal)?).map_err(Failure::internal)?;
+    let issuer = format!("urn:ringfence:{}", daemon.cluster_id);
+    let said = Checkpoint { issuer, signed_at: now.as_second(), sequence: last.sequence, hash: last.hash.clone() };
+    let signature = key.sign_checkpoint(&said).map_err(Failure::internal)?;
+    signed("checkpoint");
+    let checkpoint =
+        AuditCheckpoint { sequence: last.sequence, at: now, hash: last.hash.clone(), kid: row.view.kid, signature };
+    tx.insert_audit_checkpoint(&checkpoint).await?;
+    Ok(checkpoint)
+}
