@@ -118,8 +118,10 @@ async fn sign(daemon: &Daemon, tx: &mut Transaction, now: Timestamp) -> Result<A
     let said = Checkpoint { issuer, signed_at: now.as_second(), sequence: last.sequence, hash: last.hash.clone() };
     let signature = key.sign_checkpoint(&said).map_err(Failure::internal)?;
     signed("checkpoint");
-    let checkpoint =
-        AuditCheckpoint { sequence: last.sequence, at: now, hash: last.hash.clone(), kid: row.view.kid, signature };
+    // To the millisecond, as it is recorded.
+    let at = Timestamp::from_millisecond(now.as_millisecond()).map_err(Failure::internal)?;
+    let (sequence, hash, kid) = (last.sequence, last.hash.clone(), row.view.kid);
+    let checkpoint = AuditCheckpoint { sequence, at, hash, kid, signature };
     tx.insert_audit_checkpoint(&checkpoint).await?;
     Ok(checkpoint)
 }

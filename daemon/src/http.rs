@@ -11,7 +11,7 @@ mod router;
 mod tls;
 mod whoami;
 
-pub(crate) use caller::{AgentCaller, OperatorCaller, ProjectCaller, Sessions, Source};
+pub(crate) use caller::{AgentCaller, AnyCaller, OperatorCaller, ProjectCaller, Sessions, Source};
 pub(crate) use extract::{After, Body, Creating, Limit, Range, Segment};
 pub use failure::Failure;
 pub(crate) use listener::listen;

@@ -3,6 +3,7 @@
 
 mod certificate;
 mod credentials;
+pub(crate) mod job;
 mod member;
 mod members;
 mod membership;
@@ -12,6 +13,8 @@ mod renew;
 
 pub(crate) use certificate::{__path_post_member_certificate, HandOuts, post_member_certificate};
 pub(crate) use credentials::{__path_read_credentials, read_credentials};
+pub(crate) use job::{__path_delete_job, __path_post_job_certificate, __path_put_job, __path_read_job};
+pub(crate) use job::{delete_job, post_job_certificate, put_job, read_job};
 pub(crate) use member::{
     __path_delete_member, __path_put_member, __path_read_member, delete_member, put_member, read_member,
     unknown as unknown_member,

@@ -7,6 +7,7 @@
 //!   token of its lives.
 //! - Keys lie in the database sealed under the master key, and the token lies nowhere.
 
+mod introspect;
 mod issue;
 mod jwks;
 mod keys;
@@ -15,6 +16,7 @@ mod rotate;
 
 use jiff::SignedDuration;
 
+pub(crate) use introspect::{__path_delete_token, __path_introspect, delete_token, introspect};
 pub(crate) use issue::{__path_post_token, post_token};
 pub(crate) use jwks::{__path_read_jwks, read_jwks};
 pub(crate) use keys::{__path_list_token_keys, __path_rotate_token_keys, list_token_keys, rotate_token_keys};

@@ -158,6 +158,7 @@ mod tests {
                 key_algorithm: Some(KeyAlgorithm::EcdsaP256),
                 alternative_names: vec![NODE.to_owned(), "127.0.0.1".to_owned()],
                 locality: Some("query".to_owned()),
+                organization: None,
             },
             files: ServiceFiles::default(),
         }

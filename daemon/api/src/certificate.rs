@@ -18,6 +18,8 @@ pub enum CertificateProfile {
     Service,
     /// A user in a project.
     ProjectUser,
+    /// A job of a user in a project.
+    Job,
     /// An intermediate, or a root that another root has signed.
     Authority,
 }
@@ -30,13 +32,14 @@ impl CertificateProfile {
             Self::Node => "node",
             Self::Service => "service",
             Self::ProjectUser => "project_user",
+            Self::Job => "job",
             Self::Authority => "authority",
         }
     }
 
     /// The profile of this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::ApiServer, Self::Node, Self::Service, Self::ProjectUser, Self::Authority]
+        [Self::ApiServer, Self::Node, Self::Service, Self::ProjectUser, Self::Job, Self::Authority]
             .into_iter()
             .find(|profile| profile.as_str() == word)
     }
@@ -129,6 +132,8 @@ pub struct Certificate {
     pub node: Option<String>,
     /// The service it is for, if any.
     pub service: Option<String>,
+    /// The job it is for, if any.
+    pub job: Option<String>,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// When it ends.

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod cluster;
 pub mod crl;
 pub mod inspect;
+pub mod job;
 pub mod lifetime;
 pub mod login;
 pub mod master_key;
@@ -27,8 +28,8 @@ pub use client::{Client, ClientError, Connection, Credentials};
 pub use clock::{Clock, SystemClock};
 pub use lifetime::Lifetime;
 pub use name::{
-    Audience, ClusterId, ClusterName, DnsName, GroupName, NameError, NodeName, ProjectName, ProjectUser, ServiceName,
-    SystemUser, UserName,
+    Audience, ClusterId, ClusterName, DnsName, GroupName, JobId, NameError, NodeName, ProjectName, ProjectUser,
+    ServiceName, SystemUser, UserName,
 };
 pub use operator::{OperatorKey, OperatorPublicKey, OperatorToken, TokenError};
 pub use problem::{Problem, ProblemCode};

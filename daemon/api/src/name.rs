@@ -117,6 +117,11 @@ checked_name!(
     DnsName, "DNS name", check_dns
 );
 checked_name!(
+    /// A job of a project user: 1 to 64 of `A-Z a-z 0-9 _ . -`, alphanumeric at both ends. It is the O of the job's
+    /// certificates.
+    JobId, "job id", check_job
+);
+checked_name!(
     /// Who verifies a token: 1 to 200 visible ASCII characters, such as a name or a URL.
     Audience, "audience", check_audience
 );
@@ -338,6 +343,15 @@ fn check_dns(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn check_job(text: &str) -> Result<(), String> {
+    let plain = |character: char| character.is_ascii_alphanumeric();
+    let inner = |character: char| plain(character) || "_.-".contains(character);
+    if (1..=64).contains(&text.len()) && text.chars().all(inner) && text.starts_with(plain) && text.ends_with(plain) {
+        return Ok(());
+    }
+    Err("it must have 1 to 64 of A-Z a-z 0-9 _ . - and begin and end with a letter or digit".to_owned())
+}
+
 fn check_audience(text: &str) -> Result<(), String> {
     length(text, 1, 200)?;
     only(text, "visible ASCII characters", |c| c.is_ascii_graphic())
@@ -432,6 +446,16 @@ mod tests {
         }
         for bad in ["", ".", "a..b", "A.b", "*.a", "-a.b", "a_.b"] {
             assert!(DnsName::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_job_fits_an_organization_and_a_path() {
+        for good in ["a", "application_1700000000000_0001", "nightly-2026.11", &"j".repeat(64)] {
+            assert!(JobId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "-a", "a-", "a/b", "a b", "ä", &"j".repeat(65)] {
+            assert!(JobId::parse(bad).is_err(), "{bad:?}");
         }
     }
 

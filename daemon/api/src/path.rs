@@ -64,6 +64,14 @@ pub const MEMBER: &str = "/v1/projects/{project}/members/{user}";
 pub const MEMBER_CREDENTIALS: &str = "/v1/projects/{project}/members/{user}/credentials";
 /// Tokens of one member.
 pub const MEMBER_TOKENS: &str = "/v1/projects/{project}/members/{user}/tokens";
+/// One job of a member.
+pub const JOB: &str = "/v1/projects/{project}/members/{user}/jobs/{job}";
+/// Certificates of a job, for keys of its own.
+pub const JOB_CERTIFICATES: &str = "/v1/projects/{project}/members/{user}/jobs/{job}/certificates";
+/// Whether a token is good.
+pub const TOKENS_INTROSPECT: &str = "/v1/tokens/introspect";
+/// One token, by its id.
+pub const TOKEN: &str = "/v1/tokens/{id}";
 /// The keys by which tokens are verified; public.
 pub const JWKS: &str = "/v1/jwks";
 /// The keys that sign tokens.

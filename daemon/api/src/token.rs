@@ -1,7 +1,7 @@
 //! Tokens of project users, and the keys that sign them.
 //!
 //! A token is a JWT (RFC 7519) signed with ES256. Whoever has the [`Jwks`] can verify one and nobody can make one
-//! from it. A token cannot be called back: it ends by itself.
+//! from it. A token ends by itself; one that is ended before its time is told of by introspection only.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::lifetime::Lifetime;
-use crate::name::Audience;
+use crate::name::{Audience, JobId};
 
 /// Asks for a token of a project user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -21,6 +21,82 @@ pub struct PostToken {
     /// How long it lives: at most the cluster's `token_lifetime`, and that unless given.
     #[serde(default)]
     pub lifetime: Option<Lifetime>,
+    /// The job that it is for, with which it ends.
+    #[serde(default)]
+    pub job: Option<JobId>,
+    /// Whether it is good for once: the first introspection uses it up. It lives a minute unless `lifetime` says otherwise.
+    #[serde(default)]
+    pub one_time: bool,
+}
+
+/// Asks whether a token is good. `Debug` does not show it.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostIntrospection {
+    /// The token.
+    pub token: String,
+}
+
+impl fmt::Debug for PostIntrospection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PostIntrospection(..)")
+    }
+}
+
+/// Whether a token is good now, and what it says if it is (RFC 7662, section 2.2). Times are seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Introspection {
+    /// Whether it is good. If not, nothing else is said.
+    pub active: bool,
+    /// The project user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    /// The cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    /// Who verifies it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exp: Option<i64>,
+    /// When it was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iat: Option<i64>,
+    /// Its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// The project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The roles when it was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
+    /// The job that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+}
+
+impl Introspection {
+    /// It is not good, and why is nobody's business.
+    pub fn inactive() -> Self {
+        Self {
+            active: false,
+            sub: None,
+            iss: None,
+            aud: None,
+            exp: None,
+            iat: None,
+            jti: None,
+            project: None,
+            user: None,
+            roles: None,
+            job: None,
+        }
+    }
 }
 
 /// A token that was signed. `Debug` does not show it.

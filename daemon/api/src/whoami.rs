@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::name::{NodeName, ProjectName, ProjectUser, ServiceName, SystemUser, UserName};
+use crate::name::{JobId, NodeName, ProjectName, ProjectUser, ServiceName, SystemUser, UserName};
 use crate::project::MemberRole;
 
 /// The caller, as the daemon recognised it.
@@ -22,6 +22,13 @@ pub enum Caller {
         user: UserName,
         /// The role now, not the one at the time of issue.
         role: MemberRole,
+    },
+    /// A job of a user in a project, which may do what its user may, but has no say over members.
+    Job {
+        /// The identity, `PROJECT__USER`.
+        name: ProjectUser,
+        /// The job.
+        job: JobId,
     },
     /// The agent of a node.
     Node {

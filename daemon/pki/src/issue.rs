@@ -24,6 +24,8 @@ pub enum Profile {
     Service,
     /// A user in a project.
     ProjectUser,
+    /// A job of a user in a project.
+    Job,
 }
 
 impl Profile {
@@ -32,7 +34,7 @@ impl Profile {
     }
 
     pub(crate) fn calls(self) -> bool {
-        matches!(self, Self::Node | Self::Service | Self::ProjectUser)
+        matches!(self, Self::Node | Self::Service | Self::ProjectUser | Self::Job)
     }
 }
 
@@ -45,6 +47,8 @@ pub struct Leaf {
     pub common_name: String,
     /// L: the system user that runs a service.
     pub system_user: Option<String>,
+    /// O: the job of a project user.
+    pub job: Option<String>,
     /// DNS names of the subject alternative name.
     pub dns_names: BTreeSet<String>,
     /// Addresses of the subject alternative name.
@@ -87,6 +91,9 @@ fn params(leaf: &Leaf) -> Result<CertificateParams, AuthorityError> {
     params.distinguished_name = rcgen::DistinguishedName::new();
     if let Some(user) = &leaf.system_user {
         params.distinguished_name.push(DnType::LocalityName, user.as_str());
+    }
+    if let Some(job) = &leaf.job {
+        params.distinguished_name.push(DnType::OrganizationName, job.as_str());
     }
     params.distinguished_name.push(DnType::CommonName, leaf.common_name.as_str());
     params.serial_number = Some(leaf.serial.as_bytes().to_vec().into());

@@ -36,7 +36,7 @@ pub use request::{Request, RequestError};
 pub use rotation::renew_at;
 pub use seal::{MasterKey, SealError};
 pub use serial::Serial;
-pub use token::{Checkpoint, PublicTokenKey, Token, TokenKey, TokenKeyError, random_token_id};
+pub use token::{Checkpoint, PublicTokenKey, ReadToken, Token, TokenKey, TokenKeyError, random_token_id, token_kid};
 pub use validity::Validity;
 pub use verify::{Usage, VerifyError, verify_leaf};
 

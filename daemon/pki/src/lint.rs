@@ -5,7 +5,7 @@ use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtensio
 use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 
 use crate::authority::{Authority, Domain, Plan};
-use crate::issue::Leaf;
+use crate::issue::{Leaf, Profile};
 use crate::read::CertificateFacts;
 use crate::validity::Validity;
 
@@ -35,6 +35,8 @@ pub(crate) fn check(leaf: &Leaf, certificate: &[u8], issuer: &Authority) -> Resu
     rule(facts.common_name == leaf.common_name, "its common name must be the declared one")?;
     rule((1..=64).contains(&facts.common_name.chars().count()), "its common name must have 1 to 64 characters")?;
     rule(facts.locality == leaf.system_user, "its locality must be the declared system user")?;
+    rule(facts.organization == leaf.job, "its organization must be the job")?;
+    rule(leaf.job.is_some() == (leaf.profile == Profile::Job), "a job's certificate, and no other, must name a job")?;
     let mut names: Vec<String> = leaf.dns_names.iter().cloned().collect();
     names.extend(leaf.ip_addresses.iter().map(ToString::to_string));
     rule(facts.alternative_names == names, "its alternative names must be the declared ones")?;

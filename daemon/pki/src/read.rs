@@ -27,6 +27,8 @@ pub struct CertificateFacts {
     pub alternative_names: Vec<String>,
     /// L of the subject, if any.
     pub locality: Option<String>,
+    /// O of the subject, if any.
+    pub organization: Option<String>,
 }
 
 /// Why bytes are no certificate of ours.
@@ -73,6 +75,7 @@ impl CertificateFacts {
             key_algorithm: key_algorithm(certificate.public_key()),
             alternative_names,
             locality: text(subject.iter_locality().next()),
+            organization: text(subject.iter_organization().next()),
         })
     }
 }

@@ -30,6 +30,8 @@ pub struct Token<'a> {
     pub user: &'a str,
     /// What the subject may do in the project.
     pub roles: &'a [&'a str],
+    /// The job that it is for.
+    pub job: Option<&'a str>,
 }
 
 /// The claims by their names on the wire; times in seconds since 1970.
@@ -45,6 +47,54 @@ struct Claims<'a> {
     project: &'a str,
     user: &'a str,
     roles: &'a [&'a str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<&'a str>,
+}
+
+/// What a token says that was verified. Whether it is good now, and for whom, is for the caller to judge.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ReadToken {
+    /// Who signed it.
+    pub iss: String,
+    /// Whom it speaks of.
+    pub sub: String,
+    /// Who is to verify it.
+    pub aud: String,
+    /// When it was signed, in seconds since 1970.
+    pub iat: i64,
+    /// From when on it is good.
+    pub nbf: i64,
+    /// Until when it is good.
+    pub exp: i64,
+    /// Its own name.
+    pub jti: String,
+    /// The subject's project.
+    pub project: String,
+    /// The subject's user.
+    pub user: String,
+    /// What the subject may do in the project.
+    pub roles: Vec<String>,
+    /// The job that it is for.
+    #[serde(default)]
+    pub job: Option<String>,
+}
+
+impl ReadToken {
+    /// What a token says, if this key has signed it. `x` and `y` are the key's coordinates, base64url.
+    pub fn verify(token: &str, x: &str, y: &str) -> Result<Self, TokenKeyError> {
+        let unusable = |why: &dyn std::fmt::Display| TokenKeyError(format!("does not verify this: {why}"));
+        let key = DecodingKey::from_ec_components(x, y).map_err(|e| unusable(&e))?;
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        let read = decode::<Self>(token, &key, &validation).map_err(|e| unusable(&e))?;
+        Ok(read.claims)
+    }
+}
+
+/// The key that a token names. Nothing of it is verified.
+pub fn token_kid(token: &str) -> Option<String> {
+    jsonwebtoken::decode_header(token).ok()?.kid
 }
 
 /// How an audit log stood: what a signed checkpoint says.
@@ -149,6 +199,7 @@ impl TokenKey {
             project: token.project,
             user: token.user,
             roles: token.roles,
+            job: token.job,
         };
         encode(&header, &claims, &self.key).map_err(|e| TokenKeyError(format!("cannot sign: {e}")))
     }
@@ -189,6 +240,7 @@ mod tests {
             project: "fraud",
             user: "alice",
             roles: &["data_owner"],
+            job: None,
         }
     }
 

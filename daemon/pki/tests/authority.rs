@@ -46,6 +46,7 @@ impl World {
             profile,
             common_name: "workers-0.demo.internal".to_owned(),
             system_user: Some("query".to_owned()),
+            job: None,
             dns_names: BTreeSet::from(["query.demo.internal".to_owned(), "workers-0.demo.internal".to_owned()]),
             ip_addresses: BTreeSet::from(["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()]),
             serial: Serial::random(&SystemRandom::new()),

@@ -47,6 +47,7 @@ static MATERIAL: LazyLock<Material> = LazyLock::new(|| {
         profile: Profile::ProjectUser,
         common_name: "fraud__alice".to_owned(),
         system_user: None,
+        job: None,
         dns_names: std::collections::BTreeSet::new(),
         ip_addresses: std::collections::BTreeSet::new(),
         serial: Serial::random(&SystemRandom::new()),
@@ -251,6 +252,7 @@ proptest! {
             project: "fraud",
             user: "alice",
             roles: &[&role],
+            job: None,
         };
         let signed = key.sign(&token).unwrap();
         let decoding =

@@ -42,6 +42,8 @@ pub(crate) fn lifetime_of(
     if lifetime <= declared {
         return Ok(lifetime);
     }
+    // A job's are declared with those of its user.
+    let profile = if profile == CertificateProfile::Job { CertificateProfile::ProjectUser } else { profile };
     let detail = format!(
         "lifetime is {lifetime}, and {}_certificate_lifetime of the cluster is {declared}: ask for that or less",
         profile.as_str()
@@ -85,6 +87,9 @@ fn held_elsewhere(certificate: &Certificate) -> String {
         }
         (CertificateProfile::Authority, _) => {
             "it is an authority's; rotate that instead: POST /v1/authorities/DOMAIN/rotate".to_owned()
+        }
+        (CertificateProfile::Job, _) => {
+            format!("it is a job's of {name}; to take it away, end the job")
         }
         (CertificateProfile::ProjectUser, _) => {
             format!("it is the daemon's for project user {name}; to take it away, remove the member")

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::node::IssuedCertificate;
-use ringfence_api::{Lifetime, NodeName, ProjectUser, ServiceName};
+use ringfence_api::{JobId, Lifetime, NodeName, ProjectUser, ServiceName};
 use ringfence_pki::{Issued, Leaf, Profile, PublicKeyInfo, Serial, Validity, pem_certificate};
 use ringfence_store::{NewCertificate, Transaction};
 
@@ -22,6 +22,7 @@ use crate::serve::crash_point::signed;
 pub(crate) struct Identity {
     pub(crate) common_name: String,
     pub(crate) system_user: Option<String>,
+    pub(crate) job: Option<JobId>,
     pub(crate) dns_names: BTreeSet<String>,
     pub(crate) ip_addresses: BTreeSet<IpAddr>,
     pub(crate) node: Option<NodeName>,
@@ -59,6 +60,7 @@ impl Signed {
             common_name: &self.identity.common_name,
             node: self.identity.node.as_ref().map(NodeName::as_str),
             service: self.identity.service.as_ref().map(ServiceName::as_str),
+            job: self.identity.job.as_ref().map(JobId::as_str),
             der: &self.der,
             not_before: self.not_before,
             not_after: self.issued.not_after,
@@ -96,6 +98,7 @@ pub(crate) fn sign(
         CertificateProfile::Node => (AuthorityDomain::Services, Profile::Node),
         CertificateProfile::Service => (AuthorityDomain::Services, Profile::Service),
         CertificateProfile::ProjectUser => (AuthorityDomain::Projects, Profile::ProjectUser),
+        CertificateProfile::Job => (AuthorityDomain::Projects, Profile::Job),
         CertificateProfile::Authority => {
             return Err(Failure::internal(anyhow::anyhow!("authorities are made by their rotation")));
         }
@@ -107,6 +110,7 @@ pub(crate) fn sign(
         profile: leaf_profile,
         common_name: identity.common_name.clone(),
         system_user: identity.system_user.clone(),
+        job: identity.job.as_ref().map(ToString::to_string),
         dns_names: identity.dns_names.clone(),
         ip_addresses: identity.ip_addresses.clone(),
         serial,

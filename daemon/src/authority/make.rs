@@ -118,6 +118,7 @@ pub(super) async fn record(
         common_name: &facts.common_name,
         node: None,
         service: None,
+        job: None,
         der: certificate,
         not_before: facts.not_before,
         not_after: facts.not_after,

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use ringfence_api::certificate::{Certificate, CertificateProfile};
 use ringfence_api::project::MemberRole;
 use ringfence_api::whoami::Caller;
-use ringfence_api::{NodeName, ProblemCode, ProjectUser, ServiceName, UserName};
+use ringfence_api::{JobId, NodeName, ProblemCode, ProjectUser, ServiceName, UserName};
 use ringfence_pki::CertificateFacts;
 use ringfence_store::{Store, Transaction};
 
@@ -217,6 +217,12 @@ async fn by_certificate(daemon: &Daemon, der: &[u8]) -> Answer<Caller> {
             let member = tx.find_member(&identity).await?.ok_or_else(unknown)?;
             Ok(Caller::ProjectUser { name: identity, project: member.project, user: member.user, role: member.role })
         }
+        CertificateProfile::Job => {
+            let name = ProjectUser::parse(&certificate.common_name)?;
+            let job = certificate.job.as_deref().and_then(|text| JobId::parse(text).ok()).ok_or_else(unknown)?;
+            tx.find_member(&name).await?.ok_or_else(unknown)?;
+            Ok(Caller::Job { name, job })
+        }
         CertificateProfile::Node => Ok(Caller::Node { name: node_of(&certificate).ok_or_else(unknown)? }),
         CertificateProfile::Service => {
             let node = node_of(&certificate).ok_or_else(unknown)?;
@@ -240,6 +246,7 @@ fn forbidden(caller: &Caller, why: &str) -> Failure {
     let who = match caller {
         Caller::Operator => "the operator".to_owned(),
         Caller::ProjectUser { name, .. } => name.to_string(),
+        Caller::Job { name, job } => format!("job {job} of {name}"),
         Caller::Node { name } => format!("node {name}"),
         Caller::Service { name, node, .. } => format!("service {name} on {node}"),
     };

@@ -96,6 +96,10 @@ impl InPath for ringfence_api::ServiceName {
     const SEGMENT: &'static str = "service";
 }
 
+impl InPath for ringfence_api::JobId {
+    const SEGMENT: &'static str = "job";
+}
+
 impl InPath for ringfence_api::authority::AuthorityDomain {
     const SEGMENT: &'static str = "domain";
 }

@@ -65,5 +65,6 @@ pub(super) fn service_identity(cluster: &ClusterRow, node: &NodeRow, name: &Serv
         ip_addresses: service.ip_addresses.into_iter().collect(),
         node: Some(node.name.clone()),
         service: Some(name.clone()),
+        job: None,
     })
 }

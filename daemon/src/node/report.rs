@@ -113,6 +113,7 @@ mod tests {
             common_name: "workers-0.demo.internal".to_owned(),
             node: Some("workers-0".to_owned()),
             service: service.map(ToOwned::to_owned),
+            job: None,
             issued_at: Timestamp::from_second(issued_at).unwrap(),
             not_after: Timestamp::from_second(issued_at + 100).unwrap(),
             revoked_at: None,

@@ -147,7 +147,8 @@ pub(super) async fn remove(
         return Err(unknown(identity));
     }
     let (name, reason) = (identity.to_string(), RevocationReason::PrivilegeWithdrawn);
-    let revoked = tx.update_certificates_revoked_by_name(CertificateProfile::ProjectUser, &name, reason, now).await?;
+    let revoked = tx.update_certificates_revoked_of_project_user(identity, reason, now).await?;
+    tx.update_tokens_ended_of(identity, None, now).await?;
     actor.record(tx, "delete_member", &name, &format!("{revoked} certificates revoked"), now).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use ringfence_api::certificate::{CertificateProfile, RevocationReason};
+use ringfence_api::certificate::RevocationReason;
 use ringfence_api::project::{Project, PutProject};
 use ringfence_api::{ProblemCode, ProjectName};
 use ringfence_store::StoreError;
@@ -86,10 +86,9 @@ pub(crate) async fn delete_project(
     let members = tx.list_members(&name).await?;
     let mut revoked = 0;
     for member in &members {
-        let common_name = member.project_user.to_string();
         let reason = RevocationReason::PrivilegeWithdrawn;
-        revoked +=
-            tx.update_certificates_revoked_by_name(CertificateProfile::ProjectUser, &common_name, reason, now).await?;
+        revoked += tx.update_certificates_revoked_of_project_user(&member.project_user, reason, now).await?;
+        tx.update_tokens_ended_of(&member.project_user, None, now).await?;
     }
     if !tx.delete_project_row(&name).await? {
         return Err(Failure::not_found(format!("project {name}")));

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, RevocationReason};
+use ringfence_api::{JobId, ProjectUser};
 use sqlx::query;
 
 use crate::error::StoreError;
@@ -27,6 +28,8 @@ pub struct NewCertificate<'a> {
     pub node: Option<&'a str>,
     /// The service it is for, if any.
     pub service: Option<&'a str>,
+    /// The job it is for, if any.
+    pub job: Option<&'a str>,
     /// The certificate, DER.
     pub der: &'a [u8],
     /// The first second of its life.
@@ -48,7 +51,7 @@ pub struct CertificateRow {
     pub not_before: Timestamp,
 }
 
-const COLUMNS: &str = "serial, issuer, shard, profile, holder, common_name, node, service, der, not_before, \
+const COLUMNS: &str = "serial, issuer, shard, profile, holder, common_name, node, service, job, der, not_before, \
     not_after, issued_at, revoked_at, revocation_reason";
 
 /// A statement over [`COLUMNS`]. It is made of constants only.
@@ -68,6 +71,7 @@ pub(crate) fn read(row: &Row) -> Result<CertificateRow, StoreError> {
             common_name: value(row, "common_name")?,
             node: value(row, "node")?,
             service: value(row, "service")?,
+            job: value(row, "job")?,
             issued_at: time(row, "issued_at")?,
             not_after: time(row, "not_after")?,
             revoked_at: optional_time(row, "revoked_at")?,
@@ -83,9 +87,9 @@ impl Transaction {
     /// Records certificates. A serial that exists is refused, and all with it.
     pub async fn insert_certificates(&mut self, new: &[NewCertificate<'_>], now: Timestamp) -> Result<(), StoreError> {
         for new in new.chunks(ROWS) {
-            let values = values(new.len(), 12);
+            let values = values(new.len(), 13);
             let mut insert = query(sqlx::AssertSqlSafe(format!(
-                "INSERT INTO certificate (serial, issuer, shard, profile, holder, common_name, node, service, der, \
+                "INSERT INTO certificate (serial, issuer, shard, profile, holder, common_name, node, service, job, der, \
                  not_before, not_after, issued_at) VALUES {values}"
             )));
             for new in new {
@@ -98,6 +102,7 @@ impl Transaction {
                     .bind(new.common_name)
                     .bind(new.node)
                     .bind(new.service)
+                    .bind(new.job)
                     .bind(new.der)
                     .bind(millis(new.not_before))
                     .bind(millis(new.not_after))
@@ -226,22 +231,45 @@ impl Transaction {
         Ok(done.rows_affected())
     }
 
-    /// Revokes every live certificate of this profile with exactly this common name. Returns how many.
-    pub async fn update_certificates_revoked_by_name(
+    /// Revokes every live certificate of a project user, its own and those of its jobs. Returns how many.
+    pub async fn update_certificates_revoked_of_project_user(
         &mut self,
-        profile: CertificateProfile,
-        common_name: &str,
+        identity: &ProjectUser,
         reason: RevocationReason,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let done = query(
             "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 \
-             WHERE common_name = $3 AND profile = $4 AND revoked_at IS NULL AND not_after >= $1",
+             WHERE common_name = $3 AND profile IN ($4, $5) AND revoked_at IS NULL AND not_after >= $1",
         )
         .bind(millis(now))
         .bind(reason.as_str())
-        .bind(common_name)
-        .bind(profile.as_str())
+        .bind(identity.to_string())
+        .bind(CertificateProfile::ProjectUser.as_str())
+        .bind(CertificateProfile::Job.as_str())
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        Ok(done.rows_affected())
+    }
+
+    /// Revokes every live certificate of exactly this job. Returns how many.
+    pub async fn update_certificates_revoked_of_job(
+        &mut self,
+        identity: &ProjectUser,
+        job: &JobId,
+        reason: RevocationReason,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let done = query(
+            "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 \
+             WHERE common_name = $3 AND job = $4 AND profile = $5 AND revoked_at IS NULL AND not_after >= $1",
+        )
+        .bind(millis(now))
+        .bind(reason.as_str())
+        .bind(identity.to_string())
+        .bind(job.as_str())
+        .bind(CertificateProfile::Job.as_str())
         .execute(self.connection())
         .await
         .map_err(|e| self.failed(e))?;

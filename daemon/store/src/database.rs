@@ -69,6 +69,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0008_audit_checkpoint.sql"),
         include_str!("../migrations/postgres/0008_audit_checkpoint.sql"),
     ),
+    (
+        9,
+        "jobs and tokens",
+        include_str!("../migrations/sqlite/0009_jobs_and_tokens.sql"),
+        include_str!("../migrations/postgres/0009_jobs_and_tokens.sql"),
+    ),
 ];
 
 /// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one
@@ -197,13 +203,13 @@ mod tests {
         let database = Database::Sqlite(directory.path().join("ringfence.db"));
         database.prepare().unwrap();
         let mut connection = database.connect().await.unwrap();
-        database.migrate_to(&mut connection, 5).await.unwrap();
+        database.migrate_to(&mut connection, 1).await.unwrap();
         let before = "INSERT INTO issuer (id, domain, parent, certificate, sealed_key, not_after, created_at) \
              VALUES ('projects-1', 'projects', 'projects-1', x'00', x'00', 9, 1); \
              INSERT INTO certificate (serial, issuer, shard, profile, common_name, der, fingerprint, not_before, not_after, \
-             issued_at, revoked_at, revocation_reason, listed_in, holder) VALUES \
-             ('aa', 'projects-1', 0, 'project_user', 'fraud__alice', x'aa', 'f1', 1, 9, 1, NULL, NULL, NULL, 'daemon'), \
-             ('bb', 'projects-1', 0, 'project_user', 'fraud__bob', x'bb', 'f2', 1, 9, 2, 3, 'superseded', 7, 'caller'); \
+             issued_at, revoked_at, revocation_reason, listed_in) VALUES \
+             ('aa', 'projects-1', 0, 'project_user', 'fraud__alice', x'aa', 'f1', 1, 9, 1, NULL, NULL, NULL), \
+             ('bb', 'projects-1', 0, 'service', 'fraud__bob', x'bb', 'f2', 1, 9, 2, 3, 'superseded', 7); \
              INSERT INTO project VALUES ('fraud', 'fraud', '', 1); \
              INSERT INTO member VALUES ('fraud', 'alice', 'data_owner', 'aa', x'01', 1)";
         connection.execute(before).await.unwrap();
@@ -215,7 +221,7 @@ mod tests {
         let of = |row: &sqlx::any::AnyRow| {
             (row.get::<String, _>("serial"), row.get::<String, _>("holder"), row.get::<Option<i64>, _>("listed_in"))
         };
-        let expected = [("aa".to_owned(), "daemon".to_owned(), None), ("bb".to_owned(), "caller".to_owned(), Some(7))];
+        let expected = [("aa".to_owned(), "daemon".to_owned(), None), ("bb".to_owned(), "agent".to_owned(), Some(7))];
         assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), expected);
         assert!(connection.execute("DELETE FROM certificate WHERE serial = 'aa'").await.is_err(), "a member has it");
         connection.execute("DELETE FROM project").await.unwrap();

@@ -79,8 +79,8 @@ impl EphemeralResource for TokenResource {
             }
         };
         let audience = Audience::parse(&text(&config.audience)).map_err(|e| invalid(e.to_string(), "audience"))?;
-        let post =
-            PostToken { audience, lifetime: config.lifetime.as_str().and_then(|text| Lifetime::parse(text).ok()) };
+        let lifetime = config.lifetime.as_str().and_then(|text| Lifetime::parse(text).ok());
+        let post = PostToken { audience, lifetime, job: None, one_time: false };
         let issued = failed(ctx.data(), client.issue_token(&project, &user, &post).await)?;
         let result = TokenModel {
             token: issued.token.into(),

@@ -12,6 +12,7 @@ mod durability;
 mod fuzz;
 mod handing_out;
 pub(crate) mod https;
+mod jobs;
 mod joining;
 mod leftovers;
 mod login;

@@ -70,6 +70,11 @@ async fn chains(world: &World) -> BTreeMap<String, (String, &'static [&'static s
         PostIdentityCertificate { request: PrivateKey::generate().unwrap().request("x").unwrap(), lifetime: None };
     let own = world.client.issue_member_certificate(&project("fraud"), &user("alice"), &post).await.unwrap();
     chains.insert("alice, for a key of her own".to_owned(), (own.chain, &["sslclient"]));
+    let job = "/v1/projects/fraud/members/alice/jobs/nightly-1";
+    world.operator.call("PUT", job, &serde_json::Value::Null).await.served();
+    let body = serde_json::to_value(&post).unwrap();
+    let own = world.operator.call("POST", &format!("{job}/certificates"), &body).await.served();
+    chains.insert("a job of alice".to_owned(), (own["chain"].as_str().unwrap().to_owned(), &["sslclient"]));
     chains
 }
 

@@ -124,6 +124,7 @@ async fn insert_certificate_of(
         common_name,
         node: None,
         service: None,
+        job: None,
         der: serial.as_bytes(),
         not_before: at(0),
         not_after: at(not_after),
@@ -486,11 +487,9 @@ mod revocation {
         ] {
             insert_certificate(&mut tx, serial, name, not_after).await.unwrap();
         }
-        let (profile, reason) = (CertificateProfile::ProjectUser, RevocationReason::PrivilegeWithdrawn);
-        let other = CertificateProfile::Node;
-        assert_eq!(tx.update_certificates_revoked_by_name(other, "fraud__alice", reason, at(50)).await.unwrap(), 0);
-        assert_eq!(tx.update_certificates_revoked_by_name(profile, "fraud__alice", reason, at(50)).await.unwrap(), 2);
-        assert_eq!(tx.update_certificates_revoked_by_name(profile, "fraud__alice", reason, at(51)).await.unwrap(), 0);
+        let (alice, reason) = (identity("fraud__alice"), RevocationReason::PrivilegeWithdrawn);
+        assert_eq!(tx.update_certificates_revoked_of_project_user(&alice, reason, at(50)).await.unwrap(), 2);
+        assert_eq!(tx.update_certificates_revoked_of_project_user(&alice, reason, at(51)).await.unwrap(), 0);
         let all = tx.list_certificates(10).await.unwrap();
         let mut revoked: Vec<_> = all.into_iter().filter(|c| c.revoked_at.is_some()).map(|c| c.serial).collect();
         revoked.sort();
@@ -740,18 +739,6 @@ mod token_keys {
             assert_eq!(key.tokens_end_at, Some(at(last)));
         }
         assert_eq!(tx.list_live_token_keys().await.unwrap()[0].tokens_end_at, None);
-    }
-
-    #[tokio::test]
-    async fn a_database_of_before_gets_the_table_and_keeps_what_it_has() {
-        let world = World::new().await;
-        world.behind_its_back("DROP TABLE token_key").await;
-        world.behind_its_back("DELETE FROM _sqlx_migrations WHERE version = 2").await;
-        let before = world.read().await.cluster().await.unwrap();
-        let world = world.reopen().await;
-        assert_eq!(world.read().await.cluster().await.unwrap(), before);
-        assert!(world.read().await.list_live_token_keys().await.unwrap().is_empty());
-        with_keys(&mut world.write().await).await;
     }
 }
 
@@ -1144,5 +1131,118 @@ mod sessions {
             left.extend(tx.find_session_key(hash, at(0)).await.unwrap().0.map(|_| hash));
         }
         assert_eq!(left, ["b", "d"]);
+    }
+}
+
+mod jobs_and_tokens {
+    //! What a job was given ends with it, and with its user.
+
+    use ringfence_api::JobId;
+    use ringfence_store::TokenRow;
+
+    use super::*;
+
+    fn job(id: &str) -> JobId {
+        JobId::parse(id).unwrap()
+    }
+
+    /// A member with a token key.
+    async fn with_alice(world: &World) -> Transaction {
+        let mut tx = world.write().await;
+        tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+        insert_certificate(&mut tx, "aa", "fraud__alice", 1_000).await.unwrap();
+        let key = MemberKeyRow { certificate: "aa".to_owned(), sealed_key: vec![1] };
+        tx.insert_member(&identity("fraud__alice"), MemberRole::DataScientist, &key, at(0)).await.unwrap();
+        let key = Jwk {
+            kid: "k1".to_owned(),
+            kty: "EC".to_owned(),
+            crv: "P-256".to_owned(),
+            x: String::new(),
+            y: String::new(),
+            alg: "ES256".to_owned(),
+            usage: "sig".to_owned(),
+        };
+        tx.insert_token_key(&key, b"sealed", at(0)).await.unwrap();
+        tx
+    }
+
+    async fn insert_token(tx: &mut Transaction, id: &str, job: Option<JobId>, end: i64) {
+        let row = TokenRow {
+            id: id.to_owned(),
+            kid: "k1".to_owned(),
+            project_user: identity("fraud__alice"),
+            job,
+            one_time: false,
+            expires_at: at(end),
+            ended_at: None,
+        };
+        tx.insert_token(&row, at(0)).await.unwrap();
+    }
+
+    async fn is_good(tx: &mut Transaction, id: &str) -> bool {
+        tx.find_token(id).await.unwrap().unwrap().ended_at.is_none()
+    }
+
+    #[tokio::test]
+    async fn a_job_starts_once_ends_once_and_goes_with_its_user() {
+        let world = World::new().await;
+        let mut tx = with_alice(&world).await;
+        let alice = identity("fraud__alice");
+        tx.insert_job(&alice, &job("j1"), at(1)).await.unwrap();
+        assert_eq!(tx.find_job(&alice, &job("j1")).await.unwrap().unwrap().ended_at, None);
+        assert!(tx.update_job_ended(&alice, &job("j1"), at(2)).await.unwrap());
+        assert!(!tx.update_job_ended(&alice, &job("j1"), at(3)).await.unwrap());
+        assert_eq!(tx.find_job(&alice, &job("j1")).await.unwrap().unwrap().ended_at, Some(at(2)));
+        assert_eq!(tx.find_job(&alice, &job("J1")).await.unwrap(), None, "names are exact");
+        tx.delete_member_row(&alice).await.unwrap();
+        assert_eq!(tx.find_job(&alice, &job("j1")).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_job_ends_its_own_tokens_and_a_user_ends_all() {
+        let world = World::new().await;
+        let mut tx = with_alice(&world).await;
+        let alice = identity("fraud__alice");
+        insert_token(&mut tx, "t1", Some(job("j1")), 100).await;
+        insert_token(&mut tx, "t2", Some(job("j2")), 100).await;
+        insert_token(&mut tx, "t3", None, 100).await;
+        assert_eq!(tx.update_tokens_ended_of(&alice, Some(&job("j1")), at(5)).await.unwrap(), 1);
+        assert!(!is_good(&mut tx, "t1").await && is_good(&mut tx, "t2").await && is_good(&mut tx, "t3").await);
+        assert_eq!(tx.update_tokens_ended_of(&alice, None, at(6)).await.unwrap(), 2);
+        assert!(!tx.update_token_ended("t3", at(7)).await.unwrap(), "it is ended");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_ended_long_ago_is_forgotten() {
+        let world = World::new().await;
+        let mut tx = with_alice(&world).await;
+        insert_token(&mut tx, "t1", None, -200_000).await;
+        insert_token(&mut tx, "t2", None, 100).await;
+        assert_eq!(tx.find_token("t1").await.unwrap(), None);
+        assert!(is_good(&mut tx, "t2").await);
+    }
+
+    #[tokio::test]
+    async fn the_certificates_of_exactly_one_job_are_revoked_and_those_of_its_user_with_all_of_its_jobs() {
+        let world = World::new().await;
+        let mut tx = with_alice(&world).await;
+        let new = |serial, job| NewCertificate {
+            serial,
+            issuer: ISSUER,
+            shard: 0,
+            profile: CertificateProfile::Job,
+            holder: CertificateHolder::Caller,
+            common_name: "fraud__alice",
+            node: None,
+            service: None,
+            job: Some(job),
+            der: b"x",
+            not_before: at(0),
+            not_after: at(100),
+        };
+        tx.insert_certificates(&[new("bb", "j1"), new("cc", "j10")], at(0)).await.unwrap();
+        let (alice, reason) = (identity("fraud__alice"), RevocationReason::CessationOfOperation);
+        assert_eq!(tx.update_certificates_revoked_of_job(&alice, &job("j1"), reason, at(5)).await.unwrap(), 1);
+        assert_eq!(tx.update_certificates_revoked_of_project_user(&alice, reason, at(6)).await.unwrap(), 2);
     }
 }

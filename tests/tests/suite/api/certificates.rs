@@ -204,6 +204,7 @@ async fn a_certificate_made_by_somebody_else_with_every_name_copied_is_refused_i
         profile: Profile::ProjectUser,
         common_name: facts.common_name,
         system_user: None,
+        job: None,
         dns_names: BTreeSet::new(),
         ip_addresses: BTreeSet::new(),
         serial: facts.serial,

@@ -71,6 +71,12 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::DataOwner, "GET", "/v1/projects/{project}/members/{user}"),
     route(For::Operator, "GET", "/v1/projects/{project}/members/{user}/credentials"),
     route(For::Operator, "POST", "/v1/projects/{project}/members/{user}/tokens"),
+    route(For::Recognised, "POST", "/v1/tokens/introspect"),
+    route(For::Operator, "DELETE", "/v1/tokens/{id}"),
+    route(For::Operator, "PUT", "/v1/projects/{project}/members/{user}/jobs/{job}"),
+    route(For::Operator, "GET", "/v1/projects/{project}/members/{user}/jobs/{job}"),
+    route(For::Operator, "POST", "/v1/projects/{project}/members/{user}/jobs/{job}/certificates"),
+    route(For::Operator, "DELETE", "/v1/projects/{project}/members/{user}/jobs/{job}"),
     route(For::Operator, "GET", "/v1/authorities"),
     route(For::Operator, "POST", "/v1/authorities/{domain}/rotate"),
     route(For::Operator, "GET", "/v1/token-keys"),
@@ -97,6 +103,7 @@ impl Route {
     pub(crate) fn path(&self) -> String {
         let path = self.template.replace("{project}", "fraud").replace("{user}", "alice").replace("{service}", "query");
         let path = path.replace("{serial}", "00000000000000000000000000000000").replace("{domain}", "projects");
+        let path = path.replace("{job}", "nightly-1").replace("{id}", "00");
         path.replace("{node}", "workers-0").replace("{issuer}", "services-1").replace("{shard}", "0")
     }
 
@@ -109,7 +116,8 @@ impl Route {
             (
                 "POST",
                 "/v1/nodes/{node}/services/{service}/certificates"
-                | "/v1/projects/{project}/members/{user}/certificates",
+                | "/v1/projects/{project}/members/{user}/certificates"
+                | "/v1/projects/{project}/members/{user}/jobs/{job}/certificates",
             ) => json!({ "request": csr(), "lifetime": "5m" }),
             ("PUT", "/v1/nodes/{node}/report") => json!({ "generation": 0, "certificates": [], "fault": null }),
             ("PUT", "/v1/operator-key") => json!({ "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=" }),
@@ -119,6 +127,7 @@ impl Route {
             ("PUT", "/v1/projects/{project}/members/{user}") => json!({ "role": "data_owner" }),
             ("POST", "/v1/projects/{project}/members/{user}/tokens") => json!({ "audience": "query" }),
             ("POST", "/v1/authorities/{domain}/rotate") => json!({}),
+            ("POST", "/v1/tokens/introspect") => json!({ "token": "made up" }),
             _ => Value::Null,
         }
     }
@@ -178,7 +187,7 @@ async fn every_route_serves_whom_it_is_for() {
             // What goes into these is a secret that the table has not; tests of their own send the right one.
             "/v1/login" => drop(answer.refused(ProblemCode::LoginRefused)),
             "/v1/nodes/{node}/join" => drop(answer.refused(ProblemCode::TicketRefused)),
-            "/v1/certificates/{serial}" => drop(answer.refused(ProblemCode::NotFound)),
+            "/v1/certificates/{serial}" | "/v1/tokens/{id}" => drop(answer.refused(ProblemCode::NotFound)),
             "/v1/ca-bundle" => {
                 assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/x-pem-file"));
                 assert_eq!(answer.text(), world.head.connection().ca_certificate);

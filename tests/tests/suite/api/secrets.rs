@@ -32,7 +32,7 @@ async fn no_secret_lies_where_it_should_not() {
     let credentials = [world.credentials("fraud", "alice").await, world.credentials("fraud", "bob").await];
     let alice = world.holder(&Pem::from(&credentials[0]));
     let agent = world.holder(&world.held_by("workers-0", "node"));
-    let post = PostToken { audience: Audience::parse("query").unwrap(), lifetime: None };
+    let post = PostToken { audience: Audience::parse("query").unwrap(), lifetime: None, job: None, one_time: false };
     let issued = world.client.issue_token(&project("fraud"), &user("bob"), &post).await.unwrap().token;
     // One of these routes makes alice the only member.
     for caller in [&world.public, &alice, &agent, &world.operator] {

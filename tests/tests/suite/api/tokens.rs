@@ -32,7 +32,7 @@ async fn with_alice() -> World {
 
 /// A token of alice for the audience `query`.
 async fn issued(world: &World) -> IssuedToken {
-    let post = PostToken { audience: Audience::parse("query").unwrap(), lifetime: None };
+    let post = PostToken { audience: Audience::parse("query").unwrap(), lifetime: None, job: None, one_time: false };
     world.client.issue_token(&project("fraud"), &user("alice"), &post).await.unwrap()
 }
 
@@ -375,7 +375,7 @@ async fn pyjwt_takes_every_live_token_across_rotations_and_no_other() {
     parts[2] = live[1].token.split('.').next_back().unwrap();
     let forged = service.verdict(&parts.join("."));
     assert!(forged.starts_with("InvalidSignatureError"), "{forged}");
-    let post = PostToken { audience: Audience::parse("another").unwrap(), lifetime: None };
+    let post = PostToken { audience: Audience::parse("another").unwrap(), lifetime: None, job: None, one_time: false };
     let another = world.client.issue_token(&project("fraud"), &user("alice"), &post).await.unwrap();
     let another = service.verdict(&another.token);
     assert!(another.starts_with("InvalidAudienceError"), "{another}");

@@ -1,0 +1,84 @@
+//! `POST /v1/tokens/introspect`: whether a token is good now (RFC 7662), for verifiers that must know of an end before its
+//! time. A token that is good for once is used up by the first one who asks.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use ringfence_api::ProblemCode;
+use ringfence_api::token::{Introspection, PostIntrospection};
+use ringfence_pki::{ReadToken, token_kid};
+use ringfence_store::{TokenRow, Transaction};
+
+use crate::Daemon;
+use crate::http::{AnyCaller, Body, Failure, OperatorCaller};
+
+/// Says whether a token is good now, and what it says. For anybody whom the daemon recognises.
+#[utoipa::path(post, path = "/v1/tokens/introspect", tag = "tokens", request_body = PostIntrospection, responses((status = 200, body = Introspection)))]
+pub(crate) async fn introspect(
+    State(daemon): State<Arc<Daemon>>,
+    _: AnyCaller,
+    Body(post): Body<PostIntrospection>,
+) -> Result<Json<Introspection>, Failure> {
+    let mut tx = daemon.store.read("introspect").await?;
+    let Some((row, read)) = good(&daemon, &mut tx, &post.token).await? else {
+        return Ok(Json(Introspection::inactive()));
+    };
+    drop(tx);
+    if row.one_time {
+        let mut tx = daemon.store.write("use_token").await?;
+        // Of those who ask at the same time one is first.
+        if !tx.update_token_ended(&row.id, daemon.now()).await? {
+            return Ok(Json(Introspection::inactive()));
+        }
+        tx.commit().await?;
+    }
+    Ok(Json(Introspection {
+        active: true,
+        sub: Some(read.sub),
+        iss: Some(read.iss),
+        aud: Some(read.aud),
+        exp: Some(read.exp),
+        iat: Some(read.iat),
+        jti: Some(read.jti),
+        project: Some(read.project),
+        user: Some(read.user),
+        roles: Some(read.roles),
+        job: read.job,
+    }))
+}
+
+/// The token, if one of our keys has signed it, nobody has ended it, and its holder is still a member.
+async fn good(daemon: &Daemon, tx: &mut Transaction, token: &str) -> Result<Option<(TokenRow, ReadToken)>, Failure> {
+    let now = daemon.now();
+    let Some(kid) = token_kid(token) else { return Ok(None) };
+    let keys = tx.list_live_token_keys().await?;
+    let Some(key) = keys.into_iter().find(|key| key.view.kid == kid) else { return Ok(None) };
+    let Ok(read) = ReadToken::verify(token, &key.public_key.x, &key.public_key.y) else { return Ok(None) };
+    let Some(row) = tx.find_token(&read.jti).await? else { return Ok(None) };
+    let in_time = read.nbf <= now.as_second() && now.as_second() < read.exp;
+    let same = row.kid == kid && row.project_user.to_string() == read.sub;
+    if !in_time || !same || row.ended_at.is_some() || tx.find_member(&row.project_user).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some((row, read)))
+}
+
+/// Ends a token before its time, by its id. Verifiers that do not ask here take it until its end.
+#[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "tokens", params(("id" = String, Path, description = "The token's `jti`")), responses((status = 200, description = "Ended"), (status = 404, body = ringfence_api::Problem)))]
+pub(crate) async fn delete_token(
+    State(daemon): State<Arc<Daemon>>,
+    OperatorCaller(actor): OperatorCaller,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<()>, Failure> {
+    let Path(id) = path.map_err(|rejection| Failure::new(ProblemCode::InvalidRequest, rejection.body_text()))?;
+    let now = daemon.now();
+    let mut tx = daemon.store.write("end_token").await?;
+    let row = tx.find_token(&id).await?.ok_or_else(|| Failure::not_found(format!("token {id}")))?;
+    if tx.update_token_ended(&id, now).await? {
+        actor.record(&mut tx, "end_token", &row.project_user.to_string(), &format!("token {id}"), now).await?;
+        tx.commit().await?;
+    }
+    Ok(Json(()))
+}
