@@ -30,8 +30,10 @@ lint: ## Check formatting, lints and documentation
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
-bench: prerequisites ## Measure in release builds; ONLY="start example scale" chooses (all: about ten minutes)
+bench: prerequisites ## Measure in release builds; ONLY="start issue" chooses (all: about fifteen minutes)
+	tests/set-up.sh bench
 	$(CARGO) build --release $(LOCAL)
+	$(CARGO) build --release -p ringfence-tests --bins
 	$(CARGO) run -q --release -p ringfence-tests --bin bench -- $(ONLY)
 
 install: prerequisites ## Install release builds of the provider and the daemon into PREFIX (default ~/.local)

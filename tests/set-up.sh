@@ -1,11 +1,13 @@
 #!/bin/sh
-# Installs the programs that the tests start: from Debian's packages, and from PyPI into a directory of its own beside the
-# built programs. What is there already stays as it is, and nothing that is installed here is
-# started as a service.
+# Installs the programs that the tests start, and with `bench` what the measures are held against: from Debian's packages,
+# and from PyPI into a directory of its own beside the built programs. What is there already stays as it is, and nothing that
+# is installed here is started as a service.
 set -eu
+wanted_for=${1:-tests}
 
 # A program, by a path or by name, and the package that brings it.
 missing() {
+  [ "$wanted_for" != bench ] || command -v cfssl >/dev/null 2>&1 || echo golang-cfssl
   python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
   while read -r program package; do
     # shellcheck disable=SC2086 # the pattern is meant to be expanded

@@ -60,10 +60,23 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _};
 
     #[test]
     fn the_command_line_is_consistent() {
         super::CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_units_of_systemd_start_what_there_is() {
+        for unit in [
+            include_str!("../../templates/systemd/ringfenced.service"),
+            include_str!("../../templates/systemd/ringfenced-agent@.service"),
+        ] {
+            let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+            let line = super::CommandLine::try_parse_from(start.split(' '));
+            assert!(matches!(line.unwrap().command, super::Command::Serve(_) | super::Command::Agent(_)), "{start}");
+            assert!(unit.contains("\nType=notify\n") && unit.contains("\nWatchdogSec="), "{start}");
+        }
     }
 }

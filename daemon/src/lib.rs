@@ -23,6 +23,7 @@ mod daemon;
 mod lead;
 mod logging;
 mod master_key;
+mod service_manager;
 mod task;
 mod together;
 

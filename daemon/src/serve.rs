@@ -37,6 +37,7 @@ use crate::http::{Sessions, listen, router};
 use crate::lead::Lead;
 use crate::operator::KeysFile;
 use crate::project::HandOuts;
+use crate::service_manager;
 use crate::task::{Tasks, run_all};
 use crate::token::rotate_due;
 
@@ -72,11 +73,13 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
         tokio::spawn(hear(daemon.clone(), heard, stop.clone()));
     }
     info!(cluster = %daemon.cluster_name, cluster.id = %daemon.cluster_id, endpoint, "serving");
+    service_manager::ready(&format!("cluster {} at {endpoint}", daemon.cluster_name));
     let ended = tokio::select! {
         ended = wait_for_signal() => ended,
         ended = watch_claim(&claim, async || republish(&daemon, &directory).await) => ended,
     };
     info!("stopping");
+    service_manager::stopping();
     stop.cancel();
     // Whatever does not end soon is as safe to cut off as by a crash.
     let _ = tokio::time::timeout(Duration::from_secs(2), async { tokio::join!(serving, tasks) }).await;
@@ -95,6 +98,7 @@ pub(crate) async fn watch_claim(claim: &Claim, each: impl AsyncFn() -> anyhow::R
         tokio::time::sleep(WATCH).await;
         anyhow::ensure!(claim.stands()?, "the directory of this process was removed or replaced; it ends");
         each().await?;
+        service_manager::alive();
     }
 }
 

@@ -16,6 +16,7 @@ mod plugin;
 mod project_members;
 mod refusals;
 mod secrets_in_terraform;
+mod service_manager;
 mod services;
 mod story;
 mod taking_over;
