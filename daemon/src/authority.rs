@@ -10,6 +10,7 @@
 
 mod api_certificate;
 pub(crate) mod bootstrap;
+mod bring;
 mod hand_out;
 mod issue;
 mod issuers;
@@ -23,9 +24,11 @@ mod rotate;
 mod simulation;
 
 pub(crate) use api_certificate::{RenewApiCertificate, issue_api_certificate};
+pub(crate) use bring::{__path_bring_authorities, bring_authorities};
 pub(crate) use hand_out::{__path_delete_certificate, delete_certificate, hand_out, lifetime_of};
 pub(crate) use issue::{Identity, Signed, issue, sealed_key_context, sign};
 pub(crate) use issuers::{Authorities, Issuer, Issuers};
+pub(crate) use make::subject_name;
 pub(crate) use ocsp::{__path_get_ocsp, __path_post_ocsp, OcspAnswers, get_ocsp, post_ocsp};
 pub(crate) use publish::{__path_publish_crls, PublishCrls, publish_crls};
 pub(crate) use read::{__path_list_certificates, __path_read_ca_bundle, __path_read_crl};

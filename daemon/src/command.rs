@@ -3,6 +3,7 @@
 mod agent;
 mod api_document;
 mod audit;
+mod ca;
 mod credentials;
 mod inspect;
 mod login;
@@ -34,6 +35,8 @@ pub enum Command {
     Audit(audit::Audit),
     /// Rotate an authority, the keys that sign tokens, or what a node holds
     Rotate(rotate::Rotate),
+    /// Keep a root apart from the cluster, and bring in what it signs
+    Ca(ca::Ca),
     /// Log in as the operator and print a session for curl
     Login(login::LoginCommand),
     /// Write a project user's certificate and key to files
@@ -51,6 +54,7 @@ impl Command {
             Self::Inspect(command) => command.run().await,
             Self::Audit(command) => command.run().await,
             Self::Rotate(command) => command.run().await,
+            Self::Ca(command) => command.run().await,
             Self::Login(command) => command.run().await,
             Self::Credentials(command) => command.run().await,
             Self::ApiDocument => api_document::print(),

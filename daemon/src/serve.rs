@@ -4,6 +4,7 @@
 //! ```text
 //! serve.toml                 the configuration, written by whoever starts the daemon
 //! authority.json             what the first authorities are to be; read when the cluster is made
+//! brought.json               the first authorities, if they were signed elsewhere; removed when the cluster is made
 //! ringfence.db               the database, unless it is a server's
 //! master.key                 the key that seals all others (0600), unless it comes from elsewhere
 //! ca.pem, endpoint           what a client needs to trust and to find the API
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_lc_rs::rand::SystemRandom;
+use ringfence_api::authority::BringAuthorities;
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{Clock, SystemClock};
 use ringfence_cloud::file::atomic_write;
@@ -45,6 +47,8 @@ pub(crate) use crash_point::CrashPoint;
 
 /// What the first authorities are to be.
 const AUTHORITY_FILE: &str = "authority.json";
+/// The first authorities, signed where the root's key is kept; read when the cluster is made, and removed then.
+const BROUGHT_FILE: &str = "brought.json";
 /// Where the root certificate is put for clients.
 pub const CA_FILE: &str = "ca.pem";
 /// Where the API's address is put for clients.
@@ -150,6 +154,7 @@ pub(crate) async fn open(
                 operator_key: &config.cluster.operator_key,
                 endpoint,
                 authority: first_authority(directory)?,
+                brought: brought(directory)?,
             };
             bootstrap::bootstrap(&store, &master_key, &rng, &new, clock.now()).await?;
         }
@@ -163,6 +168,8 @@ pub(crate) async fn open(
         }
         Some(_) => {}
     }
+    // What was brought in is sealed in the database by now, and holds keys.
+    remove_if_there(&directory.join(BROUGHT_FILE))?;
     let mut tx = store.write("start").await?;
     let cluster = tx.cluster().await?;
     master_key.activate(tx.master_key_version().await?).context("the database is sealed with it")?;
@@ -208,6 +215,25 @@ fn first_authority(directory: &Path) -> anyhow::Result<AuthoritySettings> {
     let declared = PutCluster { authority, ..PutCluster::default() };
     declared.check().with_context(|| path.display().to_string())?;
     Ok(declared.authority)
+}
+
+/// The first authorities, if they were signed elsewhere.
+fn brought(directory: &Path) -> anyhow::Result<Option<BringAuthorities>> {
+    let path = directory.join(BROUGHT_FILE);
+    match std::fs::read(&path).map(zeroize::Zeroizing::new) {
+        Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is not understood", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+fn remove_if_there(path: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What an agent inherits: where programs are found, for reload commands, and how much to log. Nothing else, and

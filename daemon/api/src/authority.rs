@@ -111,3 +111,36 @@ pub struct RotateAuthority {
     #[serde(default)]
     pub compromised: bool,
 }
+
+/// Authorities and lists that were signed where the root's key is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BringAuthorities {
+    /// The root's certificate, PEM; only when a cluster is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// The root's list, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    /// Intermediates that the root has signed.
+    #[serde(default)]
+    pub intermediates: Vec<BringIntermediate>,
+}
+
+/// An intermediate that was signed elsewhere. `Debug` shows no key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BringIntermediate {
+    /// What it signs for.
+    pub domain: AuthorityDomain,
+    /// Its certificate, PEM.
+    pub certificate: String,
+    /// Its private key, PKCS #8 in PEM.
+    pub private_key: String,
+}
+
+impl std::fmt::Debug for BringIntermediate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BringIntermediate({}, ..)", self.domain.as_str())
+    }
+}

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use crate::authority::{Authority, AuthorityDomain, RotateAuthority};
+use crate::authority::{Authority, AuthorityDomain, BringAuthorities, RotateAuthority};
 use crate::certificate::PostIdentityCertificate;
 use crate::cluster::{Cluster, PutCluster};
 use crate::crl::PublishedCrl;
@@ -395,6 +395,11 @@ impl Client {
     /// Signs how the audit log stands now.
     pub async fn post_audit_checkpoint(&self) -> Result<AuditCheckpoint, ClientError> {
         self.call(Method::POST, path::AUDIT_CHECKPOINTS, NO_BODY).await
+    }
+
+    /// Brings in what was signed where the root's key is kept.
+    pub async fn bring_authorities(&self, bring: &BringAuthorities) -> Result<Vec<Authority>, ClientError> {
+        self.call(Method::POST, path::AUTHORITIES_BRING, Some(bring)).await
     }
 
     /// The versions of the master key.

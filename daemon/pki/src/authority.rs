@@ -56,6 +56,9 @@ pub enum AuthorityError {
     /// The key is not the certificate's.
     #[error("the private key is not the one of the authority's certificate")]
     OtherKey,
+    /// Its key is not here.
+    #[error("the key of this authority is kept apart; what it signs is brought in")]
+    KeptApart,
     /// Signing failed.
     #[error("signing failed: {0}")]
     Sign(String),
@@ -125,7 +128,8 @@ pub struct Authority {
     pub(crate) key_bits: Vec<u8>,
     /// The identifier of its key, as it stands in what it signs.
     pub(crate) key_identifier: Vec<u8>,
-    pub(crate) issuer: Issuer<'static, KeyPair>,
+    /// Its key, unless that is kept apart.
+    issuer: Option<Issuer<'static, KeyPair>>,
 }
 
 impl Authority {
@@ -156,7 +160,7 @@ impl Authority {
         let mut params = params(plan, validity);
         params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![crl_url.to_owned()] }];
         params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(&key.0, &self.issuer)?.der().to_vec();
+        let certificate = params.signed_by(&key.0, self.signer()?)?.der().to_vec();
         lint::check_authority(plan, validity, &certificate, &self.certificate)?;
         Ok(NewAuthority {
             certificate,
@@ -189,7 +193,7 @@ impl Authority {
         params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![crl_url.to_owned()] }];
         params.use_authority_key_identifier_extension = true;
         let key = SubjectPublicKeyInfo::from_der(&other.facts.public_key)?;
-        let certificate = params.signed_by(&key, &self.issuer)?.der().to_vec();
+        let certificate = params.signed_by(&key, self.signer()?)?.der().to_vec();
         lint::check_authority(&plan, validity, &certificate, &self.certificate)?;
         Ok(NewCertificate { certificate, serial, not_before: validity.not_before, not_after: validity.not_after })
     }
@@ -203,9 +207,27 @@ impl Authority {
         }
         let SubjectAndKey { subject, key_bits, key_identifier } = SubjectAndKey::read(certificate)?;
         let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(certificate), key.0)?;
-        let loaded = Self { certificate: certificate.to_vec(), facts, subject, key_bits, key_identifier, issuer };
+        let loaded =
+            Self { certificate: certificate.to_vec(), facts, subject, key_bits, key_identifier, issuer: Some(issuer) };
         loaded.prove()?;
         Ok(loaded)
+    }
+
+    /// Takes up an authority whose key is kept apart: it is trusted and signs nothing here.
+    pub fn without_key(certificate: &[u8]) -> Result<Self, AuthorityError> {
+        let facts = CertificateFacts::read(certificate)?;
+        let SubjectAndKey { subject, key_bits, key_identifier } = SubjectAndKey::read(certificate)?;
+        Ok(Self { certificate: certificate.to_vec(), facts, subject, key_bits, key_identifier, issuer: None })
+    }
+
+    /// Whether its key is here.
+    pub fn can_sign(&self) -> bool {
+        self.issuer.is_some()
+    }
+
+    /// What signs.
+    pub(crate) fn signer(&self) -> Result<&Issuer<'static, KeyPair>, AuthorityError> {
+        self.issuer.as_ref().ok_or(AuthorityError::KeptApart)
     }
 
     fn prove(&self) -> Result<(), AuthorityError> {
@@ -214,10 +236,10 @@ impl Authority {
         use x509_parser::prelude::{FromDer as _, X509Certificate};
         use x509_parser::x509::AlgorithmIdentifier;
         let text = b"whatever an authority signs, its certificate verifies";
-        let signature = self.issuer.key().sign(text)?;
+        let signature = self.signer()?.key().sign(text)?;
         let (_, certificate) = X509Certificate::from_der(&self.certificate).map_err(|_| ReadError::Malformed)?;
         let (_, algorithm) =
-            AlgorithmIdentifier::from_der(self.signature_algorithm()).map_err(|_| ReadError::Malformed)?;
+            AlgorithmIdentifier::from_der(self.signature_algorithm()?).map_err(|_| ReadError::Malformed)?;
         let signature = BitString::new(0, &signature);
         x509_parser::verify::verify_signature(certificate.public_key(), &algorithm, &signature, text)
             .map_err(|_| AuthorityError::OtherKey)

@@ -147,7 +147,7 @@ impl Authority {
         if shard.domain != Domain::Root {
             extensions.extend(der::extension(ISSUING_DISTRIBUTION_POINT, true, &distribution_point(&shard.url)));
         }
-        let algorithm = self.signature_algorithm();
+        let algorithm = self.signature_algorithm()?;
         let version = der::unsigned(1);
         let (mut times, mut listed) = (Vec::new(), Vec::new());
         der::put_time(&mut times, validity.not_before);
@@ -166,15 +166,15 @@ impl Authority {
     /// What is to be signed, with the algorithm and the signature behind it.
     pub(crate) fn sign(&self, to_be_signed: &[u8]) -> Result<Vec<u8>, AuthorityError> {
         let mut signature = vec![0];
-        signature.extend(self.issuer.key().sign(to_be_signed)?);
+        signature.extend(self.signer()?.key().sign(to_be_signed)?);
         let signature = der::value(BIT_STRING, &signature);
-        Ok(der::constructed(SEQUENCE, &[to_be_signed, self.signature_algorithm(), &signature]))
+        Ok(der::constructed(SEQUENCE, &[to_be_signed, self.signature_algorithm()?, &signature]))
     }
 
     /// The `AlgorithmIdentifier` of this authority's signatures (RFC 5758, 8410 and 4055).
-    pub(crate) fn signature_algorithm(&self) -> &'static [u8] {
-        let algorithm = self.issuer.key().algorithm();
-        if algorithm == &rcgen::PKCS_ECDSA_P256_SHA256 {
+    pub(crate) fn signature_algorithm(&self) -> Result<&'static [u8], AuthorityError> {
+        let algorithm = self.signer()?.key().algorithm();
+        Ok(if algorithm == &rcgen::PKCS_ECDSA_P256_SHA256 {
             &[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]
         } else if algorithm == &rcgen::PKCS_ECDSA_P384_SHA384 {
             &[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03]
@@ -182,7 +182,7 @@ impl Authority {
             &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70]
         } else {
             &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b, 0x05, 0x00]
-        }
+        })
     }
 }
 

@@ -79,7 +79,7 @@ impl Authority {
     pub fn issue(&self, leaf: &Leaf, public_key: &PublicKeyInfo) -> Result<Issued, AuthorityError> {
         let leaf = &Leaf { validity: leaf.validity.within(self.facts.not_after), ..leaf.clone() };
         let key = SubjectPublicKeyInfo::from_der(public_key)?;
-        let certificate = params(leaf)?.signed_by(&key, &self.issuer)?.der().to_vec();
+        let certificate = params(leaf)?.signed_by(&key, self.signer()?)?.der().to_vec();
         lint::check(leaf, &certificate, self)?;
         let Validity { not_before, not_after } = leaf.validity;
         Ok(Issued { certificate, serial: leaf.serial, not_before, not_after })

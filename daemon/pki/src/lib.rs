@@ -8,6 +8,7 @@
 //! → [`Authority::issue`] signs and lints → the caller records → the caller hands it out.
 
 mod authority;
+mod brought;
 mod crl;
 mod der;
 mod issue;
@@ -25,6 +26,7 @@ mod validity;
 mod verify;
 
 pub use authority::{Authority, AuthorityError, Domain, NewAuthority, NewCertificate, Plan};
+pub use brought::{BroughtError, ListFacts, take_intermediate, take_list, take_root};
 pub use crl::{Crl, CrlShard, Entries, Extent, Reason, Revoked};
 pub use issue::{Issued, Leaf, Profile};
 pub use key::{KeyAlgorithm, KeyError, PrivateKey};

@@ -2,13 +2,14 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
-use ringfence_api::authority::{AuthorityDomain, AuthorityState};
+use ringfence_api::authority::{AuthorityDomain, AuthorityState, BringAuthorities};
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
 use ringfence_pki::MasterKey;
 use ringfence_store::{ClusterRow, Store};
 
 use crate::audit::Actor;
+use crate::authority::bring::begin;
 use crate::authority::make::{New, make};
 use crate::http::Failure;
 
@@ -20,6 +21,8 @@ pub(crate) struct NewCluster<'a> {
     pub(crate) endpoint: &'a str,
     /// What the first authorities are to be.
     pub(crate) authority: AuthoritySettings,
+    /// The first authorities, if they were signed where the root's key is kept.
+    pub(crate) brought: Option<BringAuthorities>,
 }
 
 /// Makes the cluster, unless another daemon was faster. Nothing of it exists until the one transaction commits.
@@ -51,6 +54,11 @@ pub(crate) async fn bootstrap(
     };
     tx.insert_cluster(&cluster, now).await?;
     tx.update_master_key_version(master_key.active()).await?;
+    if let Some(brought) = &new.brought {
+        begin(&mut tx, (master_key, rng), &cluster, brought, now).await?;
+        Actor::daemon("bootstrap").record(&mut tx, "create_cluster", new.name.as_str(), "created", now).await?;
+        return Ok(tx.commit().await?);
+    }
     let first = |domain| New { domain, number: 1, state: AuthorityState::Active, generation: 1 };
     let (root, signer) = make(&mut tx, master_key, rng, &cluster, None, first(AuthorityDomain::Root), now).await?;
     for domain in [AuthorityDomain::Services, AuthorityDomain::Projects] {

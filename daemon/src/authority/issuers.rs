@@ -177,8 +177,12 @@ fn is_for_clients(root: &Authority) -> bool {
 
 impl Issuer {
     fn open(row: IssuerRow, master_key: &MasterKey) -> Result<Self, Failure> {
-        let key = master_key.open(&key_context(&row.view.id), &row.sealed_key).map_err(Failure::internal)?;
-        let authority = ringfence_pki::Authority::load(&row.certificate, &key)?;
+        let authority = if row.sealed_key.is_empty() {
+            ringfence_pki::Authority::without_key(&row.certificate)?
+        } else {
+            let key = master_key.open(&key_context(&row.view.id), &row.sealed_key).map_err(Failure::internal)?;
+            ringfence_pki::Authority::load(&row.certificate, &key)?
+        };
         let IssuerRow { view, shards, cross_certificate, number, .. } = row;
         Ok(Self { view, shards, authority, cross_certificate, number })
     }

@@ -43,14 +43,33 @@ pub(super) async fn make(
         Some((root, signer)) => signer.create_intermediate(&plan, &crl_url(&cluster.endpoint, root, 0), now)?,
     };
     signed("authority");
+    let parent = parent.map(|(root, _)| root);
+    let (certificate, key) = (made.certificate.clone(), Some(&made.private_key[..]));
+    establish(tx, (master_key, rng), cluster, parent, new, (&certificate, key), now).await?;
+    Ok((id, ringfence_pki::Authority::load(&made.certificate, &made.private_key)?))
+}
+
+/// Records an authority with its key, if that is here, and signs its first lists. Without a parent it is a root.
+pub(super) async fn establish(
+    tx: &mut Transaction,
+    (master_key, rng): (&MasterKey, &SystemRandom),
+    cluster: &ClusterRow,
+    parent: Option<&str>,
+    new: New,
+    (certificate, private_key): (&[u8], Option<&[u8]>),
+    now: Timestamp,
+) -> Result<String, Failure> {
+    let settings = &cluster.declared.authority;
+    let id = format!("{}-{}", new.domain.as_str(), new.number);
+    let facts = CertificateFacts::read(certificate).map_err(Failure::internal)?;
     let shards = if new.domain == AuthorityDomain::Root { 1 } else { settings.crl_shards };
     let row = IssuerRow {
         view: Authority {
             id: id.clone(),
             domain: new.domain,
-            parent: parent.map_or(id.as_str(), |(root, _)| root).to_owned(),
+            parent: parent.unwrap_or(&id).to_owned(),
             state: new.state,
-            not_after: made.not_after,
+            not_after: facts.not_after,
             created_at: now,
             activated_at: (new.state == AuthorityState::Active).then_some(now),
             retired_at: None,
@@ -58,19 +77,21 @@ pub(super) async fn make(
             distrusted_at: None,
         },
         number: new.number,
-        sealed_key: master_key.seal(rng, &key_context(&id), &made.private_key),
-        certificate: made.certificate.clone(),
+        // Empty for one whose key is kept apart.
+        sealed_key: private_key.map(|key| master_key.seal(rng, &key_context(&id), key)).unwrap_or_default(),
+        certificate: certificate.to_vec(),
         cross_certificate: None,
         shards,
-        not_before: made.not_before,
+        not_before: facts.not_before,
         prepared_generation: new.generation,
         known_at: None,
     };
     tx.insert_issuer(&row).await?;
-    if let Some((root, _)) = parent {
-        record(tx, root, &made.certificate, now).await?;
+    if let Some(root) = parent {
+        record(tx, root, certificate, now).await?;
     }
-    let authority = ringfence_pki::Authority::load(&made.certificate, &made.private_key)?;
+    let Some(private_key) = private_key else { return Ok(id) };
+    let authority = ringfence_pki::Authority::load(certificate, private_key)?;
     let lifetime = settings.crl_lifetime.as_signed();
     for shard in 0..shards {
         let url = crl_url(&cluster.endpoint, &id, shard);
@@ -81,7 +102,19 @@ pub(super) async fn make(
         let head = CrlHead { issuer: id.clone(), shard, url, number: 1, this_update, next_update };
         tx.insert_crl(&CrlRow { head, der: crl.der }).await?;
     }
-    Ok((id, authority))
+    Ok(id)
+}
+
+/// What an authority is called. With the cluster's id and a count, so that no two ever have the same subject.
+pub(crate) fn subject_name(
+    cluster: &ringfence_api::ClusterName,
+    id: &ringfence_api::ClusterId,
+    domain: AuthorityDomain,
+    number: u32,
+) -> String {
+    let short_id = &id.to_string()[..8];
+    let count = if number == 1 { String::new() } else { format!(" {number}") };
+    format!("ringfence {cluster} {}{count} {short_id}", domain.as_str())
 }
 
 fn plan(cluster: &ClusterRow, settings: &AuthoritySettings, new: &New, serial: Serial) -> Result<Plan, Failure> {
@@ -89,12 +122,9 @@ fn plan(cluster: &ClusterRow, settings: &AuthoritySettings, new: &New, serial: S
         AuthorityDomain::Root => settings.root_lifetime,
         AuthorityDomain::Services | AuthorityDomain::Projects => settings.intermediate_lifetime,
     };
-    let short_id = &cluster.id.to_string()[..8];
-    // The name carries the cluster's id and a count, so that no two authorities ever have the same subject.
-    let count = if new.number == 1 { String::new() } else { format!(" {}", new.number) };
     Ok(Plan {
         domain: pki_domain(new.domain),
-        name: format!("ringfence {} {}{count} {short_id}", cluster.name, new.domain.as_str()),
+        name: subject_name(&cluster.name, &cluster.id, new.domain, new.number),
         serial,
         algorithm: KeyAlgorithm::from_word(settings.authority_key_algorithm.as_str()).map_err(Failure::internal)?,
         lifetime: lifetime.as_signed(),

@@ -31,6 +31,8 @@ pub(crate) struct Known {
     pub(crate) taken: bool,
     /// Whether agents or the daemon hold good certificates of it.
     pub(crate) in_use: bool,
+    /// Whether its key is not here, so that what it signs is brought in.
+    pub(crate) kept_apart: bool,
     /// When the last certificate that it signed ends.
     pub(crate) last_end: Option<Timestamp>,
 }
@@ -72,6 +74,8 @@ fn of_domain(all: &[Known], domain: AuthorityDomain, now: Timestamp) -> Option<S
     }
     let root_is_coming = is_due(root, root, now);
     match prepared {
+        // A successor is brought in, or will be.
+        None if root.kept_apart => None,
         None if domain != AuthorityDomain::Root && root_is_coming => None,
         None => Some(Step::Prepare(domain)),
         Some(prepared) => {
@@ -166,7 +170,7 @@ mod tests {
             prepared_generation: 0,
             known_at: None,
         };
-        Known { row, taken: false, in_use: true, last_end: Some(day(begins + life)) }
+        Known { row, taken: false, in_use: true, kept_apart: false, last_end: Some(day(begins + life)) }
     }
 
     fn root() -> Known {

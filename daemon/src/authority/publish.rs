@@ -46,9 +46,40 @@ impl Task for PublishCrls {
 
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
         let published = publish(daemon, &Occasion::Due).await?;
+        warn_of_brought_lists(daemon).await?;
         let names: Vec<String> = published.iter().map(|crl| format!("{} number {}", crl.issuer, crl.number)).collect();
         Ok(if names.is_empty() { String::new() } else { format!("published {}", names.join(", ")) })
     }
+}
+
+/// Complains of lists that end soon and can only be brought in.
+async fn warn_of_brought_lists(daemon: &Daemon) -> anyhow::Result<()> {
+    let now = daemon.now();
+    let mut tx = daemon.store.read("look_at_crls").await?;
+    let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
+    for list in tx.list_crl_heads().await? {
+        let apart = issuers.find(&list.issuer).is_some_and(|issuer| !issuer.authority.can_sign());
+        if !apart {
+            continue;
+        }
+        let mut unlisted = Vec::new();
+        tx.each_revoked(&list, |row| unlisted.extend((!row.listed).then_some(row.serial))).await?;
+        anyhow::ensure!(
+            unlisted.is_empty(),
+            "the list of {} does not name what was revoked, and its key is kept apart: sign another there with `ringfenced ca \
+             list --revoke {}`, and bring it in with `ringfenced ca bring`",
+            list.issuer,
+            unlisted.join(" --revoke ")
+        );
+        let life = list.next_update.duration_since(list.this_update);
+        let (issuer, ends) = (&list.issuer, list.next_update);
+        anyhow::ensure!(
+            now < ends - life / 4,
+            "the list of {issuer} ends at {ends}, and its key is kept apart: sign another with `ringfenced ca list` there, and \
+             bring it in with `ringfenced ca bring`"
+        );
+    }
+    Ok(())
 }
 
 /// Signs a fresh list of every shard now, whether one is due or not.
@@ -74,7 +105,8 @@ async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCr
     let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
     let mut wanting = Vec::new();
     for last in tx.list_crl_heads().await? {
-        if wants_next(&mut tx, &last, occasion, daemon.now()).await? {
+        let signs = issuers.find(&last.issuer).is_some_and(|issuer| issuer.authority.can_sign());
+        if signs && wants_next(&mut tx, &last, occasion, daemon.now()).await? {
             wanting.push(last);
         }
     }

@@ -53,6 +53,7 @@ mod tests {
             p::CA_BUNDLE,
             p::CRL,
             p::CRLS_PUBLISH,
+            p::AUTHORITIES_BRING,
             p::JOB,
             p::JOB_CERTIFICATES,
             p::TOKENS_INTROSPECT,

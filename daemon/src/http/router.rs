@@ -55,6 +55,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(project::post_member_certificate))
         .routes(routes!(authority::list_authorities))
         .routes(routes!(authority::rotate_authority))
+        .routes(routes!(authority::bring_authorities))
         .routes(routes!(authority::publish_crls))
         .routes(routes!(master_key::read_master_key))
         .routes(routes!(master_key::rotate_master_key))

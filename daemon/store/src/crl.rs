@@ -86,6 +86,24 @@ impl Transaction {
         Ok(())
     }
 
+    /// Replaces a list by one of a greater number that was signed elsewhere.
+    pub async fn replace_crl(&mut self, crl: &CrlRow) -> Result<bool, StoreError> {
+        let done = query(
+            "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4 \
+             WHERE issuer = $5 AND shard = $6 AND number < $1",
+        )
+        .bind(crl.head.number)
+        .bind(millis(crl.head.this_update))
+        .bind(millis(crl.head.next_update))
+        .bind(&crl.der)
+        .bind(&crl.head.issuer)
+        .bind(i64::from(crl.head.shard))
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        Ok(done.rows_affected() > 0)
+    }
+
     /// Replaces the list that has the number before. Returns whether it was still the last one.
     pub async fn update_crl(&mut self, crl: &CrlRow) -> Result<bool, StoreError> {
         let done = query(

@@ -46,7 +46,7 @@ impl Transaction {
     pub async fn list_sealed_otherwise(&mut self, version: u32, limit: u32) -> Result<Vec<SealedRow>, StoreError> {
         let rows = query(
             "SELECT 'issuer' AS kind, id AS one, '' AS other, sealed_key FROM issuer \
-                 WHERE substr(sealed_key, 2, 4) <> $1 AND state <> 'gone' \
+                 WHERE substr(sealed_key, 2, 4) <> $1 AND length(sealed_key) > 0 \
              UNION ALL SELECT 'token_key', kid, '', sealed_key FROM token_key \
                  WHERE sealed_key IS NOT NULL AND substr(sealed_key, 2, 4) <> $1 \
              UNION ALL SELECT 'member', project, user_name, sealed_key FROM member \

@@ -8,6 +8,7 @@ mod commands;
 mod crashes;
 mod faults;
 mod interrupts;
+mod kept_apart;
 mod linted;
 mod mishaps;
 mod newer_cores;

@@ -1,0 +1,123 @@
+//! What was signed elsewhere and is brought in: a root whose key stays apart, intermediates that it has signed, and its
+//! list. Each is held against the same rules as what is signed here.
+
+use jiff::Timestamp;
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
+
+use crate::authority::{Authority, Domain, Plan};
+use crate::lint::{self, LintError};
+use crate::read::CertificateFacts;
+use crate::validity::from_unix;
+use crate::{KeyAlgorithm, Validity};
+
+/// Why something is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BroughtError {
+    /// It breaks a rule.
+    #[error("the {what} is not taken: {rule}")]
+    Rule {
+        /// What it should be.
+        what: &'static str,
+        /// Which rule.
+        rule: String,
+    },
+}
+
+fn broken(what: &'static str, rule: impl Into<String>) -> BroughtError {
+    BroughtError::Rule { what, rule: rule.into() }
+}
+
+/// What a list says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListFacts {
+    /// Its CRLNumber.
+    pub number: i64,
+    /// When it was signed.
+    pub this_update: Timestamp,
+    /// When verifiers stop believing it.
+    pub next_update: Timestamp,
+    /// The serial numbers that it names, lower-case hexadecimal.
+    pub revoked: Vec<String>,
+}
+
+/// Takes a root, of which only the certificate is here. It must have signed itself and be an authority.
+pub fn take_root(certificate: &[u8], now: Timestamp) -> Result<(Authority, CertificateFacts), BroughtError> {
+    let what = "root";
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| broken(what, "it must be X.509"))?;
+    let authority = Authority::without_key(certificate).map_err(|error| broken(what, error.to_string()))?;
+    let facts = authority.facts().clone();
+    let constraints = parsed.basic_constraints().ok().flatten();
+    if !constraints.is_some_and(|constraints| constraints.value.ca) {
+        return Err(broken(what, "it must say that it is an authority"));
+    }
+    let usage = parsed.key_usage().ok().flatten();
+    // keyCertSign and cRLSign are bits 5 and 6.
+    if usage.is_none_or(|usage| usage.value.flags & 0b110_0000 != 0b110_0000) {
+        return Err(broken(what, "its key usage must be to sign certificates and lists"));
+    }
+    if parsed.subject() != parsed.issuer() || parsed.verify_signature(None).is_err() {
+        return Err(broken(what, "it must be signed by itself"));
+    }
+    if now < facts.not_before || facts.not_after <= now {
+        return Err(broken(what, "it must be good now"));
+    }
+    Ok((authority, facts))
+}
+
+/// Takes an intermediate with its key. It must be what this root would have signed for the domain.
+pub fn take_intermediate(
+    root: &Authority,
+    domain: Domain,
+    certificate: &[u8],
+    private_key: &[u8],
+    now: Timestamp,
+) -> Result<(Authority, CertificateFacts), BroughtError> {
+    let what = "intermediate";
+    let refused = |error: LintError| broken(what, error.to_string());
+    let facts = CertificateFacts::read(certificate).map_err(|error| broken(what, error.to_string()))?;
+    let validity = Validity { not_before: facts.not_before, not_after: facts.not_after };
+    let plan = Plan {
+        domain,
+        name: facts.common_name.clone(),
+        serial: facts.serial,
+        algorithm: KeyAlgorithm::default(),
+        lifetime: facts.not_after.duration_since(facts.not_before),
+    };
+    lint::check_authority(&plan, validity, certificate, root.certificate()).map_err(refused)?;
+    if now < facts.not_before || facts.not_after <= now {
+        return Err(broken(what, "it must be good now"));
+    }
+    let authority = Authority::load(certificate, private_key).map_err(|error| broken(what, error.to_string()))?;
+    Ok((authority, facts))
+}
+
+/// Takes a list of a root whose key is apart.
+pub fn take_list(root: &Authority, list: &[u8], now: Timestamp) -> Result<ListFacts, BroughtError> {
+    let what = "list";
+    let (rest, parsed) = CertificateRevocationList::from_der(list).map_err(|_| broken(what, "it must be a CRL"))?;
+    let (_, certificate) =
+        X509Certificate::from_der(root.certificate()).map_err(|_| broken(what, "its root is no X.509"))?;
+    if !rest.is_empty() {
+        return Err(broken(what, "it must be a CRL and nothing else"));
+    }
+    if parsed.issuer() != certificate.subject() || parsed.verify_signature(certificate.public_key()).is_err() {
+        return Err(broken(what, "it must be signed by the root"));
+    }
+    let number = parsed.crl_number().and_then(|number| i64::try_from(number).ok()).filter(|number| *number > 0);
+    let time = |at: x509_parser::time::ASN1Time| from_unix(at.timestamp());
+    let this_update = time(parsed.last_update()).ok_or_else(|| broken(what, "it must say when it was signed"))?;
+    let next_update = parsed.next_update().and_then(time);
+    let next_update = next_update.ok_or_else(|| broken(what, "it must say when it ends"))?;
+    if now < this_update || next_update <= now {
+        return Err(broken(what, "it must be good now"));
+    }
+    let revoked = parsed.iter_revoked_certificates().map(|one| {
+        crate::Serial::from_der_bytes(one.raw_serial()).map_or_else(String::new, |serial| serial.to_string())
+    });
+    Ok(ListFacts {
+        number: number.ok_or_else(|| broken(what, "it must have a CRLNumber"))?,
+        this_update,
+        next_update,
+        revoked: revoked.collect(),
+    })
+}

@@ -1,0 +1,277 @@
+//! `ringfenced ca`: a root whose key is kept apart from every cluster, in a directory on a machine of its own. It signs what a
+//! daemon then takes in: the first authorities, successors of intermediates, and its list. Nothing here speaks to a network
+//! but `bring`.
+//!
+//! ```text
+//! root.key, root.crt   the root's key (PKCS #8, 0600) and certificate
+//! ca.json              what it has signed so far
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use aws_lc_rs::rand::SystemRandom;
+use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+use ringfence_api::authority::{AuthorityDomain, BringAuthorities, BringIntermediate};
+use ringfence_api::{Clock as _, ClusterId, ClusterName, SystemClock, path};
+use ringfence_cloud::file::atomic_write;
+use ringfence_pki::{
+    Authority, CrlShard, Domain, Entries, Extent, KeyAlgorithm, Plan, PrivateKey, Reason, Revoked, Serial, Validity,
+    pem_certificate, pem_certificates, pem_crl,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::authority::subject_name;
+use crate::command::operator::Operator;
+
+/// Keep a root apart from the cluster, and bring in what it signs.
+#[derive(Debug, Args)]
+pub struct Ca {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make a root and the first intermediates of a cluster that is not made yet
+    Init {
+        #[command(flatten)]
+        place: Place,
+        /// The cluster's name
+        #[arg(long, value_name = "NAME", value_parser = ClusterName::parse)]
+        cluster_name: ClusterName,
+        /// The cluster's id, as it will stand in serve.toml
+        #[arg(long, value_name = "UUID", value_parser = ClusterId::parse)]
+        cluster_id: ClusterId,
+        /// The API's address, such as <https://10.0.0.7:8443>: certificates name it for their lists
+        #[arg(long, value_name = "URL")]
+        endpoint: String,
+        /// The kind of the keys: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or `rsa_4096`
+        #[arg(long, value_name = "ALGORITHM", default_value = "ecdsa_p256")]
+        key_algorithm: String,
+        /// How long the root lives
+        #[arg(long, value_name = "YEARS", default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..=30))]
+        root_years: i64,
+        /// How long a list of the root is good; so often another one must be brought in
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(i64).range(1..=366))]
+        list_days: i64,
+    },
+    /// Sign another intermediate, for `services` or `projects`
+    Intermediate {
+        #[command(flatten)]
+        place: Place,
+        /// What it is to sign for
+        #[arg(value_parser = domain)]
+        domain: AuthorityDomain,
+    },
+    /// Sign another list of the root
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// An intermediate to revoke, by its serial number; may be given again
+        #[arg(long, value_name = "SERIAL")]
+        revoke: Vec<String>,
+    },
+    /// Bring what was signed into a cluster that runs
+    Bring {
+        #[command(flatten)]
+        operator: Operator,
+        /// A file that `init`, `intermediate` or `list` has written
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// Where the root is kept
+    #[arg(long, value_name = "DIR")]
+    directory: PathBuf,
+    /// Where to write what is to be brought in
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// What the root has signed so far.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    cluster_name: ClusterName,
+    cluster_id: ClusterId,
+    endpoint: String,
+    key_algorithm: String,
+    list_days: i64,
+    list_number: i64,
+    /// How many intermediates of each domain there are.
+    intermediates: BTreeMap<String, u32>,
+    /// Since when which intermediates are revoked.
+    revoked: BTreeMap<String, Timestamp>,
+}
+
+/// How long an intermediate lives; less if the root does.
+const INTERMEDIATE: SignedDuration = SignedDuration::from_hours(5 * 365 * 24);
+
+impl Ca {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self.what {
+            What::Init { place, cluster_name, cluster_id, endpoint, key_algorithm, root_years, list_days } => {
+                ensure!(
+                    endpoint.starts_with("https://") && !endpoint.ends_with('/'),
+                    "the endpoint must be https://HOST:PORT, as clients reach the API"
+                );
+                KeyAlgorithm::from_word(&key_algorithm)?;
+                let state = State {
+                    cluster_name,
+                    cluster_id,
+                    endpoint,
+                    key_algorithm,
+                    list_days,
+                    list_number: 0,
+                    intermediates: BTreeMap::new(),
+                    revoked: BTreeMap::new(),
+                };
+                init(&place, state, SignedDuration::from_hours(root_years * 365 * 24))
+            }
+            What::Intermediate { place, domain } => {
+                let mut root = Root::open(&place.directory)?;
+                let piece = root.intermediate(domain)?;
+                root.write(&place.directory)?;
+                let bring = BringAuthorities { intermediates: vec![piece], ..BringAuthorities::default() };
+                write(&place.out, &bring)?;
+                println!("{}: another intermediate for {}; it holds a key", place.out.display(), domain.as_str());
+                Ok(())
+            }
+            What::List { place, revoke } => {
+                let mut root = Root::open(&place.directory)?;
+                for serial in revoke {
+                    let serial = Serial::parse(&serial).with_context(|| format!("{serial} is no serial number"))?;
+                    root.state.revoked.entry(serial.to_string()).or_insert_with(|| SystemClock.now());
+                }
+                let list = root.list()?;
+                root.write(&place.directory)?;
+                write(&place.out, &BringAuthorities { list: Some(list), ..BringAuthorities::default() })?;
+                println!("{}: list number {} of the root", place.out.display(), root.state.list_number);
+                Ok(())
+            }
+            What::Bring { operator, file } => {
+                let text = std::fs::read(&file).map(zeroize::Zeroizing::new);
+                let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+                let bring: BringAuthorities = serde_json::from_slice(&text)
+                    .with_context(|| format!("{} is not what `ringfenced ca` writes", file.display()))?;
+                for one in operator.client()?.bring_authorities(&bring).await? {
+                    println!("{} {}", one.id, one.state.as_str());
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn domain(text: &str) -> Result<AuthorityDomain, String> {
+    AuthorityDomain::from_word(text)
+        .filter(|domain| *domain != AuthorityDomain::Root)
+        .ok_or_else(|| "it must be services or projects".to_owned())
+}
+
+/// A root that signs.
+struct Root {
+    authority: Authority,
+    state: State,
+}
+
+fn init(place: &Place, state: State, lifetime: SignedDuration) -> anyhow::Result<()> {
+    let directory = &place.directory;
+    ringfence_cloud::local::create_directory(directory)?;
+    ensure!(!directory.join("root.crt").exists(), "{} holds a root already", directory.display());
+    let plan = Plan {
+        domain: Domain::Root,
+        name: subject_name(&state.cluster_name, &state.cluster_id, AuthorityDomain::Root, 1),
+        serial: Serial::random(&SystemRandom::new()),
+        algorithm: KeyAlgorithm::from_word(&state.key_algorithm)?,
+        lifetime,
+    };
+    let made = Authority::create_root(&plan, SystemClock.now())?;
+    let key = PrivateKey::from_der(&made.private_key)?;
+    let mut root = Root { authority: Authority::load(&made.certificate, &made.private_key)?, state };
+    let intermediates = [AuthorityDomain::Services, AuthorityDomain::Projects];
+    let intermediates = intermediates.into_iter().map(|domain| root.intermediate(domain)).collect::<Result<_, _>>()?;
+    let certificate = pem_certificate(&made.certificate);
+    let bring = BringAuthorities { root: Some(certificate.clone()), list: Some(root.list()?), intermediates };
+    atomic_write(&directory.join("root.key"), key.to_pem().as_bytes(), 0o600)?;
+    root.write(directory)?;
+    write(&place.out, &bring)?;
+    // Last, so that one that was interrupted may be begun again.
+    atomic_write(&directory.join("root.crt"), certificate.as_bytes(), 0o644)?;
+    println!(
+        "{}: the first authorities of cluster {}; put it beside serve.toml as brought.json before the first start. It holds \
+         the keys of the intermediates, and the head removes it",
+        place.out.display(),
+        root.state.cluster_name
+    );
+    Ok(())
+}
+
+impl Root {
+    fn open(directory: &Path) -> anyhow::Result<Self> {
+        let read = |file: &str| {
+            let path = directory.join(file);
+            std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}: `ca init` makes it", path.display()))
+        };
+        let certificates = pem_certificates(&read("root.crt")?)?;
+        let key = PrivateKey::from_pem(&zeroize::Zeroizing::new(read("root.key")?))?;
+        let state = serde_json::from_str(&read("ca.json")?).context("ca.json is not understood")?;
+        Ok(Self { authority: Authority::load(&certificates[0], &key.to_der())?, state })
+    }
+
+    /// Remembers what was signed. Before it leaves, so that no number is used twice.
+    fn write(&self, directory: &Path) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(&self.state)?;
+        Ok(atomic_write(&directory.join("ca.json"), text.as_bytes(), 0o600)?)
+    }
+
+    fn list_url(&self) -> String {
+        format!("{}{}", self.state.endpoint, path::crl("root-1", 0))
+    }
+
+    fn intermediate(&mut self, domain: AuthorityDomain) -> anyhow::Result<BringIntermediate> {
+        let count = self.state.intermediates.entry(domain.as_str().to_owned()).or_default();
+        *count += 1;
+        let plan = Plan {
+            domain: Domain::from_word(domain.as_str()).context("a domain")?,
+            name: subject_name(&self.state.cluster_name, &self.state.cluster_id, domain, *count),
+            serial: Serial::random(&SystemRandom::new()),
+            algorithm: KeyAlgorithm::from_word(&self.state.key_algorithm)?,
+            lifetime: INTERMEDIATE,
+        };
+        let made = self.authority.create_intermediate(&plan, &self.list_url(), SystemClock.now())?;
+        let key = PrivateKey::from_der(&made.private_key)?;
+        Ok(BringIntermediate {
+            domain,
+            certificate: pem_certificate(&made.certificate),
+            private_key: key.to_pem().to_string(),
+        })
+    }
+
+    fn list(&mut self) -> anyhow::Result<String> {
+        self.state.list_number += 1;
+        let entries: Entries = self
+            .state
+            .revoked
+            .iter()
+            .filter_map(|(serial, at)| {
+                Some(Revoked { serial: Serial::parse(serial)?, revoked_at: *at, reason: Reason::CaCompromise })
+            })
+            .collect();
+        let shard = CrlShard { domain: Domain::Root, url: self.list_url() };
+        let validity = Validity::starting(SystemClock.now(), SignedDuration::from_hours(24 * self.state.list_days));
+        let list = self.authority.sign_crl(&shard, self.state.list_number, Extent::Complete, entries, validity)?;
+        Ok(pem_crl(&list.der))
+    }
+}
+
+fn write(out: &Path, bring: &BringAuthorities) -> anyhow::Result<()> {
+    let text = zeroize::Zeroizing::new(serde_json::to_string_pretty(bring)?);
+    Ok(atomic_write(out, text.as_bytes(), 0o600)?)
+}
