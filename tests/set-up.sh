@@ -21,6 +21,7 @@ mariadb-install-db mariadb-server-core
 mariadb-admin mariadb-client
 mariadb mariadb-client
 openssl openssl
+curl curl
 python3 python3
 setpriv util-linux
 PROGRAMS

@@ -31,8 +31,8 @@ pub(crate) use issuers::{Authorities, Issuer, Issuers};
 pub(crate) use make::subject_name;
 pub(crate) use ocsp::{__path_get_ocsp, __path_post_ocsp, OcspAnswers, get_ocsp, post_ocsp};
 pub(crate) use publish::{__path_publish_crls, PublishCrls, publish_crls};
-pub(crate) use read::{__path_list_certificates, __path_read_ca_bundle, __path_read_crl};
-pub(crate) use read::{list_certificates, read_ca_bundle, read_crl};
+pub(crate) use read::{__path_list_certificates, __path_read_ca_bundle, __path_read_crl, __path_read_delta_crl};
+pub(crate) use read::{list_certificates, read_ca_bundle, read_crl, read_delta_crl};
 pub(crate) use rotate::{__path_list_authorities, __path_rotate_authority, RotateAuthorities};
 pub(crate) use rotate::{list_authorities, rotate_authority};
 

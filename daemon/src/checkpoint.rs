@@ -12,16 +12,17 @@ use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
 use jiff::{SignedDuration, Timestamp};
+use ringfence_api::ProblemCode;
 use ringfence_api::inspect::AuditCheckpoint;
 use ringfence_api::token::Jwks;
-use ringfence_pki::{Checkpoint, PrivateKey, TokenKey};
+use ringfence_pki::Checkpoint;
 use ringfence_store::Transaction;
 
 use crate::Daemon;
 use crate::http::{Failure, OperatorCaller, Range};
 use crate::serve::crash_point::signed;
 use crate::task::Task;
-use crate::token::sealed_key_context;
+use crate::token::active_key;
 
 /// A log that has grown is signed at least this often.
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -108,19 +109,25 @@ async fn is_due(tx: &mut Transaction, now: Timestamp) -> Result<bool, Failure> {
 async fn sign(daemon: &Daemon, tx: &mut Transaction, now: Timestamp) -> Result<AuditCheckpoint, Failure> {
     let rows = tx.list_audit(1).await?;
     let last = rows.first().context("a cluster begins with a row of the log").map_err(Failure::internal)?;
-    if let Some(present) = tx.find_last_audit_checkpoint().await?.filter(|present| present.sequence == last.sequence) {
-        return Ok(present);
+    if let Some(present) = tx.find_last_audit_checkpoint().await?.filter(|present| present.sequence >= last.sequence) {
+        if (present.sequence, &present.hash) == (last.sequence, &last.hash) {
+            return Ok(present);
+        }
+        let detail = format!(
+            "row {} was signed, and the log ends with row {} and another hash: somebody has changed the log. Export it, and hold \
+             it against an export of before",
+            present.sequence, last.sequence
+        );
+        return Err(Failure::new(ProblemCode::Conflict, detail));
     }
-    let row = tx.find_active_token_key().await?.context("no token key is active").map_err(Failure::internal)?;
-    let der = daemon.master_key.open(&sealed_key_context(&row.view.kid), &row.sealed_key).map_err(Failure::internal)?;
-    let key = TokenKey::new(&PrivateKey::from_der(&der).map_err(Failure::internal)?).map_err(Failure::internal)?;
+    let (kid, key) = active_key(daemon, tx).await?;
     let issuer = format!("urn:ringfence:{}", daemon.cluster_id);
     let said = Checkpoint { issuer, signed_at: now.as_second(), sequence: last.sequence, hash: last.hash.clone() };
     let signature = key.sign_checkpoint(&said).map_err(Failure::internal)?;
     signed("checkpoint");
     // To the millisecond, as it is recorded.
     let at = Timestamp::from_millisecond(now.as_millisecond()).map_err(Failure::internal)?;
-    let (sequence, hash, kid) = (last.sequence, last.hash.clone(), row.view.kid);
+    let (sequence, hash) = (last.sequence, last.hash.clone());
     let checkpoint = AuditCheckpoint { sequence, at, hash, kid, signature };
     tx.insert_audit_checkpoint(&checkpoint).await?;
     Ok(checkpoint)

@@ -8,6 +8,7 @@ mod credentials;
 mod inspect;
 mod login;
 mod operator;
+mod operator_key;
 mod rotate;
 mod serve;
 
@@ -39,6 +40,8 @@ pub enum Command {
     Ca(ca::Ca),
     /// Log in as the operator and print a session for curl
     Login(login::LoginCommand),
+    /// Print the public key of the operator token, for serve.toml
+    OperatorKey(operator_key::OperatorKeyCommand),
     /// Write a project user's certificate and key to files
     Credentials(credentials::Credentials),
     /// Print the OpenAPI document
@@ -56,6 +59,7 @@ impl Command {
             Self::Rotate(command) => command.run().await,
             Self::Ca(command) => command.run().await,
             Self::Login(command) => command.run().await,
+            Self::OperatorKey(command) => command.run(),
             Self::Credentials(command) => command.run().await,
             Self::ApiDocument => api_document::print(),
         }

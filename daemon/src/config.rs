@@ -104,6 +104,25 @@ pub enum ConfigError {
         /// What is wrong, with line and column.
         source: Box<toml::de::Error>,
     },
+    /// Not a public key.
+    #[error(
+        "{path}: operator_key must be the public key of an operator token, 32 bytes in base64, as `ringfenced operator-key` \
+         prints it"
+    )]
+    OperatorKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not an address that anybody can call.
+    #[error(
+        "{path}: listen is {listen}, which nobody can call: name an address of this machine, for certificates name it too"
+    )]
+    Listen {
+        /// The file.
+        path: PathBuf,
+        /// The address.
+        listen: SocketAddr,
+    },
     /// Not an address of a PostgreSQL server.
     #[error("{path} must hold the address of a PostgreSQL server, postgres://USER:PASSWORD@HOST/NAME")]
     PostgresAddress {
@@ -146,7 +165,15 @@ impl ServeConfig {
     pub fn read(directory: &Path) -> Result<Self, ConfigError> {
         let path = directory.join(Self::FILE);
         let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Invalid { path, source: Box::new(source) })
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Invalid { path: path.clone(), source: Box::new(source) })?;
+        if !config.cluster.operator_key.is_key() {
+            return Err(ConfigError::OperatorKey { path });
+        }
+        if config.api.listen.ip().is_unspecified() {
+            return Err(ConfigError::Listen { path, listen: config.api.listen });
+        }
+        Ok(config)
     }
 }
 
@@ -200,6 +227,8 @@ mod tests {
             (TEXT.replace("\"demo\"", "\"Demo\""), "cluster name \"Demo\" is not valid"),
             (TEXT.replace("127.0.0.1:0", "localhost"), "invalid socket address"),
             (TEXT.replace("[nodes]", ""), "unknown field `local_root`"),
+            (TEXT.replace("11qYAYKx", "11qY"), "operator_key must be the public key"),
+            (TEXT.replace("127.0.0.1:0", "0.0.0.0:0"), "listen is 0.0.0.0:0, which nobody can call"),
         ];
         for (text, expected) in cases {
             let error = read(&text).unwrap_err().to_string();

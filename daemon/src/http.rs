@@ -1,6 +1,7 @@
 //! The API over HTTPS: the router, who calls, how bodies are read, how errors are answered.
 
 mod caller;
+mod drain;
 mod extract;
 mod failure;
 mod health;

@@ -91,6 +91,21 @@ fn write(path: &Path, key: &MasterKey) -> anyhow::Result<()> {
     Ok(atomic_write(path, key.to_text().as_bytes(), 0o600)?)
 }
 
+/// Seals a secret in the transaction that records it, with the version that is in force there: a daemon that does not have it
+/// seals nothing, so that nothing is sealed under a version that others have given up.
+pub(crate) async fn seal(
+    tx: &mut Transaction,
+    (key, rng): (&MasterKey, &SystemRandom),
+    context: &str,
+    secret: &[u8],
+) -> Result<Vec<u8>, Failure> {
+    let version = tx.master_key_version().await?;
+    if key.active() != version {
+        key.activate(version)?;
+    }
+    Ok(key.seal(rng, context, secret))
+}
+
 /// The file that this daemon may change: its own, and nobody else's.
 pub(crate) fn own_file(source: &MasterKeySource, directory: &Path, alone: bool) -> Option<PathBuf> {
     match source {

@@ -29,13 +29,13 @@ use ringfence_cloud::local::{Claim, HEAD_CLAIM, LocalNodes, claim};
 use ringfence_store::{Database, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::Daemon;
 use crate::authority::{Authorities, OcspAnswers, bootstrap, issue_api_certificate};
 use crate::changes::{Changes, hear};
 use crate::config::{ConfigError, ServeConfig};
-use crate::http::{Sessions, listen, router};
+use crate::http::{Failure, Sessions, listen, router};
 use crate::lead::Lead;
 use crate::operator::KeysFile;
 use crate::project::HandOuts;
@@ -101,7 +101,10 @@ pub(crate) async fn watch_claim(claim: &Claim, each: impl AsyncFn() -> anyhow::R
     loop {
         tokio::time::sleep(WATCH).await;
         anyhow::ensure!(claim.stands()?, "the directory of this process was removed or replaced; it ends");
-        each().await?;
+        // A database that is away for a while comes back.
+        if let Err(error) = each().await {
+            warn!(error = format!("{error:#}"), "what clients find this process by cannot be looked after now");
+        }
         service_manager::alive();
     }
 }
@@ -156,7 +159,7 @@ pub(crate) async fn open(
                 authority: first_authority(directory)?,
                 brought: brought(directory)?,
             };
-            bootstrap::bootstrap(&store, &master_key, &rng, &new, clock.now()).await?;
+            bootstrap::bootstrap(&store, &master_key, &rng, &new, clock.now()).await.map_err(Failure::into_cause)?;
         }
         Some(recorded) if recorded.id != config.cluster.id => {
             return Err(ConfigError::OtherCluster {
@@ -174,9 +177,9 @@ pub(crate) async fn open(
     let cluster = tx.cluster().await?;
     master_key.activate(tx.master_key_version().await?).context("the database is sealed with it")?;
     let lead = Lead::at_start(&mut tx, directory, &database, clock.now()).await?;
-    let authorities = Authorities::load(&mut tx, &master_key).await?;
+    let authorities = Authorities::load(&mut tx, &master_key).await.map_err(Failure::into_cause)?;
     // From here on there is a key that signs tokens.
-    rotate_due(&mut tx, &master_key, &rng, clock.now()).await?;
+    rotate_due(&mut tx, &master_key, &rng, clock.now()).await.map_err(Failure::into_cause)?;
     tx.commit().await?;
 
     let mut nodes = LocalNodes::new(&config.nodes.local_root, &config.nodes.program);

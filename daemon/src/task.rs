@@ -44,6 +44,9 @@ pub(crate) trait Task: Send + Sync {
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String>;
 }
 
+/// What a task says that another daemon runs.
+const LEFT: &str = "left to the daemon that leads";
+
 /// A task that others may wake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wake {
@@ -129,7 +132,7 @@ async fn run_one(daemon: Arc<Daemon>, index: usize, stop: CancellationToken) {
             async move {
                 let task = &daemon.tasks.all[index].task;
                 if task.leads() && daemon.lead.epoch(daemon.now()).is_none() {
-                    return Ok("left to the daemon that leads".to_owned());
+                    return Ok(LEFT.to_owned());
                 }
                 task.run(&daemon).await
             }
@@ -178,6 +181,10 @@ impl Entry {
         match outcome {
             Ok(status) => {
                 last.last_error = None;
+                // What was left to another is not what this one last did, once it leads.
+                if last.last_status.as_deref() == Some(LEFT) {
+                    last.last_status = None;
+                }
                 if !status.is_empty() {
                     if last.last_status.as_ref() != Some(&status) {
                         debug!(task = self.task.name(), status, "task");

@@ -14,7 +14,13 @@ mod keys;
 mod next;
 mod rotate;
 
+use anyhow::Context as _;
 use jiff::SignedDuration;
+use ringfence_pki::{PrivateKey, TokenKey};
+use ringfence_store::Transaction;
+
+use crate::Daemon;
+use crate::http::Failure;
 
 pub(crate) use introspect::{__path_delete_token, __path_introspect, delete_token, introspect};
 pub(crate) use issue::{__path_post_token, post_token};
@@ -24,6 +30,15 @@ pub(crate) use rotate::{RotateTokenKeys, rotate_due};
 
 /// How long a verifier may keep the JWKS, and so how long a key is published before it signs.
 const JWKS_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
+
+/// The key that signs, with its name.
+pub(crate) async fn active_key(daemon: &Daemon, tx: &mut Transaction) -> Result<(String, TokenKey), Failure> {
+    let row = tx.find_active_token_key().await?.context("no token key is active").map_err(Failure::internal)?;
+    let kid = row.view.kid;
+    let der = daemon.master_key.open(&sealed_key_context(&kid), &row.sealed_key)?;
+    let private = PrivateKey::from_der(&der).map_err(Failure::internal)?;
+    Ok((kid, TokenKey::new(&private).map_err(Failure::internal)?))
+}
 
 /// The context under which a token key is sealed.
 pub(crate) fn sealed_key_context(kid: &str) -> String {

@@ -22,6 +22,8 @@ pub const OCSP_REQUEST: &str = "/v1/ocsp/{request}";
 pub const MASTER_KEY: &str = "/v1/master-key";
 /// Seals with a newer version of the master key.
 pub const MASTER_KEY_ROTATE: &str = "/v1/master-key/rotate";
+/// What has changed in a shard; public.
+pub const DELTA_CRL: &str = "/v1/crls/{issuer}/{shard}/delta";
 /// Bringing in what was signed elsewhere.
 pub const AUTHORITIES_BRING: &str = "/v1/authorities/bring";
 /// Signing every CRL anew.

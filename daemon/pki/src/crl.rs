@@ -90,6 +90,8 @@ pub struct CrlShard {
     /// Where it is found: for an intermediate the issuing distribution point, equal to the one in the certificates byte
     /// for byte.
     pub url: String,
+    /// Where the delta is found, which its complete lists name (RFC 5280, section 5.2.6); nothing where there is none.
+    pub delta_url: Option<String>,
 }
 
 /// A signed list.
@@ -117,6 +119,7 @@ const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 0x14];
 const REASON_CODE: &[u8] = &[0x55, 0x1d, 0x15];
 const DELTA_CRL_INDICATOR: &[u8] = &[0x55, 0x1d, 0x1b];
 const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 0x1c];
+const FRESHEST_CRL: &[u8] = &[0x55, 0x1d, 0x2e];
 const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x23];
 
 impl Authority {
@@ -146,6 +149,10 @@ impl Authority {
         // hold the root certificate itself against it, and that names no place where a list is found.
         if shard.domain != Domain::Root {
             extensions.extend(der::extension(ISSUING_DISTRIBUTION_POINT, true, &distribution_point(&shard.url)));
+        }
+        if let Some(url) = shard.delta_url.as_ref().filter(|_| extent == Extent::Complete) {
+            let point = der::value(SEQUENCE, &der::value(context(0), &full_name(url)));
+            extensions.extend(der::extension(FRESHEST_CRL, false, &der::value(SEQUENCE, &point)));
         }
         let algorithm = self.signature_algorithm()?;
         let version = der::unsigned(1);
@@ -188,8 +195,12 @@ impl Authority {
 
 /// `IssuingDistributionPoint`: the one address, and that only leaves are listed.
 fn distribution_point(url: &str) -> Vec<u8> {
-    let uri = der::value(context_primitive(6), url.as_bytes());
-    let name = der::value(context(0), &der::value(context(0), &uri));
+    let name = der::value(context(0), &full_name(url));
     let only_leaves = der::value(context_primitive(1), &[0xff]);
     der::constructed(SEQUENCE, &[&name, &only_leaves])
+}
+
+/// A place by its one address: `fullName` of a `DistributionPointName`.
+fn full_name(url: &str) -> Vec<u8> {
+    der::value(context(0), &der::value(context_primitive(6), url.as_bytes()))
 }

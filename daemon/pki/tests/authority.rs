@@ -66,8 +66,8 @@ impl World {
     }
 
     fn crls(&self, number: i64, revoked: &[Revoked]) -> String {
-        let root = CrlShard { domain: Domain::Root, url: ROOT_CRL.to_owned() };
-        let services = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned() };
+        let root = CrlShard { domain: Domain::Root, url: ROOT_CRL.to_owned(), delta_url: None };
+        let services = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned(), delta_url: None };
         let root = self
             .root
             .sign_crl(&root, number, Extent::Complete, Entries::default(), Validity::starting(self.now, DAY))
@@ -268,7 +268,7 @@ fn an_authority_for_project_users_makes_nobody_a_server() {
 fn a_delta_lists_what_came_after_its_base_and_says_so() {
     use x509_parser::prelude::{CertificateRevocationList, FromDer as _, ParsedExtension};
     let world = World::new();
-    let shard = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned() };
+    let shard = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned(), delta_url: None };
     let serial = Serial::random(&SystemRandom::new());
     let revoked = Revoked { serial, revoked_at: world.now, reason: Reason::Superseded };
     let delta = world

@@ -56,7 +56,7 @@ static MATERIAL: LazyLock<Material> = LazyLock::new(|| {
     };
     let issued = root.issue(&leaf, &key.public()).unwrap();
     let revoked = Revoked { serial: issued.serial, revoked_at: now, reason: Reason::PrivilegeWithdrawn };
-    let shard = CrlShard { domain: Domain::Root, url: URL.to_owned() };
+    let shard = CrlShard { domain: Domain::Root, url: URL.to_owned(), delta_url: None };
     let entries: Entries = [revoked].into_iter().collect();
     let revoking = root.sign_crl(&shard, 2, Extent::Complete, entries, Validity::starting(now, day)).unwrap().der;
     let pem = key.request("alice").unwrap();

@@ -87,8 +87,8 @@ pub(super) async fn begin(
     let facts = take_list(&authority, &one_list(list)?, now).map_err(refused)?;
     let url = crl_url(&cluster.endpoint, &root, 0);
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
-    let head = CrlHead { issuer: root.clone(), shard: 0, url, number, this_update, next_update };
-    tx.insert_crl(&CrlRow { head, der: one_list(list)? }).await?;
+    let head = CrlHead { issuer: root.clone(), shard: 0, url, number, this_update, next_update, base_number: number };
+    tx.insert_crl(&CrlRow { head, der: one_list(list)?, delta: None }).await?;
     let pieces = pieces(brought)?;
     for domain in [AuthorityDomain::Services, AuthorityDomain::Projects] {
         let found = pieces.iter().find(|(of, ..)| *of == domain);
@@ -123,14 +123,14 @@ async fn bring_list(
     // Of what waits to be listed, what this list names.
     let mut named = Vec::new();
     tx.each_revoked(&last, |row| {
-        if !row.listed && facts.revoked.contains(&row.serial) {
+        if row.listed_in.is_none() && facts.revoked.contains(&row.serial) {
             named.push(row.serial);
         }
     })
     .await?;
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
-    let head = CrlHead { number, this_update, next_update, ..last };
-    tx.replace_crl(&CrlRow { head: head.clone(), der }).await?;
+    let head = CrlHead { number, this_update, next_update, base_number: number, ..last };
+    tx.replace_crl(&CrlRow { head: head.clone(), der, delta: None }).await?;
     tx.update_certificates_listed(&head, &named).await?;
     Ok(facts.number)
 }

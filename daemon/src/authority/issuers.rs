@@ -180,7 +180,7 @@ impl Issuer {
         let authority = if row.sealed_key.is_empty() {
             ringfence_pki::Authority::without_key(&row.certificate)?
         } else {
-            let key = master_key.open(&key_context(&row.view.id), &row.sealed_key).map_err(Failure::internal)?;
+            let key = master_key.open(&key_context(&row.view.id), &row.sealed_key)?;
             ringfence_pki::Authority::load(&row.certificate, &key)?
         };
         let IssuerRow { view, shards, cross_certificate, number, .. } = row;

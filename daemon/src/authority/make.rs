@@ -14,7 +14,9 @@ use ringfence_store::{ClusterRow, CrlHead, CrlRow, IssuerRow, NewCertificate, Tr
 use crate::audit::Actor;
 use crate::authority::issuers::crl_url;
 use crate::authority::key_context;
+use crate::authority::publish::delta_url;
 use crate::http::Failure;
+use crate::master_key::seal;
 use crate::serve::crash_point::signed;
 
 /// What is to be made.
@@ -63,6 +65,11 @@ pub(super) async fn establish(
     let id = format!("{}-{}", new.domain.as_str(), new.number);
     let facts = CertificateFacts::read(certificate).map_err(Failure::internal)?;
     let shards = if new.domain == AuthorityDomain::Root { 1 } else { settings.crl_shards };
+    // Empty for one whose key is kept apart.
+    let sealed_key = match private_key {
+        Some(key) => seal(tx, (master_key, rng), &key_context(&id), key).await?,
+        None => Vec::new(),
+    };
     let row = IssuerRow {
         view: Authority {
             id: id.clone(),
@@ -77,8 +84,7 @@ pub(super) async fn establish(
             distrusted_at: None,
         },
         number: new.number,
-        // Empty for one whose key is kept apart.
-        sealed_key: private_key.map(|key| master_key.seal(rng, &key_context(&id), key)).unwrap_or_default(),
+        sealed_key,
         certificate: certificate.to_vec(),
         cross_certificate: None,
         shards,
@@ -95,12 +101,13 @@ pub(super) async fn establish(
     let lifetime = settings.crl_lifetime.as_signed();
     for shard in 0..shards {
         let url = crl_url(&cluster.endpoint, &id, shard);
-        let list = CrlShard { domain: pki_domain(new.domain), url: url.clone() };
+        let domain = pki_domain(new.domain);
+        let list = CrlShard { domain, url: url.clone(), delta_url: delta_url(&url, domain) };
         let crl =
             authority.sign_crl(&list, 1, Extent::Complete, Entries::default(), Validity::starting(now, lifetime))?;
         let (this_update, next_update) = (crl.this_update, crl.next_update);
-        let head = CrlHead { issuer: id.clone(), shard, url, number: 1, this_update, next_update };
-        tx.insert_crl(&CrlRow { head, der: crl.der }).await?;
+        let head = CrlHead { issuer: id.clone(), shard, url, number: 1, this_update, next_update, base_number: 1 };
+        tx.insert_crl(&CrlRow { head, der: crl.der, delta: None }).await?;
     }
     Ok(id)
 }

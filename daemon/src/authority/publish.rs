@@ -10,7 +10,7 @@ use axum::extract::State;
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::certificate::RevocationReason;
 use ringfence_api::crl::PublishedCrl;
-use ringfence_pki::{CrlShard, Entries, Extent, Reason, Revoked, Serial, Validity};
+use ringfence_pki::{CrlShard, Domain, Entries, Extent, Reason, Revoked, Serial, Validity};
 use ringfence_store::{CrlHead, CrlRow, RevokedRow, Transaction};
 use tracing::info;
 
@@ -63,7 +63,7 @@ async fn warn_of_brought_lists(daemon: &Daemon) -> anyhow::Result<()> {
             continue;
         }
         let mut unlisted = Vec::new();
-        tx.each_revoked(&list, |row| unlisted.extend((!row.listed).then_some(row.serial))).await?;
+        tx.each_revoked(&list, |row| unlisted.extend(row.listed_in.is_none().then_some(row.serial))).await?;
         anyhow::ensure!(
             unlisted.is_empty(),
             "the list of {} does not name what was revoked, and its key is kept apart: sign another there with `ringfenced ca \
@@ -174,7 +174,10 @@ struct Next {
     new: Vec<String>,
 }
 
-/// Signs the list after the last one.
+/// So many entries a delta may have, however short the complete list is.
+const DELTA_ENTRIES: usize = 64;
+
+/// Signs the list after the last one, and what has changed since the one that deltas are about.
 async fn sign_next(
     tx: &mut Transaction,
     issuer: &Issuer,
@@ -182,26 +185,46 @@ async fn sign_next(
     lifetime: SignedDuration,
     now: Timestamp,
 ) -> Result<Next, Failure> {
-    let (mut entries, mut new) = (Entries::default(), Vec::new());
-    tx.each_revoked(&last, |RevokedRow { serial, revoked_at, reason, listed }| {
+    let (mut entries, mut changed, mut new) = (Entries::default(), Entries::default(), Vec::new());
+    tx.each_revoked(&last, |RevokedRow { serial, revoked_at, reason, listed_in }| {
         if let Some(serial) = Serial::parse(&serial) {
-            entries.push(Revoked { serial, revoked_at, reason: reason_of(reason) });
+            let entry = Revoked { serial, revoked_at, reason: reason_of(reason) };
+            entries.push(entry);
+            if listed_in.is_none_or(|number| number > last.base_number) {
+                changed.push(entry);
+            }
         }
-        if !listed {
+        if listed_in.is_none() {
             new.push(serial);
         }
     })
     .await?;
-    let shard = CrlShard { domain: pki_domain(issuer.view.domain), url: last.url.clone() };
+    let domain = pki_domain(issuer.view.domain);
+    let shard = CrlShard { domain, url: last.url.clone(), delta_url: delta_url(&last.url, domain) };
     let mut validity = Validity::starting(now, lifetime);
     // A clock that stepped back must not make a list older than the one before.
     validity.not_before = validity.not_before.max(last.this_update);
     let number = last.number + 1;
     let count = entries.count();
+    // A list that replaces one by its age, or a delta that would not be small, is what later deltas are about.
+    let is_base = is_due(&last, lifetime, now) || changed.count() > DELTA_ENTRIES.max(count / 8);
+    let is_base = is_base || domain == Domain::Root;
+    let base_number = if is_base { number } else { last.base_number };
+    let delta = if is_base {
+        None
+    } else {
+        Some(issuer.authority.sign_crl(&shard, number, Extent::Since(base_number), changed, validity)?.der)
+    };
     let crl = issuer.authority.sign_crl(&shard, number, Extent::Complete, entries, validity)?;
     signed("crl");
-    let head = CrlHead { number, this_update: crl.this_update, next_update: crl.next_update, ..last };
-    Ok(Next { row: CrlRow { head, der: crl.der }, entries: count, new })
+    let (this_update, next_update) = (crl.this_update, crl.next_update);
+    let head = CrlHead { number, this_update, next_update, base_number, ..last };
+    Ok(Next { row: CrlRow { head, der: crl.der, delta }, entries: count, new })
+}
+
+/// Where the delta of a list is found. A root's list is short, and has none.
+pub(super) fn delta_url(url: &str, domain: Domain) -> Option<String> {
+    (domain != Domain::Root).then(|| format!("{url}/delta"))
 }
 
 /// Whether a shard wants its next list: because somebody asked, because it is due, or because a revocation waits.

@@ -11,7 +11,6 @@ use ringfence_api::inspect::{AuditCheckpoint, AuditEntry};
 use ringfence_api::path;
 use ringfence_api::token::Jwks;
 use ringfence_pki::Checkpoint;
-use serde::Deserialize;
 
 use crate::command::operator::Operator;
 
@@ -54,11 +53,25 @@ enum What {
 }
 
 /// A line of an export.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Line {
     Row(AuditEntry),
-    Checkpoint { checkpoint: AuditCheckpoint },
+    Checkpoint(AuditCheckpoint),
+}
+
+/// Reads a line. It must hold exactly what an export holds, so that nothing in it escapes the verification.
+fn read_line(line: &str) -> anyhow::Result<Line> {
+    let value: serde_json::Value = serde_json::from_str(line)?;
+    let (read, again) = if let Some(checkpoint) = value.get("checkpoint") {
+        let checkpoint: AuditCheckpoint = serde_json::from_value(checkpoint.clone())?;
+        let again = serde_json::json!({ "checkpoint": checkpoint });
+        (Line::Checkpoint(checkpoint), again)
+    } else {
+        let row: AuditEntry = serde_json::from_value(value.clone())?;
+        let again = serde_json::to_value(&row)?;
+        (Line::Row(row), again)
+    };
+    ensure!(again == value, "it holds something besides, or in another form");
+    Ok(read)
 }
 
 /// How many rows are asked for together.
@@ -85,8 +98,8 @@ impl Audit {
 
 async fn export(operator: &Operator, mut after: i64) -> anyhow::Result<()> {
     let client = operator.client()?;
-    // So that the end of the export is signed too.
-    client.post_audit_checkpoint().await?;
+    // So that the end of the export is signed too. What cannot be signed is all the more to be looked at.
+    let signed = client.post_audit_checkpoint().await;
     let mut checkpoints: Vec<AuditCheckpoint> = Vec::new();
     let mut out = std::io::stdout().lock();
     loop {
@@ -105,9 +118,17 @@ async fn export(operator: &Operator, mut after: i64) -> anyhow::Result<()> {
             after = row.sequence;
         }
         if rows.len() < BATCH {
-            return Ok(());
+            break;
         }
     }
+    // Of rows that are not there any more, which `verify` will say.
+    let route = format!("{}?after={after}&limit={BATCH}", path::AUDIT_CHECKPOINTS);
+    let missing: Vec<AuditCheckpoint> = client.read(&route).await?;
+    for checkpoint in missing {
+        serde_json::to_writer(&mut out, &serde_json::json!({ "checkpoint": checkpoint }))?;
+        writeln!(out)?;
+    }
+    signed.map(drop).context("everything is exported, but its end could not be signed")
 }
 
 fn read_keys(file: &Path) -> anyhow::Result<Jwks> {
@@ -131,19 +152,20 @@ fn verify(
     keys: Option<&Jwks>,
 ) -> anyhow::Result<String> {
     let mut before: Option<AuditEntry> = None;
-    let mut signed = 0;
+    let (mut signed, mut checkpoints) = (0, false);
     let mut first = 0;
     let mut found = contains.is_none();
     for (number, line) in (1..).zip(lines.lines()) {
         let line = line.context("the export cannot be read")?;
-        let line =
-            serde_json::from_str(&line).with_context(|| format!("line {number} is not a row of the audit log"))?;
-        let row = match line {
+        let row = match read_line(&line).with_context(|| format!("line {number} is not as it was exported"))? {
             Line::Row(row) => row,
-            Line::Checkpoint { checkpoint } => {
+            Line::Checkpoint(checkpoint) => {
                 let before = before.as_ref().filter(|before| before.sequence == checkpoint.sequence);
-                let before = before.with_context(|| format!("line {number} does not follow the row that it signs"))?;
+                let before = before.with_context(|| {
+                    format!("row {} was signed and is not where it should be, or missing", checkpoint.sequence)
+                })?;
                 ensure!(checkpoint.hash == before.hash, "row {} is not the one that was signed", before.sequence);
+                checkpoints = true;
                 if let Some(keys) = keys {
                     verify_checkpoint(&checkpoint, keys).with_context(|| format!("line {number}"))?;
                     signed = checkpoint.sequence;
@@ -175,7 +197,8 @@ fn verify(
     ensure!(found, "no row has the hash of --contains: this is not the log that was verified then");
     let whole = format!("rows {first} to {} are as they were written; the last hash is {}", last.sequence, last.hash);
     if keys.is_none() {
-        return Ok(whole);
+        let unverified = if checkpoints { "; signatures were not verified, which needs --keys" } else { "" };
+        return Ok(format!("{whole}{unverified}"));
     }
     ensure!(signed > 0, "no row is signed: the export holds no checkpoint");
     Ok(format!("{whole}; they are signed up to row {signed}"))
@@ -188,8 +211,9 @@ fn verify_checkpoint(checkpoint: &AuditCheckpoint, keys: &Jwks) -> anyhow::Resul
         key.with_context(|| format!("the checkpoint is signed by key {}, which is not among --keys", checkpoint.kid))?;
     let said = Checkpoint::verify(&checkpoint.signature, &key.x, &key.y)?;
     ensure!(
-        said.sequence == checkpoint.sequence && said.hash == checkpoint.hash,
-        "what key {} signed is row {} with another hash",
+        (said.sequence, &said.hash, said.signed_at)
+            == (checkpoint.sequence, &checkpoint.hash, checkpoint.at.as_second()),
+        "what key {} signed is row {} with another hash or time",
         checkpoint.kid,
         said.sequence
     );
@@ -277,7 +301,8 @@ mod tests {
         let keys = Jwks { keys: vec![jwk(&public.kid)] };
         let of = |row: &AuditEntry, said: &AuditEntry| {
             let hash = said.hash.clone();
-            let said = Checkpoint { issuer: String::new(), signed_at: 1, sequence: said.sequence, hash };
+            let (signed_at, sequence) = (row.at.as_second(), said.sequence);
+            let said = Checkpoint { issuer: String::new(), signed_at, sequence, hash };
             let signature = key.sign_checkpoint(&said).unwrap();
             AuditCheckpoint {
                 sequence: row.sequence,
@@ -303,7 +328,7 @@ mod tests {
         }
         assert!(judge(&anew, &checkpoint, &keys).unwrap_err().contains("row 2 is not the one that was signed"));
         let forged = AuditCheckpoint { hash: anew[1].hash.clone(), ..checkpoint.clone() };
-        assert!(judge(&anew, &forged, &keys).unwrap_err().contains("with another hash"));
+        assert!(judge(&anew, &forged, &keys).unwrap_err().contains("with another hash or time"));
         let other = Jwks { keys: vec![jwk("another")] };
         assert!(judge(&good, &checkpoint, &other).unwrap_err().contains("not among --keys"));
         let without = good.iter().map(|row| serde_json::to_string(row).unwrap()).collect::<Vec<_>>().join("\n");

@@ -264,7 +264,7 @@ impl Root {
                 Some(Revoked { serial: Serial::parse(serial)?, revoked_at: *at, reason: Reason::CaCompromise })
             })
             .collect();
-        let shard = CrlShard { domain: Domain::Root, url: self.list_url() };
+        let shard = CrlShard { domain: Domain::Root, url: self.list_url(), delta_url: None };
         let validity = Validity::starting(SystemClock.now(), SignedDuration::from_hours(24 * self.state.list_days));
         let list = self.authority.sign_crl(&shard, self.state.list_number, Extent::Complete, entries, validity)?;
         Ok(pem_crl(&list.der))

@@ -55,15 +55,20 @@ impl Operator {
         })
     }
 
-    #[allow(clippy::disallowed_methods, reason = "the one place where the operator's commands read the token")]
     fn token(&self) -> anyhow::Result<OperatorToken> {
-        if let Some(path) = &self.token_file {
-            return OperatorToken::parse(&read(path)?).with_context(|| format!("the token in {}", path.display()));
-        }
-        let text = std::env::var("RINGFENCE_TOKEN")
-            .context("there is no operator token: set RINGFENCE_TOKEN, or name a file with --token-file")?;
-        OperatorToken::parse(&text).context("the token in RINGFENCE_TOKEN")
+        read_token(self.token_file.as_deref())
     }
+}
+
+/// The operator's token, from a file or the environment.
+#[allow(clippy::disallowed_methods, reason = "the one place where the operator's commands read the token")]
+pub(crate) fn read_token(file: Option<&Path>) -> anyhow::Result<OperatorToken> {
+    if let Some(path) = file {
+        return OperatorToken::parse(&read(path)?).with_context(|| format!("the token in {}", path.display()));
+    }
+    let text = std::env::var("RINGFENCE_TOKEN")
+        .context("there is no operator token: set RINGFENCE_TOKEN, or name a file with --token-file")?;
+    OperatorToken::parse(&text).context("the token in RINGFENCE_TOKEN")
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -61,6 +61,19 @@ const DATA_OWNERS_ONLY: &str = "only the operator and the project's data owners 
 /// Where a request comes from, for the audit log.
 pub(crate) struct Source(pub(crate) String);
 
+impl AnyCaller {
+    /// Who it is, for the audit log.
+    pub(crate) fn name(&self) -> String {
+        match &self.0 {
+            Caller::Operator => "operator".to_owned(),
+            Caller::ProjectUser { name, .. } => format!("project_user/{name}"),
+            Caller::Job { name, job } => format!("job/{name}/{job}"),
+            Caller::Node { name } => format!("node/{name}"),
+            Caller::Service { name, node, .. } => format!("service/{name}@{node}"),
+        }
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Source {
     type Rejection = std::convert::Infallible;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use ringfence_api::{Problem, ProblemCode};
-use ringfence_pki::{AuthorityError, RequestError};
+use ringfence_pki::{AuthorityError, RequestError, SealError};
 use ringfence_store::StoreError;
 use tracing::error;
 
@@ -38,6 +38,14 @@ impl Failure {
         Self { cause: Some(Arc::new(cause.into())), ..Self::new(ProblemCode::Internal, detail) }
     }
 
+    /// The cause for whoever starts the daemon, who has no log to look at: it is the one that is being written.
+    pub(crate) fn into_cause(self) -> anyhow::Error {
+        match self.cause {
+            Some(cause) => anyhow::anyhow!("{cause:#}"),
+            None => anyhow::anyhow!("{}", self.problem.detail),
+        }
+    }
+
     /// The problem's code.
     pub fn code(&self) -> ProblemCode {
         self.problem.code
@@ -57,6 +65,21 @@ impl From<StoreError> for Failure {
 impl From<AuthorityError> for Failure {
     fn from(cause: AuthorityError) -> Self {
         Self::internal(cause)
+    }
+}
+
+impl From<SealError> for Failure {
+    fn from(cause: SealError) -> Self {
+        match cause {
+            SealError::Version(version) => Self::new(
+                ProblemCode::Unavailable,
+                format!(
+                    "this daemon does not have version {version} of the master key, under which the database is sealed; put \
+                     it where its key comes from, and start it again"
+                ),
+            ),
+            cause => Self::internal(cause),
+        }
     }
 }
 

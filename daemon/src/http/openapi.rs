@@ -53,6 +53,7 @@ mod tests {
             p::CA_BUNDLE,
             p::CRL,
             p::CRLS_PUBLISH,
+            p::DELTA_CRL,
             p::AUTHORITIES_BRING,
             p::JOB,
             p::JOB_CERTIFICATES,

@@ -9,6 +9,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::http::drain::drain;
 use crate::http::failure::Failure;
 use crate::http::{health, inspect, openapi, whoami};
 use crate::{Daemon, authority, checkpoint, cluster, login, master_key, node, operator, project, token};
@@ -23,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(openapi::read_openapi))
         .routes(routes!(authority::read_ca_bundle))
         .routes(routes!(authority::read_crl))
+        .routes(routes!(authority::read_delta_crl))
         .routes(routes!(authority::post_ocsp))
         .routes(routes!(authority::get_ocsp))
         .routes(routes!(login::post_nonce))
@@ -77,5 +79,6 @@ pub(crate) fn router(daemon: Arc<Daemon>) -> Router {
             Failure::new(ProblemCode::MethodNotAllowed, "the route exists, but not with this method")
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(axum::middleware::from_fn(drain))
         .with_state(daemon)
 }

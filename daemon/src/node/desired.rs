@@ -49,7 +49,7 @@ async fn load(daemon: &Daemon, name: &NodeName) -> Result<DesiredNode, Failure> 
         ca_bundle: daemon.authorities.fresh(&mut tx, &daemon.master_key).await?.ca_bundle(),
         crls: crls
             .into_iter()
-            .map(|CrlRow { head, der }| DesiredCrl {
+            .map(|CrlRow { head, der, .. }| DesiredCrl {
                 issuer: head.issuer,
                 shard: head.shard,
                 number: head.number,

@@ -26,7 +26,7 @@ pub(crate) async fn read_credentials(
     let mut tx = daemon.store.write("read_credentials").await?;
     let row = tx.find_member_key(&identity).await?.ok_or_else(|| unknown(&identity))?;
     let certificate = tx.find_certificate(&row.certificate).await?.ok_or_else(|| unknown(&identity))?;
-    let key = daemon.master_key.open(&sealed_key_context(&identity), &row.sealed_key).map_err(Failure::internal)?;
+    let key = daemon.master_key.open(&sealed_key_context(&identity), &row.sealed_key)?;
     let private_key = String::from_utf8(key.to_vec()).map_err(Failure::internal)?;
     let now = daemon.now();
     let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;

@@ -16,6 +16,7 @@ use crate::Daemon;
 use crate::audit::Actor;
 use crate::authority::{Identity, issue, sealed_key_context};
 use crate::http::{Body, Creating, Failure, ProjectCaller, Segment};
+use crate::master_key::seal;
 use crate::project::members::roles;
 use crate::project::membership::plan;
 use crate::task::Wake;
@@ -132,6 +133,8 @@ pub(super) async fn change_role(
     now: Timestamp,
 ) -> Result<(), Failure> {
     tx.update_member_role(identity, role).await?;
+    // They say what the user could do before.
+    tx.update_tokens_ended_of(identity, None, now).await?;
     actor.record(tx, "change_role", &identity.to_string(), role.as_str(), now).await?;
     Ok(())
 }
@@ -173,7 +176,8 @@ pub(crate) async fn make_key(
         lifetime,
     )
     .await?;
-    let sealed_key = daemon.master_key.seal(daemon.rng(), &sealed_key_context(identity), key.to_pem().as_bytes());
+    let (keys, context) = ((&daemon.master_key, &daemon.rng), sealed_key_context(identity));
+    let sealed_key = seal(tx, keys, &context, key.to_pem().as_bytes()).await?;
     Ok(MemberKeyRow { certificate: issued.serial, sealed_key })
 }
 

@@ -12,13 +12,15 @@ use ringfence_pki::{ReadToken, token_kid};
 use ringfence_store::{TokenRow, Transaction};
 
 use crate::Daemon;
-use crate::http::{AnyCaller, Body, Failure, OperatorCaller};
+use crate::audit::Actor;
+use crate::http::{AnyCaller, Body, Failure, OperatorCaller, Source};
 
 /// Says whether a token is good now, and what it says. For anybody whom the daemon recognises.
 #[utoipa::path(post, path = "/v1/tokens/introspect", tag = "tokens", request_body = PostIntrospection, responses((status = 200, body = Introspection)))]
 pub(crate) async fn introspect(
     State(daemon): State<Arc<Daemon>>,
-    _: AnyCaller,
+    caller: AnyCaller,
+    Source(source): Source,
     Body(post): Body<PostIntrospection>,
 ) -> Result<Json<Introspection>, Failure> {
     let mut tx = daemon.store.read("introspect").await?;
@@ -32,6 +34,10 @@ pub(crate) async fn introspect(
         if !tx.update_token_ended(&row.id, daemon.now()).await? {
             return Ok(Json(Introspection::inactive()));
         }
+        let actor = Actor::caller(caller.name(), source);
+        actor
+            .record(&mut tx, "use_token", &row.project_user.to_string(), &format!("token {}", row.id), daemon.now())
+            .await?;
         tx.commit().await?;
     }
     Ok(Json(Introspection {

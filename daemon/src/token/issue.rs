@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use axum::Json;
 use axum::extract::State;
 use ringfence_api::token::{IssuedToken, PostToken};
 use ringfence_api::{JobId, Lifetime, ProblemCode, ProjectName, ProjectUser, UserName};
-use ringfence_pki::{PrivateKey, Token, TokenKey, Validity, random_token_id};
+use ringfence_pki::{Token, Validity, random_token_id};
 use ringfence_store::TokenRow;
 
 use crate::Daemon;
@@ -16,7 +15,7 @@ use crate::http::{Body, Failure, OperatorCaller, Segment};
 use crate::project::job::{find, running};
 use crate::project::unknown_member;
 use crate::serve::crash_point::signed;
-use crate::token::sealed_key_context;
+use crate::token::active_key;
 
 /// How long a token lives that is good for once, unless it is said.
 const ONCE: Lifetime = Lifetime::from_secs(60);
@@ -43,11 +42,7 @@ pub(crate) async fn post_token(
         let detail = format!("the lifetime is {lifetime} and may be at most the cluster's token_lifetime, {longest}");
         return Err(Failure::new(ProblemCode::InvalidRequest, detail));
     }
-    let row = tx.find_active_token_key().await?.context("no token key is active").map_err(Failure::internal)?;
-    let kid = row.view.kid;
-    let der = daemon.master_key.open(&sealed_key_context(&kid), &row.sealed_key).map_err(Failure::internal)?;
-    let private = PrivateKey::from_der(&der).map_err(Failure::internal)?;
-    let key = TokenKey::new(&private).map_err(Failure::internal)?;
+    let (kid, key) = active_key(&daemon, &mut tx).await?;
 
     let now = daemon.now();
     let validity = Validity::starting(now, lifetime.as_signed());
@@ -79,7 +74,9 @@ pub(crate) async fn post_token(
         ended_at: None,
     };
     tx.insert_token(&row, now).await?;
-    let outcome = format!("token {id} for {}, until {expires_at}, key {kid}", post.audience);
+    let job = row.job.as_ref().map(|job| format!(", job {job}")).unwrap_or_default();
+    let once = if one_time { ", good once" } else { "" };
+    let outcome = format!("token {id} for {}, until {expires_at}, key {kid}{job}{once}", post.audience);
     actor.record(&mut tx, "issue_token", &identity.to_string(), &outcome, now).await?;
     tx.commit().await?;
     Ok(Json(IssuedToken { token, id, kid, expires_at }))

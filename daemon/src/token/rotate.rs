@@ -14,6 +14,7 @@ use ringfence_store::{StoreError, Transaction};
 use crate::Daemon;
 use crate::audit::Actor;
 use crate::http::Failure;
+use crate::master_key::seal;
 use crate::task::Task;
 use crate::token::next::{Policy, Step, next};
 use crate::token::{JWKS_MAX_AGE, sealed_key_context};
@@ -88,7 +89,8 @@ pub(super) async fn take(
         Step::Prepare => {
             let private = PrivateKey::generate().map_err(Failure::internal)?;
             let public_key = jwk(&TokenKey::new(&private).map_err(Failure::internal)?);
-            let sealed_key = master_key.seal(rng, &sealed_key_context(&public_key.kid), &private.to_der());
+            let context = sealed_key_context(&public_key.kid);
+            let sealed_key = seal(tx, (master_key, rng), &context, &private.to_der()).await?;
             tx.insert_token_key(&public_key, &sealed_key, now).await?;
             Ok(format!("{} prepared", public_key.kid))
         }

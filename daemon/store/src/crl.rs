@@ -24,6 +24,8 @@ pub struct CrlHead {
     pub this_update: Timestamp,
     /// When verifiers stop believing it.
     pub next_update: Timestamp,
+    /// The CRLNumber of the complete list that its delta is about; its own when it has none.
+    pub base_number: i64,
 }
 
 /// A published list.
@@ -33,6 +35,8 @@ pub struct CrlRow {
     pub head: CrlHead,
     /// The list, DER.
     pub der: Vec<u8>,
+    /// What has changed since the list of `base_number`, DER.
+    pub delta: Option<Vec<u8>>,
 }
 
 /// How many serial numbers one statement names at most.
@@ -47,8 +51,8 @@ pub struct RevokedRow {
     pub revoked_at: Timestamp,
     /// Why.
     pub reason: RevocationReason,
-    /// Whether a list has held it before.
-    pub listed: bool,
+    /// The first list that has held it, if one has.
+    pub listed_in: Option<i64>,
 }
 
 fn read_head(row: &Row) -> Result<CrlHead, StoreError> {
@@ -59,19 +63,20 @@ fn read_head(row: &Row) -> Result<CrlHead, StoreError> {
         number: value(row, "number")?,
         this_update: time(row, "this_update")?,
         next_update: time(row, "next_update")?,
+        base_number: value(row, "base_number")?,
     })
 }
 
 fn read(row: &Row) -> Result<CrlRow, StoreError> {
-    Ok(CrlRow { head: read_head(row)?, der: value(row, "der")? })
+    Ok(CrlRow { head: read_head(row)?, der: value(row, "der")?, delta: value(row, "delta")? })
 }
 
 impl Transaction {
     /// Records the first list of a shard.
     pub async fn insert_crl(&mut self, crl: &CrlRow) -> Result<(), StoreError> {
         query(
-            "INSERT INTO crl_shard (issuer, shard, url, number, this_update, next_update, der) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO crl_shard (issuer, shard, url, number, this_update, next_update, der, base_number, delta) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(&crl.head.issuer)
         .bind(i64::from(crl.head.shard))
@@ -80,6 +85,8 @@ impl Transaction {
         .bind(millis(crl.head.this_update))
         .bind(millis(crl.head.next_update))
         .bind(&crl.der)
+        .bind(crl.head.base_number)
+        .bind(crl.delta.as_ref())
         .execute(self.connection())
         .await
         .map_err(|e| self.refused("the CRL shard", e))?;
@@ -89,7 +96,7 @@ impl Transaction {
     /// Replaces a list by one of a greater number that was signed elsewhere.
     pub async fn replace_crl(&mut self, crl: &CrlRow) -> Result<bool, StoreError> {
         let done = query(
-            "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4 \
+            "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4, base_number = $7, delta = $8 \
              WHERE issuer = $5 AND shard = $6 AND number < $1",
         )
         .bind(crl.head.number)
@@ -98,6 +105,8 @@ impl Transaction {
         .bind(&crl.der)
         .bind(&crl.head.issuer)
         .bind(i64::from(crl.head.shard))
+        .bind(crl.head.base_number)
+        .bind(crl.delta.as_ref())
         .execute(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
@@ -107,7 +116,7 @@ impl Transaction {
     /// Replaces the list that has the number before. Returns whether it was still the last one.
     pub async fn update_crl(&mut self, crl: &CrlRow) -> Result<bool, StoreError> {
         let done = query(
-            "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4 \
+            "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4, base_number = $7, delta = $8 \
              WHERE issuer = $5 AND shard = $6 AND number = $1 - 1",
         )
         .bind(crl.head.number)
@@ -116,6 +125,8 @@ impl Transaction {
         .bind(&crl.der)
         .bind(&crl.head.issuer)
         .bind(i64::from(crl.head.shard))
+        .bind(crl.head.base_number)
+        .bind(crl.delta.as_ref())
         .execute(self.connection())
         .await
         .map_err(|e| self.failed(e))?;
@@ -160,7 +171,7 @@ impl Transaction {
     /// Every shard's last list.
     pub async fn list_crls(&mut self) -> Result<Vec<CrlRow>, StoreError> {
         let rows = query(
-            "SELECT issuer, shard, url, number, this_update, next_update, der FROM crl_shard \
+            "SELECT issuer, shard, url, number, this_update, next_update, base_number, der, delta FROM crl_shard \
              ORDER BY issuer, shard LIMIT 10000",
         )
         .fetch_all(self.connection())
@@ -172,7 +183,7 @@ impl Transaction {
     /// What is known of every shard's last list.
     pub async fn list_crl_heads(&mut self) -> Result<Vec<CrlHead>, StoreError> {
         let rows = query(
-            "SELECT issuer, shard, url, number, this_update, next_update FROM crl_shard \
+            "SELECT issuer, shard, url, number, this_update, next_update, base_number FROM crl_shard \
              ORDER BY issuer, shard LIMIT 10000",
         )
         .fetch_all(self.connection())
@@ -184,7 +195,7 @@ impl Transaction {
     /// What is known of one shard's last list.
     pub async fn find_crl_head(&mut self, issuer: &str, shard: u32) -> Result<Option<CrlHead>, StoreError> {
         let row = query(
-            "SELECT issuer, shard, url, number, this_update, next_update FROM crl_shard \
+            "SELECT issuer, shard, url, number, this_update, next_update, base_number FROM crl_shard \
              WHERE issuer = $1 AND shard = $2",
         )
         .bind(issuer)
@@ -198,7 +209,7 @@ impl Transaction {
     /// One shard's last list.
     pub async fn find_crl(&mut self, issuer: &str, shard: u32) -> Result<Option<CrlRow>, StoreError> {
         let row = query(
-            "SELECT issuer, shard, url, number, this_update, next_update, der FROM crl_shard \
+            "SELECT issuer, shard, url, number, this_update, next_update, base_number, der, delta FROM crl_shard \
              WHERE issuer = $1 AND shard = $2",
         )
         .bind(issuer)
@@ -236,7 +247,7 @@ impl Transaction {
                     serial: value(&row, "serial")?,
                     revoked_at: time(&row, "revoked_at")?,
                     reason: parsed(&row, "revocation_reason", RevocationReason::from_word)?,
-                    listed: value::<Option<i64>>(&row, "listed_in")?.is_some(),
+                    listed_in: value(&row, "listed_in")?,
                 });
             }
         }

@@ -75,6 +75,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0009_jobs_and_tokens.sql"),
         include_str!("../migrations/postgres/0009_jobs_and_tokens.sql"),
     ),
+    (
+        10,
+        "delta crl",
+        include_str!("../migrations/sqlite/0010_delta_crl.sql"),
+        include_str!("../migrations/postgres/0010_delta_crl.sql"),
+    ),
 ];
 
 /// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one

@@ -94,8 +94,9 @@ fn crl(number: i64, this_update: Timestamp) -> CrlRow {
         number,
         this_update,
         next_update: this_update + SignedDuration::from_hours(1),
+        base_number: number,
     };
-    CrlRow { head, der: number.to_be_bytes().to_vec() }
+    CrlRow { head, der: number.to_be_bytes().to_vec(), delta: None }
 }
 
 /// Records a certificate for `common_name` that is good from second 0 to `not_after`. Its bytes are its serial.
@@ -447,7 +448,7 @@ mod revocation {
 
     async fn unlisted(tx: &mut Transaction, last: &CrlRow) -> Vec<String> {
         let mut serials = Vec::new();
-        tx.each_revoked(&last.head, |row| serials.extend((!row.listed).then_some(row.serial))).await.unwrap();
+        tx.each_revoked(&last.head, |row| serials.extend(row.listed_in.is_none().then_some(row.serial))).await.unwrap();
         serials
     }
 

@@ -58,12 +58,8 @@ impl Answered {
 impl Target {
     /// Asks over so many connections, each as soon as the answer before is there, so many times in all.
     pub(crate) async fn as_fast_as_it_goes(&self, connections: usize, requests: usize) -> Result<Answered> {
-        let next = AtomicUsize::new(0);
-        let mut open = Vec::new();
-        for _ in 0..connections {
-            open.push(self.connect().await?);
-        }
-        let began = Instant::now();
+        let open = self.connect_all(connections).await?;
+        let (next, began) = (AtomicUsize::new(0), Instant::now());
         let workers = open.into_iter().map(async |mut connection| {
             let mut latencies = Vec::new();
             loop {
@@ -82,10 +78,7 @@ impl Target {
 
     /// Asks so many times a second, whether there are answers or not, for a while. A latency counts from when the request was due.
     pub(crate) async fn at_a_pace(&self, connections: usize, each_second: u32, requests: usize) -> Result<Answered> {
-        let mut open = Vec::new();
-        for _ in 0..connections {
-            open.push(self.connect().await?);
-        }
+        let open = self.connect_all(connections).await?;
         let (next, began) = (AtomicUsize::new(0), Instant::now());
         let workers = open.into_iter().map(async |mut connection| {
             let mut latencies = Vec::new();
@@ -102,6 +95,14 @@ impl Target {
         });
         let latencies = futures::future::try_join_all(workers).await?.concat();
         Ok(Answered { latencies, elapsed: began.elapsed() })
+    }
+
+    async fn connect_all(&self, connections: usize) -> Result<Vec<SendRequest<Full<Bytes>>>> {
+        let mut open = Vec::new();
+        for _ in 0..connections {
+            open.push(self.connect().await?);
+        }
+        Ok(open)
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {

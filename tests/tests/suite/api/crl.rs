@@ -222,3 +222,53 @@ async fn a_list_that_is_not_there_is_not_found() {
         world.public.get(path).await.refused(ProblemCode::NotFound);
     }
 }
+
+#[tokio::test]
+async fn a_delta_says_what_has_changed_since_a_list_that_a_verifier_has() {
+    let world = World::new().await;
+    world.people("fraud", &["alice", "bob", "carol"]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    let [alice, bob, carol] = [
+        world.credentials("fraud", "alice").await,
+        world.credentials("fraud", "bob").await,
+        world.credentials("fraud", "carol").await,
+    ];
+    write("ca.pem", &world.head.connection().ca_certificate);
+    write("root.crl", &pem_crl(&list(&world, "root-1").await));
+    let base = list(&world, "projects-1").await;
+    write("base.crl", &pem_crl(&base));
+    // It says where deltas are, and there is none while nothing has changed.
+    let place = format!("{}/v1/crls/projects-1/0/delta", world.head.connection().endpoint);
+    assert!(base.windows(place.len()).any(|bytes| bytes == place.as_bytes()));
+    world.public.get(&place).await.refused(ProblemCode::NotFound);
+    for (user_name, credentials) in [("alice", &alice), ("bob", &bob)] {
+        world.client.delete_member(&project("fraud"), &user(user_name)).await.unwrap();
+        listed_within(&world, "projects-1", &credentials.serial, LISTED).await;
+    }
+    let delta = world.public.get(&place).await;
+    assert_eq!((delta.status, delta.content_type.as_str()), (200, "application/pkix-crl"));
+    let complete = list(&world, "projects-1").await;
+    assert_eq!(number(&delta.bytes), number(&complete), "both are of one moment");
+    assert!(lists(&delta.bytes, &alice.serial) && lists(&delta.bytes, &bob.serial));
+    write("delta.crl", &pem_crl(&delta.bytes));
+    // As openssl judges, with the old list alone and with the delta beside it.
+    let judge = |chain: &str, more: &[&str]| {
+        write("chain.pem", chain);
+        let fixed =
+            ["verify", "-x509_strict", "-crl_check", "-extended_crl", "-CAfile", "ca.pem", "-untrusted", "chain.pem"];
+        let lists = ["-CRLfile", "root.crl", "-CRLfile", "base.crl"];
+        let arguments = [&fixed[..], &lists[..], more, &["chain.pem"]].concat();
+        let output =
+            std::process::Command::new("openssl").args(arguments).current_dir(directory.path()).output().unwrap();
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    let with_delta = ["-use_deltas", "-CRLfile", "delta.crl"];
+    assert!(judge(&alice.chain, &[]).contains("OK"), "{}", judge(&alice.chain, &[]));
+    for gone in [&alice, &bob] {
+        let said = judge(&gone.chain, &with_delta);
+        assert!(said.contains("certificate revoked"), "{said}");
+    }
+    let said = judge(&carol.chain, &with_delta);
+    assert!(said.contains("OK"), "{said}");
+}

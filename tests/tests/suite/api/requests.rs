@@ -42,8 +42,8 @@ async fn an_unknown_field_is_refused_wherever_it_stands() {
         let mut body = route.body();
         body["surprise"] = json!(1);
         let caller = match route.is_for {
-            For::Everybody | For::Recognised => &world.public,
-            For::Operator | For::DataOwner => &world.operator,
+            For::Everybody => &world.public,
+            For::Recognised | For::Operator | For::DataOwner => &world.operator,
             For::Agent => &agent,
         };
         let problem = caller.call(route.method, &route.path(), &body).await.refused(UnknownField);
@@ -266,5 +266,29 @@ async fn who_may_not_is_told_so_before_what_it_sent_is_looked_at() {
     for text in ["nonsense", "{\"surprise\":1}"] {
         world.public.call_text("PUT", "/v1/projects/x", text).await.refused(ProblemCode::Unauthenticated);
         alice.call_text("PUT", "/v1/projects/x", text).await.refused(Forbidden);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_request_with_a_body_is_an_answer_to_curl_too() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("ca.pem"), world.head.connection().ca_certificate).unwrap();
+    std::fs::write(directory.path().join("body"), json!({ "token": "x".repeat(200_000) }).to_string()).unwrap();
+    let endpoint = world.head.connection().endpoint;
+    for (path, expected) in [("/v1/tokens/introspect", "401"), ("/v1/nowhere", "404")] {
+        for _ in 0..20 {
+            let url = format!("{endpoint}{path}");
+            let arguments = ["-s", "-S", "--cacert", "ca.pem", "--http2", "-o", "answer", "-w", "%{http_code}"];
+            let json = ["-H", "content-type: application/json", "--data-binary", "@body", &url];
+            let output = std::process::Command::new("curl")
+                .args(arguments)
+                .args(json)
+                .current_dir(directory.path())
+                .output()
+                .expect("curl is missing: run `make test`, which installs it");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert_eq!(said, expected, "{path}: {}", String::from_utf8_lossy(&output.stderr));
+        }
     }
 }

@@ -43,6 +43,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::Everybody, "GET", "/v1/openapi.json"),
     route(For::Everybody, "GET", "/v1/ca-bundle"),
     route(For::Everybody, "GET", "/v1/crls/{issuer}/{shard}"),
+    route(For::Everybody, "GET", "/v1/crls/{issuer}/{shard}/delta"),
     route(For::Everybody, "POST", "/v1/ocsp"),
     route(For::Everybody, "GET", "/v1/ocsp/{request}"),
     route(For::Everybody, "GET", "/v1/jwks"),
@@ -188,7 +189,9 @@ async fn every_route_serves_whom_it_is_for() {
             // What goes into these is a secret that the table has not; tests of their own send the right one.
             "/v1/login" => drop(answer.refused(ProblemCode::LoginRefused)),
             "/v1/nodes/{node}/join" => drop(answer.refused(ProblemCode::TicketRefused)),
-            "/v1/certificates/{serial}" | "/v1/tokens/{id}" => drop(answer.refused(ProblemCode::NotFound)),
+            "/v1/certificates/{serial}" | "/v1/tokens/{id}" | "/v1/crls/{issuer}/{shard}/delta" => {
+                drop(answer.refused(ProblemCode::NotFound));
+            }
             "/v1/ca-bundle" => {
                 assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/x-pem-file"));
                 assert_eq!(answer.text(), world.head.connection().ca_certificate);

@@ -4,18 +4,21 @@ use std::time::Duration;
 
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::inspect::Task;
+use ringfence_api::project::{MemberRole, PutMember, PutProject};
 use ringfence_api::{Client, path};
 use ringfence_cloud::local::{AGENT_CLAIM, Observed, observe};
 use ringfence_tests::postgres::shared;
 use ringfence_tests::{Head, Sandbox, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::api::world::{project, user};
 use crate::nodes::{declared, ready};
 
 /// How long a leader that is gone may be missed.
 const MISSED: Duration = Duration::from_secs(15);
 
-async fn two(sandbox: &Sandbox) -> (Head, Head) {
+/// Both, in directories of their own.
+pub(super) async fn two(sandbox: &Sandbox) -> (Head, Head) {
     let (one, other) = (sandbox.path().join("one"), sandbox.path().join("other"));
     std::fs::create_dir(&one).unwrap();
     std::fs::create_dir(&other).unwrap();
@@ -113,4 +116,40 @@ async fn a_change_at_one_daemon_is_told_to_who_waits_at_the_other() {
     // A long poll that hears nothing is answered after 25 seconds.
     let seen = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it was told").unwrap();
     assert!(seen > revision);
+}
+
+#[tokio::test]
+async fn a_daemon_without_the_version_that_seals_seals_nothing() {
+    let sandbox = Sandbox::new();
+    let (mut first, second) = two(&sandbox).await;
+    // The first alone gets another version, and everything is sealed under it.
+    let path = sandbox.path().join("one/head/master.key");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\n")).unwrap();
+    first.stop().await;
+    first.restart(&[]).await;
+    let (here, there) = (first.operator(), second.operator());
+    here.put_project(&project("fraud"), &PutProject::default()).await.unwrap();
+    here.rotate_master_key().await.unwrap();
+    let put = PutMember { role: MemberRole::DataScientist };
+    let refused = there.put_member(&project("fraud"), &user("alice"), &put).await.unwrap_err();
+    assert!(refused.to_string().contains("does not have version 2 of the master key"), "{refused}");
+    eventually("everything is sealed under the new version", MISSED, async || {
+        let state = here.master_key().await.unwrap();
+        if state.complete { Ok(()) } else { Err(format!("{state:?}")) }
+    })
+    .await;
+    // With only that version everywhere everything opens.
+    here.put_member(&project("fraud"), &user("bob"), &put).await.unwrap();
+    for directory in ["one", "other"] {
+        let path = sandbox.path().join(directory).join("head/master.key");
+        std::fs::write(path, "2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\n").unwrap();
+    }
+    let mut second = second;
+    second.stop().await;
+    second.restart(&[]).await;
+    there.put_member(&project("fraud"), &user("alice"), &put).await.unwrap();
+    for name in ["alice", "bob"] {
+        second.operator().member_credentials(&project("fraud"), &user(name)).await.unwrap();
+    }
 }

@@ -4,11 +4,11 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::time::Duration;
 
-use ringfence_tests::postgres::shared;
 use ringfence_tests::{Head, Sandbox};
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::{Ledger, operator};
+use super::two_daemons::two;
 use crate::api::https::Https;
 use crate::api::world::{project, user};
 
@@ -87,11 +87,5 @@ async fn nothing_that_was_answered_is_lost_when_the_daemon_is_killed_under_load(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_was_answered_is_lost_when_either_of_two_daemons_is_killed_under_load() {
     let sandbox = Sandbox::new();
-    let (one, other) = (sandbox.path().join("one"), sandbox.path().join("other"));
-    std::fs::create_dir(&one).unwrap();
-    std::fs::create_dir(&other).unwrap();
-    let mut first = Head::prepare_on(&one, &shared().create_database());
-    first.restart(&[]).await;
-    let second = first.start_another(&other).await;
-    under_load(&mut [first, second]).await;
+    under_load(&mut <[Head; 2]>::from(two(&sandbox).await)).await;
 }

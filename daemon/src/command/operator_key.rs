@@ -1,0 +1,23 @@
+//! `ringfenced operator-key`: the public key of an operator token, which `serve.toml` of a head that somebody starts himself
+//! wants. The token goes nowhere.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::command::operator::read_token;
+
+/// Print the public key of the operator token, for serve.toml.
+#[derive(Debug, Args)]
+pub struct OperatorKeyCommand {
+    /// A file that holds the operator's token; otherwise it is read from RINGFENCE_TOKEN
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl OperatorKeyCommand {
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        println!("{}", read_token(self.token_file.as_deref())?.key().public());
+        Ok(())
+    }
+}
