@@ -231,3 +231,31 @@ async fn a_service_is_told_when_its_files_change_and_a_failing_command_is_report
     ready(&client, 1).await;
     assert_eq!(std::fs::read_to_string(&told).unwrap(), "told\n");
 }
+
+#[tokio::test]
+async fn a_trust_bundle_that_is_damaged_or_anothers_is_put_right_by_itself() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let client = head.operator();
+    client.put_cluster(&declared(1, AuthoritySettings::default())).await.unwrap();
+    ready(&client, 2).await;
+    let trust = sandbox.path().join("nodes/workers-0/trust");
+    let kept = [
+        ("ca.pem", std::fs::read(trust.join("ca.pem")).unwrap()),
+        ("crl.pem", std::fs::read(trust.join("crl.pem")).unwrap()),
+    ];
+    // Another cluster's root is sound, and no way to this daemon: the head misses the node, and brings it what is right.
+    let stranger = Sandbox::new();
+    let other = Head::start(stranger.path()).await.connection().ca_certificate;
+    for damage in [b"\xff\xfe\x00 not even text".to_vec(), b"no certificate".to_vec(), other.into_bytes()] {
+        for (file, _) in &kept {
+            std::fs::write(trust.join(file), &damage).unwrap();
+        }
+        eventually("the trust is as it was", Duration::from_mins(2), async || {
+            let wrong = kept.iter().find(|(file, bytes)| std::fs::read(trust.join(file)).ok().as_ref() != Some(bytes));
+            wrong.map_or(Ok(()), |(file, _)| Err(format!("{file} is not: {}", head.said())))
+        })
+        .await;
+    }
+    ready(&client, 2).await;
+}
