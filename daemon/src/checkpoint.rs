@@ -13,7 +13,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::ProblemCode;
-use ringfence_api::inspect::AuditCheckpoint;
+use ringfence_api::inspect::{AuditCheckpoint, AuditEntry};
 use ringfence_api::token::Jwks;
 use ringfence_pki::Checkpoint;
 use ringfence_store::Transaction;
@@ -102,24 +102,40 @@ async fn is_due(tx: &mut Transaction, now: Timestamp) -> Result<bool, Failure> {
         Some(checkpoint) => (checkpoint.sequence, checkpoint.at),
         None => (0, Timestamp::UNIX_EPOCH),
     };
-    Ok(last.sequence > signed && (last.sequence >= signed + ROWS || now.duration_since(at).abs() >= EVERY))
+    // A log that has become shorter is complained of by whoever signs.
+    Ok(last.sequence < signed
+        || last.sequence > signed && (last.sequence >= signed + ROWS || now.duration_since(at).abs() >= EVERY))
 }
 
 /// Signs the last row, unless it is signed. The caller commits.
 async fn sign(daemon: &Daemon, tx: &mut Transaction, now: Timestamp) -> Result<AuditCheckpoint, Failure> {
     let rows = tx.list_audit(1).await?;
     let last = rows.first().context("a cluster begins with a row of the log").map_err(Failure::internal)?;
-    if let Some(present) = tx.find_last_audit_checkpoint().await?.filter(|present| present.sequence >= last.sequence) {
-        if (present.sequence, &present.hash) == (last.sequence, &last.hash) {
+    if let Some(present) = tx.find_last_audit_checkpoint().await? {
+        let still = tx.list_audit_after(present.sequence - 1, 1).await?;
+        let stands = still.first().is_some_and(|row| (row.sequence, &row.hash) == (present.sequence, &present.hash));
+        if stands && present.sequence == last.sequence {
             return Ok(present);
         }
+        if stands {
+            return sign_row(daemon, tx, last, now).await;
+        }
         let detail = format!(
-            "row {} was signed, and the log ends with row {} and another hash: somebody has changed the log. Export it, and hold \
-             it against an export of before",
+            "row {} was signed, and is another one now or gone; the log ends with row {}: somebody has changed it. Export it, and \
+             hold it against an export of before",
             present.sequence, last.sequence
         );
         return Err(Failure::new(ProblemCode::Conflict, detail));
     }
+    sign_row(daemon, tx, last, now).await
+}
+
+async fn sign_row(
+    daemon: &Daemon,
+    tx: &mut Transaction,
+    last: &AuditEntry,
+    now: Timestamp,
+) -> Result<AuditCheckpoint, Failure> {
     let (kid, key) = active_key(daemon, tx).await?;
     let issuer = format!("urn:ringfence:{}", daemon.cluster_id);
     let said = Checkpoint { issuer, signed_at: now.as_second(), sequence: last.sequence, hash: last.hash.clone() };

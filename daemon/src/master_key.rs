@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -99,11 +100,23 @@ pub(crate) async fn seal(
     context: &str,
     secret: &[u8],
 ) -> Result<Vec<u8>, Failure> {
-    let version = tx.master_key_version().await?;
-    if key.active() != version {
-        key.activate(version)?;
-    }
+    follow(tx, key).await?;
     Ok(key.seal(rng, context, secret))
+}
+
+/// Seals with the version that the database says, if this daemon has it, and has the same as the others.
+pub(crate) async fn follow(tx: &mut Transaction, key: &MasterKey) -> Result<u32, Failure> {
+    let version = tx.master_key_version().await?;
+    key.activate(version)?;
+    let check = tx.master_key_check().await?;
+    if check.is_some() && check != key.check_of(version) {
+        let detail = format!(
+            "version {version} of the master key is another key here than where the database was sealed with it; put the same \
+             one where this daemon's comes from, and start it again"
+        );
+        return Err(Failure::new(ProblemCode::Unavailable, detail));
+    }
+    Ok(version)
 }
 
 /// The file that this daemon may change: its own, and nobody else's.
@@ -149,7 +162,7 @@ pub(crate) async fn rotate_master_key(
         write(path, key).map_err(Failure::internal)?;
     }
     let version = newest(key);
-    tx.update_master_key_version(version).await?;
+    tx.update_master_key_version(version, &key.check_of(version).unwrap_or_default()).await?;
     actor.record(&mut tx, "rotate_master_key", &version.to_string(), "seals", daemon.now()).await?;
     tx.commit().await?;
     key.activate(version).map_err(Failure::internal)?;
@@ -165,7 +178,11 @@ async fn state(daemon: &Daemon, tx: &mut Transaction) -> Result<MasterKeyState, 
 }
 
 /// Seals anew whatever is sealed under another version.
-pub(crate) struct ResealSecrets;
+#[derive(Default)]
+pub(crate) struct ResealSecrets {
+    /// The version under which everything was found sealed: versions only rise, and nobody seals under an earlier one.
+    complete: AtomicU32,
+}
 
 #[async_trait]
 impl Task for ResealSecrets {
@@ -184,16 +201,16 @@ impl Task for ResealSecrets {
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
         let key = &daemon.master_key;
         let mut resealed = 0;
-        loop {
+        let complete = loop {
             let mut tx = daemon.store.read("look_at_secrets").await?;
-            let version = tx.master_key_version().await?;
+            let version = follow(&mut tx, key).await.map_err(Failure::into_cause)?;
+            if self.complete.load(Ordering::Relaxed) == version {
+                return Ok(String::new());
+            }
             let done = tx.list_sealed_otherwise(version, 1).await?.is_empty();
             drop(tx);
-            if key.active() != version {
-                key.activate(version).context("another daemon seals with it; put it where this daemon finds it")?;
-            }
             if done {
-                break;
+                break version;
             }
             let mut tx = daemon.store.write("reseal_secrets").await?;
             // Another daemon may be further.
@@ -207,17 +224,15 @@ impl Task for ResealSecrets {
                 resealed += 1;
             }
             tx.commit().await?;
-        }
+        };
         // One that was drawn and never sealed, because the daemon died before, stays for the next time.
         let oldest = key.versions().first().copied();
-        if let Some(path) = daemon.master_key_file.as_ref().filter(|_| oldest < Some(key.active())) {
-            key.forget_before_active();
+        if let Some(path) = daemon.master_key_file.as_ref().filter(|_| oldest < Some(complete)) {
+            key.forget_before(complete);
             write(path, key)?;
-            info!(
-                version = key.active(),
-                "the versions of the master key before this one are not needed and forgotten"
-            );
+            info!(version = complete, "the versions of the master key before this one are not needed and forgotten");
         }
+        self.complete.store(complete, Ordering::Relaxed);
         Ok(if resealed == 0 { String::new() } else { format!("sealed {resealed} anew") })
     }
 }

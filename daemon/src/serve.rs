@@ -26,6 +26,7 @@ use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{Clock, SystemClock};
 use ringfence_cloud::file::atomic_write;
 use ringfence_cloud::local::{Claim, HEAD_CLAIM, LocalNodes, claim};
+use ringfence_pki::pem_certificates;
 use ringfence_store::{Database, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -171,13 +172,23 @@ pub(crate) async fn open(
         }
         Some(_) => {}
     }
-    // What was brought in is sealed in the database by now, and holds keys.
-    remove_if_there(&directory.join(BROUGHT_FILE))?;
     let mut tx = store.write("start").await?;
     let cluster = tx.cluster().await?;
-    master_key.activate(tx.master_key_version().await?).context("the database is sealed with it")?;
+    let version = crate::master_key::follow(&mut tx, &master_key).await.map_err(Failure::into_cause)?;
+    if tx.master_key_check().await?.is_none() {
+        tx.update_master_key_version(version, &master_key.check_of(version).unwrap_or_default()).await?;
+    }
     let lead = Lead::at_start(&mut tx, directory, &database, clock.now()).await?;
     let authorities = Authorities::load(&mut tx, &master_key).await.map_err(Failure::into_cause)?;
+    if let Some(brought) = brought(directory)? {
+        let path = directory.join(BROUGHT_FILE);
+        let root = pem_certificates(brought.root.as_deref().unwrap_or_default()).unwrap_or_default();
+        let is_ours = |root: &[u8]| authorities.seen().roots().any(|one| one.authority.certificate() == root);
+        let taken = root.first().is_some_and(|root| is_ours(root));
+        anyhow::ensure!(taken, "{} is not of this cluster, which has another root: take it away", path.display());
+        // It is sealed in the database by now, and holds keys.
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
     // From here on there is a key that signs tokens.
     rotate_due(&mut tx, &master_key, &rng, clock.now()).await.map_err(Failure::into_cause)?;
     tx.commit().await?;
@@ -227,15 +238,6 @@ fn brought(directory: &Path) -> anyhow::Result<Option<BringAuthorities>> {
         Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is not understood", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
-fn remove_if_there(path: &Path) -> anyhow::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -84,7 +84,7 @@ impl Tasks {
                 entry(RotateAuthorities, Some(Wake::RotateAuthorities)),
                 entry(RenewProjectUsers, Some(Wake::RenewProjectUsers)),
                 entry(RotateTokenKeys, None),
-                entry(ResealSecrets, Some(Wake::ResealSecrets)),
+                entry(ResealSecrets::default(), Some(Wake::ResealSecrets)),
                 entry(SignCheckpoints, None),
                 entry(RenewApiCertificate, Some(Wake::RenewApiCertificate)),
             ],

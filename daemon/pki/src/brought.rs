@@ -103,6 +103,11 @@ pub fn take_list(root: &Authority, list: &[u8], now: Timestamp) -> Result<ListFa
     if parsed.issuer() != certificate.subject() || parsed.verify_signature(certificate.public_key()).is_err() {
         return Err(broken(what, "it must be signed by the root"));
     }
+    // Delta CRL indicator and issuing distribution point: of a list that is not the whole one.
+    let partial = ["2.5.29.27", "2.5.29.28"];
+    if parsed.extensions().iter().any(|extension| partial.contains(&extension.oid.to_id_string().as_str())) {
+        return Err(broken(what, "it must be the root's complete list"));
+    }
     let number = parsed.crl_number().and_then(|number| i64::try_from(number).ok()).filter(|number| *number > 0);
     let time = |at: x509_parser::time::ASN1Time| from_unix(at.timestamp());
     let this_update = time(parsed.last_update()).ok_or_else(|| broken(what, "it must say when it was signed"))?;

@@ -13,6 +13,8 @@ use crate::der::{
     context_primitive,
 };
 
+/// The longest request that is read, in bytes. Extensions and signatures are not looked at, and need no room.
+const LONGEST: usize = 4_096;
 /// The most certificates that one request may ask about. Verifiers ask about one.
 const MOST: usize = 16;
 
@@ -82,7 +84,9 @@ const BASIC: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x01];
 impl OcspRequest {
     /// Reads a request in DER. What it holds besides certificates (a name, a signature, extensions) is not looked at.
     pub fn parse(request: &[u8]) -> Result<Self, Refusal> {
-        Self::read(request)
+        Some(request)
+            .filter(|request| request.len() <= LONGEST)
+            .and_then(Self::read)
             .filter(|asked| (1..=MOST).contains(&asked.len()))
             .map(|asked| Self { asked })
             .ok_or(Refusal::Malformed)
@@ -114,6 +118,13 @@ impl OcspRequest {
             asked.push(CertificateId { serial, hash, issuer_name, issuer_key, der: whole });
         }
         Some(asked)
+    }
+}
+
+impl OcspRequest {
+    /// What is asked, without what is not looked at: two requests of which this is equal have the same answer.
+    pub fn key(&self) -> Vec<u8> {
+        self.asked.iter().flat_map(|id| id.der.iter().copied()).collect()
     }
 }
 

@@ -92,13 +92,13 @@ impl MasterKey {
         self.read().active
     }
 
-    /// Seals with this version from now on.
+    /// Seals with this version from now on, unless a later one does.
     pub fn activate(&self, version: u32) -> Result<(), SealError> {
         let mut versions = self.write();
         if !versions.all.contains_key(&version) {
             return Err(SealError::Version(version));
         }
-        versions.active = version;
+        versions.active = version.max(versions.active);
         Ok(())
     }
 
@@ -110,11 +110,16 @@ impl MasterKey {
         version
     }
 
-    /// Forgets every version before the one that seals.
-    pub fn forget_before_active(&self) {
-        let mut versions = self.write();
-        let active = versions.active;
-        versions.all.retain(|version, _| *version >= active);
+    /// Forgets every version before this one, under which everything is sealed.
+    pub fn forget_before(&self, needed: u32) {
+        self.write().all.retain(|version, _| *version >= needed);
+    }
+
+    /// Tells this version from another key of the same number, and nothing else of it.
+    pub fn check_of(&self, version: u32) -> Option<String> {
+        let versions = self.read();
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, versions.all.get(&version)?.as_ref());
+        Some(hex::encode(aws_lc_rs::hmac::sign(&key, b"ringfence master key check v1")))
     }
 
     /// Seals a secret for its context.
@@ -277,7 +282,7 @@ mod tests {
         let resealed = master.reseal("a", &before).unwrap();
         assert_eq!(resealed[1..5], 2_u32.to_be_bytes());
         assert_eq!(master.reseal("b", &before), Err(SealError::Refused), "of another context");
-        master.forget_before_active();
+        master.forget_before(2);
         assert_eq!(master.open("a", &resealed).unwrap().as_slice(), b"secret");
         assert_eq!(master.open("a", &before), Err(SealError::Version(1)));
         assert_eq!(MasterKey::from_text(&master.to_text()).unwrap().versions(), [2]);

@@ -53,7 +53,8 @@ pub(crate) async fn bootstrap(
         revision: 1,
     };
     tx.insert_cluster(&cluster, now).await?;
-    tx.update_master_key_version(master_key.active()).await?;
+    let version = master_key.active();
+    tx.update_master_key_version(version, &master_key.check_of(version).unwrap_or_default()).await?;
     if let Some(brought) = &new.brought {
         begin(&mut tx, (master_key, rng), &cluster, brought, now).await?;
         Actor::daemon("bootstrap").record(&mut tx, "create_cluster", new.name.as_str(), "created", now).await?;

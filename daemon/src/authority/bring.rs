@@ -121,13 +121,17 @@ async fn bring_list(
         return Err(Failure::new(ProblemCode::Conflict, detail));
     }
     // Of what waits to be listed, what this list names.
-    let mut named = Vec::new();
-    tx.each_revoked(&last, |row| {
-        if row.listed_in.is_none() && facts.revoked.contains(&row.serial) {
-            named.push(row.serial);
-        }
+    let (mut named, mut forgotten) = (Vec::new(), Vec::new());
+    tx.each_revoked(&last, |row| match (row.listed_in, facts.revoked.contains(&row.serial)) {
+        (None, true) => named.push(row.serial),
+        (Some(_), false) => forgotten.push(row.serial),
+        _ => {}
     })
     .await?;
+    if !forgotten.is_empty() {
+        let detail = format!("the list does not name what the last one did: {}", forgotten.join(", "));
+        return Err(Failure::new(ProblemCode::Conflict, detail));
+    }
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
     let head = CrlHead { number, this_update, next_update, base_number: number, ..last };
     tx.replace_crl(&CrlRow { head: head.clone(), der, delta: None }).await?;

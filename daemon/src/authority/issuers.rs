@@ -69,11 +69,13 @@ impl Authorities {
             return Ok(seen);
         }
         let fresh = Arc::new(Issuers::load(tx, master_key).await?);
+        // Under one lock, so that what TLS trusts is of the same moment.
+        let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(tls) = self.server_tls.get() {
             tls.trust(&fresh.roots().map(|root| root.authority.certificate().to_vec()).collect::<Vec<_>>())
                 .map_err(Failure::internal)?;
         }
-        *self.present.write().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
+        *present = fresh.clone();
         Ok(fresh)
     }
 }

@@ -16,6 +16,7 @@ use ringfence_pki::{CertificateId, OcspRequest, Refusal, Status};
 use tracing::error;
 
 use crate::Daemon;
+use crate::authority::Issuer;
 use crate::authority::publish::reason_of;
 use crate::http::Failure;
 
@@ -24,7 +25,7 @@ const LIFETIME: SignedDuration = SignedDuration::from_mins(5);
 /// From when on it is signed anew.
 const FRESH: SignedDuration = SignedDuration::from_mins(2);
 /// How many answers are kept.
-const MOST: usize = 10_000;
+const MOST: usize = 4_096;
 
 /// Answers that were signed, by what they were asked.
 #[derive(Debug, Default)]
@@ -67,14 +68,16 @@ async fn respond(daemon: &Daemon, request: &[u8]) -> Response {
 }
 
 async fn answer(daemon: &Daemon, request: &[u8]) -> Result<Result<Bytes, Refusal>, Failure> {
-    let asked = match OcspRequest::parse(request) {
-        Ok(request) => request.asked,
+    let request = match OcspRequest::parse(request) {
+        Ok(request) => request,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let (key, asked) = (request.key(), request.asked);
     let now = daemon.now();
     let mut tx = daemon.store.read("ocsp").await?;
     let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
-    let Some(issuer) = issuers.all().find(|issuer| asked.iter().all(|id| issuer.authority.is_asked(id))) else {
+    let is_asked = |issuer: &&Issuer| asked.iter().all(|id| issuer.authority.is_asked(id));
+    let Some(issuer) = issuers.all().filter(|issuer| issuer.authority.can_sign()).find(is_asked) else {
         return Ok(Err(Refusal::Unauthorized));
     };
     let mut answers: Vec<(&CertificateId, Status)> = Vec::new();
@@ -88,31 +91,31 @@ async fn answer(daemon: &Daemon, request: &[u8]) -> Result<Result<Bytes, Refusal
     }
     drop(tx);
     let statuses: Vec<Status> = answers.iter().map(|(_, status)| *status).collect();
-    if let Some(kept) = daemon.ocsp_answers.find(request, &issuer.view.id, &statuses, now) {
+    if let Some(kept) = daemon.ocsp_answers.find(&key, &issuer.view.id, &statuses, now) {
         return Ok(Ok(kept));
     }
     let der: Bytes = issuer.authority.sign_ocsp(&answers, now, LIFETIME)?.into();
     let answered = Answered { statuses, issuer: issuer.view.id.clone(), signed_at: now, der: der.clone() };
-    daemon.ocsp_answers.keep(request, answered, now);
+    daemon.ocsp_answers.keep(key, answered, now);
     Ok(Ok(der))
 }
 
 impl OcspAnswers {
-    fn find(&self, request: &[u8], issuer: &str, statuses: &[Status], now: Timestamp) -> Option<Bytes> {
+    fn find(&self, key: &[u8], issuer: &str, statuses: &[Status], now: Timestamp) -> Option<Bytes> {
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = answers.get(request)?;
+        let kept = answers.get(key)?;
         let same = kept.issuer == issuer && kept.statuses == statuses;
         let fresh = kept.signed_at <= now && now < kept.signed_at + FRESH;
         (same && fresh).then(|| kept.der.clone())
     }
 
-    fn keep(&self, request: &[u8], answered: Answered, now: Timestamp) {
+    fn keep(&self, key: Vec<u8>, answered: Answered, now: Timestamp) {
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.len() >= MOST {
             answers.retain(|_, kept| kept.signed_at <= now && now < kept.signed_at + FRESH);
         }
         if answers.len() < MOST {
-            answers.insert(request.to_vec(), answered);
+            answers.insert(key, answered);
         }
     }
 }

@@ -210,10 +210,11 @@ async fn sign_next(
     let is_base = is_due(&last, lifetime, now) || changed.count() > DELTA_ENTRIES.max(count / 8);
     let is_base = is_base || domain == Domain::Root;
     let base_number = if is_base { number } else { last.base_number };
-    let delta = if is_base {
-        None
-    } else {
-        Some(issuer.authority.sign_crl(&shard, number, Extent::Since(base_number), changed, validity)?.der)
+    let since = Extent::Since(last.base_number);
+    // Also when later ones are about this list: whoever has the one before learns from this what has changed.
+    let delta = match domain {
+        Domain::Root => None,
+        _ => Some(issuer.authority.sign_crl(&shard, number, since, changed, validity)?.der),
     };
     let crl = issuer.authority.sign_crl(&shard, number, Extent::Complete, entries, validity)?;
     signed("crl");

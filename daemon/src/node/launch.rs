@@ -63,7 +63,7 @@ async fn grant_ticket(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs
 }
 
 async fn revoke_ticket(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
-    let mut tx = daemon.store.write("revoke_ticket").await.map_err(StepError::transient)?;
+    let mut tx = daemon.write_leading("revoke_ticket").await.map_err(StepError::transient)?;
     tx.delete_ticket(&input.node).await.map_err(StepError::transient)?;
     tx.commit().await.map_err(StepError::transient)
 }
@@ -118,8 +118,8 @@ pub(crate) fn node_launch(daemon: &Daemon, node: &NodeName, ticket: Option<Strin
 /// The node's ticket: the one it has while that is unused and lasts, else a new one. It is derived from the master
 /// key and from how many certificates the node was issued before, so that a repeated step finds the same ticket,
 /// and a node that joins again needs another one.
-pub(crate) async fn ticket(daemon: &Daemon, node: &NodeName) -> Result<String, ringfence_store::StoreError> {
-    let mut tx = daemon.store.write("grant_ticket").await?;
+pub(crate) async fn ticket(daemon: &Daemon, node: &NodeName) -> anyhow::Result<String> {
+    let mut tx = daemon.write_leading("grant_ticket").await?;
     let issued = tx.count_node_certificates(node).await?;
     let ticket = daemon.master_key.derive("join ticket", &format!("{}/{node}/{issued}", daemon.cluster_id));
     tx.put_ticket(node, &ticket_hash(&ticket), daemon.now() + TICKET_LIFETIME).await?;

@@ -49,7 +49,7 @@ async fn remove_machine(daemon: &Arc<Daemon>, input: &RemoveNodeInput, _: &Outpu
 
 async fn forget_node(daemon: &Arc<Daemon>, input: &RemoveNodeInput, _: &Outputs) -> Result<(), StepError> {
     let forget = async {
-        let mut tx = daemon.store.write("forget_node").await?;
+        let mut tx = daemon.write_leading("forget_node").await.map_err(Failure::internal)?;
         tx.delete_node(&input.node).await?;
         tx.update_revision().await?;
         // It may be wanted again by now, and nobody must see it neither there nor on its way.

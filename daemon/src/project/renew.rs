@@ -36,6 +36,11 @@ impl Task for RenewProjectUsers {
         Duration::from_secs(2)
     }
 
+    fn leads(&self) -> bool {
+        // Two daemons would each make a key for the same member.
+        true
+    }
+
     async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
         let mut tx = daemon.store.read("list_members_to_renew").await?;
         let due = tx.list_members_to_renew(daemon.now(), BATCH).await?;

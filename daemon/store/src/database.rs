@@ -81,6 +81,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0010_delta_crl.sql"),
         include_str!("../migrations/postgres/0010_delta_crl.sql"),
     ),
+    (
+        11,
+        "master key check",
+        include_str!("../migrations/sqlite/0011_master_key_check.sql"),
+        include_str!("../migrations/postgres/0011_master_key_check.sql"),
+    ),
 ];
 
 /// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one
@@ -92,10 +98,13 @@ impl Database {
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Sqlite(path) => path.display().to_string(),
-            Self::Postgres(address) => match address.split_once("://").zip(address.rsplit_once('@')) {
-                Some(((scheme, _), (_, host))) => format!("{scheme}://…@{host}"),
-                None => address.clone(),
-            },
+            Self::Postgres(address) => {
+                let address = without_parameters(address);
+                match address.split_once("://").zip(address.rsplit_once('@')) {
+                    Some(((scheme, _), (_, host))) => format!("{scheme}://…@{host}"),
+                    None => address.to_owned(),
+                }
+            }
         }
     }
 
@@ -126,7 +135,10 @@ impl Database {
                  PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192"
             }
             Self::Postgres(_) => {
-                "SET synchronous_commit = on; SET lock_timeout = '10s'; SET application_name = 'ringfenced'"
+                // Whoever vanishes while it has the writer's lock must not keep it: neither stopped, nor cut off.
+                "SET synchronous_commit = on; SET lock_timeout = '10s'; SET application_name = 'ringfenced'; \
+                 SET idle_in_transaction_session_timeout = '15s'; SET tcp_keepalives_idle = 5; \
+                 SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000"
             }
         }
     }
@@ -184,6 +196,11 @@ impl Database {
     }
 }
 
+/// An address without what stands behind `?`, where a password may stand too.
+fn without_parameters(address: &str) -> &str {
+    address.split_once('?').map_or(address, |(place, _)| place)
+}
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -239,7 +256,9 @@ mod tests {
     fn a_place_shows_no_password() {
         let database =
             Database::Postgres("postgres://ringfence:p@ss@db.internal:5432/ringfence?sslmode=require".into());
-        assert_eq!(database.place(), "postgres://…@db.internal:5432/ringfence?sslmode=require");
+        assert_eq!(database.place(), "postgres://…@db.internal:5432/ringfence");
+        let database = Database::Postgres("postgres://db.internal/ringfence?user=me&password=p@ss".into());
+        assert!(!database.place().contains("ss"), "{}", database.place());
         assert!(!format!("{database:?}").contains("p@ss"));
     }
 }

@@ -36,9 +36,19 @@ impl Transaction {
         crate::row::number(&row, "master_key_version")
     }
 
-    /// Seals with this version from now on.
-    pub async fn update_master_key_version(&mut self, version: u32) -> Result<(), StoreError> {
-        let update = query("UPDATE cluster SET master_key_version = $1").bind(i64::from(version));
+    /// What tells that version from another key of the same number, once it is known.
+    pub async fn master_key_check(&mut self) -> Result<Option<String>, StoreError> {
+        let row = query("SELECT master_key_check FROM cluster")
+            .fetch_one(self.connection())
+            .await
+            .map_err(|e| self.failed(e))?;
+        value(&row, "master_key_check")
+    }
+
+    /// Seals with this version from now on, which this tells from another key of its number.
+    pub async fn update_master_key_version(&mut self, version: u32, check: &str) -> Result<(), StoreError> {
+        let update = query("UPDATE cluster SET master_key_version = $1, master_key_check = $2");
+        let update = update.bind(i64::from(version)).bind(check);
         update.execute(self.connection()).await.map(drop).map_err(|e| self.failed(e))
     }
 

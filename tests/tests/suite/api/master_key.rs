@@ -37,7 +37,7 @@ async fn a_new_version_seals_everything_and_the_one_before_is_forgotten() {
     world.head.spawn(&[]);
     world.head.ended().await;
     let said = world.head.said();
-    assert!(said.contains("version 2 of the master key is not at hand"), "{said}");
+    assert!(said.contains("does not have version 2 of the master key"), "{said}");
 }
 
 /// A head whose master key comes from elsewhere.
