@@ -133,8 +133,9 @@ async fn bring_list(
         return Err(Failure::new(ProblemCode::Conflict, detail));
     }
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
+    let before = last.number;
     let head = CrlHead { number, this_update, next_update, base_number: number, ..last };
-    tx.replace_crl(&CrlRow { head: head.clone(), der, delta: None }).await?;
+    tx.update_crl(before, &CrlRow { head: head.clone(), der, delta: None }).await?;
     tx.update_certificates_listed(&head, &named).await?;
     Ok(facts.number)
 }

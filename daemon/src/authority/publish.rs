@@ -147,7 +147,7 @@ async fn publish_shard(
         drop(tx);
         let mut tx = daemon.store.write("publish_crl").await?;
         let same = Arc::ptr_eq(&issuers, &daemon.authorities.fresh(&mut tx, &daemon.master_key).await?);
-        if !same || !tx.update_crl(&next.row).await? {
+        if !same || !tx.update_crl(next.row.head.number - 1, &next.row).await? {
             // Another was faster, or an authority has changed: what we wanted to list stands in another list, or in the next.
             continue;
         }

@@ -93,11 +93,11 @@ impl Transaction {
         Ok(())
     }
 
-    /// Replaces a list by one of a greater number that was signed elsewhere.
-    pub async fn replace_crl(&mut self, crl: &CrlRow) -> Result<bool, StoreError> {
+    /// Replaces the list of this number by one of a greater. Returns whether it was still the last one.
+    pub async fn update_crl(&mut self, last: i64, crl: &CrlRow) -> Result<bool, StoreError> {
         let done = query(
             "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4, base_number = $7, delta = $8 \
-             WHERE issuer = $5 AND shard = $6 AND number < $1",
+             WHERE issuer = $5 AND shard = $6 AND number = $9 AND number < $1",
         )
         .bind(crl.head.number)
         .bind(millis(crl.head.this_update))
@@ -107,26 +107,7 @@ impl Transaction {
         .bind(i64::from(crl.head.shard))
         .bind(crl.head.base_number)
         .bind(crl.delta.as_ref())
-        .execute(self.connection())
-        .await
-        .map_err(|e| self.failed(e))?;
-        Ok(done.rows_affected() > 0)
-    }
-
-    /// Replaces the list that has the number before. Returns whether it was still the last one.
-    pub async fn update_crl(&mut self, crl: &CrlRow) -> Result<bool, StoreError> {
-        let done = query(
-            "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4, base_number = $7, delta = $8 \
-             WHERE issuer = $5 AND shard = $6 AND number = $1 - 1",
-        )
-        .bind(crl.head.number)
-        .bind(millis(crl.head.this_update))
-        .bind(millis(crl.head.next_update))
-        .bind(&crl.der)
-        .bind(&crl.head.issuer)
-        .bind(i64::from(crl.head.shard))
-        .bind(crl.head.base_number)
-        .bind(crl.delta.as_ref())
+        .bind(last)
         .execute(self.connection())
         .await
         .map_err(|e| self.failed(e))?;

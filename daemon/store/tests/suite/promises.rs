@@ -457,7 +457,7 @@ mod revocation {
         let last = tx.find_crl(ISSUER, 0).await.unwrap().unwrap();
         let (held, new) = (to_be_listed(tx, &last).await, unlisted(tx, &last).await);
         let next = crl(last.head.number + 1, at(second));
-        assert!(tx.update_crl(&next).await.unwrap());
+        assert!(tx.update_crl(next.head.number - 1, &next).await.unwrap());
         tx.update_certificates_listed(&next.head, &new).await.unwrap();
         (next, held)
     }
@@ -501,15 +501,15 @@ mod revocation {
     async fn a_list_with_a_stale_number_is_refused_and_changes_nothing() {
         let world = World::new().await;
         let mut tx = world.write().await;
-        assert!(tx.update_crl(&crl(2, at(1))).await.unwrap());
+        assert!(tx.update_crl(1, &crl(2, at(1))).await.unwrap());
         for stale in [0, 1, 2, 4] {
-            assert!(!tx.update_crl(&crl(stale, at(9))).await.unwrap(), "{stale} after 2");
+            assert!(!tx.update_crl(stale - 1, &crl(stale, at(9))).await.unwrap(), "{stale} after 2");
         }
         let mut elsewhere = crl(3, at(9));
         elsewhere.head.shard = 1;
-        assert!(!tx.update_crl(&elsewhere).await.unwrap(), "a shard that has no first list");
+        assert!(!tx.update_crl(elsewhere.head.number - 1, &elsewhere).await.unwrap(), "a shard that has no first list");
         assert_eq!(tx.list_crls().await.unwrap(), [crl(2, at(1))]);
-        assert!(tx.update_crl(&crl(3, at(2))).await.unwrap());
+        assert!(tx.update_crl(2, &crl(3, at(2))).await.unwrap());
     }
 
     #[tokio::test]
@@ -521,7 +521,7 @@ mod revocation {
             // Both have read the same last list before either writes.
             let mut tx = world.write().await;
             let row = CrlRow { der: vec![signer], ..crl(last.head.number + 1, at(1)) };
-            outcomes.push(tx.update_crl(&row).await.unwrap());
+            outcomes.push(tx.update_crl(row.head.number - 1, &row).await.unwrap());
             tx.commit().await.unwrap();
         }
         assert_eq!(outcomes, [true, false]);
@@ -554,7 +554,7 @@ mod revocation {
         insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
         revoke(&mut tx, "aa", 99).await;
         // No list came for a long while after a crash; then one was signed by somebody who did not see it.
-        assert!(tx.update_crl(&crl(2, at(200))).await.unwrap());
+        assert!(tx.update_crl(1, &crl(2, at(200))).await.unwrap());
         assert!(tx.has_unlisted(ISSUER, 0).await.unwrap());
         assert_eq!(publish(&mut tx, 300).await.1, ["aa"]);
         assert!(!tx.has_unlisted(ISSUER, 0).await.unwrap());
@@ -589,7 +589,7 @@ mod revocation {
         let seen = unlisted(&mut tx, &last).await;
         revoke(&mut tx, "cc", 10).await;
         let next = crl(last.head.number + 1, at(11));
-        assert!(tx.update_crl(&next).await.unwrap());
+        assert!(tx.update_crl(next.head.number - 1, &next).await.unwrap());
         tx.update_certificates_listed(&next.head, &seen).await.unwrap();
         assert_eq!(unlisted(&mut tx, &next).await, ["cc"]);
         assert!(tx.has_unlisted(ISSUER, 0).await.unwrap());
