@@ -17,6 +17,7 @@ use crate::audit::Actor;
 use crate::http::{After, Body, Creating, Failure, OperatorCaller};
 use crate::node::{nodes_differ, reconcile_nodes, view};
 use crate::task::Wake;
+use crate::token::end_undeclared_tokens;
 
 /// The cluster. With `after`, waits until its revision is above it, for at most 25 seconds.
 #[utoipa::path(get, path = "/v1/cluster", tag = "cluster", params(("after" = Option<i64>, Query, description = "Wait until the revision is above this")), responses((status = 200, body = Cluster)))]
@@ -69,6 +70,7 @@ async fn declare(daemon: &Daemon, actor: &Actor, put: &PutCluster, creating: boo
         if before.declared.services != put.services {
             tx.update_ready_nodes_joined().await?;
             revoke_undeclared(&mut tx, put, actor, now).await?;
+            end_undeclared_tokens(&mut tx, put, now).await?;
         }
         actor.record(&mut tx, "put_cluster", before.name.as_str(), "declared", now).await?;
     }

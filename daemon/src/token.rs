@@ -1,4 +1,4 @@
-//! Tokens of project users, for programs that verify who calls them without asking the daemon.
+//! Tokens of project users and services, for programs that verify who calls them without asking the daemon.
 //!
 //! # Guarantees
 //!
@@ -13,10 +13,12 @@ mod jwks;
 mod keys;
 mod next;
 mod rotate;
+mod service;
 
 use anyhow::Context as _;
 use jiff::SignedDuration;
-use ringfence_pki::{PrivateKey, TokenKey};
+use ringfence_api::token::Jwk;
+use ringfence_pki::{PrivateKey, PublicTokenKey, TokenKey};
 use ringfence_store::Transaction;
 
 use crate::Daemon;
@@ -27,6 +29,7 @@ pub(crate) use issue::{__path_post_token, post_token};
 pub(crate) use jwks::{__path_read_jwks, read_jwks};
 pub(crate) use keys::{__path_list_token_keys, __path_rotate_token_keys, list_token_keys, rotate_token_keys};
 pub(crate) use rotate::{RotateTokenKeys, rotate_due};
+pub(crate) use service::{__path_post_service_token, end_undeclared_tokens, post_service_token, tokens_to_replace};
 
 /// How long a verifier may keep the JWKS, and so how long a key is published before it signs.
 const JWKS_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
@@ -38,6 +41,19 @@ pub(crate) async fn active_key(daemon: &Daemon, tx: &mut Transaction) -> Result<
     let der = daemon.master_key.open(&sealed_key_context(&kid), &row.sealed_key)?;
     let private = PrivateKey::from_der(&der).map_err(Failure::internal)?;
     Ok((kid, TokenKey::new(&private).map_err(Failure::internal)?))
+}
+
+/// The public half as it is published.
+fn jwk(key: &TokenKey) -> Jwk {
+    let PublicTokenKey { kid, x, y } = key.public().clone();
+    let [kty, crv, alg] =
+        if y.is_some() { ["EC", "P-256", "ES256"] } else { ["OKP", "Ed25519", "EdDSA"] }.map(str::to_owned);
+    Jwk { kid, kty, crv, x, y, alg, usage: "sig".to_owned() }
+}
+
+/// The public half that was published.
+pub(crate) fn public_key(jwk: &Jwk) -> PublicTokenKey {
+    PublicTokenKey { kid: jwk.kid.clone(), x: jwk.x.clone(), y: jwk.y.clone() }
 }
 
 /// The context under which a token key is sealed.

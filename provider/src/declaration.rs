@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_api::cluster::{
-    AuthoritySettings, Cluster, KeyAlgorithm, LIFETIME_BOUNDS, MAX_CRL_SHARDS, MAX_GROUP_COUNT, PutCluster,
-    ServiceCommand, ServiceFiles, WorkerGroup,
+    AuthoritySettings, Cluster, KeyAlgorithm, LIFETIME_BOUNDS, MAX_CRL_SHARDS, MAX_GROUP_COUNT, OWN_CLAIMS, PutCluster,
+    ServiceCommand, ServiceFiles, ServiceToken, WorkerGroup, is_claim,
 };
-use ringfence_api::{ClusterName, DnsName, GroupName, Lifetime, NodeName, ServiceName, SystemUser};
+use ringfence_api::token::{ClaimSource, SubjectClaim, TokenClaims};
+use ringfence_api::{Audience, ClusterName, DnsName, GroupName, Lifetime, NodeName, ServiceName, SystemUser};
 use tfplugin_rs::Field as _;
 use tfplugin_rs::prelude::*;
 
@@ -40,6 +41,10 @@ pub(crate) struct ServiceModel {
     /// Whose its files on the node are, and in which forms besides `tls.crt` and `tls.key`.
     #[tf(optional)]
     files: Value<ServiceFilesModel>,
+    /// A token (JWT) by which the service shows itself, in `token.jwt` in its directory on the node. It is as private as the
+    /// key and replaced at two thirds of its life; `reload` is not run for it, the service reads the file when it needs it.
+    #[tf(optional)]
+    token: Value<ServiceTokenModel>,
     /// What to run on the node before `reload`, such as `["nginx", "-t"]`. When it or `reload` fails, the files of before
     /// come back.
     #[tf(optional)]
@@ -47,6 +52,33 @@ pub(crate) struct ServiceModel {
     /// What to run on the node when the service's certificate, the roots or the revocation lists have changed.
     #[tf(optional)]
     reload: Value<ReloadModel>,
+}
+
+/// The token of a service. Its claims: `sub` is `SERVICE@NODE`, and `service` and `node` are the two.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct ServiceTokenModel {
+    /// Who verifies it (`aud`): 1 to 200 visible ASCII characters, such as a name or a URL.
+    #[tf(required, validate = check(Audience::parse))]
+    audience: Value<String>,
+}
+
+/// What the tokens of project users for one audience say besides what every token says.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct TokenClaimsModel {
+    /// What `sub` holds: `project_user` (`PROJECT__USER`), `project` or `user`. Default: `project_user`.
+    #[tf(optional, validate = one_of(SubjectClaim::ALL.map(SubjectClaim::as_str)))]
+    subject: Value<String>,
+    /// More claims by name; each holds `project_user`, `project`, `user`, `role`, `roles` (a list) or `job` (in tokens of jobs).
+    #[tf(optional, validate = keys(check(claim_name)), validate = each(one_of(ClaimSource::ALL.map(ClaimSource::as_str))))]
+    claims: Value<BTreeMap<String, String>>,
+}
+
+fn claim_name(name: &str) -> std::result::Result<(), String> {
+    if is_claim(name) {
+        return Ok(());
+    }
+    let own = OWN_CLAIMS.join(", ");
+    Err(format!("{name:?} must be 1 to 64 letters, digits and characters of _-.:/, and none of {own}"))
 }
 
 /// Files of a service on its node.
@@ -123,6 +155,10 @@ pub(crate) struct AuthorityModel {
     /// Kind of key of project users, likewise. Takes effect with the next renewal. Default: `ecdsa_p256`.
     #[tf(optional, validate = one_of(KeyAlgorithm::ALL.map(KeyAlgorithm::as_str)))]
     project_user_key_algorithm: Value<String>,
+    /// Kind of the key that signs tokens: `ecdsa_p256` (ES256) or `ed25519` (`EdDSA`). Takes effect with the next key. Default:
+    /// `ecdsa_p256`.
+    #[tf(optional, validate = one_of(KeyAlgorithm::OF_TOKENS.map(KeyAlgorithm::as_str)))]
+    token_key_algorithm: Value<String>,
     /// In how many lists the revoked certificates of an intermediate are kept, 1 to 256. One is enough for some ten
     /// thousand. Takes effect with the next intermediate. Default: 1.
     #[tf(optional, validate = between(1, i64::from(MAX_CRL_SHARDS)))]
@@ -148,17 +184,14 @@ pub(crate) struct NodeModel {
 pub(crate) struct Declared {
     pub(crate) worker_groups: Value<BTreeMap<String, WorkerGroupModel>>,
     pub(crate) services: Value<BTreeMap<String, ServiceModel>>,
+    pub(crate) token_audiences: Value<BTreeMap<String, TokenClaimsModel>>,
     pub(crate) authority: Value<AuthorityModel>,
 }
 
 impl Declared {
     /// What the daemon is told. Fails at the attribute that breaks a rule or is not known.
     pub(crate) fn to_put(&self) -> Result<PutCluster> {
-        let mut put = PutCluster {
-            worker_groups: BTreeMap::new(),
-            services: BTreeMap::new(),
-            authority: AuthoritySettings::default(),
-        };
+        let mut put = PutCluster::default();
         for (name, group) in self.worker_groups.known().into_iter().flatten() {
             let path = Path::root().attr("worker_groups").key(name.as_str());
             let count = group.count.known().and_then(|count| u32::try_from(*count).ok());
@@ -168,6 +201,10 @@ impl Declared {
         for (name, service) in self.services.known().into_iter().flatten() {
             let path = Path::root().attr("services").key(name.as_str());
             put.services.insert(parse(ServiceName::parse(name), path.clone())?, service.to_service(&path)?);
+        }
+        for (name, claims) in self.token_audiences.known().into_iter().flatten() {
+            let path = Path::root().attr("token_audiences").key(name.as_str());
+            put.token_audiences.insert(parse(Audience::parse(name), path)?, claims.to_claims());
         }
         if let Some(authority) = self.authority.known() {
             put.authority = authority.to_settings()?;
@@ -179,8 +216,9 @@ impl Declared {
 
     /// Whether nothing of it is to be known only when applying.
     pub(crate) fn is_known(&self) -> bool {
-        let Self { worker_groups, services, authority } = self;
-        [worker_groups.encode(), services.encode(), authority.encode()].iter().all(Dynamic::is_wholly_known)
+        let Self { worker_groups, services, token_audiences, authority } = self;
+        let all = [worker_groups.encode(), services.encode(), token_audiences.encode(), authority.encode()];
+        all.iter().all(Dynamic::is_wholly_known)
     }
 
     /// The same declaration, in the words that were used before where they mean what the daemon has.
@@ -202,6 +240,11 @@ impl Declared {
                 before.services.clone()
             } else {
                 spelled.services
+            },
+            token_audiences: if same(|new, old| new.token_audiences = old.token_audiences) {
+                before.token_audiences.clone()
+            } else {
+                spelled.token_audiences
             },
             authority: if same(|new, old| new.authority = old.authority) {
                 before.authority.clone()
@@ -235,10 +278,16 @@ impl Declared {
             put.worker_groups.iter().map(|(name, group)| (name.to_string(), count(group))).collect();
         let services: BTreeMap<_, _> =
             put.services.iter().map(|(name, service)| (name.to_string(), ServiceModel::spelled(service))).collect();
+        let token_audiences: BTreeMap<_, _> = put
+            .token_audiences
+            .iter()
+            .map(|(audience, claims)| (audience.to_string(), TokenClaimsModel::spelled(claims)))
+            .collect();
         let or_null = |empty: bool| if empty { Presence::Absent } else { Presence::Present };
         Self {
             worker_groups: present(or_null(worker_groups.is_empty()), worker_groups),
             services: present(or_null(services.is_empty()), services),
+            token_audiences: present(or_null(token_audiences.is_empty()), token_audiences),
             authority: present(
                 or_null(put.authority == AuthoritySettings::default()),
                 AuthorityModel::spelled(&put.authority),
@@ -302,6 +351,14 @@ impl ServiceModel {
                 Some(files) => files.to_files(&each("files"))?,
                 None => ServiceFiles::default(),
             },
+            token: match self.token.known() {
+                Some(token) => {
+                    let audience = token.audience.known().map_or("", String::as_str);
+                    let audience = parse(Audience::parse(audience), each("token").attr("audience"))?;
+                    Some(ServiceToken { audience })
+                }
+                None => None,
+            },
             check: command(&self.check, "check")?,
             reload: command(&self.reload, "reload")?,
         })
@@ -327,8 +384,31 @@ impl ServiceModel {
                 if service.files == ServiceFiles::default() { Presence::Absent } else { Presence::Present },
                 ServiceFilesModel::spelled(&service.files),
             ),
+            token: match &service.token {
+                Some(token) => ServiceTokenModel { audience: token.audience.as_str().into() }.into(),
+                None => Value::Null,
+            },
             check: command(&service.check),
             reload: command(&service.reload),
+        }
+    }
+}
+
+impl TokenClaimsModel {
+    fn to_claims(&self) -> TokenClaims {
+        let claims = self.claims.known().into_iter().flatten();
+        TokenClaims {
+            subject: self.subject.as_str().and_then(SubjectClaim::from_word).unwrap_or_default(),
+            claims: claims.filter_map(|(name, source)| Some((name.clone(), ClaimSource::from_word(source)?))).collect(),
+        }
+    }
+
+    fn spelled(claims: &TokenClaims) -> Self {
+        let more: BTreeMap<_, _> =
+            claims.claims.iter().map(|(name, source)| (name.clone(), source.as_str().to_owned())).collect();
+        Self {
+            subject: claims.subject.as_str().into(),
+            claims: if more.is_empty() { Value::Null } else { more.into() },
         }
     }
 }
@@ -399,6 +479,7 @@ impl AuthorityModel {
             )?,
             authority_key_algorithm: algorithm(&self.authority_key_algorithm),
             project_user_key_algorithm: algorithm(&self.project_user_key_algorithm),
+            token_key_algorithm: algorithm(&self.token_key_algorithm),
             crl_shards: self
                 .crl_shards
                 .known()
@@ -419,6 +500,7 @@ impl AuthorityModel {
             intermediate_lifetime: settings.intermediate_lifetime.to_string().into(),
             authority_key_algorithm: settings.authority_key_algorithm.as_str().into(),
             project_user_key_algorithm: settings.project_user_key_algorithm.as_str().into(),
+            token_key_algorithm: settings.token_key_algorithm.as_str().into(),
             crl_shards: i64::from(settings.crl_shards).into(),
         }
     }
@@ -449,6 +531,7 @@ mod tests {
         Declared {
             worker_groups: BTreeMap::from([("workers".to_owned(), group)]).into(),
             services: Value::Null,
+            token_audiences: Value::Null,
             authority: AuthorityModel { service_certificate_lifetime: "60m".into(), ..AuthorityModel::default() }
                 .into(),
         }

@@ -52,6 +52,8 @@ async fn act(
         }
         Action::RenewNode => issue(client, disk, node, desired, None, now).await,
         Action::Issue(service) => issue(client, disk, node, desired, Some(service), now).await,
+        Action::IssueToken(service) => issue_token(client, disk, node, desired, service).await,
+        Action::RemoveToken(service) => disk.remove_token(service),
         Action::TryAgain(service) => {
             disk.mark_reload_due(service)?;
             disk.try_refused(service)
@@ -145,6 +147,22 @@ async fn issue(
         cert.not_after = %issued.not_after,
         "certificate installed"
     );
+    Ok(())
+}
+
+/// Gets a token and puts it where the one before lies. A service reads it when it needs it, so nobody is told.
+async fn issue_token(
+    client: &Client,
+    disk: &Disk,
+    node: &NodeName,
+    desired: &DesiredNode,
+    service: &ServiceName,
+) -> Result<(), AgentError> {
+    let Some(declared) = find(desired, service) else { return Ok(()) };
+    let files = set_files(declared)?;
+    let issued = client.service_token(node, service).await?;
+    disk.write_token(service, &issued.token, &files)?;
+    info!(node = %node, service = %service, token.id = issued.id, token.expires_at = %issued.expires_at, "token installed");
     Ok(())
 }
 

@@ -7,12 +7,13 @@
 //! services/NAME/current -> sets/SERIAL  a service's: tls.crt, tls.key; tls.pem and tls.p12 if declared
 //! services/NAME/before -> sets/SERIAL   what comes back if the service does not take the current one
 //! services/NAME/refused -> sets/SERIAL  what it did not take, to be tried again
+//! services/NAME/token.jwt               its token, if declared
 //! services/NAME/reload-due              its files have changed and it has not been told yet
 //! ```
 //!
 //! A set is written whole and made durable before `current` is renamed to it, so a reader that opens
 //! `current/tls.crt` and `current/tls.key` finds a pair. Directories are the agent's and 0711: others pass through and can put
-//! nothing in its way. Keys are 0640, or 0600 if declared, of the service's owner; the agent's own key and ticket are 0600;
+//! nothing in its way. Keys and tokens are 0640, or 0600 if declared, of the service's owner; the agent's own key and ticket are 0600;
 //! the rest is 0644.
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Gid, Uid, chown};
 use ringfence_api::ServiceName;
 use ringfence_api::cluster::ServiceFiles;
-use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates, pem_crls, pkcs12};
+use ringfence_pki::{CertificateFacts, PrivateKey, TokenFacts, pem_certificates, pem_crls, pkcs12};
 use zeroize::Zeroizing;
 
 use crate::error::AgentError;
@@ -43,6 +44,8 @@ const DECLARED_FILE: &str = "files.json";
 const CURRENT: &str = "current";
 const BEFORE: &str = "before";
 const REFUSED: &str = "refused";
+/// The token of a service, if declared.
+pub const TOKEN_FILE: &str = "token.jwt";
 /// The roots, under `trust`.
 pub const CA_FILE: &str = "ca.pem";
 /// The CRLs, under `trust`.
@@ -74,6 +77,8 @@ pub struct Observed {
     pub reload_due: Vec<ServiceName>,
     /// What services did not take when they were told.
     pub refused: BTreeMap<ServiceName, HeldSet>,
+    /// The tokens that lie here; a file that holds none counts as a token without facts.
+    pub tokens: BTreeMap<ServiceName, Option<TokenFacts>>,
     /// The roots.
     pub ca_bundle: Option<String>,
     /// The CRLs.
@@ -107,6 +112,13 @@ impl Disk {
             }
             if let Some(refused) = held_set(&directory, REFUSED) {
                 observed.refused.insert(service.clone(), refused);
+            }
+            match fs::read_to_string(directory.join(TOKEN_FILE)).map(Zeroizing::new) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                token => {
+                    let facts = token.ok().and_then(|token| TokenFacts::read(token.trim()));
+                    observed.tokens.insert(service.clone(), facts);
+                }
             }
             observed.services.insert(service, held_set(&directory, CURRENT));
         }
@@ -194,6 +206,17 @@ impl Disk {
         link(&holder, CURRENT, &before)?;
         remove_file(&holder.join(BEFORE))?;
         Ok(true)
+    }
+
+    /// Replaces the token of a service.
+    pub(crate) fn write_token(&self, service: &ServiceName, token: &str, files: &SetFiles) -> Result<(), AgentError> {
+        create_directory(&self.service(service))?;
+        write_secret(&self.service(service).join(TOKEN_FILE), token.as_bytes(), files)
+    }
+
+    /// Removes the token of a service.
+    pub(crate) fn remove_token(&self, service: &ServiceName) -> Result<(), AgentError> {
+        remove_file(&self.service(service).join(TOKEN_FILE))
     }
 
     /// Notes that a service must be told that its files have changed.
@@ -349,15 +372,7 @@ fn make_set(holder: &Path, serial: &str, chain: &str, key: &PrivateKey, files: &
     let sets = holder.join("sets");
     let set = holder.join(set_of(serial));
     create_directory(&set)?;
-    let secret = |name: &str, bytes: &[u8]| {
-        let path = set.join(name);
-        write(&path, bytes, files.key_mode)?;
-        if files.owner.is_some() || files.group.is_some() {
-            chown(&path, files.owner, files.group)
-                .map_err(|error| AgentError::file("give away", &path)(error.into()))?;
-        }
-        Ok::<_, AgentError>(())
-    };
+    let secret = |name: &str, bytes: &[u8]| write_secret(&set.join(name), bytes, files);
     write(&set.join(CERTIFICATE_FILE), chain.as_bytes(), 0o644)?;
     let declared = serde_json::to_vec(&files.declared).expect("what was declared serializes");
     write(&set.join(DECLARED_FILE), &declared, 0o644)?;
@@ -374,13 +389,33 @@ fn make_set(holder: &Path, serial: &str, chain: &str, key: &PrivateKey, files: &
     sync(&sets)
 }
 
+/// Writes for the service's owner and group alone.
+fn write_secret(path: &Path, bytes: &[u8], files: &SetFiles) -> Result<(), AgentError> {
+    replace(path, bytes, files.key_mode, |beside| {
+        if files.owner.is_some() || files.group.is_some() {
+            chown(beside, files.owner, files.group)?;
+        }
+        Ok(())
+    })
+}
+
 /// Writes beside, makes durable, renames.
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AgentError> {
+    replace(path, bytes, mode, |_| Ok(()))
+}
+
+fn replace(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    before_it_is_seen: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), AgentError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(format!(".{name}.new"));
     remove_file(&beside)?;
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+        before_it_is_seen(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)

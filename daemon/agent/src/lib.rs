@@ -27,6 +27,6 @@ mod run;
 mod service_command;
 
 pub use config::AgentConfig;
-pub use disk::{CA_FILE, CERTIFICATE_FILE, CRL_FILE, Disk, HeldSet, KEY_FILE, Observed};
+pub use disk::{CA_FILE, CERTIFICATE_FILE, CRL_FILE, Disk, HeldSet, KEY_FILE, Observed, TOKEN_FILE};
 pub use error::AgentError;
 pub use run::{Agent, run};

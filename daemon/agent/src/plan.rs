@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use ringfence_api::cluster::ServiceToken;
 use ringfence_api::node::{DesiredNode, DesiredService};
 use ringfence_api::{DnsName, ServiceName};
-use ringfence_pki::{CertificateFacts, KeyAlgorithm, renew_at};
+use ringfence_pki::{CertificateFacts, KeyAlgorithm, TokenFacts, renew_at};
 
 use crate::disk::{HeldSet, Observed};
 
@@ -21,6 +22,10 @@ pub enum Action {
     RenewNode,
     /// Get a service a new certificate.
     Issue(ServiceName),
+    /// Get a service a new token.
+    IssueToken(ServiceName),
+    /// Remove the token of a service that is declared with none any more.
+    RemoveToken(ServiceName),
     /// Try again the certificate that a service did not take.
     TryAgain(ServiceName),
     /// Remove a service that is not declared here any more.
@@ -48,12 +53,28 @@ pub fn plan(desired: &DesiredNode, observed: &Observed, dns_name: &DnsName, now:
     for service in &desired.services {
         let held = observed.services.get(&service.name).and_then(Option::as_ref);
         let good = held.is_some_and(|set| is_good(set, service, dns_name, desired, now));
+        let (mut issue, mut certificate) = (false, None);
         if !good {
             let refused = observed.refused.get(&service.name);
             let again = refused.is_some_and(|set| is_good(set, service, dns_name, desired, now));
             let name = service.name.clone();
-            actions.push(if again { Action::TryAgain(name) } else { Action::Issue(name) });
+            issue = !again;
+            certificate = Some(if again { Action::TryAgain(name) } else { Action::Issue(name) });
         }
+        // With a new certificate comes a new token, for what is wrong with the one may be so with the other; first, so that
+        // after an interruption both are made.
+        let token = observed.tokens.get(&service.name);
+        match &service.token {
+            Some(declared) => {
+                let held = token.and_then(Option::as_ref);
+                if issue || !held.is_some_and(|held| is_good_token(held, declared, desired, now)) {
+                    actions.push(Action::IssueToken(service.name.clone()));
+                }
+            }
+            None if token.is_some() => actions.push(Action::RemoveToken(service.name.clone())),
+            None => {}
+        }
+        actions.extend(certificate);
         let due = observed.reload_due.contains(&service.name);
         if has_commands(service) && (!good || due || trust_changes) {
             reloads.push(Action::Reload(service.name.clone()));
@@ -73,7 +94,8 @@ pub(crate) fn has_commands(service: &DesiredService) -> bool {
 /// When the next certificate must be renewed, judging by what lies on disk.
 pub fn next_renewal(observed: &Observed) -> Option<Timestamp> {
     let services = observed.services.values().flatten();
-    observed.node.iter().chain(services).map(|set| renewal_of(&set.facts)).min()
+    let certificates = observed.node.iter().chain(services).map(|set| renewal_of(&set.facts));
+    certificates.chain(observed.tokens.values().flatten().map(renewal_of_token)).min()
 }
 
 /// All CRLs in one file, for services that read one.
@@ -100,6 +122,17 @@ fn is_fresh(facts: &CertificateFacts, desired: &DesiredNode, now: Timestamp) -> 
     in_time && !desired.revoked.contains(&serial) && !desired.rotate.contains(&serial)
 }
 
+fn is_good_token(held: &TokenFacts, declared: &ServiceToken, desired: &DesiredNode, now: Timestamp) -> bool {
+    let in_time = held.validity.not_before <= now && now < renewal_of_token(held);
+    let wanted = !desired.revoked.contains(&held.id) && !desired.rotate.contains(&held.id);
+    in_time && wanted && held.audience == declared.audience.as_str()
+}
+
+fn renewal_of_token(facts: &TokenFacts) -> Timestamp {
+    let jitter = facts.id.as_bytes().last().copied().unwrap_or_default();
+    renew_at(facts.validity.not_before, facts.validity.not_after, jitter)
+}
+
 fn renewal_of(facts: &CertificateFacts) -> Timestamp {
     renew_at(facts.not_before, facts.not_after, facts.serial.as_bytes()[15])
 }
@@ -110,7 +143,7 @@ mod tests {
 
     use ringfence_api::cluster::{ServiceCommand, ServiceFiles};
     use ringfence_api::node::DesiredCrl;
-    use ringfence_api::{ClusterId, Lifetime, SystemUser};
+    use ringfence_api::{Audience, ClusterId, Lifetime, SystemUser};
     use ringfence_pki::Serial;
 
     use super::*;
@@ -136,6 +169,7 @@ mod tests {
                 ip_addresses: vec!["127.0.0.1".parse().unwrap()],
                 key_algorithm: ringfence_api::cluster::KeyAlgorithm::default(),
                 files: ringfence_api::cluster::ServiceFiles::default(),
+                token: None,
                 check: None,
                 reload: Some(ServiceCommand { command: vec!["true".to_owned()], timeout: Lifetime::from_secs(5) }),
             }],
@@ -170,6 +204,7 @@ mod tests {
             services: BTreeMap::from([(service("query"), Some(set(2)))]),
             reload_due: Vec::new(),
             refused: BTreeMap::new(),
+            tokens: BTreeMap::new(),
             ca_bundle: Some("roots".to_owned()),
             crls: Some("crl".to_owned()),
         }
@@ -273,6 +308,50 @@ mod tests {
         assert_eq!(planned(&desired, &observed, 1_100), again);
         desired.revoked = BTreeSet::from([set(3).facts.serial.to_string()]);
         assert_eq!(planned(&desired, &observed, 1_100), [Action::Issue(query.clone()), Action::Reload(query)]);
+    }
+
+    #[test]
+    fn what_makes_a_token_wrong_gets_the_service_a_new_one_and_nobody_is_told() {
+        type Change = fn(&mut DesiredNode, &mut Option<TokenFacts>);
+        let table: [(&str, i64, Change, bool); 9] = [
+            ("it is good", 1_100, |_, _| {}, false),
+            ("before two thirds", 1_600, |_, _| {}, false),
+            ("after two thirds", 1_720, |_, _| {}, true),
+            ("its end is over", 2_100, |_, _| {}, true),
+            ("from the future", 900, |_, _| {}, true),
+            ("damaged", 1_100, |_, token| *token = None, true),
+            ("for somebody else", 1_100, |_, token| token.as_mut().unwrap().audience = "other".to_owned(), true),
+            ("ended", 1_100, |desired, _| desired.revoked.extend(["0f".to_owned()]), true),
+            ("to be rotated", 1_100, |desired, _| desired.rotate.extend(["0f".to_owned()]), true),
+        ];
+        let query = service("query");
+        for (what, now, change, replaced) in table {
+            let (mut desired, mut observed) = (desired(), observed());
+            // Only the token is old.
+            for set in observed.node.iter_mut().chain(observed.services.values_mut().flatten()) {
+                set.facts.not_before = at(0);
+                set.facts.not_after = at(10_000);
+            }
+            desired.services[0].token = Some(ServiceToken { audience: Audience::parse("search").unwrap() });
+            let validity = ringfence_pki::Validity { not_before: at(1_000), not_after: at(2_000) };
+            let mut token = Some(TokenFacts { id: "0f".to_owned(), audience: "search".to_owned(), validity });
+            change(&mut desired, &mut token);
+            observed.tokens.insert(query.clone(), token);
+            let expected: &[Action] = if replaced { &[Action::IssueToken(query.clone())] } else { &[] };
+            assert_eq!(planned(&desired, &observed, now), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_token_comes_before_the_first_certificate_and_goes_when_it_is_not_declared() {
+        let (mut desired, mut observed) = (desired(), observed());
+        let query = service("query");
+        observed.tokens.insert(query.clone(), None);
+        assert_eq!(planned(&desired, &observed, 1_100), [Action::RemoveToken(query.clone())]);
+        desired.services[0].token = Some(ServiceToken { audience: Audience::parse("search").unwrap() });
+        let actions = planned(&desired, &Observed::default(), 1_100);
+        let expected = [Action::IssueToken(query.clone()), Action::Issue(query.clone()), Action::Reload(query)];
+        assert_eq!(actions[3..], expected);
     }
 
     #[test]

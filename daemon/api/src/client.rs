@@ -34,7 +34,7 @@ use crate::operator::{OperatorKey, OperatorKeys, PutOperatorKey};
 use crate::path;
 use crate::problem::{Problem, ProblemCode};
 use crate::project::{Member, MemberCredentials, Project, PutMember, PutMembers, PutProject};
-use crate::token::{IssuedToken, Jwks, PostToken, TokenKey};
+use crate::token::{IssuedToken, Jwks, PostToken, RotateTokenKeys, TokenKey};
 use crate::whoami::Caller;
 
 /// What is needed to reach a cluster's daemon. Nothing in it is secret.
@@ -354,7 +354,12 @@ impl Client {
 
     /// Lets the next key sign from now on. After a lost answer it may happen twice, which harms no token.
     pub async fn rotate_token_keys(&self) -> Result<Vec<TokenKey>, ClientError> {
-        self.call(Method::POST, path::TOKEN_KEYS_ROTATE, NO_BODY).await
+        self.call(Method::POST, path::TOKEN_KEYS_ROTATE, Some(&RotateTokenKeys { compromised: false })).await
+    }
+
+    /// Erases the keys that sign tokens, ends every token, and lets another key sign.
+    pub async fn rotate_compromised_token_keys(&self) -> Result<Vec<TokenKey>, ClientError> {
+        self.call(Method::POST, path::TOKEN_KEYS_ROTATE, Some(&RotateTokenKeys { compromised: true })).await
     }
 
     /// A certificate of a project user, for a key of the caller's own.
@@ -430,6 +435,11 @@ impl Client {
     /// Asks for a certificate of the node or of one of its services.
     pub async fn issue(&self, node: &NodeName, post: &PostCertificate) -> Result<IssuedCertificate, ClientError> {
         self.call(Method::POST, &path::node(path::NODE_CERTIFICATES, node), Some(post)).await
+    }
+
+    /// Asks for a token of a service on the node.
+    pub async fn service_token(&self, node: &NodeName, service: &ServiceName) -> Result<IssuedToken, ClientError> {
+        self.call(Method::POST, &path::service(path::SERVICE_TOKENS, node, service), NO_BODY).await
     }
 
     /// Says what the node holds.

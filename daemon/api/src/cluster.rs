@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::lifetime::Lifetime;
-use crate::name::{ClusterId, ClusterName, DnsName, GroupName, ServiceName, SystemUser};
+use crate::name::{Audience, ClusterId, ClusterName, DnsName, GroupName, ServiceName, SystemUser};
 use crate::node::Node;
+use crate::token::TokenClaims;
 
 /// The most workers that one group may have.
 pub const MAX_GROUP_COUNT: u32 = 1_000;
@@ -23,6 +24,9 @@ pub struct PutCluster {
     /// The services that get certificates on the nodes, by name.
     #[serde(default)]
     pub services: BTreeMap<ServiceName, Service>,
+    /// What the tokens of project users say to verifiers with wants of their own, by audience.
+    #[serde(default)]
+    pub token_audiences: BTreeMap<Audience, TokenClaims>,
     /// How long what the authority signs lives.
     #[serde(default)]
     pub authority: AuthoritySettings,
@@ -59,10 +63,14 @@ pub struct Service {
     /// Whose its files are, and in which forms besides PEM.
     #[serde(default)]
     pub files: ServiceFiles,
-    /// What to run when its files have changed and before `reload`; when it fails, the files of before come back.
+    /// A token by which it shows itself, in a file that the agent keeps fresh.
+    #[serde(default)]
+    pub token: Option<ServiceToken>,
+    /// What to run when its certificate or what it trusts has changed and before `reload`; when it fails, the files of
+    /// before come back.
     #[serde(default)]
     pub check: Option<ServiceCommand>,
-    /// What to run when its files have changed.
+    /// What to run when its certificate or what it trusts has changed.
     #[serde(default)]
     pub reload: Option<ServiceCommand>,
 }
@@ -81,6 +89,15 @@ pub struct ServiceFiles {
     pub combined_pem: bool,
     /// Also `tls.p12` (PKCS #12) for Java, with its password in `tls.p12.password`.
     pub pkcs12: bool,
+}
+
+/// The token of a service: `token.jwt` in its directory, as private as its key and replaced at two thirds of its life. Nobody
+/// is told of that: a service reads the file when it needs the token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceToken {
+    /// Who verifies it.
+    pub audience: Audience,
 }
 
 impl Service {
@@ -134,6 +151,9 @@ impl KeyAlgorithm {
     pub const ALL: [Self; 6] =
         [Self::EcdsaP256, Self::EcdsaP384, Self::Ed25519, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096];
 
+    /// The kinds that sign tokens: ES256 and `EdDSA`.
+    pub const OF_TOKENS: [Self; 2] = [Self::EcdsaP256, Self::Ed25519];
+
     /// The word in declarations.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -179,6 +199,8 @@ pub struct AuthoritySettings {
     pub authority_key_algorithm: KeyAlgorithm,
     /// The kind of key of project users. Takes effect with the next renewal.
     pub project_user_key_algorithm: KeyAlgorithm,
+    /// The kind of key that signs tokens: `ecdsa_p256` or `ed25519`. Takes effect with the next key.
+    pub token_key_algorithm: KeyAlgorithm,
     /// In how many lists the revoked certificates of an intermediate are kept, 1 to 256: a revocation signs one of them
     /// anew. One is enough for some ten thousand. Takes effect with the next intermediate.
     #[schema(minimum = 1, maximum = 256)]
@@ -199,6 +221,7 @@ impl Default for AuthoritySettings {
             intermediate_lifetime: Lifetime::from_secs(5 * 365 * 86_400),
             authority_key_algorithm: KeyAlgorithm::default(),
             project_user_key_algorithm: KeyAlgorithm::default(),
+            token_key_algorithm: KeyAlgorithm::default(),
             crl_shards: 1,
         }
     }
@@ -210,6 +233,16 @@ pub const MAX_CRL_SHARDS: u32 = 256;
 /// The shortest and longest that anything signed may live. The shortest leaves the agent time to renew at two
 /// thirds; the longest stays within the intermediates' five years.
 pub const LIFETIME_BOUNDS: (Lifetime, Lifetime) = (Lifetime::from_secs(15), Lifetime::from_secs(366 * 86_400));
+
+/// The claims that a token has by itself.
+pub const OWN_CLAIMS: [&str; 13] =
+    ["iss", "sub", "aud", "iat", "nbf", "exp", "jti", "project", "user", "roles", "job", "service", "node"];
+
+/// Whether a further claim of a token may have this name.
+pub fn is_claim(name: &str) -> bool {
+    let character = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
+    (1..=64).contains(&name.len()) && name.chars().all(character) && !OWN_CLAIMS.contains(&name)
+}
 
 /// Why a declaration cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -253,6 +286,23 @@ pub enum DeclarationError {
         value: Lifetime,
         /// The other setting.
         intermediate: Lifetime,
+    },
+    /// A kind of key that signs no tokens.
+    #[error("token_key_algorithm is {}; it must be ecdsa_p256 or ed25519", value.as_str())]
+    TokenKeyAlgorithm {
+        /// The setting.
+        value: KeyAlgorithm,
+    },
+    /// A claim that every token has already, or that has no name a claim should have.
+    #[error(
+        "token_audiences {audience} declares the claim {claim:?}; name it with 1 to 64 letters, digits, `_`, `-`, `.`, \
+         `:` and `/`, and not as one of those that tokens have by themselves ({})", OWN_CLAIMS.join(", ")
+    )]
+    Claim {
+        /// The audience.
+        audience: Audience,
+        /// The claim.
+        claim: String,
     },
     /// A number of lists out of bounds.
     #[error("crl_shards is {value}; it must be from 1 to {MAX_CRL_SHARDS}")]
@@ -313,6 +363,14 @@ impl PutCluster {
         if settings.root_lifetime.as_secs() < settings.intermediate_lifetime.as_secs().saturating_mul(2) {
             let intermediate = settings.intermediate_lifetime;
             return Err(DeclarationError::RootLifetime { value: settings.root_lifetime, intermediate });
+        }
+        if !KeyAlgorithm::OF_TOKENS.contains(&settings.token_key_algorithm) {
+            return Err(DeclarationError::TokenKeyAlgorithm { value: settings.token_key_algorithm });
+        }
+        for (audience, declared) in &self.token_audiences {
+            if let Some(claim) = declared.claims.keys().find(|claim| !is_claim(claim)) {
+                return Err(DeclarationError::Claim { audience: audience.clone(), claim: claim.clone() });
+            }
         }
         if !(1..=MAX_CRL_SHARDS).contains(&settings.crl_shards) {
             return Err(DeclarationError::CrlShards { value: settings.crl_shards });

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::cluster::{KeyAlgorithm, ServiceCommand, ServiceFiles};
+use crate::cluster::{KeyAlgorithm, ServiceCommand, ServiceFiles, ServiceToken};
 use crate::lifetime::Lifetime;
 use crate::name::{ClusterId, DnsName, NodeName, ServiceName, SystemUser};
 
@@ -127,9 +127,10 @@ pub struct DesiredNode {
     pub crls: Vec<DesiredCrl>,
     /// How often to report when nothing changes.
     pub report_every: Lifetime,
-    /// Certificates with these serials are revoked: replace them at once.
+    /// Certificates with these serials are revoked, and tokens with these ids are ended: replace them at once.
     pub revoked: BTreeSet<String>,
-    /// Certificates with these serials are good, and somebody asked for others: replace them at once.
+    /// Certificates with these serials and tokens with these ids are good, and somebody asked for others: replace them at
+    /// once.
     #[serde(default)]
     pub rotate: BTreeSet<String>,
 }
@@ -152,6 +153,9 @@ pub struct DesiredService {
     /// Whose its files are, and in which forms besides PEM.
     #[serde(default)]
     pub files: ServiceFiles,
+    /// The token that lies in a file.
+    #[serde(default)]
+    pub token: Option<ServiceToken>,
     /// What to run before `reload`; when it fails, the files of before come back.
     #[serde(default)]
     pub check: Option<ServiceCommand>,

@@ -50,6 +50,8 @@ pub const NODE_DESIRED: &str = "/v1/nodes/{node}/desired";
 pub const NODE_CERTIFICATES: &str = "/v1/nodes/{node}/certificates";
 /// A certificate of a service on a node, for a key of the caller's own.
 pub const SERVICE_CERTIFICATES: &str = "/v1/nodes/{node}/services/{service}/certificates";
+/// A token of a service on a node.
+pub const SERVICE_TOKENS: &str = "/v1/nodes/{node}/services/{service}/tokens";
 /// Asking for everything that a node's agent holds to be replaced.
 pub const NODE_ROTATE: &str = "/v1/nodes/{node}/rotate";
 /// How far that is.
@@ -109,7 +111,7 @@ pub fn node(template: &str, node: &NodeName) -> String {
     template.replace("{node}", node.as_str())
 }
 
-/// The path of something of one service on a node: [`SERVICE_CERTIFICATES`].
+/// The path of something of one service on a node: one of the `SERVICE…` templates.
 pub fn service(template: &str, node: &NodeName, service: &ServiceName) -> String {
     template.replace("{node}", node.as_str()).replace("{service}", service.as_str())
 }

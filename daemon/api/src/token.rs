@@ -1,8 +1,9 @@
-//! Tokens of project users, and the keys that sign them.
+//! Tokens of project users and services, and the keys that sign them.
 //!
-//! A token is a JWT (RFC 7519) signed with ES256. Whoever has the [`Jwks`] can verify one and nobody can make one
+//! A token is a JWT (RFC 7519) signed with ES256 or `EdDSA`. Whoever has the [`Jwks`] can verify one and nobody can make one
 //! from it. A token ends by itself; one that is ended before its time is told of by introspection only.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -10,7 +11,132 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::lifetime::Lifetime;
-use crate::name::{Audience, JobId};
+use crate::name::{Audience, JobId, NameError, NodeName, ProjectUser, ServiceName};
+
+/// Whom a token speaks of: a project user, written `PROJECT__USER`, or a service on a node, written `SERVICE@NODE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSubject {
+    /// A project user.
+    ProjectUser(ProjectUser),
+    /// A service on a node.
+    Service {
+        /// The service.
+        service: ServiceName,
+        /// The node.
+        node: NodeName,
+    },
+}
+
+impl TokenSubject {
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        match text.split_once('@') {
+            Some((service, node)) => {
+                Ok(Self::Service { service: ServiceName::parse(service)?, node: NodeName::parse(node)? })
+            }
+            None => ProjectUser::parse(text).map(Self::ProjectUser),
+        }
+    }
+
+    /// The node that it depends on.
+    pub fn node(&self) -> Option<&NodeName> {
+        match self {
+            Self::ProjectUser(_) => None,
+            Self::Service { node, .. } => Some(node),
+        }
+    }
+}
+
+impl fmt::Display for TokenSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProjectUser(identity) => identity.fmt(f),
+            Self::Service { service, node } => write!(f, "{service}@{node}"),
+        }
+    }
+}
+
+/// What a verifier that cannot be told where to look finds in the tokens of project users that are for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenClaims {
+    /// What `sub` holds.
+    pub subject: SubjectClaim,
+    /// More claims by name, beside those that every token has.
+    pub claims: BTreeMap<String, ClaimSource>,
+}
+
+/// What the claim `sub` holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectClaim {
+    /// `PROJECT__USER`.
+    #[default]
+    ProjectUser,
+    /// The project.
+    Project,
+    /// The user.
+    User,
+}
+
+impl SubjectClaim {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::ProjectUser, Self::Project, Self::User];
+
+    /// The word in declarations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ProjectUser => "project_user",
+            Self::Project => "project",
+            Self::User => "user",
+        }
+    }
+
+    /// The kind of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|subject| subject.as_str() == word)
+    }
+}
+
+/// What a further claim holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimSource {
+    /// `PROJECT__USER`.
+    ProjectUser,
+    /// The project.
+    Project,
+    /// The user.
+    User,
+    /// The user's role in the project.
+    Role,
+    /// A list of the user's role.
+    Roles,
+    /// The job, in the tokens that are for one.
+    Job,
+}
+
+impl ClaimSource {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [Self::ProjectUser, Self::Project, Self::User, Self::Role, Self::Roles, Self::Job];
+
+    /// The word in declarations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ProjectUser => "project_user",
+            Self::Project => "project",
+            Self::User => "user",
+            Self::Role => "role",
+            Self::Roles => "roles",
+            Self::Job => "job",
+        }
+    }
+
+    /// The kind of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.as_str() == word)
+    }
+}
 
 /// Asks for a token of a project user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -48,7 +174,7 @@ impl fmt::Debug for PostIntrospection {
 pub struct Introspection {
     /// Whether it is good. If not, nothing else is said.
     pub active: bool,
-    /// The project user.
+    /// Whom it speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
     /// The cluster.
@@ -78,6 +204,12 @@ pub struct Introspection {
     /// The job that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// The service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The node that the service runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
 }
 
 impl Introspection {
@@ -95,6 +227,8 @@ impl Introspection {
             user: None,
             roles: None,
             job: None,
+            service: None,
+            node: None,
         }
     }
 }
@@ -164,6 +298,16 @@ pub struct TokenKey {
     pub retired_at: Option<Timestamp>,
 }
 
+/// Asks for the next key to sign.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateTokenKeys {
+    /// Whether the keys may be in other hands: then all of them are erased and every token ends at once. Verifiers that keep
+    /// the JWKS take forged ones until they fetch it again.
+    #[serde(default)]
+    pub compromised: bool,
+}
+
 /// The keys by which tokens are verified (RFC 7517, section 5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Jwks {
@@ -171,20 +315,21 @@ pub struct Jwks {
     pub keys: Vec<Jwk>,
 }
 
-/// A public key on P-256 (RFC 7517, RFC 7518 section 6.2.1).
+/// A public key on P-256 (RFC 7518, section 6.2.1) or of Ed25519 (RFC 8037, section 2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Jwk {
     /// Its thumbprint (RFC 7638).
     pub kid: String,
-    /// Always `EC`.
+    /// `EC` on P-256, `OKP` for Ed25519.
     pub kty: String,
-    /// Always `P-256`.
+    /// `P-256` or `Ed25519`.
     pub crv: String,
-    /// The x coordinate, base64url.
+    /// The x coordinate, or the public key of Ed25519; base64url.
     pub x: String,
-    /// The y coordinate, base64url.
-    pub y: String,
-    /// Always `ES256`.
+    /// The y coordinate on P-256, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub y: Option<String>,
+    /// `ES256` on P-256, `EdDSA` for Ed25519.
     pub alg: String,
     /// Always `sig`.
     #[serde(rename = "use")]
@@ -194,6 +339,16 @@ pub struct Jwk {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_subject_reads_back_as_it_was_written() {
+        for text in ["fraud__alice", "query@workers-0", "query@head"] {
+            assert_eq!(TokenSubject::parse(text).unwrap().to_string(), text);
+        }
+        for bad in ["alice", "query@", "@head", "a@b@c", ""] {
+            assert!(TokenSubject::parse(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn debug_shows_no_token() {

@@ -2,7 +2,8 @@
 
 use aws_lc_rs::signature::Ed25519KeyPair;
 use rcgen::{
-    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, RsaKeySize,
+    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
+    RsaKeySize,
 };
 use zeroize::Zeroizing;
 
@@ -101,6 +102,11 @@ impl PrivateKey {
     /// The public half.
     pub fn public(&self) -> PublicKeyInfo {
         rcgen::PublicKeyData::subject_public_key_info(&self.0)
+    }
+
+    /// Whether it is of Ed25519.
+    pub(crate) fn is_ed25519(&self) -> bool {
+        self.0.is_compatible(&PKCS_ED25519)
     }
 
     /// A certificate signing request (PKCS #10) in PEM. The name in it is for people; no authority reads it.

@@ -1,11 +1,14 @@
-//! Tokens: JWTs (RFC 7519) in compact form, signed with ES256. The header names the key by its thumbprint (RFC 7638),
+//! Tokens: JWTs (RFC 7519) in compact form, signed with ES256 or `EdDSA` (RFC 8037). The header names the key by its thumbprint (RFC 7638),
 //! so that a verifier finds it in the JWKS, and holds nothing else that a verifier might be led astray by.
+
+use std::collections::BTreeMap;
 
 use aws_lc_rs::rand::SecureRandom;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{PrivateKey, Validity};
 
@@ -24,14 +27,35 @@ pub struct Token<'a> {
     pub issued_at: Timestamp,
     /// From when to when it is good, `nbf` and `exp`.
     pub validity: Validity,
-    /// The subject's project.
-    pub project: &'a str,
-    /// The subject's user.
-    pub user: &'a str,
-    /// What the subject may do in the project.
-    pub roles: &'a [&'a str],
-    /// The job that it is for.
-    pub job: Option<&'a str>,
+    /// Who the subject is.
+    pub about: About<'a>,
+    /// More claims, under names that the claims above do not have.
+    pub more: &'a BTreeMap<String, Value>,
+}
+
+/// What a token tells of its subject, in claims of these names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum About<'a> {
+    /// A project user.
+    ProjectUser {
+        /// The project.
+        project: &'a str,
+        /// The user.
+        user: &'a str,
+        /// What the user may do in the project.
+        roles: &'a [&'a str],
+        /// The job that the token is for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        job: Option<&'a str>,
+    },
+    /// A service on a node.
+    Service {
+        /// The service.
+        service: &'a str,
+        /// The node.
+        node: &'a str,
+    },
 }
 
 /// The claims by their names on the wire; times in seconds since 1970.
@@ -44,11 +68,10 @@ struct Claims<'a> {
     nbf: i64,
     exp: i64,
     jti: &'a str,
-    project: &'a str,
-    user: &'a str,
-    roles: &'a [&'a str],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    job: Option<&'a str>,
+    #[serde(flatten)]
+    about: &'a About<'a>,
+    #[serde(flatten)]
+    more: &'a BTreeMap<String, Value>,
 }
 
 /// What a token says that was verified. Whether it is good now, and for whom, is for the caller to judge.
@@ -69,26 +92,55 @@ pub struct ReadToken {
     /// Its own name.
     pub jti: String,
     /// The subject's project.
-    pub project: String,
+    #[serde(default)]
+    pub project: Option<String>,
     /// The subject's user.
-    pub user: String,
+    #[serde(default)]
+    pub user: Option<String>,
     /// What the subject may do in the project.
-    pub roles: Vec<String>,
+    #[serde(default)]
+    pub roles: Option<Vec<String>>,
     /// The job that it is for.
     #[serde(default)]
     pub job: Option<String>,
+    /// The service that it is for.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// The node that the service runs on.
+    #[serde(default)]
+    pub node: Option<String>,
 }
 
 impl ReadToken {
-    /// What a token says, if this key has signed it. `x` and `y` are the key's coordinates, base64url.
-    pub fn verify(token: &str, x: &str, y: &str) -> Result<Self, TokenKeyError> {
+    /// What a token says, if this key has signed it.
+    pub fn verify(token: &str, key: &PublicTokenKey) -> Result<Self, TokenKeyError> {
         let unusable = |why: &dyn std::fmt::Display| TokenKeyError(format!("does not verify this: {why}"));
-        let key = DecodingKey::from_ec_components(x, y).map_err(|e| unusable(&e))?;
-        let mut validation = Validation::new(Algorithm::ES256);
+        let (key, mut validation) = key.verifier().map_err(|e| unusable(&e))?;
         validation.validate_exp = false;
         validation.validate_aud = false;
         let read = decode::<Self>(token, &key, &validation).map_err(|e| unusable(&e))?;
         Ok(read.claims)
+    }
+}
+
+/// What the holder of a token reads in it. Nothing of it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Its own name.
+    pub id: String,
+    /// Who is to verify it.
+    pub audience: String,
+    /// From when to when it is good.
+    pub validity: Validity,
+}
+
+impl TokenFacts {
+    /// What this token says, if it is one.
+    pub fn read(token: &str) -> Option<Self> {
+        let claims: ReadToken = jsonwebtoken::dangerous::insecure_decode(token).ok()?.claims;
+        let time = |seconds| Timestamp::from_second(seconds).ok();
+        let validity = Validity { not_before: time(claims.nbf)?, not_after: time(claims.exp)? };
+        Some(Self { id: claims.jti, audience: claims.aud, validity })
     }
 }
 
@@ -116,11 +168,10 @@ pub struct Checkpoint {
 const CHECKPOINT: &str = "ringfence-audit+jwt";
 
 impl Checkpoint {
-    /// What a checkpoint says, if this key has signed it. `x` and `y` are the key's coordinates, base64url.
-    pub fn verify(signature: &str, x: &str, y: &str) -> Result<Self, TokenKeyError> {
+    /// What a checkpoint says, if this key has signed it.
+    pub fn verify(signature: &str, key: &PublicTokenKey) -> Result<Self, TokenKeyError> {
         let unusable = |why: &dyn std::fmt::Display| TokenKeyError(format!("does not verify this: {why}"));
-        let key = DecodingKey::from_ec_components(x, y).map_err(|e| unusable(&e))?;
-        let mut validation = Validation::new(Algorithm::ES256);
+        let (key, mut validation) = key.verifier().map_err(|e| unusable(&e))?;
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
         let read = decode::<Self>(signature, &key, &validation).map_err(|e| unusable(&e))?;
@@ -144,10 +195,24 @@ pub struct TokenKey {
 pub struct PublicTokenKey {
     /// The thumbprint.
     pub kid: String,
-    /// The x coordinate, base64url.
+    /// The x coordinate on P-256, or the public key of Ed25519; base64url.
     pub x: String,
-    /// The y coordinate, base64url.
-    pub y: String,
+    /// The y coordinate on P-256, base64url; none for Ed25519.
+    pub y: Option<String>,
+}
+
+impl PublicTokenKey {
+    fn algorithm(&self) -> Algorithm {
+        if self.y.is_some() { Algorithm::ES256 } else { Algorithm::EdDSA }
+    }
+
+    fn verifier(&self) -> Result<(DecodingKey, Validation), jsonwebtoken::errors::Error> {
+        let key = match &self.y {
+            Some(y) => DecodingKey::from_ec_components(&self.x, y)?,
+            None => DecodingKey::from_ed_components(&self.x)?,
+        };
+        Ok((key, Validation::new(self.algorithm())))
+    }
 }
 
 /// Why a token could not be signed.
@@ -156,18 +221,22 @@ pub struct PublicTokenKey {
 pub struct TokenKeyError(String);
 
 impl TokenKey {
-    /// Takes a private key for signing tokens.
+    /// Takes a private key, on P-256 or of Ed25519, for signing tokens.
     pub fn new(key: &PrivateKey) -> Result<Self, TokenKeyError> {
         let unusable = |why: &dyn std::fmt::Display| TokenKeyError(format!("cannot be used: {why}"));
-        let key = EncodingKey::from_ec_der(&key.to_der());
-        let jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).map_err(|e| unusable(&e))?;
+        let (key, algorithm) = if key.is_ed25519() {
+            (EncodingKey::from_ed_der(&key.to_der()), Algorithm::EdDSA)
+        } else {
+            (EncodingKey::from_ec_der(&key.to_der()), Algorithm::ES256)
+        };
+        let jwk = Jwk::from_encoding_key(&key, algorithm).map_err(|e| unusable(&e))?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|e| unusable(&e))?;
-        match jwk.algorithm {
-            AlgorithmParameters::EllipticCurve(point) => {
-                Ok(Self { key, public: PublicTokenKey { kid, x: point.x, y: point.y } })
-            }
-            _ => Err(unusable(&"it is not on P-256")),
-        }
+        let public = match jwk.algorithm {
+            AlgorithmParameters::EllipticCurve(point) => PublicTokenKey { kid, x: point.x, y: Some(point.y) },
+            AlgorithmParameters::OctetKeyPair(pair) => PublicTokenKey { kid, x: pair.x, y: None },
+            _ => return Err(unusable(&"it is neither on P-256 nor of Ed25519")),
+        };
+        Ok(Self { key, public })
     }
 
     /// The public half.
@@ -180,14 +249,14 @@ impl TokenKey {
         let header = Header {
             kid: Some(self.public.kid.clone()),
             typ: Some(CHECKPOINT.to_owned()),
-            ..Header::new(Algorithm::ES256)
+            ..Header::new(self.public.algorithm())
         };
         encode(&header, checkpoint, &self.key).map_err(|e| TokenKeyError(format!("cannot sign: {e}")))
     }
 
     /// Signs a token.
     pub fn sign(&self, token: &Token<'_>) -> Result<String, TokenKeyError> {
-        let header = Header { kid: Some(self.public.kid.clone()), ..Header::new(Algorithm::ES256) };
+        let header = Header { kid: Some(self.public.kid.clone()), ..Header::new(self.public.algorithm()) };
         let claims = Claims {
             iss: token.issuer,
             sub: token.subject,
@@ -196,10 +265,8 @@ impl TokenKey {
             nbf: token.validity.not_before.as_second(),
             exp: token.validity.not_after.as_second(),
             jti: token.id,
-            project: token.project,
-            user: token.user,
-            roles: token.roles,
-            job: token.job,
+            about: &token.about,
+            more: token.more,
         };
         encode(&header, &claims, &self.key).map_err(|e| TokenKeyError(format!("cannot sign: {e}")))
     }
@@ -221,6 +288,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
+    use crate::KeyAlgorithm;
 
     /// The key of RFC 7517, appendix A.2, in PKCS #8.
     const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
@@ -237,12 +305,12 @@ mod tests {
             audience: "query",
             issued_at,
             validity,
-            project: "fraud",
-            user: "alice",
-            roles: &["data_owner"],
-            job: None,
+            about: About::ProjectUser { project: "fraud", user: "alice", roles: &["data_owner"], job: None },
+            more: &NONE,
         }
     }
+
+    static NONE: BTreeMap<String, Value> = BTreeMap::new();
 
     fn part(text: &str) -> String {
         String::from_utf8(URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
@@ -253,7 +321,7 @@ mod tests {
         let key = TokenKey::new(&PrivateKey::generate().unwrap()).unwrap();
         let said = Checkpoint { issuer: "urn:x".to_owned(), signed_at: 1, sequence: 7, hash: "ab".to_owned() };
         let signed = key.sign_checkpoint(&said).unwrap();
-        let of = |key: &TokenKey| Checkpoint::verify(&signed, &key.public().x, &key.public().y);
+        let of = |key: &TokenKey| Checkpoint::verify(&signed, key.public());
         assert_eq!(of(&key), Ok(said));
         assert!(of(&TokenKey::new(&PrivateKey::generate().unwrap()).unwrap()).is_err());
     }
@@ -274,7 +342,7 @@ mod tests {
         );
         let mut point = vec![4];
         point.extend(URL_SAFE_NO_PAD.decode(&key.public().x).unwrap());
-        point.extend(URL_SAFE_NO_PAD.decode(&key.public().y).unwrap());
+        point.extend(URL_SAFE_NO_PAD.decode(key.public().y.as_ref().unwrap()).unwrap());
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let verifier = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
         verifier.verify(message.as_bytes(), &signature).unwrap();
@@ -282,10 +350,44 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_either_kind_of_key_verifies_by_that_key_and_by_no_other() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let claims = token(Validity::starting(now, SignedDuration::from_mins(10)), now);
+        let keys = [KeyAlgorithm::EcdsaP256, KeyAlgorithm::Ed25519, KeyAlgorithm::Ed25519]
+            .map(|algorithm| TokenKey::new(&PrivateKey::generate_for(algorithm).unwrap()).unwrap());
+        for signer in &keys {
+            let text = signer.sign(&claims).unwrap();
+            assert_eq!(token_kid(&text).as_ref(), Some(&signer.public().kid));
+            for key in &keys {
+                let read = ReadToken::verify(&text, key.public());
+                assert_eq!(read.is_ok(), key.public() == signer.public());
+                assert!(read.is_err() || read.unwrap().project.as_deref() == Some("fraud"));
+            }
+        }
+        assert!(TokenKey::new(&PrivateKey::generate_for(KeyAlgorithm::EcdsaP384).unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_token_of_a_service_and_more_claims_stand_beside_the_others() {
+        let key = TokenKey::new(&PrivateKey::generate().unwrap()).unwrap();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let more = BTreeMap::from([("pn".to_owned(), Value::from("fraud"))]);
+        let about = About::Service { service: "query", node: "head" };
+        let said = Token { about, more: &more, ..token(Validity::starting(now, SignedDuration::from_mins(1)), now) };
+        let text = key.sign(&said).unwrap();
+        let claims: Value = serde_json::from_str(&part(text.split('.').nth(1).unwrap())).unwrap();
+        assert_eq!(
+            (&claims["service"], &claims["node"], &claims["pn"]),
+            (&"query".into(), &"head".into(), &"fraud".into())
+        );
+        assert!(claims.get("project").is_none());
+    }
+
+    #[test]
     fn a_known_key_has_its_known_point_and_thumbprint() {
         let key = TokenKey::new(&PrivateKey::from_pem(PRIVATE_KEY).unwrap()).unwrap();
         assert_eq!(key.public().x, "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4");
-        assert_eq!(key.public().y, "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
+        assert_eq!(key.public().y.as_deref(), Some("4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"));
         assert_eq!(key.public().kid, "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s");
     }
 

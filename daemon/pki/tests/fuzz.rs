@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -12,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use p12_keystore::Pkcs12ImportPolicy;
 use proptest::prelude::*;
 use ringfence_pki::{
-    Authority, CertificateFacts, CrlShard, Domain, Entries, Extent, KeyAlgorithm, Leaf, MasterKey, OcspRequest, Plan,
-    PrivateKey, Profile, Reason, Request, Revoked, Serial, Token, TokenKey, Usage, Validity, pem_certificate,
+    About, Authority, CertificateFacts, CrlShard, Domain, Entries, Extent, KeyAlgorithm, Leaf, MasterKey, OcspRequest,
+    Plan, PrivateKey, Profile, Reason, Request, Revoked, Serial, Token, TokenKey, Usage, Validity, pem_certificate,
     pem_certificates, pem_crl, pem_crls, pkcs12, verify_leaf,
 };
 
@@ -249,14 +250,12 @@ proptest! {
             audience: &audience,
             issued_at: MATERIAL.now,
             validity: Validity::starting(MATERIAL.now, SignedDuration::from_hours(1)),
-            project: "fraud",
-            user: "alice",
-            roles: &[&role],
-            job: None,
+            about: About::ProjectUser { project: "fraud", user: "alice", roles: &[&role], job: None },
+            more: &BTreeMap::new(),
         };
         let signed = key.sign(&token).unwrap();
         let decoding =
-            jsonwebtoken::DecodingKey::from_ec_components(&key.public().x, &key.public().y).unwrap();
+            jsonwebtoken::DecodingKey::from_ec_components(&key.public().x, key.public().y.as_deref().unwrap()).unwrap();
         let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::ES256);
         validation.validate_exp = false;
         validation.set_audience(&[&audience]);

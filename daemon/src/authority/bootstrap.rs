@@ -37,11 +37,7 @@ pub(crate) async fn bootstrap(
     if tx.find_cluster().await?.is_some() {
         return Ok(());
     }
-    let declared = PutCluster {
-        worker_groups: std::collections::BTreeMap::new(),
-        services: std::collections::BTreeMap::new(),
-        authority: new.authority,
-    };
+    let declared = PutCluster { authority: new.authority, ..PutCluster::default() };
     let cluster = ClusterRow {
         id: new.id,
         name: new.name.clone(),

@@ -113,7 +113,6 @@ impl Simulation {
         let mut tx = daemon.store.write("test").await.unwrap();
         let service = |user: &str| serde_json::from_value(serde_json::json!({ "user": user })).unwrap();
         let put = PutCluster {
-            worker_groups: BTreeMap::new(),
             services: ["query", "ledger"].map(|name| (ServiceName::parse(name).unwrap(), service(name))).into(),
             authority: AuthoritySettings {
                 service_certificate_lifetime: LEAF,
@@ -122,6 +121,7 @@ impl Simulation {
                 crl_lifetime: LEAF,
                 ..AuthoritySettings::default()
             },
+            ..PutCluster::default()
         };
         put.check().expect("what is declared may be declared");
         tx.update_declared(&put).await.unwrap();

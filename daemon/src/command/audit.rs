@@ -13,6 +13,7 @@ use ringfence_api::token::Jwks;
 use ringfence_pki::Checkpoint;
 
 use crate::command::operator::Operator;
+use crate::token::public_key;
 
 /// Export the audit log, or verify an export.
 #[derive(Debug, Args)]
@@ -209,7 +210,7 @@ fn verify_checkpoint(checkpoint: &AuditCheckpoint, keys: &Jwks) -> anyhow::Resul
     let key = keys.keys.iter().find(|key| key.kid == checkpoint.kid);
     let key =
         key.with_context(|| format!("the checkpoint is signed by key {}, which is not among --keys", checkpoint.kid))?;
-    let said = Checkpoint::verify(&checkpoint.signature, &key.x, &key.y)?;
+    let said = Checkpoint::verify(&checkpoint.signature, &public_key(key))?;
     ensure!(
         (said.sequence, &said.hash, said.signed_at)
             == (checkpoint.sequence, &checkpoint.hash, checkpoint.at.as_second()),

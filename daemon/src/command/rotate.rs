@@ -27,10 +27,7 @@ enum What {
     /// The intermediate that signs for project users
     Projects(OfAuthority),
     /// The key that signs tokens
-    TokenKeys {
-        #[command(flatten)]
-        operator: Operator,
-    },
+    TokenKeys(OfTokenKeys),
     /// The key under which every secret in the database is sealed
     MasterKey {
         #[command(flatten)]
@@ -55,6 +52,15 @@ struct OfAuthority {
     compromised: bool,
 }
 
+#[derive(Debug, Args)]
+struct OfTokenKeys {
+    #[command(flatten)]
+    operator: Operator,
+    /// The keys may be in other hands: erase them and end every token at once
+    #[arg(long)]
+    compromised: bool,
+}
+
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// After so long without a change it is said what is waited for.
@@ -68,8 +74,14 @@ impl Rotate {
             What::Root(of) => of.rotate(AuthorityDomain::Root).await,
             What::Services(of) => of.rotate(AuthorityDomain::Services).await,
             What::Projects(of) => of.rotate(AuthorityDomain::Projects).await,
-            What::TokenKeys { operator } => {
-                let keys = operator.client()?.rotate_token_keys().await?;
+            What::TokenKeys(OfTokenKeys { operator, compromised }) => {
+                let client = operator.client()?;
+                let rotated = if compromised {
+                    client.rotate_compromised_token_keys().await
+                } else {
+                    client.rotate_token_keys().await
+                };
+                let keys = rotated?;
                 for key in keys.iter().filter(|key| key.retired_at.is_none()) {
                     println!("{} {}", key.kid, key.state.as_str());
                 }

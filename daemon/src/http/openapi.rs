@@ -76,6 +76,7 @@ mod tests {
             p::NODE_DESIRED,
             p::NODE_CERTIFICATES,
             p::SERVICE_CERTIFICATES,
+            p::SERVICE_TOKENS,
             p::NODE_REPORT,
             p::NODE_ROTATE,
             p::NODE_ROTATION,

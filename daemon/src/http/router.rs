@@ -38,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(node::read_desired))
         .routes(routes!(node::post_certificate))
         .routes(routes!(node::post_service_certificate))
+        .routes(routes!(token::post_service_token))
         .routes(routes!(node::put_report))
         .routes(routes!(node::rotate_node))
         .routes(routes!(node::read_rotation))

@@ -15,6 +15,7 @@ use ringfence_store::CrlRow;
 
 use crate::Daemon;
 use crate::http::{After, AgentCaller, Failure};
+use crate::token::tokens_to_replace;
 
 /// How often an agent reports when nothing changes.
 const REPORT_EVERY: Lifetime = Lifetime::from_secs(5);
@@ -42,6 +43,12 @@ async fn load(daemon: &Daemon, name: &NodeName) -> Result<DesiredNode, Failure> 
     let cluster = tx.cluster().await?;
     let node = tx.find_node(name).await?.ok_or_else(|| Failure::not_found(format!("node {name}")))?;
     let crls = tx.list_crls().await?;
+    let (ended, rotate) = tokens_to_replace(&mut tx, name, node.rotation_requested_at, daemon.now()).await?;
+    let revoked = tx.list_revoked_serials_of_node(name.as_str(), daemon.now()).await?;
+    let certificates = to_rotate(
+        tx.list_rotation(name).await?,
+        tx.list_distrusted_serials_of_node(name.as_str(), daemon.now()).await?,
+    );
     Ok(DesiredNode {
         generation: cluster.generation,
         cluster_id: cluster.id,
@@ -57,11 +64,8 @@ async fn load(daemon: &Daemon, name: &NodeName) -> Result<DesiredNode, Failure> 
             })
             .collect(),
         report_every: REPORT_EVERY,
-        rotate: to_rotate(
-            tx.list_rotation(name).await?,
-            tx.list_distrusted_serials_of_node(name.as_str(), daemon.now()).await?,
-        ),
-        revoked: tx.list_revoked_serials_of_node(name.as_str(), daemon.now()).await?.into_iter().collect(),
+        rotate: certificates.into_iter().chain(rotate).collect(),
+        revoked: revoked.into_iter().chain(ended).collect(),
     })
 }
 
@@ -92,6 +96,7 @@ fn desired_service(name: &ServiceName, service: &Service, node: &DnsName) -> Des
         ip_addresses: service.ip_addresses.iter().copied().collect(),
         key_algorithm: service.key_algorithm,
         files: service.files.clone(),
+        token: service.token.clone(),
         check: service.check.clone(),
         reload: service.reload.clone(),
     }

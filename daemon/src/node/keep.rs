@@ -219,7 +219,7 @@ async fn is_unclaimed(daemon: &Daemon, name: &str) -> anyhow::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use ringfence_api::cluster::{AuthoritySettings, Service, ServiceCommand};
+    use ringfence_api::cluster::{Service, ServiceCommand};
     use ringfence_api::{Lifetime, NodeName, ServiceName, SystemUser};
 
     use super::*;
@@ -239,14 +239,11 @@ mod tests {
             node_groups: std::collections::BTreeSet::new(),
             key_algorithm: ringfence_api::cluster::KeyAlgorithm::default(),
             files: ringfence_api::cluster::ServiceFiles::default(),
+            token: None,
             check: command.clone(),
             reload: command,
         };
-        PutCluster {
-            worker_groups: std::collections::BTreeMap::new(),
-            services: [(ServiceName::parse("query").unwrap(), service)].into(),
-            authority: AuthoritySettings::default(),
-        }
+        PutCluster { services: [(ServiceName::parse("query").unwrap(), service)].into(), ..PutCluster::default() }
     }
 
     fn node(reported_at: Option<i64>) -> NodeRow {

@@ -57,8 +57,10 @@ pub(crate) async fn reconcile_nodes(daemon: &Daemon, tx: &mut Transaction, actor
         tx.delete_ticket(&node).await?;
         let reason = RevocationReason::CessationOfOperation;
         let revoked = tx.update_certificates_revoked_of_node(node.as_str(), reason, now).await?;
+        let ended = tx.update_tokens_ended_of_node(&node, now).await?;
         remove_node(tx, &node, now).await?;
-        actor.record(tx, "remove_node", node.as_str(), &format!("{revoked} certificates revoked"), now).await?;
+        let outcome = format!("{revoked} certificates revoked, {ended} tokens ended");
+        actor.record(tx, "remove_node", node.as_str(), &outcome, now).await?;
     }
     if changed {
         tx.update_revision().await?;
@@ -92,17 +94,13 @@ async fn insert<T: serde::Serialize>(
 #[cfg(test)]
 mod tests {
     use ringfence_api::GroupName;
-    use ringfence_api::cluster::{AuthoritySettings, WorkerGroup};
+    use ringfence_api::cluster::WorkerGroup;
 
     use super::*;
 
     fn declared(groups: &[(&str, u32)]) -> PutCluster {
         let group = |(name, count): &(&str, u32)| (GroupName::parse(name).unwrap(), WorkerGroup { count: *count });
-        PutCluster {
-            worker_groups: groups.iter().map(group).collect(),
-            services: BTreeMap::new(),
-            authority: AuthoritySettings::default(),
-        }
+        PutCluster { worker_groups: groups.iter().map(group).collect(), ..PutCluster::default() }
     }
 
     fn node(name: &str, state: NodeState) -> NodeRow {

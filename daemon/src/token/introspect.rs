@@ -7,13 +7,14 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use ringfence_api::ProblemCode;
-use ringfence_api::token::{Introspection, PostIntrospection};
+use ringfence_api::token::{Introspection, PostIntrospection, TokenSubject};
 use ringfence_pki::{ReadToken, token_kid};
 use ringfence_store::{TokenRow, Transaction};
 
 use crate::Daemon;
 use crate::audit::Actor;
 use crate::http::{AnyCaller, Body, Failure, OperatorCaller, Source};
+use crate::token::public_key;
 
 /// Says whether a token is good now, and what it says. For anybody whom the daemon recognises.
 #[utoipa::path(post, path = "/v1/tokens/introspect", tag = "tokens", request_body = PostIntrospection, responses((status = 200, body = Introspection)))]
@@ -36,7 +37,7 @@ pub(crate) async fn introspect(
         }
         let actor = Actor::caller(caller.name(), source);
         actor
-            .record(&mut tx, "use_token", &row.project_user.to_string(), &format!("token {}", row.id), daemon.now())
+            .record(&mut tx, "use_token", &row.subject.to_string(), &format!("token {}", row.id), daemon.now())
             .await?;
         tx.commit().await?;
     }
@@ -48,10 +49,12 @@ pub(crate) async fn introspect(
         exp: Some(read.exp),
         iat: Some(read.iat),
         jti: Some(read.jti),
-        project: Some(read.project),
-        user: Some(read.user),
-        roles: Some(read.roles),
+        project: read.project,
+        user: read.user,
+        roles: read.roles,
         job: read.job,
+        service: read.service,
+        node: read.node,
     }))
 }
 
@@ -61,11 +64,16 @@ async fn good(daemon: &Daemon, tx: &mut Transaction, token: &str) -> Result<Opti
     let Some(kid) = token_kid(token) else { return Ok(None) };
     let keys = tx.list_live_token_keys().await?;
     let Some(key) = keys.into_iter().find(|key| key.view.kid == kid) else { return Ok(None) };
-    let Ok(read) = ReadToken::verify(token, &key.public_key.x, &key.public_key.y) else { return Ok(None) };
+    let Ok(read) = ReadToken::verify(token, &public_key(&key.public_key)) else { return Ok(None) };
     let Some(row) = tx.find_token(&read.jti).await? else { return Ok(None) };
     let in_time = read.nbf <= now.as_second() && now.as_second() < read.exp;
-    let same = row.kid == kid && row.project_user.to_string() == read.sub;
-    if !in_time || !same || row.ended_at.is_some() || tx.find_member(&row.project_user).await?.is_none() {
+    if !in_time || row.kid != kid || row.ended_at.is_some() {
+        return Ok(None);
+    }
+    // The tokens of a service are ended with it and with its node.
+    if let TokenSubject::ProjectUser(identity) = &row.subject
+        && tx.find_member(identity).await?.is_none()
+    {
         return Ok(None);
     }
     Ok(Some((row, read)))
@@ -83,7 +91,7 @@ pub(crate) async fn delete_token(
     let mut tx = daemon.store.write("end_token").await?;
     let row = tx.find_token(&id).await?.ok_or_else(|| Failure::not_found(format!("token {id}")))?;
     if tx.update_token_ended(&id, now).await? {
-        actor.record(&mut tx, "end_token", &row.project_user.to_string(), &format!("token {id}"), now).await?;
+        actor.record(&mut tx, "end_token", &row.subject.to_string(), &format!("token {id}"), now).await?;
         tx.commit().await?;
     }
     Ok(Json(()))

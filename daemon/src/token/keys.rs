@@ -5,10 +5,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Json;
 use axum::extract::State;
-use ringfence_api::token::TokenKey;
+use ringfence_api::token::{RotateTokenKeys, TokenKey};
 
 use crate::Daemon;
-use crate::http::{Failure, Limit, OperatorCaller};
+use crate::http::{Body, Failure, Limit, OperatorCaller};
 use crate::token::next::{Step, rotation};
 use crate::token::rotate::take;
 
@@ -26,23 +26,35 @@ pub(crate) async fn list_token_keys(
 }
 
 /// Rotates at once: the prepared key signs from now on, the active one is retired, and another is prepared. Answers
-/// with the newest keys. Tokens that live go on to verify.
-#[utoipa::path(post, path = "/v1/token-keys/rotate", tag = "tokens", responses((status = 200, body = Vec<TokenKey>)))]
+/// with the newest keys. Tokens that live go on to verify, unless the keys are compromised: then those that are there are
+/// erased, every token ends, and a key signs that verifiers do not know yet.
+#[utoipa::path(post, path = "/v1/token-keys/rotate", tag = "tokens", request_body = RotateTokenKeys, responses((status = 200, body = Vec<TokenKey>)))]
 pub(crate) async fn rotate_token_keys(
     State(daemon): State<Arc<Daemon>>,
     OperatorCaller(actor): OperatorCaller,
+    Body(RotateTokenKeys { compromised }): Body<RotateTokenKeys>,
 ) -> Result<Json<Vec<TokenKey>>, Failure> {
     let now = daemon.now();
     let mut tx = daemon.store.write("rotate_token_keys_at_once").await?;
+    let mut done = Vec::new();
+    let sealing = (&daemon.master_key, &daemon.rng);
+    if compromised {
+        let ended = tx.update_all_tokens_ended(now).await?;
+        tx.update_all_token_keys_gone(now).await?;
+        done.push(format!("all keys erased, {ended} tokens ended"));
+        done.push(take(&mut tx, sealing.0, sealing.1, &Step::Prepare, now).await?);
+        // Agents replace what they hold.
+        tx.update_generation().await?;
+    }
     let step = rotation(&tx.list_live_token_keys().await?);
     let step = step.context("no token key is prepared").map_err(Failure::internal)?;
-    let mut done = Vec::new();
     for step in [step, Step::Prepare] {
-        done.push(take(&mut tx, &daemon.master_key, &daemon.rng, &step, now).await?);
+        done.push(take(&mut tx, sealing.0, sealing.1, &step, now).await?);
     }
     let cluster = daemon.cluster_name.as_str();
     actor.record(&mut tx, "rotate_token_keys", cluster, &done.join(", "), now).await?;
     let keys = tx.list_token_keys(SHOWN).await?;
     tx.commit().await?;
+    daemon.changes.ring_desired();
     Ok(Json(keys))
 }

@@ -79,7 +79,7 @@ mod tests {
             kty: "EC".to_owned(),
             crv: "P-256".to_owned(),
             x: String::new(),
-            y: String::new(),
+            y: None,
             alg: "ES256".to_owned(),
             usage: "sig".to_owned(),
         };

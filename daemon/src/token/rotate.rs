@@ -7,8 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
-use ringfence_api::token::Jwk;
-use ringfence_pki::{MasterKey, PrivateKey, TokenKey};
+use ringfence_pki::{KeyAlgorithm, MasterKey, PrivateKey, TokenKey};
 use ringfence_store::{StoreError, Transaction};
 
 use crate::Daemon;
@@ -17,7 +16,7 @@ use crate::http::Failure;
 use crate::master_key::seal;
 use crate::task::Task;
 use crate::token::next::{Policy, Step, next};
-use crate::token::{JWKS_MAX_AGE, sealed_key_context};
+use crate::token::{JWKS_MAX_AGE, jwk, sealed_key_context};
 
 /// Rotates when it is time.
 pub(crate) struct RotateTokenKeys;
@@ -87,7 +86,9 @@ pub(super) async fn take(
 ) -> Result<String, Failure> {
     match step {
         Step::Prepare => {
-            let private = PrivateKey::generate().map_err(Failure::internal)?;
+            let algorithm = tx.cluster().await?.declared.authority.token_key_algorithm;
+            let algorithm = KeyAlgorithm::from_word(algorithm.as_str()).map_err(Failure::internal)?;
+            let private = PrivateKey::generate_for(algorithm).map_err(Failure::internal)?;
             let public_key = jwk(&TokenKey::new(&private).map_err(Failure::internal)?);
             let context = sealed_key_context(&public_key.kid);
             let sealed_key = seal(tx, (master_key, rng), &context, &private.to_der()).await?;
@@ -107,19 +108,5 @@ pub(super) async fn take(
             tx.update_token_key_gone(kid).await?;
             Ok(format!("{kid} gone"))
         }
-    }
-}
-
-/// The public half as it is published.
-fn jwk(key: &TokenKey) -> Jwk {
-    let public = key.public().clone();
-    Jwk {
-        kid: public.kid,
-        kty: "EC".to_owned(),
-        crv: "P-256".to_owned(),
-        x: public.x,
-        y: public.y,
-        alg: "ES256".to_owned(),
-        usage: "sig".to_owned(),
     }
 }

@@ -87,6 +87,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0011_master_key_check.sql"),
         include_str!("../migrations/postgres/0011_master_key_check.sql"),
     ),
+    (
+        12,
+        "tokens of services",
+        include_str!("../migrations/sqlite/0012_tokens_of_services.sql"),
+        include_str!("../migrations/postgres/0012_tokens_of_services.sql"),
+    ),
 ];
 
 /// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one

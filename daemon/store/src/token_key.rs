@@ -110,6 +110,19 @@ impl Transaction {
         Ok(())
     }
 
+    /// Erases every key at once.
+    pub async fn update_all_token_keys_gone(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        query(
+            "UPDATE token_key SET state = 'gone', sealed_key = NULL, \
+             retired_at = CASE WHEN retired_at IS NULL THEN $1 ELSE retired_at END WHERE state <> 'gone'",
+        )
+        .bind(millis(now))
+        .execute(self.connection())
+        .await
+        .map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
     /// Notes that a key has signed a token that ends then.
     pub async fn update_token_key_signed(&mut self, kid: &str, ends_at: Timestamp) -> Result<(), StoreError> {
         query("UPDATE token_key SET tokens_end_at = CASE WHEN tokens_end_at > $1 THEN tokens_end_at ELSE $1 END WHERE kid = $2")

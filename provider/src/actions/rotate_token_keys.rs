@@ -11,12 +11,17 @@ pub(crate) struct RotateTokenKeys;
 
 /// Lets the next key sign a cluster's tokens from now on.
 ///
-/// Tokens that were signed before stay good until they end; verifiers know the next key already.
+/// Tokens that were signed before stay good until they end, and verifiers know the next key already, unless the keys are
+/// compromised.
 #[derive(Clone, Model)]
 pub(crate) struct RotateTokenKeysModel {
     /// Cluster: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
+    /// Whether the keys may be in other hands: then they are erased and every token ends at once. Verifiers that keep the
+    /// JWKS take forged ones until they fetch it again, which is at most 5 minutes. Default: `false`.
+    #[tf(optional)]
+    compromised: Value<bool>,
 }
 
 impl Action for RotateTokenKeys {
@@ -26,7 +31,12 @@ impl Action for RotateTokenKeys {
 
     async fn invoke(&self, ctx: &ActionContext<Ringfence>, config: RotateTokenKeysModel) -> Result<()> {
         let client = ctx.data().client(&connection::resolve(ctx.data(), &config.cluster)?)?;
-        for key in failed(ctx.data(), client.rotate_token_keys().await)? {
+        let rotated = if config.compromised == Value::Known(true) {
+            client.rotate_compromised_token_keys().await
+        } else {
+            client.rotate_token_keys().await
+        };
+        for key in failed(ctx.data(), rotated)? {
             if key.state != TokenKeyState::Gone {
                 ctx.progress(format!("Key {} is {}", key.kid, key.state.as_str()));
             }

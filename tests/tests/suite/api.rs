@@ -25,5 +25,6 @@ mod requests;
 mod rotation;
 mod routes;
 mod secrets;
+mod service_tokens;
 mod tokens;
 pub(crate) mod world;

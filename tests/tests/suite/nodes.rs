@@ -25,6 +25,7 @@ pub(crate) fn declared(workers: u32, authority: AuthoritySettings) -> PutCluster
         node_groups: std::collections::BTreeSet::new(),
         key_algorithm: KeyAlgorithm::default(),
         files: ServiceFiles::default(),
+        token: None,
         check: None,
         reload: None,
     };
@@ -32,6 +33,7 @@ pub(crate) fn declared(workers: u32, authority: AuthoritySettings) -> PutCluster
         worker_groups: BTreeMap::from([(GroupName::parse("workers").unwrap(), WorkerGroup { count: workers })]),
         services: BTreeMap::from([(ServiceName::parse("query").unwrap(), query)]),
         authority,
+        ..PutCluster::default()
     }
 }
 

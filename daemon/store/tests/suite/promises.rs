@@ -7,7 +7,7 @@ use ringfence_api::certificate::{CertificateHolder, CertificateProfile, Revocati
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::node::NodeState;
 use ringfence_api::project::MemberRole;
-use ringfence_api::token::{Jwk, TokenKeyState};
+use ringfence_api::token::{Jwk, TokenKeyState, TokenSubject};
 use ringfence_api::{ClusterId, ClusterName, NodeName, OperatorPublicKey, ProjectName, ProjectUser};
 use ringfence_saga::{AppendError, Epoch, Event, LoadError, Log as _, SagaId};
 use ringfence_store::{
@@ -72,8 +72,7 @@ fn issuer(id: &str, state: AuthorityState, number: u32) -> IssuerRow {
 }
 
 fn cluster() -> ClusterRow {
-    let declared =
-        PutCluster { worker_groups: [].into(), services: [].into(), authority: AuthoritySettings::default() };
+    let declared = PutCluster { authority: AuthoritySettings::default(), ..PutCluster::default() };
     ClusterRow {
         id: ClusterId::parse("7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34").unwrap(),
         name: ClusterName::parse("demo").unwrap(),
@@ -659,7 +658,7 @@ mod token_keys {
             kty: "EC".to_owned(),
             crv: "P-256".to_owned(),
             x: "x".to_owned(),
-            y: "y".to_owned(),
+            y: Some("y".to_owned()),
             alg: "ES256".to_owned(),
             usage: "sig".to_owned(),
         }
@@ -1159,7 +1158,7 @@ mod jobs_and_tokens {
             kty: "EC".to_owned(),
             crv: "P-256".to_owned(),
             x: String::new(),
-            y: String::new(),
+            y: None,
             alg: "ES256".to_owned(),
             usage: "sig".to_owned(),
         };
@@ -1171,13 +1170,14 @@ mod jobs_and_tokens {
         let row = TokenRow {
             id: id.to_owned(),
             kid: "k1".to_owned(),
-            project_user: identity("fraud__alice"),
+            subject: TokenSubject::ProjectUser(identity("fraud__alice")),
             job,
             one_time: false,
+            issued_at: at(0),
             expires_at: at(end),
             ended_at: None,
         };
-        tx.insert_token(&row, at(0)).await.unwrap();
+        tx.insert_token(&row).await.unwrap();
     }
 
     async fn is_good(tx: &mut Transaction, id: &str) -> bool {
@@ -1211,6 +1211,38 @@ mod jobs_and_tokens {
         assert!(!is_good(&mut tx, "t1").await && is_good(&mut tx, "t2").await && is_good(&mut tx, "t3").await);
         assert_eq!(tx.update_tokens_ended_of(&alice, None, at(6)).await.unwrap(), 2);
         assert!(!tx.update_token_ended("t3", at(7)).await.unwrap(), "it is ended");
+    }
+
+    #[tokio::test]
+    async fn the_tokens_of_a_node_are_those_of_its_services_and_end_with_it() {
+        let world = World::new().await;
+        let mut tx = with_alice(&world).await;
+        insert_token(&mut tx, "t1", None, 100).await;
+        for (id, node, end) in [("t2", "workers-0", 100), ("t3", "workers-1", 100), ("t4", "workers-0", 4)] {
+            let subject = TokenSubject::parse(&format!("query@{node}")).unwrap();
+            let row = tx.find_token("t1").await.unwrap().unwrap();
+            let row = TokenRow { id: id.to_owned(), subject, issued_at: at(1), expires_at: at(end), ..row };
+            tx.insert_token(&row).await.unwrap();
+            assert_eq!(tx.find_token(id).await.unwrap(), Some(row));
+        }
+        let node = NodeName::parse("workers-0").unwrap();
+        let ids = |rows: Vec<TokenRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+        assert_eq!(ids(tx.list_tokens_of_node(&node, at(5)).await.unwrap()), ["t2"]);
+        assert_eq!(tx.update_tokens_ended_of_node(&node, at(5)).await.unwrap(), 1);
+        assert!(!is_good(&mut tx, "t2").await && is_good(&mut tx, "t3").await && is_good(&mut tx, "t1").await);
+        assert_eq!(ids(tx.list_tokens_of_node(&node, at(5)).await.unwrap()), ["t2"], "an end is news for the agent");
+        assert_eq!(tx.update_all_tokens_ended(at(6)).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_erased_holds_nothing_and_never_signs_again() {
+        let world = World::new().await;
+        let mut tx = with_alice(&world).await;
+        tx.update_all_token_keys_gone(at(3)).await.unwrap();
+        assert_eq!(tx.list_live_token_keys().await.unwrap(), []);
+        tx.update_token_key_active("k1", at(4)).await.unwrap();
+        assert_eq!(tx.find_active_token_key().await.unwrap(), None);
+        assert_eq!(tx.list_public_token_keys().await.unwrap().len(), 1, "its history stays");
     }
 
     #[tokio::test]

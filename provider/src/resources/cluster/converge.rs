@@ -136,12 +136,14 @@ pub(super) fn stopped(model: ClusterModel, connection: &Connection) -> ClusterMo
 /// The state of a running cluster.
 pub(super) fn complete(model: ClusterModel, cluster: &Cluster, connection: &Connection) -> ClusterModel {
     let before = declared(&model);
-    let Declared { worker_groups, services, authority } = Declared::from_put(&cluster.declared, &before);
+    let Declared { worker_groups, services, token_audiences, authority } =
+        Declared::from_put(&cluster.declared, &before);
     ClusterModel {
         name: cluster.name.as_str().into(),
         running: true.into(),
         worker_groups,
         services,
+        token_audiences,
         authority,
         nodes: nodes_of(cluster).into(),
         state: "running".into(),

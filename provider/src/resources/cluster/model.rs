@@ -6,7 +6,7 @@ use ringfence_api::{ClusterName, OperatorToken};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::ConnectionModel;
-use crate::declaration::{AuthorityModel, Declared, NodeModel, ServiceModel, WorkerGroupModel};
+use crate::declaration::{AuthorityModel, Declared, NodeModel, ServiceModel, TokenClaimsModel, WorkerGroupModel};
 use crate::target::local::Local;
 
 /// The `state` of a cluster whose creation has not succeeded. Such a one may be removed although it is protected.
@@ -54,6 +54,10 @@ pub(crate) struct ClusterModel {
     /// certificate on the nodes where it runs: the common name is the node's DNS name, the locality (L) its system user.
     #[tf(optional, validate = keys(check(ringfence_api::ServiceName::parse)))]
     pub(super) services: Value<BTreeMap<String, ServiceModel>>,
+    /// What the tokens of project users say to verifiers that cannot be told where to look, by audience: what `sub` holds, and
+    /// more claims. Search engines, for one, want roles under a name of their own. Default: nothing besides what every token says.
+    #[tf(optional, validate = keys(check(ringfence_api::Audience::parse)))]
+    pub(super) token_audiences: Value<BTreeMap<String, TokenClaimsModel>>,
     /// How long what the certificate authority signs lives: durations such as `45s`, `24h` or `7d`, from 15 seconds to
     /// 366 days. A change applies to certificates that are signed from then on.
     #[tf(optional)]
@@ -131,6 +135,7 @@ pub(super) fn declared(model: &ClusterModel) -> Declared {
     Declared {
         worker_groups: model.worker_groups.clone(),
         services: model.services.clone(),
+        token_audiences: model.token_audiences.clone(),
         authority: model.authority.clone(),
     }
 }

@@ -33,7 +33,7 @@ async fn token(world: &World, body: Value) -> String {
     world.operator.call("POST", TOKENS, &body).await.served()["token"].as_str().unwrap().to_owned()
 }
 
-async fn introspected(world: &World, token: &str) -> Value {
+pub(super) async fn introspected(world: &World, token: &str) -> Value {
     world.operator.call("POST", INTROSPECT, &json!({ "token": token })).await.served()
 }
 

@@ -29,6 +29,7 @@ fn two_services(workers: u32) -> PutCluster {
         node_groups: BTreeSet::new(),
         key_algorithm: KeyAlgorithm::default(),
         files: ServiceFiles::default(),
+        token: None,
         check: None,
         reload: None,
     };

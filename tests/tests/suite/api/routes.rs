@@ -55,6 +55,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::Everybody, "POST", "/v1/nodes/{node}/join"),
     route(For::Recognised, "GET", "/v1/whoami"),
     // Before the cluster is declared anew, without services.
+    route(For::Agent, "POST", "/v1/nodes/{node}/services/{service}/tokens"),
     route(For::Operator, "POST", "/v1/nodes/{node}/services/{service}/certificates"),
     route(For::Operator, "GET", "/v1/cluster"),
     route(For::Operator, "PUT", "/v1/cluster"),
@@ -128,7 +129,9 @@ impl Route {
             ("PUT", "/v1/projects/{project}/members") => json!({ "members": { "alice": "data_owner" } }),
             ("PUT", "/v1/projects/{project}/members/{user}") => json!({ "role": "data_owner" }),
             ("POST", "/v1/projects/{project}/members/{user}/tokens") => json!({ "audience": "query" }),
-            ("POST", "/v1/authorities/{domain}/rotate" | "/v1/authorities/bring") => json!({}),
+            ("POST", "/v1/authorities/{domain}/rotate" | "/v1/authorities/bring" | "/v1/token-keys/rotate") => {
+                json!({})
+            }
             ("POST", "/v1/tokens/introspect") => json!({ "token": "made up" }),
             _ => Value::Null,
         }
@@ -192,6 +195,7 @@ async fn every_route_serves_whom_it_is_for() {
             "/v1/certificates/{serial}" | "/v1/tokens/{id}" | "/v1/crls/{issuer}/{shard}/delta" => {
                 drop(answer.refused(ProblemCode::NotFound));
             }
+            "/v1/nodes/{node}/services/{service}/tokens" => drop(answer.refused(ProblemCode::Forbidden)),
             "/v1/ca-bundle" => {
                 assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/x-pem-file"));
                 assert_eq!(answer.text(), world.head.connection().ca_certificate);

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use jsonwebtoken::jwk::{JwkSet, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use ringfence_api::cluster::AuthoritySettings;
+use ringfence_api::cluster::{AuthoritySettings, KeyAlgorithm};
 use ringfence_api::token::{IssuedToken, PostToken, TokenKeyState};
 use ringfence_api::{Audience, Clock as _, Lifetime, ProblemCode, SystemClock};
 use ringfence_tests::eventually;
@@ -24,19 +24,19 @@ const KEYS: &str = "/v1/token-keys";
 const ROTATE: &str = "/v1/token-keys/rotate";
 
 /// A cluster with alice, a data scientist in fraud.
-async fn with_alice() -> World {
+pub(super) async fn with_alice() -> World {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
     world
 }
 
 /// A token of alice for the audience `query`.
-async fn issued(world: &World) -> IssuedToken {
+pub(super) async fn issued(world: &World) -> IssuedToken {
     let post = PostToken { audience: Audience::parse("query").unwrap(), lifetime: None, job: None, one_time: false };
     world.client.issue_token(&project("fraud"), &user("alice"), &post).await.unwrap()
 }
 
-async fn jwks(public: &Https) -> JwkSet {
+pub(super) async fn jwks(public: &Https) -> JwkSet {
     serde_json::from_value(public.get(JWKS).await.served()).unwrap()
 }
 
@@ -45,10 +45,10 @@ fn kids(jwks: &JwkSet) -> BTreeSet<String> {
 }
 
 /// What a verifier of this audience takes from a token, or why it takes none.
-fn verified(token: &str, jwks: &JwkSet, audience: &str) -> Result<Value, String> {
+pub(super) fn verified(token: &str, jwks: &JwkSet, audience: &str) -> Result<Value, String> {
     let kid = decode_header(token).unwrap().kid.unwrap();
     let key = jwks.find(&kid).ok_or_else(|| format!("key {kid} is not published"))?;
-    let mut validation = Validation::new(Algorithm::ES256);
+    let mut validation = Validation::new(key.common.key_algorithm.unwrap().to_string().parse::<Algorithm>().unwrap());
     validation.set_audience(&[audience]);
     validation.set_required_spec_claims(&["iss", "sub", "aud", "exp", "nbf"]);
     validation.validate_nbf = true;
@@ -281,7 +281,7 @@ async fn many_who_ask_and_rotate_at_once_get_tokens_that_verify() {
             let operator = world.operator.clone();
             tokio::spawn(async move {
                 if index % 4 == 0 {
-                    operator.call("POST", ROTATE, &Value::Null).await.served();
+                    operator.call("POST", ROTATE, &json!({})).await.served();
                     return None;
                 }
                 let token = operator.call("POST", TOKENS, &json!({ "audience": "query" })).await.served();
@@ -314,7 +314,7 @@ for line in sys.stdin:
     try:
         key = keys.get_signing_key_from_jwt(token)
         required = ["iss", "sub", "aud", "exp", "nbf", "jti"]
-        claims = jwt.decode(token, key, algorithms=["ES256"], audience="query", issuer=issuer, options={"require": required})
+        claims = jwt.decode(token, key, algorithms=["ES256", "EdDSA"], audience="query", issuer=issuer, options={"require": required})
         print(claims["sub"], flush=True)
     except Exception as error:
         print(type(error).__name__, error, flush=True)
@@ -368,8 +368,24 @@ async fn pyjwt_takes_every_live_token_across_rotations_and_no_other() {
             assert_eq!(service.verdict(&token.token), "fraud__alice");
         }
     }
+    // Another kind of key is declared: it is the next but one, for the next is published already.
+    let settings = AuthoritySettings { token_key_algorithm: KeyAlgorithm::Ed25519, ..AuthoritySettings::default() };
+    world.declare(&declared(0, settings)).await;
+    let mut service = PyJwt::start(&world);
+    for _ in 0..2 {
+        world.client.rotate_token_keys().await.unwrap();
+        live.push(issued(&world).await);
+    }
+    let algorithm = |token: &IssuedToken| decode_header(&token.token).unwrap().alg;
+    assert_eq!(
+        live[4..].iter().map(algorithm).collect::<Vec<_>>(),
+        [Algorithm::ES256, Algorithm::ES256, Algorithm::EdDSA]
+    );
+    for token in &live {
+        assert_eq!(service.verdict(&token.token), "fraud__alice");
+    }
     let signers: BTreeSet<&String> = live.iter().map(|token| &token.kid).collect();
-    assert_eq!(signers.len(), 4, "each rotation lets another key sign");
+    assert_eq!(signers.len(), 6, "each rotation lets another key sign");
     let mut service = PyJwt::start(&world);
     let mut parts: Vec<&str> = live[0].token.split('.').collect();
     parts[2] = live[1].token.split('.').next_back().unwrap();
