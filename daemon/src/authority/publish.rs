@@ -210,11 +210,15 @@ async fn sign_next(
     let is_base = is_due(&last, lifetime, now) || changed.count() > DELTA_ENTRIES.max(count / 8);
     let is_base = is_base || domain == Domain::Root;
     let base_number = if is_base { number } else { last.base_number };
-    let since = Extent::Since(last.base_number);
+    let mut since = last.base_number;
+    if changed.count() > DELTA_ENTRIES.max(count / 2) {
+        // The complete list is as good as that delta, and it would cost as much again to sign.
+        (since, changed) = (number, Entries::default());
+    }
     // Also when later ones are about this list: whoever has the one before learns from this what has changed.
     let delta = match domain {
         Domain::Root => None,
-        _ => Some(issuer.authority.sign_crl(&shard, number, since, changed, validity)?.der),
+        _ => Some(issuer.authority.sign_crl(&shard, number, Extent::Since(since), changed, validity)?.der),
     };
     let crl = issuer.authority.sign_crl(&shard, number, Extent::Complete, entries, validity)?;
     signed("crl");

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use ringfence_agent::Agent;
 use ringfence_api::cluster::{
     AuthoritySettings, Cluster, ClusterState, KeyAlgorithm, PutCluster, Service, ServiceCommand, ServiceFiles,
     WorkerGroup,
 };
-use ringfence_api::{Client, GroupName, Lifetime, NodeName, ServiceName, SystemUser};
+use ringfence_api::{Client, Clock, GroupName, Lifetime, NodeName, ServiceName, SystemClock, SystemUser};
 use ringfence_cloud::local::{AGENT_CLAIM, Observed, observe};
 use ringfence_pki::{CertificateFacts, Usage, pem_certificates, verify_leaf};
 use ringfence_tests::{Head, Sandbox, eventually};
@@ -260,4 +263,52 @@ async fn a_trust_bundle_that_is_damaged_or_anothers_is_put_right_by_itself() {
         .await;
     }
     ready(&client, 2).await;
+}
+
+/// A clock that is wrong by so many seconds.
+struct Wrong(AtomicI64);
+
+impl Clock for Wrong {
+    fn now(&self) -> jiff::Timestamp {
+        SystemClock.now() + jiff::SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[tokio::test]
+async fn an_agent_whose_clock_jumps_keeps_what_it_has_and_goes_on_when_it_is_right() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let client = head.operator();
+    client.put_cluster(&declared(1, AuthoritySettings::default())).await.unwrap();
+    ready(&client, 2).await;
+    let pid = Pid::from_raw(i32::try_from(agent_pid(&head, "workers-0").unwrap()).unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    let directory = sandbox.path().join("nodes/workers-0");
+    let held = || {
+        let sets =
+            ["node/current", "services/query/current"].map(|link| std::fs::read_link(directory.join(link)).unwrap());
+        (sets, std::fs::read(service_file(&head, "workers-0", "tls.key")).unwrap())
+    };
+    let before = held();
+    let clock = Arc::new(Wrong(AtomicI64::new(0)));
+    let mut agent = Agent::new(&directory, clock.clone()).unwrap();
+    for days in [400, -400, 4_000, -2, 2] {
+        clock.0.store(days * 86_400, Ordering::Relaxed);
+        for _ in 0..3 {
+            // What a round cannot do it may say or leave; nothing good is replaced by something worse.
+            let _ = tokio::time::timeout(Duration::from_secs(2), agent.round()).await;
+        }
+        assert_eq!(held(), before, "{days} days");
+    }
+    clock.0.store(0, Ordering::Relaxed);
+    client.rotate_node(&NodeName::parse("workers-0").unwrap()).await.unwrap();
+    for _ in 0..20 {
+        let _ = tokio::time::timeout(Duration::from_secs(2), agent.round()).await;
+        if held().0.iter().zip(&before.0).all(|(now, before)| now != before) {
+            let _ = kill_process(pid, Signal::CONT);
+            ready(&client, 2).await;
+            return;
+        }
+    }
+    panic!("it has not gone on: {}", head.said());
 }

@@ -208,6 +208,26 @@ async fn numbers_rise_one_by_one_however_many_publish_at_once() {
 }
 
 #[tokio::test]
+async fn after_many_revocations_at_once_the_list_is_whole_and_its_delta_says_nothing() {
+    let world = World::new().await;
+    let names: Vec<String> = (0..70).map(|index| format!("user{index}")).collect();
+    world.people("fraud", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let mut serials = Vec::new();
+    for name in &names {
+        serials.push(world.credentials("fraud", name).await.serial);
+    }
+    world.client.delete_project(&project("fraud")).await.unwrap();
+    listed_within(&world, "projects-1", serials.last().unwrap(), LISTED).await;
+    let complete = list(&world, "projects-1").await;
+    let delta = world.public.get("/v1/crls/projects-1/0/delta").await.bytes;
+    assert_eq!(number(&delta), number(&complete), "who has an older list finds that this is not for it");
+    for serial in &serials {
+        assert!(lists(&complete, serial) && !lists(&delta, serial), "{serial}");
+    }
+    assert!(delta.len() * 4 < complete.len(), "{} and {} bytes", delta.len(), complete.len());
+}
+
+#[tokio::test]
 async fn a_list_that_is_not_there_is_not_found() {
     let world = World::new().await;
     for path in [
