@@ -8,6 +8,7 @@
 //! Targets: [`local`], where a node is a process of this machine. The clouds stand behind the
 //! features `aws` and `azure`, because their SDKs take most of a build.
 
+pub mod aws;
 pub mod file;
 pub mod local;
 pub mod port;

@@ -1,0 +1,37 @@
+//! AWS: the documents that a security team approves before anything runs, and what they allow.
+//!
+//! All of it is pure: a typed request becomes JSON, and JSON becomes an answer. The documents lie in `templates/aws/`, each
+//! statement with the grant that needs it and a sentence why; [`template`] reads them, [`Document`] is what comes out.
+//!
+//! # Guarantees
+//!
+//! - The same request gives the same bytes.
+//! - Partition, account and region are concrete in every ARN, and so are VPCs, subnets, groups, profiles and roles.
+//! - A statement of a grant that was not asked for is not there.
+
+mod cross_account;
+mod document;
+mod evaluate;
+mod explain;
+mod external_id;
+mod grant;
+mod hole;
+mod instance_profile;
+mod name;
+mod template;
+mod trust;
+
+pub use cross_account::{CrossAccount, InstanceProfile, Style};
+pub use document::{Document, DocumentError, MANAGED_LIMIT, Note, ROLE_LIMIT, Statement, TRUST_LIMIT};
+pub use evaluate::{Key, Request, Verdict, evaluate};
+pub use explain::{Explained, ExplainedStatement, explain};
+pub use external_id::{ExternalId, check_external_id};
+pub use grant::{Grant, NodeGrant};
+pub use hole::{FoundHole, HOLES, Hole, holes_of};
+pub use instance_profile::NodeRole;
+pub use name::{
+    AccountId, AwsNameError, BucketName, ImageOwner, KubernetesName, Partition, Principal, ProfileName, Region,
+    RoleName, SecurityGroupId, StackName, SubnetId, VpcId,
+};
+pub use template::Rendered;
+pub use trust::Trust;

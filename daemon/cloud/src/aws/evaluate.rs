@@ -1,0 +1,258 @@
+//! What a policy allows, as IAM decides: a denial wins, then an allowance, else it is refused.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+//!
+//! It answers for an attacker: a key may be one that the caller chooses, and where this does not know an operator or a
+//! variable, the attacker is given the benefit of the doubt. So "refused" is certain, and "allowed" may be too much.
+
+use std::collections::BTreeMap;
+
+use super::document::{Document, Effect, Statement};
+
+/// What is asked: one action on one resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The action, such as `ec2:RunInstances`.
+    pub action: String,
+    /// The resource's ARN.
+    pub resource: String,
+    /// Condition keys, in lower case; one that is not here is absent.
+    pub keys: BTreeMap<String, Key>,
+}
+
+/// The value of a condition key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// It has these values.
+    Is(Vec<String>),
+    /// The caller chooses it.
+    Chosen,
+}
+
+/// What comes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// This statement allows it.
+    Allowed(&'a Statement),
+    /// This statement denies it.
+    Denied(&'a Statement),
+    /// Nothing allows it.
+    Refused,
+}
+
+impl Request {
+    /// A request without any keys.
+    pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
+        Self { action: action.into(), resource: resource.into(), keys: BTreeMap::new() }
+    }
+
+    /// With a key of this value.
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.keys.insert(key.to_ascii_lowercase(), Key::Is(vec![value.into()]));
+        self
+    }
+
+    /// With a key that the caller chooses.
+    pub fn choosing(mut self, key: &str) -> Self {
+        self.keys.insert(key.to_ascii_lowercase(), Key::Chosen);
+        self
+    }
+}
+
+/// What comes of a request under these policies together.
+pub fn evaluate<'a>(policies: impl IntoIterator<Item = &'a Document>, request: &Request) -> Verdict<'a> {
+    let mut allowed = Verdict::Refused;
+    for statement in policies.into_iter().flat_map(|policy| &policy.statement) {
+        if !is_about(statement, request) {
+            continue;
+        }
+        let mut all = statement.condition.iter().flat_map(|(operator, keys)| {
+            keys.iter().map(move |(key, values)| holds(operator, request.keys.get(&key.to_ascii_lowercase()), values))
+        });
+        match statement.effect {
+            Effect::Deny if all.all(|holds| holds == Some(true)) => return Verdict::Denied(statement),
+            Effect::Allow if matches!(allowed, Verdict::Refused) && all.all(|holds| holds != Some(false)) => {
+                allowed = Verdict::Allowed(statement);
+            }
+            _ => {}
+        }
+    }
+    allowed
+}
+
+fn is_about(statement: &Statement, request: &Request) -> bool {
+    let action = |patterns: &Vec<String>| {
+        let action = request.action.to_ascii_lowercase();
+        patterns.iter().any(|pattern| glob(&pattern.to_ascii_lowercase(), &action))
+    };
+    let resource = |patterns: &Vec<String>| patterns.iter().any(|pattern| arn_like(pattern, &request.resource));
+    let one_of = |some: &Vec<String>, not: &Vec<String>, matches: &dyn Fn(&Vec<String>) -> bool| {
+        if some.is_empty() { !not.is_empty() && !matches(not) } else { matches(some) }
+    };
+    let any_resource = statement.resource.is_empty() && statement.not_resource.is_empty();
+    one_of(&statement.action, &statement.not_action, &action)
+        && (any_resource || one_of(&statement.resource, &statement.not_resource, &resource))
+}
+
+/// Whether a condition holds; `None` if that cannot be told or is the caller's choice.
+fn holds(operator: &str, key: Option<&Key>, values: &[String]) -> Option<bool> {
+    let operator = operator.to_ascii_lowercase();
+    let (for_all, for_any) = (operator.starts_with("forallvalues:"), operator.starts_with("foranyvalue:"));
+    let bare = operator.rsplit(':').next().unwrap_or(&operator);
+    let (bare, if_exists) = bare.strip_suffix("ifexists").map_or((bare, false), |bare| (bare, true));
+    if bare == "null" {
+        let wants_absent = values.iter().any(|value| value == "true");
+        return match key {
+            Some(Key::Chosen) => None,
+            Some(Key::Is(values)) => Some(values.is_empty() == wants_absent),
+            None => Some(wants_absent),
+        };
+    }
+    let (compare, negated): (fn(&str, &str) -> bool, bool) = match bare {
+        "stringequals" => (|pattern, value| pattern == value, false),
+        "stringnotequals" => (|pattern, value| pattern == value, true),
+        "stringequalsignorecase" | "bool" => (str::eq_ignore_ascii_case, false),
+        "stringnotequalsignorecase" => (str::eq_ignore_ascii_case, true),
+        "stringlike" => (glob, false),
+        "stringnotlike" => (glob, true),
+        "arnequals" | "arnlike" => (arn_like, false),
+        "arnnotequals" | "arnnotlike" => (arn_like, true),
+        _ => return None,
+    };
+    let present = match key {
+        Some(Key::Chosen) => return None,
+        Some(Key::Is(present)) => present.as_slice(),
+        None if if_exists => return Some(true),
+        None => &[],
+    };
+    if values.iter().any(|value| value.contains("${")) {
+        return None;
+    }
+    let matches = |present: &String| values.iter().any(|value| compare(value, present)) != negated;
+    Some(if for_all {
+        present.iter().all(matches)
+    } else if present.is_empty() && !for_any {
+        negated
+    } else {
+        present.iter().any(matches)
+    })
+}
+
+/// Whether a pattern with `*` and `?` fits a text.
+fn glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut at, mut seen, mut star) = (0, 0, None);
+    while seen < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, seen));
+                at += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == text[seen] => (at, seen) = (at + 1, seen + 1),
+            _ => match star {
+                Some((position, from)) => {
+                    (at, seen) = (position + 1, from + 1);
+                    star = Some((position, from + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+/// Whether a pattern fits an ARN: each of its six parts by itself. A pattern with fewer parts fits as a text.
+fn arn_like(pattern: &str, arn: &str) -> bool {
+    let parts = |text: &str| text.splitn(6, ':').map(str::to_owned).collect::<Vec<_>>();
+    let (patterns, texts) = (parts(pattern), parts(arn));
+    if patterns.len() < 6 || texts.len() < 6 {
+        return glob(pattern, arn);
+    }
+    patterns.iter().zip(&texts).all(|(pattern, text)| glob(pattern, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_as_iam_says() {
+        for (pattern, text, fits) in [
+            ("*", "", true),
+            ("a*c", "abbbc", true),
+            ("a*c", "abbb", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("*b*b*", "abab", true),
+            ("ec2:Describe*", "ec2:RunInstances", false),
+            ("", "a", false),
+        ] {
+            assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
+        }
+        let arn = "arn:aws:ec2:eu-north-1:111122223333:instance/i-1";
+        for (pattern, fits) in [
+            ("*", true),
+            ("arn:aws:ec2:*:*:instance/*", true),
+            ("arn:aws:ec2:eu-north-1:111122223333:*", true),
+            ("arn:aws:ec2:eu-*", true),
+            ("arn:aws-cn:ec2:*:*:instance/*", false),
+            ("arn:aws:ec2:*:*:volume/*", false),
+        ] {
+            assert_eq!(arn_like(pattern, arn), fits, "{pattern}");
+        }
+    }
+
+    type Row<'a> = (&'a str, Option<Key>, &'a [&'a str], Option<bool>);
+
+    #[test]
+    fn conditions_hold_as_iam_says() {
+        let is = |values: &[&str]| Some(Key::Is(values.iter().map(ToString::to_string).collect()));
+        let table: [Row<'_>; 22] = [
+            ("StringEquals", is(&["a"]), &["a", "b"], Some(true)),
+            ("StringEquals", is(&["A"]), &["a"], Some(false)),
+            ("StringEquals", None, &["a"], Some(false)),
+            ("StringEqualsIfExists", None, &["a"], Some(true)),
+            ("StringNotEquals", None, &["a"], Some(true)),
+            ("StringNotEquals", is(&["b"]), &["a"], Some(true)),
+            ("StringNotEquals", is(&["a"]), &["a", "b"], Some(false)),
+            ("StringLike", is(&["abc"]), &["a*"], Some(true)),
+            ("stringequalsignorecase", is(&["A"]), &["a"], Some(true)),
+            ("Bool", is(&["true"]), &["true"], Some(true)),
+            ("Bool", None, &["true"], Some(false)),
+            ("Null", None, &["true"], Some(true)),
+            ("Null", is(&["x"]), &["true"], Some(false)),
+            ("Null", is(&["x"]), &["false"], Some(true)),
+            ("ForAllValues:StringEquals", None, &["a"], Some(true)),
+            ("ForAllValues:StringEquals", is(&["a", "z"]), &["a"], Some(false)),
+            ("ForAnyValue:StringEquals", is(&["a", "z"]), &["a"], Some(true)),
+            ("ForAnyValue:StringEquals", None, &["a"], Some(false)),
+            ("StringEquals", Some(Key::Chosen), &["a"], None),
+            ("StringEquals", is(&["a"]), &["${aws:username}"], None),
+            ("IpAddress", is(&["10.0.0.1"]), &["10.0.0.0/8"], None),
+            ("ArnEquals", is(&["arn:aws:iam::1:role/x"]), &["arn:aws:iam::*:role/x"], Some(true)),
+        ];
+        for (operator, key, values, expected) in table {
+            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            assert_eq!(holds(operator, key.as_ref(), &values), expected, "{operator} {key:?} {values:?}");
+        }
+    }
+
+    #[test]
+    fn a_denial_wins_and_doubt_is_never_a_denial() {
+        let policy = Document::parse(
+            r#"{"Version":"2012-10-17","Statement":[
+            {"Sid":"All","Effect":"Allow","NotAction":"iam:*","Resource":"*"},
+            {"Sid":"No","Effect":"Deny","Action":"ec2:*","NotResource":"arn:aws:ec2:*:*:instance/*"},
+            {"Sid":"Doubt","Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}]}"#,
+        )
+        .unwrap();
+        let verdict = |action: &str, resource: &str| match evaluate([&policy], &Request::new(action, resource)) {
+            Verdict::Allowed(by) => format!("allowed by {}", by.sid),
+            Verdict::Denied(by) => format!("denied by {}", by.sid),
+            Verdict::Refused => "refused".to_owned(),
+        };
+        assert_eq!(verdict("ec2:StopInstances", "arn:aws:ec2:r:1:instance/i"), "allowed by All");
+        assert_eq!(verdict("EC2:CreateVpc", "arn:aws:ec2:r:1:vpc/v"), "denied by No");
+        assert_eq!(verdict("iam:PassRole", "arn:aws:iam::1:role/r"), "refused");
+        assert_eq!(verdict("s3:GetObject", "arn:aws:s3:::b/o"), "allowed by All");
+    }
+}

@@ -1,0 +1,79 @@
+//! Known holes, each as what an attacker with the role would try: open in what comparable products ask for where that is
+//! said of it, and closed in ours, with every grant on.
+
+use std::collections::BTreeSet;
+
+use ringfence_cloud::aws::{CrossAccount, Document, Grant, HOLES, Style, holes_of};
+
+use crate::requests::{styled, with};
+
+fn holes(request: &CrossAccount) -> BTreeSet<&'static str> {
+    holes_of(&[request.render().document]).into_iter().map(|found| found.hole.name).collect()
+}
+
+fn ours() -> BTreeSet<&'static str> {
+    holes(&with(&Grant::ALL))
+}
+
+macro_rules! attacks {
+    ($($test:ident: $hole:literal, $default:literal, $restricted:literal;)*) => {
+        $(
+            #[test]
+            fn $test() {
+                assert_eq!(holes(&styled(Style::DescribedDefault)).contains($hole), $default, "default");
+                assert_eq!(holes(&styled(Style::DescribedRestricted)).contains($hole), $restricted, "restricted");
+                assert!(!ours().contains($hole));
+            }
+        )*
+
+        #[test]
+        fn every_known_hole_is_tried() {
+            let mut tried = BTreeSet::from([$($hole),*]);
+            tried.insert("change_user_data");
+            assert_eq!(HOLES.iter().map(|hole| hole.name).collect::<BTreeSet<_>>(), tried);
+        }
+    };
+}
+
+attacks! {
+    nobody_snapshots_a_foreign_volume: "snapshot_foreign_volume", true, true;
+    nobody_deletes_a_foreign_snapshot: "delete_foreign_backup", true, true;
+    nobody_withdraws_a_foreign_image: "deregister_foreign_image", true, true;
+    nobody_reads_a_foreign_snapshot_from_a_node: "attach_foreign_snapshot", true, true;
+    nobody_boots_a_strangers_image: "boot_public_image", true, true;
+    nobody_joins_a_foreign_security_group: "join_foreign_security_group", true, true;
+    nobody_launches_in_a_foreign_subnet: "use_foreign_subnet", true, false;
+    nobody_takes_an_existing_interface: "take_existing_interface", true, true;
+    nobody_launches_a_node_with_imdsv1: "launch_with_imdsv1", true, true;
+    nobody_launches_a_node_with_a_plain_disk: "launch_unencrypted", true, true;
+    nobody_launches_a_node_that_no_tag_finds: "launch_without_tags", true, true;
+    nobody_launches_a_node_with_a_key_pair_of_theirs: "launch_with_any_key_pair", true, true;
+    nobody_ends_a_foreign_instance: "terminate_foreign_instance", true, true;
+    nobody_starts_a_foreign_instance: "start_foreign_instance", true, true;
+    nobody_forges_the_tag_of_the_stack: "forge_ownership", true, true;
+    nobody_disowns_a_node_of_the_stack: "disown_node", true, true;
+    nobody_opens_a_neighbours_security_group: "open_foreign_security_group", true, true;
+    nobody_passes_another_role: "pass_any_role", true, false;
+    nobody_passes_the_role_to_another_service: "pass_role_to_another_service", true, true;
+    nobody_reads_attributes_of_a_foreign_vpc: "read_any_vpc_attribute", true, true;
+    nobody_changes_a_foreign_network: "change_foreign_network", true, false;
+    nobody_deletes_a_foreign_load_balancer: "delete_foreign_load_balancer", true, false;
+    nobody_puts_a_load_balancer_on_the_internet: "public_load_balancer", true, false;
+    nobody_becomes_an_administrator: "become_administrator", false, false;
+}
+
+#[test]
+fn whoever_switches_resize_on_is_told_what_that_allows() {
+    assert_eq!(ours(), BTreeSet::from(["change_user_data"]));
+    let others: Vec<Grant> = Grant::ALL.into_iter().filter(|grant| *grant != Grant::Resize).collect();
+    assert_eq!(holes(&with(&others)), BTreeSet::new());
+    assert!(holes(&styled(Style::DescribedDefault)).contains("change_user_data"));
+    assert!(Grant::Resize.without().contains("replaces"));
+}
+
+#[test]
+fn an_administrator_has_every_hole_and_an_empty_policy_none() {
+    let administrator = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    assert_eq!(holes_of(&[Document::parse(administrator).unwrap()]).len(), HOLES.len());
+    assert!(holes_of(&[Document::new(Vec::new())]).is_empty());
+}
