@@ -9,6 +9,7 @@ mod inspect;
 mod login;
 mod operator;
 mod operator_key;
+mod policy;
 mod rotate;
 mod serve;
 
@@ -42,6 +43,8 @@ pub enum Command {
     Login(login::LoginCommand),
     /// Print the public key of the operator token, for serve.toml
     OperatorKey(operator_key::OperatorKeyCommand),
+    /// Tell what an AWS policy allows, and which known holes it has
+    Policy(policy::Policy),
     /// Write a project user's certificate and key to files
     Credentials(credentials::Credentials),
     /// Print the OpenAPI document
@@ -60,6 +63,7 @@ impl Command {
             Self::Ca(command) => command.run().await,
             Self::Login(command) => command.run().await,
             Self::OperatorKey(command) => command.run(),
+            Self::Policy(command) => command.run(),
             Self::Credentials(command) => command.run().await,
             Self::ApiDocument => api_document::print(),
         }

@@ -5,6 +5,7 @@
 //! [`connection`].
 
 mod actions;
+mod aws;
 mod connection;
 mod data_sources;
 mod declaration;

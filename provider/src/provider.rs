@@ -2,18 +2,31 @@
 
 use ringfence_api::OperatorToken;
 use ringfence_api::client::check_identity;
+#[cfg(feature = "aws")]
+use tfplugin_rs::Field as _;
 use tfplugin_rs::prelude::*;
 
 use crate::actions::publish_crls::PublishCrls;
 use crate::actions::rotate_node_certificates::RotateNodeCertificates;
 use crate::actions::rotate_token_keys::RotateTokenKeys;
 use crate::connection::ConnectionModel;
+use crate::data_sources::aws_cross_account_policy::AwsCrossAccountPolicy;
+use crate::data_sources::aws_instance_profile_policy::AwsInstanceProfilePolicy;
+use crate::data_sources::aws_trust_policy::AwsTrustPolicy;
 use crate::data_sources::cluster::ClusterDataSource;
 use crate::ephemeral_resources::certificate::CertificateResource;
 use crate::ephemeral_resources::token::TokenResource;
+use crate::functions::aws_cross_account_policy::AwsCrossAccountPolicyFunction;
+use crate::functions::aws_external_id::AwsExternalIdFunction;
+use crate::functions::aws_instance_profile_policy::AwsInstanceProfilePolicyFunction;
+use crate::functions::aws_trust_policy::AwsTrustPolicyFunction;
 use crate::functions::project_user::ProjectUserFunction;
 use crate::list_resources::project::ProjectList;
 use crate::list_resources::project_member::ProjectMemberList;
+#[cfg(feature = "aws")]
+use crate::resources::aws_cross_account_role::AwsCrossAccountRole;
+#[cfg(feature = "aws")]
+use crate::resources::aws_instance_profile::AwsInstanceProfile;
 use crate::resources::cluster::ClusterResource;
 use crate::resources::project::ProjectResource;
 use crate::resources::project_member::ProjectMemberResource;
@@ -45,6 +58,56 @@ pub(crate) struct ProviderModel {
     /// The cluster of resources that name none: the `connection` of a `ringfence_cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
+    /// How AWS is reached by resources in an account. Default: as the AWS CLI does, by its environment variables and shared
+    /// configuration.
+    #[tf(optional)]
+    aws: Value<AwsProviderModel>,
+}
+
+/// How AWS is reached.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct AwsProviderModel {
+    /// Region, such as `eu-north-1`.
+    #[tf(optional, validate = check(ringfence_cloud::aws::Region::parse))]
+    region: Value<String>,
+    /// Profile of the shared configuration.
+    #[tf(optional)]
+    profile: Value<String>,
+    /// Address of all services, such as that of a test double.
+    #[tf(optional)]
+    endpoint_url: Value<String>,
+    /// Role to assume first.
+    #[tf(optional)]
+    assume_role: Value<AssumeRoleModel>,
+}
+
+/// A role to assume.
+#[derive(Clone, PartialEq, Model)]
+pub(crate) struct AssumeRoleModel {
+    /// ARN of the role.
+    #[tf(required, validate = check(ringfence_cloud::aws::Principal::parse))]
+    role_arn: Value<String>,
+    /// External id that its trust policy asks for.
+    #[tf(optional)]
+    external_id: Value<String>,
+}
+
+impl AwsProviderModel {
+    /// The settings, when all of them are known.
+    #[cfg(feature = "aws")]
+    fn settings(&self) -> Option<ringfence_cloud::aws::AwsSettings> {
+        let text = |value: &Value<String>| value.as_str().map(str::to_owned);
+        let role = self.assume_role.known().map(|role| ringfence_cloud::aws::AssumeRole {
+            role_arn: text(&role.role_arn).unwrap_or_default(),
+            external_id: text(&role.external_id),
+        });
+        self.encode().is_wholly_known().then(|| ringfence_cloud::aws::AwsSettings {
+            region: text(&self.region),
+            profile: text(&self.profile),
+            endpoint_url: text(&self.endpoint_url),
+            assume_role: role,
+        })
+    }
 }
 
 impl Provider for RingfenceProvider {
@@ -54,6 +117,10 @@ impl Provider for RingfenceProvider {
     const SOURCE: &'static str = "ringfence/ringfence";
 
     fn register(&self, registry: &mut Registry<Ringfence>) {
+        #[cfg(feature = "aws")]
+        registry.resource(AwsCrossAccountRole);
+        #[cfg(feature = "aws")]
+        registry.resource(AwsInstanceProfile);
         registry.resource(ClusterResource);
         registry.resource(ProjectResource);
         registry.resource(ProjectMemberResource);
@@ -65,7 +132,14 @@ impl Provider for RingfenceProvider {
         registry.action(PublishCrls);
         registry.action(RotateNodeCertificates);
         registry.action(RotateTokenKeys);
+        registry.data_source(AwsCrossAccountPolicy);
+        registry.data_source(AwsInstanceProfilePolicy);
+        registry.data_source(AwsTrustPolicy);
         registry.data_source(ClusterDataSource);
+        registry.function(AwsCrossAccountPolicyFunction);
+        registry.function(AwsExternalIdFunction);
+        registry.function(AwsInstanceProfilePolicyFunction);
+        registry.function(AwsTrustPolicyFunction);
         registry.function(ProjectUserFunction);
     }
 
@@ -102,6 +176,13 @@ impl Provider for RingfenceProvider {
                     .at(Path::root().attr("certificate"))
             })?;
         }
-        Ok(Ringfence::new(token, certificate, config.cluster))
+        let data = Ringfence::new(token, certificate, config.cluster);
+        #[cfg(feature = "aws")]
+        let data = match &config.aws {
+            Value::Known(aws) => data.with_aws(aws.settings()),
+            Value::Null => data.with_aws(Some(ringfence_cloud::aws::AwsSettings::default())),
+            Value::Unknown => data.with_aws(None),
+        };
+        Ok(data)
     }
 }

@@ -26,6 +26,16 @@ pub(crate) struct Ringfence {
     pub(crate) members: Members,
     clients: Mutex<HashMap<(String, ClusterId), Client>>,
     seen: Mutex<HashMap<ClusterId, Seen>>,
+    /// The account of AWS; none while the provider's configuration is not known.
+    #[cfg(feature = "aws")]
+    aws: Option<Aws>,
+}
+
+/// An account of AWS that is reached when it is first needed.
+#[cfg(feature = "aws")]
+struct Aws {
+    settings: ringfence_cloud::aws::AwsSettings,
+    account: tokio::sync::OnceCell<ringfence_cloud::aws::AwsAccount>,
 }
 
 /// What this run has seen of a cluster, by a channel that its target vouches for. Resources in a cluster are read
@@ -50,7 +60,23 @@ impl Ringfence {
             members: Members::default(),
             clients: Mutex::default(),
             seen: Mutex::default(),
+            #[cfg(feature = "aws")]
+            aws: None,
         }
+    }
+
+    /// The same, reaching AWS by these settings, or not at all while they are not known.
+    #[cfg(feature = "aws")]
+    pub(crate) fn with_aws(mut self, settings: Option<ringfence_cloud::aws::AwsSettings>) -> Self {
+        self.aws = settings.map(|settings| Aws { settings, account: tokio::sync::OnceCell::new() });
+        self
+    }
+
+    /// The account of AWS; none while the provider's configuration is not known.
+    #[cfg(feature = "aws")]
+    pub(crate) async fn aws(&self) -> Option<&ringfence_cloud::aws::AwsAccount> {
+        let aws = self.aws.as_ref()?;
+        Some(aws.account.get_or_init(|| ringfence_cloud::aws::AwsAccount::new(&aws.settings)).await)
     }
 
     /// Whether clusters can be called at all, as far as can be told before that is needed.

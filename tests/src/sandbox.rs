@@ -95,8 +95,12 @@ pub fn program(name: &str) -> PathBuf {
 
 /// A program of a Python package that `tests/set-up.sh` has installed beside the built programs.
 pub fn python_program(name: &str) -> PathBuf {
+    installed(&format!("python/bin/{name}"))
+}
+
+/// What `tests/set-up.sh` has installed beside the built programs.
+pub fn installed(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
-    let mut places = test.ancestors().map(|directory| directory.join("python/bin").join(name));
-    let found = places.find(|path| path.exists());
+    let found = test.ancestors().map(|directory| directory.join(name)).find(|path| path.exists());
     found.unwrap_or_else(|| panic!("{name} is missing: run `make test`, or tests/set-up.sh before the tests"))
 }

@@ -16,6 +16,7 @@ pub struct Terraform {
     directory: PathBuf,
     token: Option<String>,
     release: Option<PathBuf>,
+    environment: Vec<(String, String)>,
 }
 
 /// How a command ended.
@@ -57,7 +58,7 @@ impl Outcome {
 impl Terraform {
     /// Uses the configuration in this directory, with the token of tests.
     pub fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), token: Some(TOKEN.to_owned()), release: None }
+        Self { directory: directory.to_owned(), token: Some(TOKEN.to_owned()), release: None, environment: Vec::new() }
     }
 
     /// The same with another token, or none.
@@ -68,6 +69,13 @@ impl Terraform {
     /// The same with the programs of another directory.
     pub fn with_programs(&self, directory: &Path) -> Self {
         Self { release: Some(directory.to_owned()), ..self.clone() }
+    }
+
+    /// The same with another variable in its environment.
+    pub fn with_env(&self, name: &str, value: &str) -> Self {
+        let mut other = self.clone();
+        other.environment.push((name.to_owned(), value.to_owned()));
+        other
     }
 
     /// Replaces the configuration.
@@ -158,6 +166,7 @@ impl Terraform {
             .env("TF_IN_AUTOMATION", "1")
             .env_remove("RINGFENCE_TOKEN")
             .stdin(Stdio::null())
+            .envs(self.environment.iter().cloned())
             .kill_on_drop(true);
         if let Some(token) = &self.token {
             command.env("RINGFENCE_TOKEN", token);

@@ -9,6 +9,8 @@
 //! - Partition, account and region are concrete in every ARN, and so are VPCs, subnets, groups, profiles and roles.
 //! - A statement of a grant that was not asked for is not there.
 
+#[cfg(feature = "aws")]
+mod account;
 mod cross_account;
 mod document;
 mod evaluate;
@@ -18,9 +20,13 @@ mod grant;
 mod hole;
 mod instance_profile;
 mod name;
+#[cfg(feature = "aws")]
+mod role;
 mod template;
 mod trust;
 
+#[cfg(feature = "aws")]
+pub use account::{AssumeRole, AwsAccount, AwsError, AwsIdentity, AwsSettings};
 pub use cross_account::{CrossAccount, InstanceProfile, Style};
 pub use document::{Document, DocumentError, MANAGED_LIMIT, Note, ROLE_LIMIT, Statement, TRUST_LIMIT};
 pub use evaluate::{Key, Request, Verdict, evaluate};
@@ -33,5 +39,7 @@ pub use name::{
     AccountId, AwsNameError, BucketName, ImageOwner, KubernetesName, Partition, Principal, ProfileName, Region,
     RoleName, SecurityGroupId, StackName, SubnetId, VpcId,
 };
+#[cfg(feature = "aws")]
+pub use role::{Claim, ProfileObserved, RoleError, RoleObserved, RoleSpec, STACK_TAG};
 pub use template::Rendered;
 pub use trust::Trust;

@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod api;
+mod aws;
 mod commands;
 mod crashes;
 mod faults;

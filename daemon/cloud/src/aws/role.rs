@@ -1,0 +1,406 @@
+//! Roles, and instance profiles with their roles: as they should be, as they are, and how one becomes the other.
+//!
+//! # Guarantees
+//!
+//! - Only what carries our tag is changed or removed; what has the name and not the tag is left alone and said to be there.
+//! - Every step may be repeated: a creation whose answer was lost finds what it made.
+//! - Documents are compared by meaning, so that another spelling is no change.
+//! - Waits for propagation end, and are for the messages that AWS gives for it alone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_iam::types::Tag;
+
+use super::account::{AwsAccount, AwsError, failed};
+use super::document::Document;
+use super::name::{ProfileName, RoleName, StackName};
+
+/// The tag that says whose something is.
+pub const STACK_TAG: &str = "ringfence:stack";
+/// The name of the one inline policy.
+const POLICY: &str = "ringfence";
+/// How long a principal that was just made may be unknown to IAM, and how often that is asked.
+const PROPAGATION: (u32, Duration) = (20, Duration::from_secs(3));
+
+/// A role as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleSpec {
+    /// Its name, after its path.
+    pub name: RoleName,
+    /// Whose it is.
+    pub stack: StackName,
+    /// What it is for, for people.
+    pub description: String,
+    /// Who may assume it.
+    pub trust: Document,
+    /// What it may do.
+    pub policy: Document,
+    /// The most that it may ever do: the ARN of a managed policy.
+    pub boundary_arn: Option<String>,
+    /// More tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A role as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleObserved {
+    /// Its ARN.
+    pub arn: String,
+    /// What tells it from others of the same name.
+    pub unique_id: String,
+    /// Who may assume it.
+    pub trust: Document,
+    /// What its inline policies allow together; none when it has none.
+    pub policy: Option<Document>,
+    /// Managed policies that somebody has attached.
+    pub attached: Vec<String>,
+    /// The most that it may ever do.
+    pub boundary_arn: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What to do with something of the name that does not carry our tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Leave it alone and say so.
+    OnlyOurs,
+    /// Somebody has said that it is ours from now on: it gets the tag.
+    Imported,
+}
+
+/// Why a role is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoleError {
+    /// AWS did not do what was asked.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// Something of the name is there and is somebody else's.
+    #[error("{what} {name} exists and does not carry the tag {STACK_TAG} = {stack}")]
+    NotOurs {
+        /// `role` or `instance profile`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The stack that should own it.
+        stack: String,
+    },
+    /// What AWS answers is not what it says that it answers.
+    #[error("AWS answered {0}, which cannot be read")]
+    Unreadable(&'static str),
+}
+
+fn split(name: &str) -> (String, &str) {
+    match name.rsplit_once('/') {
+        Some((path, name)) => (format!("/{path}/"), name),
+        None => ("/".to_owned(), name),
+    }
+}
+
+fn tag(key: &str, value: &str) -> Option<Tag> {
+    Tag::builder().key(key).value(value).build().ok()
+}
+
+fn wanted_tags(stack: &StackName, more: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut tags = more.clone();
+    tags.insert(STACK_TAG.to_owned(), stack.to_string());
+    tags
+}
+
+fn to_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    tags.iter().filter_map(|(key, value)| tag(key, value)).collect()
+}
+
+fn from_tags(tags: &[Tag]) -> BTreeMap<String, String> {
+    tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
+}
+
+/// A document as IAM hands it out: percent-encoded.
+fn decoded(text: &str, what: &'static str) -> Result<Document, RoleError> {
+    let text = percent_encoding::percent_decode_str(text).decode_utf8().map_err(|_| RoleError::Unreadable(what))?;
+    Document::parse(&text).map_err(|_| RoleError::Unreadable(what))
+}
+
+impl AwsAccount {
+    /// The role of this name, if there is one. The path is not part of what tells roles apart.
+    pub async fn find_role(&self, name: &RoleName) -> Result<Option<RoleObserved>, RoleError> {
+        let (_, name) = split(name.as_str());
+        let role = match self.iam.get_role().role_name(name).send().await.map_err(failed("iam:GetRole")) {
+            Ok(answer) => answer.role.ok_or(RoleError::Unreadable("a role"))?,
+            Err(error) if error.is("NoSuchEntity") => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let trust = decoded(role.assume_role_policy_document().unwrap_or_default(), "a trust policy")?;
+        let mut inline = Vec::new();
+        let mut pages = self.iam.list_role_policies().role_name(name).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("iam:ListRolePolicies"))?;
+            for policy in page.policy_names {
+                let answer = self.iam.get_role_policy().role_name(name).policy_name(policy).send().await;
+                let answer = answer.map_err(failed("iam:GetRolePolicy"))?;
+                inline.extend(decoded(&answer.policy_document, "a policy")?.statement);
+            }
+        }
+        let mut attached = Vec::new();
+        let mut pages = self.iam.list_attached_role_policies().role_name(name).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("iam:ListAttachedRolePolicies"))?;
+            attached.extend(page.attached_policies.unwrap_or_default().into_iter().filter_map(|one| one.policy_arn));
+        }
+        let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+        Ok(Some(RoleObserved {
+            arn: role.arn.clone(),
+            unique_id: role.role_id.clone(),
+            trust,
+            policy: (!inline.is_empty()).then(|| Document::new(inline)),
+            attached,
+            boundary_arn: boundary.map(str::to_owned),
+            tags: from_tags(role.tags()),
+        }))
+    }
+
+    /// Makes the role be as it should, whatever is there: nothing, half of it, or all of it. What is there and not ours is
+    /// left alone.
+    pub async fn ensure_role(&self, spec: &RoleSpec, claim: Claim) -> Result<RoleObserved, RoleError> {
+        let (path, name) = split(spec.name.as_str());
+        let tags = wanted_tags(&spec.stack, &spec.tags);
+        let there = if let Some(there) = self.find_role(&spec.name).await? {
+            there
+        } else {
+            self.create_role(spec, &path, name, &tags).await?;
+            self.find_role(&spec.name).await?.ok_or(RoleError::Unreadable("no role after its creation"))?
+        };
+        if claim == Claim::OnlyOurs && !is_of(&there.tags, &spec.stack) {
+            return Err(not_ours("role", spec.name.as_str(), &spec.stack));
+        }
+        for arn in &there.attached {
+            let call = self.iam.detach_role_policy().role_name(name).policy_arn(arn);
+            gone(call.send().await.map(drop).map_err(failed("iam:DetachRolePolicy")))?;
+        }
+        if !there.trust.means_the_same(&spec.trust) {
+            let mut wait = Propagation::default();
+            loop {
+                let call = self.iam.update_assume_role_policy().role_name(name).policy_document(spec.trust.minified());
+                let done = call.send().await.map(drop).map_err(failed("iam:UpdateAssumeRolePolicy"));
+                if !wait.is_worth(&done).await {
+                    break done?;
+                }
+            }
+        }
+        if !there.policy.as_ref().is_some_and(|policy| policy.means_the_same(&spec.policy)) {
+            self.remove_inline_policies(name, Some(POLICY)).await?;
+            let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY);
+            call.policy_document(spec.policy.minified()).send().await.map_err(failed("iam:PutRolePolicy"))?;
+        }
+        if there.boundary_arn != spec.boundary_arn {
+            if let Some(arn) = &spec.boundary_arn {
+                let call = self.iam.put_role_permissions_boundary().role_name(name).permissions_boundary(arn);
+                call.send().await.map_err(failed("iam:PutRolePermissionsBoundary"))?;
+            } else {
+                let call = self.iam.delete_role_permissions_boundary().role_name(name);
+                call.send().await.map_err(failed("iam:DeleteRolePermissionsBoundary"))?;
+            }
+        }
+        if there.tags != tags {
+            let gone: Vec<String> = there.tags.keys().filter(|key| !tags.contains_key(*key)).cloned().collect();
+            if !gone.is_empty() {
+                let call = self.iam.untag_role().role_name(name).set_tag_keys(Some(gone));
+                call.send().await.map_err(failed("iam:UntagRole"))?;
+            }
+            let call = self.iam.tag_role().role_name(name).set_tags(Some(to_tags(&tags)));
+            call.send().await.map_err(failed("iam:TagRole"))?;
+        }
+        self.find_role(&spec.name).await?.ok_or(RoleError::Unreadable("no role after its change"))
+    }
+
+    async fn create_role(
+        &self,
+        spec: &RoleSpec,
+        path: &str,
+        name: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), RoleError> {
+        let mut wait = Propagation::default();
+        let created = loop {
+            let call = self
+                .iam
+                .create_role()
+                .path(path)
+                .role_name(name)
+                .description(&spec.description)
+                .assume_role_policy_document(spec.trust.minified())
+                .set_permissions_boundary(spec.boundary_arn.clone())
+                .set_tags(Some(to_tags(tags)));
+            let done = call.send().await.map(drop).map_err(failed("iam:CreateRole"));
+            if !wait.is_worth(&done).await {
+                break done;
+            }
+        };
+        match created {
+            // Ours from before, when the answer was lost; whose it is shows in its tags.
+            Err(error) if error.is("EntityAlreadyExists") => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// Removes a role of this stack and everything of it. One that is not there is as good as removed.
+    pub async fn remove_role(&self, name: &RoleName, stack: &StackName) -> Result<(), RoleError> {
+        let Some(there) = self.find_role(name).await? else { return Ok(()) };
+        if !is_of(&there.tags, stack) {
+            return Err(not_ours("role", name.as_str(), stack));
+        }
+        let (_, name) = split(name.as_str());
+        for arn in there.attached {
+            let call = self.iam.detach_role_policy().role_name(name).policy_arn(arn);
+            gone(call.send().await.map(drop).map_err(failed("iam:DetachRolePolicy")))?;
+        }
+        self.remove_inline_policies(name, None).await?;
+        Ok(gone(self.iam.delete_role().role_name(name).send().await.map(drop).map_err(failed("iam:DeleteRole")))?)
+    }
+
+    async fn remove_inline_policies(&self, role: &str, but: Option<&str>) -> Result<(), RoleError> {
+        let mut pages = self.iam.list_role_policies().role_name(role).into_paginator().send();
+        let mut names = Vec::new();
+        while let Some(page) = pages.next().await {
+            names.extend(page.map_err(failed("iam:ListRolePolicies"))?.policy_names);
+        }
+        for name in names.into_iter().filter(|name| Some(name.as_str()) != but) {
+            let call = self.iam.delete_role_policy().role_name(role).policy_name(name);
+            gone(call.send().await.map(drop).map_err(failed("iam:DeleteRolePolicy")))?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for what IAM refuses because it has not heard of a principal yet: for a minute, and for nothing else.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+#[derive(Default)]
+struct Propagation {
+    waited: u32,
+}
+
+impl Propagation {
+    /// Whether a call that ended so is worth repeating; if so, after a pause.
+    async fn is_worth(&mut self, done: &Result<(), AwsError>) -> bool {
+        let (most, pause) = PROPAGATION;
+        let Err(error) = done else { return false };
+        let lag = error.is("MalformedPolicyDocument") && error.text.contains("Invalid principal");
+        if !lag || self.waited == most {
+            return false;
+        }
+        self.waited += 1;
+        tracing::info!(call = error.call, "waiting until IAM knows the principal");
+        tokio::time::sleep(pause).await;
+        true
+    }
+}
+
+/// An instance profile as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileObserved {
+    /// Its ARN.
+    pub arn: String,
+    /// The names of the roles in it: one, or none.
+    pub roles: Vec<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl AwsAccount {
+    /// The instance profile of this name, if there is one.
+    pub async fn find_instance_profile(&self, name: &ProfileName) -> Result<Option<ProfileObserved>, RoleError> {
+        let (_, name) = split(name.as_str());
+        let answer = self.iam.get_instance_profile().instance_profile_name(name).send().await;
+        let profile = match answer.map_err(failed("iam:GetInstanceProfile")) {
+            Ok(answer) => answer.instance_profile.ok_or(RoleError::Unreadable("an instance profile"))?,
+            Err(error) if error.is("NoSuchEntity") => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(ProfileObserved {
+            arn: profile.arn.clone(),
+            roles: profile.roles.iter().map(|role| role.role_name.clone()).collect(),
+            tags: from_tags(profile.tags()),
+        }))
+    }
+
+    /// Makes the instance profile be there with this role in it. What is there and not ours is left alone.
+    pub async fn ensure_instance_profile(
+        &self,
+        name: &ProfileName,
+        role: &RoleName,
+        stack: &StackName,
+        more: &BTreeMap<String, String>,
+        claim: Claim,
+    ) -> Result<ProfileObserved, RoleError> {
+        let (path, bare) = split(name.as_str());
+        let (_, role) = split(role.as_str());
+        let tags = wanted_tags(stack, more);
+        if self.find_instance_profile(name).await?.is_none() {
+            let call = self.iam.create_instance_profile().instance_profile_name(bare).path(path);
+            let created = call.set_tags(Some(to_tags(&tags))).send().await;
+            match created.map(drop).map_err(failed("iam:CreateInstanceProfile")) {
+                Err(error) if error.is("EntityAlreadyExists") => {}
+                other => other?,
+            }
+        }
+        let there = self.find_instance_profile(name).await?;
+        let there = there.ok_or(RoleError::Unreadable("no instance profile after its creation"))?;
+        if claim == Claim::OnlyOurs && !is_of(&there.tags, stack) {
+            return Err(not_ours("instance profile", name.as_str(), stack));
+        }
+        for other in there.roles.iter().filter(|other| *other != role) {
+            let call = self.iam.remove_role_from_instance_profile().instance_profile_name(bare).role_name(other);
+            gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
+        }
+        if !there.roles.iter().any(|other| other == role) {
+            let call = self.iam.add_role_to_instance_profile().instance_profile_name(bare).role_name(role);
+            match call.send().await.map(drop).map_err(failed("iam:AddRoleToInstanceProfile")) {
+                // A profile holds one role: ours is in it, and the answer was lost.
+                Err(error) if error.is("LimitExceeded") || error.is("EntityAlreadyExists") => {}
+                other => other?,
+            }
+        }
+        if there.tags != tags {
+            let old: Vec<String> = there.tags.keys().filter(|key| !tags.contains_key(*key)).cloned().collect();
+            if !old.is_empty() {
+                let call = self.iam.untag_instance_profile().instance_profile_name(bare).set_tag_keys(Some(old));
+                call.send().await.map_err(failed("iam:UntagInstanceProfile"))?;
+            }
+            let call = self.iam.tag_instance_profile().instance_profile_name(bare).set_tags(Some(to_tags(&tags)));
+            call.send().await.map_err(failed("iam:TagInstanceProfile"))?;
+        }
+        self.find_instance_profile(name).await?.ok_or(RoleError::Unreadable("no instance profile after its change"))
+    }
+
+    /// Removes an instance profile of this stack. One that is not there is as good as removed.
+    pub async fn remove_instance_profile(&self, name: &ProfileName, stack: &StackName) -> Result<(), RoleError> {
+        let Some(there) = self.find_instance_profile(name).await? else { return Ok(()) };
+        if !is_of(&there.tags, stack) {
+            return Err(not_ours("instance profile", name.as_str(), stack));
+        }
+        let (_, name) = split(name.as_str());
+        for role in there.roles {
+            let call = self.iam.remove_role_from_instance_profile().instance_profile_name(name).role_name(role);
+            gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
+        }
+        let call = self.iam.delete_instance_profile().instance_profile_name(name);
+        Ok(gone(call.send().await.map(drop).map_err(failed("iam:DeleteInstanceProfile")))?)
+    }
+}
+
+fn is_of(tags: &BTreeMap<String, String>, stack: &StackName) -> bool {
+    tags.get(STACK_TAG).map(String::as_str) == Some(stack.as_str())
+}
+
+fn not_ours(what: &'static str, name: &str, stack: &StackName) -> RoleError {
+    RoleError::NotOurs { what, name: name.to_owned(), stack: stack.to_string() }
+}
+
+/// What was to be removed and is not there is removed.
+fn gone(result: Result<(), AwsError>) -> Result<(), AwsError> {
+    match result {
+        Err(error) if error.is("NoSuchEntity") => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,112 @@
+//! `ringfenced policy`: AWS policies for people: what one allows, and which known holes it has. Any policy, ours or not.
+
+use std::io::{Read as _, stdout};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use comfy_table::{ContentArrangement, Table, presets};
+use ringfence_cloud::aws::{Document, Explained, explain};
+use serde_json::json;
+
+/// Read AWS policies.
+#[derive(Debug, Args)]
+pub struct Policy {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Tell what policies allow, and which known holes they have. Several files are one role's policies together
+    Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    /// Policies in JSON, as IAM writes them; `-` for standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+impl Policy {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let What::Explain(Explain { files, json }) = self.what;
+        let policies = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+        let explained = explain(&policies);
+        let text = if json { in_json(&explained) } else { in_tables(&explained) };
+        // A reader such as `head` may have seen enough.
+        match std::io::Write::write_all(&mut stdout(), text.as_bytes()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<Document> {
+    let name = path.display();
+    let text = if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = text.with_context(|| format!("cannot read {name}"))?;
+    Document::parse(&text).with_context(|| format!("cannot explain {name}"))
+}
+
+fn in_json(explained: &Explained) -> String {
+    let holes: Vec<_> = explained
+        .holes
+        .iter()
+        .map(|found| {
+            json!({
+                "name": found.hole.name,
+                "what": found.hole.what,
+                "statements": found.statements,
+                "fix": found.hole.fix,
+            })
+        })
+        .collect();
+    let all = json!({ "statements": explained.statements, "holes": holes, "size": explained.size });
+    format!("{all:#}\n")
+}
+
+fn in_tables(explained: &Explained) -> String {
+    let mut statements = table(&["STATEMENT", "EFFECT", "ACTIONS", "ON", "ONLY IF"]);
+    for statement in &explained.statements {
+        let on = if statement.principals.is_empty() {
+            statement.resources.join("\n")
+        } else {
+            format!("by {}\n{}", statement.principals.join(", "), statement.resources.join("\n"))
+        };
+        statements.add_row([
+            statement.sid.clone(),
+            statement.effect.to_owned(),
+            statement.actions.join("\n"),
+            on,
+            statement.conditions.join("\n"),
+        ]);
+    }
+    let count = explained.statements.len();
+    let summary = format!("{count} statements, {} characters as IAM counts them", explained.size);
+    if explained.holes.is_empty() {
+        return format!("{statements}\n{summary}; none of the known holes is open\n");
+    }
+    let mut holes = table(&["KNOWN HOLE", "WHOEVER HOLDS THE ROLE CAN", "THROUGH", "CLOSE IT WITH"]);
+    for found in &explained.holes {
+        let through = found.statements.join(", ");
+        holes.add_row([found.hole.name, found.hole.what, &through, found.hole.fix]);
+    }
+    format!("{statements}\n{summary}\n\n{holes}\n{} known holes are open\n", explained.holes.len())
+}
+
+fn table(headers: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headers.to_vec());
+    table
+}

@@ -1,0 +1,7 @@
+//! Onboarding an AWS account: the documents, the roles and what they allow, through the real `terraform` and the real
+//! `ringfenced`, with a double of AWS that authorises.
+
+mod account;
+mod documents;
+mod explain;
+mod roles;

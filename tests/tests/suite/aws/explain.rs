@@ -1,0 +1,79 @@
+//! `ringfenced policy explain` on policies of ours and of others.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use ringfence_tests::Sandbox;
+use ringfence_tests::sandbox::program;
+use serde_json::Value;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../daemon/cloud/tests/aws/golden").join(format!("{name}.json"))
+}
+
+fn explain(arguments: &[&str]) -> Output {
+    Command::new(program("ringfenced")).args(["policy", "explain"]).args(arguments).output().unwrap()
+}
+
+fn path(name: &str) -> String {
+    golden(name).display().to_string()
+}
+
+#[test]
+fn a_policy_of_ours_is_explained_and_has_no_hole() {
+    let output = explain(&[&path("cross_account_base")]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    for part in ["LaunchInstance", "ec2:MetadataHttpTokens is required", "none of the known holes is open"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_policy_of_others_is_explained_with_its_holes_and_how_to_close_them() {
+    let output = explain(&[&path("described_restricted")]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    for part in ["attach_foreign_snapshot", "snapshot_foreign_volume", "EC2BackupCreation", "known holes are open"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let output = explain(&["--json", &path("described_restricted")]);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let hole = said["holes"].as_array().unwrap().iter().find(|hole| hole["name"] == "attach_foreign_snapshot").unwrap();
+    assert_eq!(hole["statements"], serde_json::json!(["RemainingRunInstancePermissions"]));
+    assert!(hole["fix"].as_str().unwrap().contains("aws:ResourceTag"));
+}
+
+#[test]
+fn policies_of_one_role_are_explained_together() {
+    let sandbox = Sandbox::new();
+    let denial = sandbox.path().join("deny.json");
+    std::fs::write(&denial, r#"{"Statement":{"Effect":"Deny","Action":"ec2:*Snapshot","Resource":"*"}}"#).unwrap();
+    let denial = denial.display().to_string();
+    let output = explain(&["--json", &path("described_default"), &denial]);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names: Vec<&str> =
+        said["holes"].as_array().unwrap().iter().map(|hole| hole["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"boot_public_image") && !names.contains(&"snapshot_foreign_volume"), "{names:?}");
+}
+
+#[test]
+fn what_is_no_policy_is_refused_by_name() {
+    let sandbox = Sandbox::new();
+    let broken = sandbox.path().join("broken.json");
+    std::fs::write(&broken, r#"{"Statement":[{"Effect":"Permit","Action":"*","Resource":"*"}]}"#).unwrap();
+    let missing = sandbox.path().join("missing.json");
+    for (file, part) in [(&broken, "Permit"), (&missing, "No such file")] {
+        let output = explain(&[&file.display().to_string()]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(part) && said.contains("json"), "{said}");
+    }
+    let mut child = Command::new(program("ringfenced"))
+        .args(["policy", "explain", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(br#"{"Statement":[]}"#).unwrap();
+    assert!(child.wait_with_output().unwrap().status.success(), "standard input is a file too");
+}

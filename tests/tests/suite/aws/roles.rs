@@ -1,0 +1,240 @@
+//! The resources that make roles, against the double: they survive lost answers and half-made things, leave alone what is not
+//! ours, and show what somebody changed by hand.
+
+use std::collections::BTreeMap;
+
+use ringfence_aws_double::{Fault, Faults};
+use serde_json::{Value, json};
+
+use super::account::Account;
+
+const ROLE: &str = r#"
+resource "ringfence_aws_cross_account_role" "prod" {
+  name                  = "team/ringfence-prod"
+  principals            = ["arn:aws:iam::444455556666:role/ringfence-control"]
+  external_id           = "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34"
+  account_id            = "123456789012"
+  region                = "eu-north-1"
+  stack                 = "prod"
+  vpc_ids               = ["vpc-0a1b2c3d4e5f60718"]
+  subnet_ids            = ["subnet-0a1b2c3d4e5f60718"]
+  security_group_ids    = ["sg-0a1b2c3d4e5f60718"]
+  instance_profile_name = "ringfence-node"
+  instance_role_name    = "ringfence-node"
+  grants                = ["backup"]
+  tags                  = { owner = "security" }
+}
+"#;
+
+const PROFILE: &str = r#"
+resource "ringfence_aws_instance_profile" "node" {
+  name        = "ringfence-node"
+  account_id  = "123456789012"
+  region      = "eu-north-1"
+  stack       = "prod"
+  bucket_name = "example-prod-data"
+  grants      = ["storage"]
+}
+"#;
+
+const INVENTORY: &str = r#"
+iam = client('iam')
+roles = {r['RoleName']: {
+    'path': r['Path'],
+    'trust': r['AssumeRolePolicyDocument'],
+    'tags': {t['Key']: t['Value'] for t in iam.get_role(RoleName=r['RoleName'])['Role'].get('Tags', [])},
+    'policies': {n: iam.get_role_policy(RoleName=r['RoleName'], PolicyName=n)['PolicyDocument']
+                 for n in iam.list_role_policies(RoleName=r['RoleName'])['PolicyNames']},
+    'attached': [p['PolicyArn'] for p in iam.list_attached_role_policies(RoleName=r['RoleName'])['AttachedPolicies']],
+} for r in iam.list_roles()['Roles']}
+profiles = {p['InstanceProfileName']: [r['RoleName'] for r in p['Roles']]
+            for p in iam.list_instance_profiles()['InstanceProfiles']}
+print(json.dumps({'roles': roles, 'profiles': profiles}))
+"#;
+
+async fn inventory(account: &Account) -> Value {
+    account.by_hand(INVENTORY).await
+}
+
+#[tokio::test]
+async fn a_role_is_made_kept_changed_and_removed() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("apply");
+    let there = inventory(&account).await;
+    let role = &there["roles"]["ringfence-prod"];
+    assert_eq!(role["path"], "/team/");
+    assert_eq!(role["tags"], json!({ "ringfence:stack": "prod", "owner": "security" }));
+    assert_eq!(role["policies"].as_object().unwrap().len(), 1);
+    assert_eq!(
+        role["trust"]["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"],
+        "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34"
+    );
+    let address = "ringfence_aws_cross_account_role.prod";
+    let attributes = account.terraform.attributes(address).await;
+    let policy: Value = serde_json::from_str(attributes["policy_json"].as_str().unwrap()).unwrap();
+    assert_eq!(role["policies"]["ringfence"], policy);
+    assert_eq!(attributes["arn"], "arn:aws:iam::123456789012:role/team/ringfence-prod");
+    assert_eq!(account.terraform.plan(&[]).await.code, 0, "an empty plan");
+
+    account.double.forget();
+    account
+        .write(&ROLE.replace("[\"backup\"]", "[\"backup\", \"network_checks\"]").replace("security\"", "platform\""));
+    account.terraform.apply(&[]).await.expect("a change");
+    assert_eq!(account.changes(), ["iam:PutRolePolicy", "iam:TagRole"], "what differs and nothing else");
+    assert_eq!(account.terraform.plan(&[]).await.code, 0);
+    account.terraform.destroy(&[]).await.expect("destroy");
+    assert_eq!(inventory(&account).await["roles"], json!({}));
+}
+
+#[tokio::test]
+async fn an_instance_profile_is_made_with_its_role_and_removed_with_it() {
+    let account = Account::new().await;
+    account.write(PROFILE);
+    account.terraform.apply(&[]).await.expect("apply");
+    let there = inventory(&account).await;
+    assert_eq!(there["profiles"], json!({ "ringfence-node": ["ringfence-node"] }));
+    assert_eq!(
+        there["roles"]["ringfence-node"]["trust"]["Statement"][0]["Principal"],
+        json!({ "Service": "ec2.amazonaws.com" })
+    );
+    assert_eq!(account.terraform.plan(&[]).await.code, 0, "an empty plan");
+    // Somebody takes the role out, and somebody else puts another one in.
+    account
+        .by_hand(
+            "iam = client('iam')\n\
+             iam.remove_role_from_instance_profile(InstanceProfileName='ringfence-node', RoleName='ringfence-node')\n\
+             iam.create_role(RoleName='other', AssumeRolePolicyDocument='{}')\n\
+             iam.add_role_to_instance_profile(InstanceProfileName='ringfence-node', RoleName='other')\n",
+        )
+        .await;
+    assert_eq!(account.terraform.plan(&[]).await.code, 2, "it shows");
+    account.terraform.apply(&[]).await.expect("put right");
+    assert_eq!(inventory(&account).await["profiles"], json!({ "ringfence-node": ["ringfence-node"] }));
+    assert_eq!(account.terraform.plan(&[]).await.code, 0);
+    account.terraform.destroy(&[]).await.expect("destroy");
+    let there = inventory(&account).await;
+    assert_eq!(there["profiles"], json!({}));
+    assert!(there["roles"].get("ringfence-node").is_none() && there["roles"].get("other").is_some(), "{there}");
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leaves_nothing() {
+    let account = Account::new().await;
+    let both = format!("{ROLE}{PROFILE}");
+    account.write(&both);
+    account.terraform.apply(&[]).await.expect("a clean run");
+    let (wanted, count) = (inventory(&account).await, account.changes().len());
+    account.terraform.destroy(&[]).await.expect("destroy");
+    assert!(count >= 4, "{count} changes");
+    let mut failed = 0;
+    for fault in [Fault::Fail, Fault::LoseAnswer, Fault::Throttle] {
+        for n in 1..=count {
+            // The SDK repeats a failed call twice by itself: three in a row reach the resource.
+            let at_change = (n..n + 3).map(|n| (n, fault)).collect();
+            account.double.inject(Faults { at_change, ..Faults::default() });
+            failed += usize::from(account.terraform.apply(&[]).await.code != 0);
+            account.double.inject(Faults::default());
+            account.terraform.apply(&[]).await.expect("another apply");
+            assert_eq!(inventory(&account).await, wanted, "{fault:?} at change {n}");
+            assert_eq!(account.terraform.plan(&[]).await.code, 0, "{fault:?} at change {n}");
+            account.terraform.destroy(&[]).await.expect("destroy");
+            assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {} }), "{fault:?} at change {n}");
+        }
+    }
+    assert!(failed > count, "the faults were felt: {failed}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_a_creation_is_adopted_by_its_tag() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.double.inject(Faults { at_change: BTreeMap::from([(1, Fault::LoseAnswer)]), ..Faults::default() });
+    account.terraform.apply(&[]).await.expect("the repeat finds what the first has made");
+    let creations = account.changes().into_iter().filter(|action| action == "iam:CreateRole").count();
+    assert_eq!(creations, 2, "AWS says that it exists, and it is ours");
+    assert_eq!(account.terraform.plan(&[]).await.code, 0);
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_ours_is_left_alone_until_it_is_imported() {
+    let account = Account::new().await;
+    account
+        .by_hand("client('iam').create_role(RoleName='ringfence-prod', Path='/team/', AssumeRolePolicyDocument='{\"Statement\":[]}')")
+        .await;
+    let before = inventory(&account).await;
+    account.write(ROLE);
+    let error = account.terraform.apply(&[]).await.expect_error("apply");
+    for part in [
+        "exists and is not ours",
+        "import {",
+        "to = ringfence_aws_cross_account_role.NAME",
+        "id = \"team/ringfence-prod\"",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert_eq!(inventory(&account).await, before);
+    let import = "import {\n  to = ringfence_aws_cross_account_role.prod\n  id = \"team/ringfence-prod\"\n}\n";
+    account.write(&format!("{import}{ROLE}"));
+    account.terraform.apply(&[]).await.expect("the import");
+    assert_eq!(inventory(&account).await["roles"]["ringfence-prod"]["tags"]["ringfence:stack"], "prod");
+    assert_eq!(account.terraform.plan(&[]).await.code, 0);
+}
+
+#[tokio::test]
+async fn what_somebody_changes_by_hand_shows_and_another_spelling_does_not() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("apply");
+    let policy = "iam = client('iam')\np = iam.get_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')['PolicyDocument']\n";
+    let put = "iam.put_role_policy(RoleName='ringfence-prod', PolicyName='ringfence', PolicyDocument=json.dumps(p, indent=4))\n";
+    account
+        .by_hand(&format!("{policy}p['Statement'].reverse()\nfor s in p['Statement']: s['Sid'] += 'x'\n{put}"))
+        .await;
+    assert_eq!(account.terraform.plan(&[]).await.code, 0, "it means the same");
+    let changes = [
+        ("a wider policy", format!("{policy}p['Statement'][0]['Resource'] = '*'\np['Statement'][0]['Action'] = '*'\n{put}")),
+        ("no policy", "client('iam').delete_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')".to_owned()),
+        (
+            "a second policy",
+            "client('iam').put_role_policy(RoleName='ringfence-prod', PolicyName='more', PolicyDocument=json.dumps(\
+             {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 's3:*', 'Resource': '*'}]}))"
+                .to_owned(),
+        ),
+        (
+            "a trust in everybody",
+            "client('iam').update_assume_role_policy(RoleName='ringfence-prod', PolicyDocument=json.dumps(\
+             {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'sts:AssumeRole', 'Principal': '*'}]}))"
+                .to_owned(),
+        ),
+        ("another tag", "client('iam').tag_role(RoleName='ringfence-prod', Tags=[{'Key': 'x', 'Value': 'y'}])".to_owned()),
+        (
+            "a managed policy",
+            "iam = client('iam')\n\
+             arn = iam.create_policy(PolicyName='admin', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [\
+             {'Effect': 'Allow', 'Action': '*', 'Resource': '*'}]}))['Policy']['Arn']\n\
+             iam.attach_role_policy(RoleName='ringfence-prod', PolicyArn=arn)"
+                .to_owned(),
+        ),
+    ];
+    for (what, script) in changes {
+        account.by_hand(&script).await;
+        assert_eq!(account.terraform.plan(&[]).await.code, 2, "{what} shows");
+        account.terraform.apply(&[]).await.expect(what);
+        assert_eq!(account.terraform.plan(&[]).await.code, 0, "{what} is put right");
+    }
+    let role = &inventory(&account).await["roles"]["ringfence-prod"];
+    assert_eq!((&role["attached"], role["policies"].as_object().unwrap().len()), (&json!([]), 1), "{role}");
+    account.by_hand("iam = client('iam')\niam.delete_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')\niam.delete_role(RoleName='ringfence-prod')").await;
+    assert_eq!(account.terraform.plan(&[]).await.code, 2, "it is gone, and is made again");
+}
+
+#[tokio::test]
+async fn a_principal_that_iam_does_not_know_yet_is_waited_for_and_other_mistakes_are_not() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.double.inject(Faults { unknown_principal: 2, ..Faults::default() });
+    account.terraform.apply(&[]).await.expect("apply");
+    let creations = account.changes().into_iter().filter(|action| action == "iam:CreateRole").count();
+    assert_eq!(creations, 3);
+}
