@@ -11,6 +11,7 @@
 
 #[cfg(feature = "aws")]
 mod account;
+mod calls;
 mod cross_account;
 mod document;
 mod evaluate;
@@ -27,6 +28,7 @@ mod trust;
 
 #[cfg(feature = "aws")]
 pub use account::{AssumeRole, AwsAccount, AwsError, AwsIdentity, AwsSettings};
+pub use calls::{NeededCall, all_calls, needed_calls};
 pub use cross_account::{CrossAccount, InstanceProfile, Style};
 pub use document::{Document, DocumentError, MANAGED_LIMIT, Note, ROLE_LIMIT, Statement, TRUST_LIMIT};
 pub use evaluate::{Key, Request, Verdict, evaluate};

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a broken expectation is a failure")]
 
 mod attacks;
+mod enough;
 mod golden;
 mod requests;
 mod rules;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// An account with nothing in it.
 pub(super) struct Account {
-    pub(super) sandbox: Sandbox,
+    _sandbox: Sandbox,
     pub(super) double: AwsDouble,
     pub(super) terraform: Terraform,
 }
@@ -17,7 +17,7 @@ impl Account {
         let sandbox = Sandbox::new();
         let double = AwsDouble::start(&installed("aws")).await;
         let terraform = reaching(&Terraform::new(sandbox.path()).with_token(None), ADMINISTRATOR);
-        Self { sandbox, double, terraform }
+        Self { _sandbox: sandbox, double, terraform }
     }
 
     /// Replaces the configuration.
