@@ -5,3 +5,4 @@ mod account;
 mod documents;
 mod explain;
 mod roles;
+mod wide;
