@@ -20,11 +20,16 @@ mod external_id;
 mod grant;
 mod hole;
 mod instance_profile;
+#[cfg(feature = "aws")]
+mod look;
 mod name;
+mod network;
 #[cfg(feature = "aws")]
 mod role;
 mod template;
 mod trust;
+#[cfg(feature = "aws")]
+mod verify;
 
 #[cfg(feature = "aws")]
 pub use account::{AssumeRole, AwsAccount, AwsError, AwsIdentity, AwsSettings};
@@ -35,13 +40,16 @@ pub use evaluate::{Key, Request, Verdict, evaluate};
 pub use explain::{Explained, ExplainedStatement, explain};
 pub use external_id::{ExternalId, check_external_id};
 pub use grant::{Grant, NodeGrant};
-pub use hole::{FoundHole, HOLES, Hole, holes_of};
+pub use hole::{Attempt, FoundHole, HOLES, Hole, attempts, holes_of};
 pub use instance_profile::NodeRole;
 pub use name::{
     AccountId, AwsNameError, BucketName, ImageOwner, KubernetesName, Partition, Principal, ProfileName, Region,
     RoleName, SecurityGroupId, StackName, SubnetId, VpcId,
 };
+pub use network::{AclRule, Endpoint, Finding, Network, SecurityGroup, Subnet, findings};
 #[cfg(feature = "aws")]
 pub use role::{Claim, ProfileObserved, RoleError, RoleObserved, RoleSpec, STACK_TAG};
 pub use template::Rendered;
 pub use trust::Trust;
+#[cfg(feature = "aws")]
+pub use verify::Verified;

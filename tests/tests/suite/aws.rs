@@ -3,6 +3,7 @@
 
 mod account;
 mod documents;
+mod double;
 mod explain;
 mod roles;
 mod wide;

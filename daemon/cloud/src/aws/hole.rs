@@ -4,8 +4,9 @@
 //! What the attacker does not hold is somebody else's: another volume, group or VPC of the same account, without the stack's
 //! tag. What the attacker writes into the request is the attacker's choice.
 
+use super::cross_account::CrossAccount;
 use super::document::Document;
-use super::evaluate::{Request, Verdict, evaluate};
+use super::evaluate::{Key, Request, Verdict, evaluate};
 
 /// A known hole.
 #[derive(Debug, Clone, Copy)]
@@ -300,6 +301,61 @@ pub const HOLES: &[Hole] = &[
         attempt: |place| vec![place.on("iam:PutRolePolicy", "role/administrator")],
     },
 ];
+
+/// What an attacker would try, with the caller's choices made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The hole's name.
+    pub name: &'static str,
+    /// What the attacker would gain.
+    pub what: &'static str,
+    /// How the hole is closed.
+    pub fix: &'static str,
+    /// What AWS checks: at least one of it must be refused.
+    pub checks: Vec<Request>,
+}
+
+/// What an attacker who holds the role of a request would try, each choice made as suits the attacker best.
+pub fn attempts(request: &CrossAccount) -> Vec<Attempt> {
+    let policy = [request.render().document];
+    let place = Place::of(&policy);
+    let profile = request.instance_profiles.first();
+    let profile = profile.map(|one| place.arn("iam", &format!("instance-profile/{}", one.profile)));
+    let vpc = request.vpcs.first().map(|vpc| place.arn("ec2", &format!("vpc/{vpc}")));
+    let best = |key: &str| -> Option<Vec<String>> {
+        let one = |text: &str| Some(vec![text.to_owned()]);
+        match key {
+            "aws:requesttag/ringfence:stack" | "aws:resourcetag/ringfence:stack" => one(request.stack.as_str()),
+            "aws:tagkeys" | "ec2:attribute" => None,
+            "ec2:instanceprofile" => profile.clone().map(|profile| vec![profile]),
+            "ec2:metadatahttptokens" => one("required"),
+            "ec2:encrypted" => one("true"),
+            "ec2:vpc" => vpc.clone().map(|vpc| vec![vpc]),
+            "iam:passedtoservice" => one("ec2.amazonaws.com"),
+            "elasticloadbalancing:subnet" => Some(request.subnets.iter().map(ToString::to_string).collect()),
+            _ => None,
+        }
+    };
+    let chosen = |mut check: Request| {
+        let keys = std::mem::take(&mut check.keys).into_iter();
+        check.keys = keys
+            .filter_map(|(key, value)| match value {
+                Key::Chosen => Some((key.clone(), Key::Is(best(&key)?))),
+                known @ Key::Is(_) => Some((key, known)),
+            })
+            .collect();
+        check
+    };
+    HOLES
+        .iter()
+        .map(|hole| Attempt {
+            name: hole.name,
+            what: hole.what,
+            fix: hole.fix,
+            checks: (hole.attempt)(&place).into_iter().map(chosen).collect(),
+        })
+        .collect()
+}
 
 /// The holes that these policies together have.
 pub fn holes_of(policies: &[Document]) -> Vec<FoundHole> {

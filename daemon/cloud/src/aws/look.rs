@@ -1,0 +1,138 @@
+//! Looking at a network, for the early warnings. Needs the grant `network_checks`.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::types::{Filter, IpPermission, NetworkAcl, RouteTable, RuleAction, VpcAttributeName};
+
+use super::account::{AwsAccount, AwsError, failed};
+use super::name::{SecurityGroupId, SubnetId, VpcId};
+use super::network::{AclRule, Endpoint, Network, SecurityGroup, Subnet};
+
+const ANYWHERE: &str = "0.0.0.0/0";
+
+impl AwsAccount {
+    /// What nodes in these subnets and groups of a VPC would find.
+    pub async fn look_at_network(
+        &self,
+        vpc: &VpcId,
+        subnets: &BTreeSet<SubnetId>,
+        groups: &BTreeSet<SecurityGroupId>,
+    ) -> Result<Network, AwsError> {
+        let of_vpc = || Filter::builder().name("vpc-id").values(vpc.as_str()).build();
+        let attribute = async |name: VpcAttributeName| {
+            let call = self.ec2.describe_vpc_attribute().vpc_id(vpc.as_str()).attribute(name).send().await;
+            call.map_err(failed("ec2:DescribeVpcAttribute"))
+        };
+        let hostnames = attribute(VpcAttributeName::EnableDnsHostnames).await?;
+        let support = attribute(VpcAttributeName::EnableDnsSupport).await?;
+        let tables = self.ec2.describe_route_tables().filters(of_vpc()).send().await;
+        let tables = tables.map_err(failed("ec2:DescribeRouteTables"))?.route_tables.unwrap_or_default();
+        let acls = self.ec2.describe_network_acls().filters(of_vpc()).send().await;
+        let acls = acls.map_err(failed("ec2:DescribeNetworkAcls"))?.network_acls.unwrap_or_default();
+        let endpoints = self.ec2.describe_vpc_endpoints().filters(of_vpc()).send().await;
+        let endpoints = endpoints.map_err(failed("ec2:DescribeVpcEndpoints"))?.vpc_endpoints.unwrap_or_default();
+        let ids = subnets.iter().map(ToString::to_string).collect();
+        let found = self.ec2.describe_subnets().set_subnet_ids(Some(ids)).send().await;
+        let found = found.map_err(failed("ec2:DescribeSubnets"))?.subnets.unwrap_or_default();
+        let subnets = found.into_iter().map(|subnet| {
+            let id = subnet.subnet_id.unwrap_or_default();
+            Subnet {
+                default_route: default_route(&tables, &id),
+                acl: acl(&acls, &id),
+                vpc: subnet.vpc_id.unwrap_or_default(),
+                id,
+            }
+        });
+        let subnets = subnets.collect();
+        let ids = groups.iter().map(ToString::to_string).collect();
+        let found = self.ec2.describe_security_groups().set_group_ids(Some(ids)).send().await;
+        let found = found.map_err(failed("ec2:DescribeSecurityGroups"))?.security_groups.unwrap_or_default();
+        let security_groups = found.into_iter().map(|group| {
+            let id = group.group_id.unwrap_or_default();
+            let (from_itself, from_others) = ingress(&id, &group.ip_permissions.unwrap_or_default());
+            SecurityGroup { vpc: group.vpc_id.unwrap_or_default(), from_itself, from_others, id }
+        });
+        let security_groups = security_groups.collect();
+        Ok(Network {
+            vpc: vpc.to_string(),
+            dns_hostnames: hostnames.enable_dns_hostnames.and_then(|on| on.value).unwrap_or_default(),
+            dns_support: support.enable_dns_support.and_then(|on| on.value).unwrap_or_default(),
+            subnets,
+            security_groups,
+            endpoints: endpoints
+                .into_iter()
+                .map(|endpoint| Endpoint {
+                    id: endpoint.vpc_endpoint_id.unwrap_or_default(),
+                    service: endpoint.service_name.unwrap_or_default(),
+                    is_open: endpoint.policy_document.is_none_or(|policy| is_open(&policy)),
+                })
+                .collect(),
+        })
+    }
+}
+
+/// Whether a policy of an endpoint lets everything through, as the one does that AWS writes when none is given.
+fn is_open(policy: &str) -> bool {
+    super::Document::parse(policy).is_ok_and(|policy| {
+        let all = |texts: &[String]| texts.iter().any(|text| text == "*");
+        policy
+            .statement
+            .iter()
+            .any(|statement| all(&statement.action) && all(&statement.resource) && statement.condition.is_empty())
+    })
+}
+
+/// Where a subnet's packets go that go nowhere else: by its own route table, or by the VPC's main one.
+fn default_route(tables: &[RouteTable], subnet: &str) -> Option<String> {
+    let named = |table: &&RouteTable| table.associations().iter().any(|one| one.subnet_id() == Some(subnet));
+    let main = |table: &&RouteTable| table.associations().iter().any(|one| one.main() == Some(true));
+    let table = tables.iter().find(named).or_else(|| tables.iter().find(main))?;
+    let route = table.routes().iter().find(|route| route.destination_cidr_block() == Some(ANYWHERE))?;
+    let ways = [route.gateway_id(), route.nat_gateway_id(), route.transit_gateway_id(), route.network_interface_id()];
+    ways.into_iter().flatten().next().map(str::to_owned)
+}
+
+/// The rules of a subnet's network ACL about TCP from anywhere.
+fn acl(acls: &[NetworkAcl], subnet: &str) -> Vec<AclRule> {
+    let named = |acl: &&NetworkAcl| acl.associations().iter().any(|one| one.subnet_id() == Some(subnet));
+    let acl = acls.iter().find(named).or_else(|| acls.iter().find(|acl| acl.is_default() == Some(true)));
+    let entries = acl.map(NetworkAcl::entries).unwrap_or_default();
+    let from_anywhere = entries.iter().filter(|entry| {
+        entry.egress() == Some(false)
+            && entry.cidr_block() == Some(ANYWHERE)
+            && matches!(entry.protocol(), Some("-1" | "6"))
+    });
+    from_anywhere
+        .map(|entry| AclRule {
+            number: entry.rule_number().unwrap_or(i32::MAX),
+            allows: entry.rule_action() == Some(&RuleAction::Allow),
+            ports: entry.port_range().map_or((0, u16::MAX), |range| ports(range.from(), range.to())),
+        })
+        .collect()
+}
+
+/// The TCP ports that a group opens to itself, and to others.
+fn ingress(id: &str, rules: &[IpPermission]) -> (Vec<(u16, u16)>, Vec<(u16, u16)>) {
+    let (mut itself, mut others) = (Vec::new(), Vec::new());
+    for rule in rules.iter().filter(|rule| matches!(rule.ip_protocol(), Some("-1" | "tcp" | "6"))) {
+        let range = ports(rule.from_port(), rule.to_port());
+        let (own, foreign): (Vec<_>, Vec<_>) =
+            rule.user_id_group_pairs().iter().partition(|pair| pair.group_id() == Some(id));
+        if !own.is_empty() {
+            itself.push(range);
+        }
+        if !foreign.is_empty()
+            || !rule.ip_ranges().is_empty()
+            || !rule.ipv6_ranges().is_empty()
+            || !rule.prefix_list_ids().is_empty()
+        {
+            others.push(range);
+        }
+    }
+    (itself, others)
+}
+
+fn ports(from: Option<i32>, to: Option<i32>) -> (u16, u16) {
+    let port = |port: Option<i32>, missing: u16| port.and_then(|port| u16::try_from(port).ok()).unwrap_or(missing);
+    (port(from.filter(|port| *port >= 0), 0), port(to.filter(|port| *port >= 0), u16::MAX))
+}

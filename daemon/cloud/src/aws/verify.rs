@@ -1,0 +1,162 @@
+//! Asking AWS itself whether the role may do what is needed, and may not do what must be refused: by simulation, which knows
+//! EC2, IAM and load balancers, and by a launch that is only asked about.
+//!
+//! What neither settles: the trust policy, which a simulation does not judge; policies of the organization, unless the
+//! simulation is told of them; and how long changes take to spread.
+
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
+    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, InstanceType, ResourceType, Tag,
+    TagSpecification,
+};
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
+
+use super::account::{AwsAccount, AwsError, failed};
+use super::calls::needed_calls;
+use super::cross_account::CrossAccount;
+use super::evaluate::{Key, Request};
+use super::grant::Grant;
+use super::hole::attempts;
+
+/// One thing that was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// What it is.
+    pub what: String,
+    /// The grant that it needs.
+    pub grant: Option<Grant>,
+    /// Whether it must be allowed.
+    pub must: bool,
+    /// Whether it is.
+    pub is: bool,
+    /// The check that decided, when it is not as it must be.
+    pub because: Option<String>,
+}
+
+impl Verified {
+    /// Whether it is as it must be.
+    pub fn is_right(&self) -> bool {
+        self.must == self.is
+    }
+}
+
+impl AwsAccount {
+    /// Asks about everything that is needed, and about everything that must be refused. `told` hears of each answer. Fails
+    /// when AWS cannot be asked: the caller needs `iam:SimulatePrincipalPolicy` on the role.
+    pub async fn verify(
+        &self,
+        request: &CrossAccount,
+        role_arn: &str,
+        mut told: impl FnMut(&Verified),
+    ) -> Result<Vec<Verified>, AwsError> {
+        let mut all = Vec::new();
+        let mut note = |verified: Verified| {
+            told(&verified);
+            all.push(verified);
+        };
+        for call in needed_calls(request) {
+            let mut refused = None;
+            for check in &call.checks {
+                if !self.simulate(role_arn, check).await? {
+                    refused = Some(format!("{} on {}", check.action, check.resource));
+                    break;
+                }
+            }
+            let (what, is) = (call.what.to_owned(), refused.is_none());
+            note(Verified { what, grant: call.grant, must: true, is, because: refused });
+        }
+        let on = |grant| request.grants.contains(&grant);
+        // Whoever has switched this on has been told what it allows.
+        let attempts = attempts(request).into_iter().filter(|one| one.name != "change_user_data" || !on(Grant::Resize));
+        for attempt in attempts {
+            let mut allowed = true;
+            for check in &attempt.checks {
+                allowed &= self.simulate(role_arn, check).await?;
+            }
+            let because = allowed.then(|| attempt.fix.to_owned());
+            note(Verified { what: attempt.what.to_owned(), grant: None, must: false, is: allowed, because });
+        }
+        Ok(all)
+    }
+
+    /// Whether AWS would allow an elementary check to a role.
+    async fn simulate(&self, role_arn: &str, check: &Request) -> Result<bool, AwsError> {
+        let mut call = self.iam.simulate_principal_policy().policy_source_arn(role_arn).action_names(&check.action);
+        if check.resource != "*" {
+            // A simulation wants a resource that could be, and new ones have no id yet.
+            call = call.resource_arns(check.resource.replace("/*", "/new"));
+        }
+        for (key, value) in &check.keys {
+            let Key::Is(values) = value else { continue };
+            let kind = match key.as_str() {
+                "ec2:encrypted" | "ec2:associatepublicipaddress" => ContextKeyTypeEnum::Boolean,
+                "aws:tagkeys" | "elasticloadbalancing:subnet" => ContextKeyTypeEnum::StringList,
+                _ => ContextKeyTypeEnum::String,
+            };
+            let entry = ContextEntry::builder()
+                .context_key_name(key)
+                .set_context_key_values(Some(values.clone()))
+                .context_key_type(kind);
+            call = call.context_entries(entry.build());
+        }
+        let answer = call.send().await.map_err(failed("iam:SimulatePrincipalPolicy"))?;
+        let results = answer.evaluation_results.unwrap_or_default();
+        Ok(!results.is_empty()
+            && results.iter().all(|result| *result.eval_decision() == PolicyEvaluationDecisionType::Allowed))
+    }
+
+    /// Asks EC2 whether a launch of this image would be allowed, without launching: as whoever calls, which must be the role
+    /// itself. <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html> (`DryRun`).
+    pub async fn ask_launch(&self, request: &CrossAccount, image: &str) -> Result<Verified, AwsError> {
+        let tags: Vec<Tag> = [
+            ("Name", "ringfence-verify"),
+            ("ringfence:stack", request.stack.as_str()),
+            ("ringfence:cluster", "verify"),
+            ("ringfence:group", "verify"),
+            ("ringfence:node", "verify"),
+        ]
+        .iter()
+        .map(|(key, value)| Tag::builder().key(*key).value(*value).build())
+        .collect();
+        let tagged = |kind| TagSpecification::builder().resource_type(kind).set_tags(Some(tags.clone())).build();
+        let groups = request.security_groups.iter().map(ToString::to_string).collect();
+        let interface = InstanceNetworkInterfaceSpecification::builder()
+            .device_index(0)
+            .set_subnet_id(request.subnets.first().map(ToString::to_string))
+            .set_groups(Some(groups))
+            .associate_public_ip_address(false);
+        let disk = EbsBlockDevice::builder().encrypted(true).delete_on_termination(true).build();
+        let profile = request.instance_profiles.first().map(|one| {
+            let bare = one.profile.as_str().rsplit('/').next().unwrap_or_default();
+            IamInstanceProfileSpecification::builder().name(bare).build()
+        });
+        let options = InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build();
+        let call = self
+            .ec2
+            .run_instances()
+            .dry_run(true)
+            .image_id(image)
+            .instance_type(InstanceType::from("m5.large"))
+            .min_count(1)
+            .max_count(1)
+            .network_interfaces(interface.build())
+            .block_device_mappings(BlockDeviceMapping::builder().device_name("/dev/sda1").ebs(disk).build())
+            .set_iam_instance_profile(profile)
+            .metadata_options(options)
+            .tag_specifications(tagged(ResourceType::Instance))
+            .tag_specifications(tagged(ResourceType::Volume))
+            .tag_specifications(tagged(ResourceType::NetworkInterface));
+        let answer = call.send().await.map(drop).map_err(failed("ec2:RunInstances"));
+        let what = format!("launch a node from {image} (asked of EC2)");
+        match answer {
+            Err(error) if error.is("DryRunOperation") => {
+                Ok(Verified { what, grant: None, must: true, is: true, because: None })
+            }
+            Err(error) if error.is_refusal() => {
+                Ok(Verified { what, grant: None, must: true, is: false, because: Some(error.text) })
+            }
+            Err(error) => Err(error),
+            Ok(()) => Ok(Verified { what, grant: None, must: true, is: true, because: None }),
+        }
+    }
+}
