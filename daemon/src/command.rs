@@ -12,6 +12,8 @@ mod operator_key;
 mod policy;
 mod rotate;
 mod serve;
+#[cfg(feature = "aws")]
+mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -45,6 +47,9 @@ pub enum Command {
     OperatorKey(operator_key::OperatorKeyCommand),
     /// Tell what an AWS policy allows, and which known holes it has
     Policy(policy::Policy),
+    /// Ask a cloud what a role there may do
+    #[cfg(feature = "aws")]
+    Verify(verify::Verify),
     /// Write a project user's certificate and key to files
     Credentials(credentials::Credentials),
     /// Print the OpenAPI document
@@ -64,6 +69,8 @@ impl Command {
             Self::Login(command) => command.run().await,
             Self::OperatorKey(command) => command.run(),
             Self::Policy(command) => command.run(),
+            #[cfg(feature = "aws")]
+            Self::Verify(command) => command.run().await,
             Self::Credentials(command) => command.run().await,
             Self::ApiDocument => api_document::print(),
         }

@@ -12,7 +12,11 @@ use crate::actions::rotate_token_keys::RotateTokenKeys;
 use crate::connection::ConnectionModel;
 use crate::data_sources::aws_cross_account_policy::AwsCrossAccountPolicy;
 use crate::data_sources::aws_instance_profile_policy::AwsInstanceProfilePolicy;
+#[cfg(feature = "aws")]
+use crate::data_sources::aws_network_check::AwsNetworkCheck;
 use crate::data_sources::aws_trust_policy::AwsTrustPolicy;
+#[cfg(feature = "aws")]
+use crate::data_sources::aws_verification::AwsVerification;
 use crate::data_sources::cluster::ClusterDataSource;
 use crate::ephemeral_resources::certificate::CertificateResource;
 use crate::ephemeral_resources::token::TokenResource;
@@ -134,7 +138,11 @@ impl Provider for RingfenceProvider {
         registry.action(RotateTokenKeys);
         registry.data_source(AwsCrossAccountPolicy);
         registry.data_source(AwsInstanceProfilePolicy);
+        #[cfg(feature = "aws")]
+        registry.data_source(AwsNetworkCheck);
         registry.data_source(AwsTrustPolicy);
+        #[cfg(feature = "aws")]
+        registry.data_source(AwsVerification);
         registry.data_source(ClusterDataSource);
         registry.function(AwsCrossAccountPolicyFunction);
         registry.function(AwsExternalIdFunction);

@@ -46,7 +46,7 @@ pub use name::{
     AccountId, AwsNameError, BucketName, ImageOwner, KubernetesName, Partition, Principal, ProfileName, Region,
     RoleName, SecurityGroupId, StackName, SubnetId, VpcId,
 };
-pub use network::{AclRule, Endpoint, Finding, Network, SecurityGroup, Subnet, findings};
+pub use network::{AclRule, Endpoint, Finding, Network, PortRange, SecurityGroup, Subnet, findings};
 #[cfg(feature = "aws")]
 pub use role::{Claim, ProfileObserved, RoleError, RoleObserved, RoleSpec, STACK_TAG};
 pub use template::Rendered;

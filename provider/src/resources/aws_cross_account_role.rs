@@ -149,12 +149,11 @@ impl Resource for AwsCrossAccountRole {
 
     async fn modify_plan(&self, _: &ResourceContext<Self>, plan: &mut Plan<AwsCrossAccountRoleModel>) -> Result<()> {
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        match planned.spec() {
-            Ok(Some(spec)) => {
-                planned.policy_json = spec.policy.minified().into();
-                planned.trust_policy_json = spec.trust.minified().into();
-            }
-            _ => (planned.policy_json, planned.trust_policy_json) = (Value::Unknown, Value::Unknown),
+        if let Ok(Some(spec)) = planned.spec() {
+            planned.policy_json = spec.policy.minified().into();
+            planned.trust_policy_json = spec.trust.minified().into();
+        } else {
+            (planned.policy_json, planned.trust_policy_json) = (Value::Unknown, Value::Unknown);
         }
         planned.attached_policy_arns = BTreeSet::new().into();
         Ok(())

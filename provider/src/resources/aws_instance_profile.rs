@@ -163,13 +163,12 @@ impl Resource for AwsInstanceProfile {
     async fn modify_plan(&self, _: &ResourceContext<Self>, plan: &mut Plan<AwsInstanceProfileModel>) -> Result<()> {
         let prior_role = plan.prior.as_ref().map(|prior| prior.role_arn.clone());
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        match planned.spec() {
-            Ok(Some(spec)) => {
-                planned.role_name = spec.role.name.as_str().into();
-                planned.policy_json = spec.role.policy.minified().into();
-                planned.trust_policy_json = spec.role.trust.minified().into();
-            }
-            _ => (planned.policy_json, planned.trust_policy_json) = (Value::Unknown, Value::Unknown),
+        if let Ok(Some(spec)) = planned.spec() {
+            planned.role_name = spec.role.name.as_str().into();
+            planned.policy_json = spec.role.policy.minified().into();
+            planned.trust_policy_json = spec.role.trust.minified().into();
+        } else {
+            (planned.policy_json, planned.trust_policy_json) = (Value::Unknown, Value::Unknown);
         }
         planned.attached_policy_arns = BTreeSet::new().into();
         if prior_role == Some("".into()) {

@@ -6,4 +6,5 @@ mod documents;
 mod double;
 mod explain;
 mod roles;
+mod verify;
 mod wide;

@@ -326,7 +326,6 @@ pub fn attempts(request: &CrossAccount) -> Vec<Attempt> {
         let one = |text: &str| Some(vec![text.to_owned()]);
         match key {
             "aws:requesttag/ringfence:stack" | "aws:resourcetag/ringfence:stack" => one(request.stack.as_str()),
-            "aws:tagkeys" | "ec2:attribute" => None,
             "ec2:instanceprofile" => profile.clone().map(|profile| vec![profile]),
             "ec2:metadatahttptokens" => one("required"),
             "ec2:encrypted" => one("true"),

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{Filter, IpPermission, NetworkAcl, RouteTable, RuleActio
 
 use super::account::{AwsAccount, AwsError, failed};
 use super::name::{SecurityGroupId, SubnetId, VpcId};
-use super::network::{AclRule, Endpoint, Network, SecurityGroup, Subnet};
+use super::network::{AclRule, Endpoint, Network, PortRange, SecurityGroup, Subnet};
 
 const ANYWHERE: &str = "0.0.0.0/0";
 
@@ -112,7 +112,7 @@ fn acl(acls: &[NetworkAcl], subnet: &str) -> Vec<AclRule> {
 }
 
 /// The TCP ports that a group opens to itself, and to others.
-fn ingress(id: &str, rules: &[IpPermission]) -> (Vec<(u16, u16)>, Vec<(u16, u16)>) {
+fn ingress(id: &str, rules: &[IpPermission]) -> (Vec<PortRange>, Vec<PortRange>) {
     let (mut itself, mut others) = (Vec::new(), Vec::new());
     for rule in rules.iter().filter(|rule| matches!(rule.ip_protocol(), Some("-1" | "tcp" | "6"))) {
         let range = ports(rule.from_port(), rule.to_port());
@@ -132,7 +132,7 @@ fn ingress(id: &str, rules: &[IpPermission]) -> (Vec<(u16, u16)>, Vec<(u16, u16)
     (itself, others)
 }
 
-fn ports(from: Option<i32>, to: Option<i32>) -> (u16, u16) {
+fn ports(from: Option<i32>, to: Option<i32>) -> PortRange {
     let port = |port: Option<i32>, missing: u16| port.and_then(|port| u16::try_from(port).ok()).unwrap_or(missing);
     (port(from.filter(|port| *port >= 0), 0), port(to.filter(|port| *port >= 0), u16::MAX))
 }

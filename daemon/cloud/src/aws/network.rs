@@ -3,6 +3,9 @@
 
 use std::collections::BTreeSet;
 
+/// The first and last port.
+pub type PortRange = (u16, u16);
+
 /// What was seen of a network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Network {
@@ -40,8 +43,8 @@ pub struct AclRule {
     pub number: i32,
     /// Whether it lets through.
     pub allows: bool,
-    /// The first and last port.
-    pub ports: (u16, u16),
+    /// The ports.
+    pub ports: PortRange,
 }
 
 /// A security group.
@@ -52,9 +55,9 @@ pub struct SecurityGroup {
     /// The VPC that it is in.
     pub vpc: String,
     /// The TCP ports that its own members may reach on one another.
-    pub from_itself: Vec<(u16, u16)>,
+    pub from_itself: Vec<PortRange>,
     /// The TCP ports that somebody else may reach, from wherever.
-    pub from_others: Vec<(u16, u16)>,
+    pub from_others: Vec<PortRange>,
 }
 
 /// A private way to a service of AWS.
@@ -82,8 +85,8 @@ pub struct Finding {
 }
 
 /// Replies come back to these ports.
-const EPHEMERAL: (u16, u16) = (32_768, 65_535);
-const ALL_PORTS: (u16, u16) = (0, 65_535);
+const EPHEMERAL: PortRange = (32_768, 65_535);
+const ALL_PORTS: PortRange = (0, 65_535);
 
 /// What is not as nodes need it.
 pub fn findings(network: &Network) -> Vec<Finding> {
@@ -183,7 +186,7 @@ pub fn findings(network: &Network) -> Vec<Finding> {
 
 /// Whether the rules let all of these ports through. For each port the rule of the lowest number decides; what none decides
 /// is kept out.
-fn acl_allows(rules: &[AclRule], ports: (u16, u16)) -> bool {
+fn acl_allows(rules: &[AclRule], ports: PortRange) -> bool {
     let mut rules = rules.to_vec();
     rules.sort_by_key(|rule| rule.number);
     let decide = |port: u16| {
@@ -199,7 +202,7 @@ fn acl_allows(rules: &[AclRule], ports: (u16, u16)) -> bool {
 }
 
 /// Whether the ranges together hold all of these ports.
-fn covers(ranges: &[(u16, u16)], ports: (u16, u16)) -> bool {
+fn covers(ranges: &[PortRange], ports: PortRange) -> bool {
     let rules: Vec<AclRule> = ranges.iter().map(|ports| AclRule { number: 0, allows: true, ports: *ports }).collect();
     acl_allows(&rules, ports)
 }
@@ -233,10 +236,11 @@ mod tests {
         }
     }
 
+    type Break = fn(&mut Network);
+
     #[test]
     fn a_good_network_has_no_findings_and_each_fault_has_its_own() {
         assert_eq!(findings(&good()), []);
-        type Break = fn(&mut Network);
         let table: [(&str, Break); 13] = [
             ("dns_support", |network| network.dns_support = false),
             ("dns_hostnames", |network| network.dns_hostnames = false),

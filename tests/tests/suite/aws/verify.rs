@@ -1,0 +1,213 @@
+//! What the product calls with the generated role and no other rights: `ringfenced verify aws`, its data source and the early
+//! warnings, each through the double, which authorises.
+
+use ringfence_aws_double::Call;
+use ringfence_cloud::aws::Grant;
+use ringfence_tests::sandbox::program;
+use ringfence_tests::{Sandbox, Terraform};
+use serde_json::{Value, json};
+
+use super::account::reaching;
+use super::double::Onboarded;
+
+const CONTROL: &str = "arn:aws:iam::444455556666:role/ringfence-control";
+const ROLE: &str = "arn:aws:iam::123456789012:role/ringfence-prod";
+const EXTERNAL_ID: &str = "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34";
+
+/// The request as a file of the command, and as attributes of a data source.
+fn words(onboarded: &Onboarded) -> Value {
+    let things = &onboarded.things;
+    json!({
+        "account_id": "123456789012",
+        "region": "eu-north-1",
+        "stack": "prod",
+        "vpc_ids": [things["vpc"]],
+        "subnet_ids": [things["subnet"]],
+        "security_group_ids": [things["group"]],
+        "instance_profile_name": "ringfence-node",
+        "instance_role_name": "ringfence-node",
+        "control_role_name": "ringfence-prod",
+        "image_owners": onboarded.request.image_owners.iter().map(|owner| owner.as_str().to_owned()).collect::<Vec<_>>(),
+        "grants": onboarded.request.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
+    })
+}
+
+/// Runs `ringfenced verify aws` as the cross-account role.
+async fn verify(onboarded: &Onboarded, more: &[&str]) -> (i32, Value, String) {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path().join("request.json");
+    std::fs::write(&file, words(onboarded).to_string()).unwrap();
+    let double = &onboarded.account.double;
+    let output = tokio::process::Command::new(program("ringfenced"))
+        .args(["verify", "aws", "--json", "--assume-role", ROLE, "--external-id", EXTERNAL_ID, "--request"])
+        .arg(&file)
+        .args(["--endpoint-url", &double.endpoint()])
+        .args(more)
+        .env("AWS_ACCESS_KEY_ID", double.principal(CONTROL))
+        .env("AWS_SECRET_ACCESS_KEY", "not-looked-at")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .output()
+        .await
+        .unwrap();
+    let said = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    (output.status.code().unwrap(), said, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn wrong(said: &Value) -> Vec<&str> {
+    let results = said["results"].as_array().unwrap().iter();
+    results.filter(|one| one["must"] != one["is"]).map(|one| one["what"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn enough_the_role_verifies_itself_with_every_grant_and_a_launch_is_asked_of_ec2() {
+    let onboarded = Onboarded::new(&Grant::ALL).await;
+    let image = onboarded.things["image"].as_str().unwrap();
+    let (code, said, errors) = verify(&onboarded, &["--image", image]).await;
+    assert_eq!(code, 0, "{errors}{:#?}", wrong(&said));
+    assert_eq!(said["passed"], true);
+    let count = |must: bool| said["results"].as_array().unwrap().iter().filter(|one| one["must"] == must).count();
+    assert!(count(true) >= 35 && count(false) >= 20, "{} needed, {} to be refused", count(true), count(false));
+    let calls = onboarded.account.double.calls();
+    let refused: Vec<&Call> = calls.iter().filter(|call| call.is_refused()).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    assert!(calls.iter().any(|call| call.action == "ec2:RunInstances" && call.dry_run && call.status == Some(412)));
+}
+
+#[tokio::test]
+async fn a_policy_that_is_too_narrow_or_too_wide_is_told_by_name() {
+    let onboarded = Onboarded::new(&[Grant::Backup]).await;
+    let change = async |edit: &str| {
+        onboarded
+            .account
+            .by_hand(&format!(
+                "iam = client('iam')\np = iam.get_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')['PolicyDocument']\n\
+                 by = {{s['Sid']: s for s in p['Statement']}}\n{edit}\n\
+                 iam.put_role_policy(RoleName='ringfence-prod', PolicyName='ringfence', PolicyDocument=json.dumps(p))"
+            ))
+            .await;
+    };
+    change("p['Statement'].remove(by['StartOwnInstances'])").await;
+    let (code, said, _) = verify(&onboarded, &[]).await;
+    assert_eq!((code, wrong(&said)), (1, vec!["start a node"]));
+    change("del by['DeleteOwnBackups']['Condition']").await;
+    let (code, said, _) = verify(&onboarded, &[]).await;
+    let expected = vec!["start a node", "delete any snapshot of the account", "withdraw any image of the account"];
+    assert_eq!((code, wrong(&said)), (1, expected));
+    let image = onboarded.things["image"].as_str().unwrap();
+    change("by['LaunchVolume']['Condition']['StringEquals']['aws:RequestTag/ringfence:stack'] = 'other'").await;
+    let (_, said, _) = verify(&onboarded, &["--image", image]).await;
+    assert!(wrong(&said).iter().any(|what| what.contains("asked of EC2")), "{said:#}");
+}
+
+#[tokio::test]
+async fn who_may_not_ask_is_told_so() {
+    let onboarded = Onboarded::new(&[]).await;
+    let edit = "iam = client('iam')\niam.delete_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')";
+    onboarded.account.by_hand(edit).await;
+    let (code, _, errors) = verify(&onboarded, &[]).await;
+    assert!(code != 0 && errors.contains("iam:SimulatePrincipalPolicy"), "{errors}");
+}
+
+/// Terraform as the cross-account role.
+fn terraform(onboarded: &Onboarded, configuration: &str) -> (Sandbox, Terraform) {
+    let sandbox = Sandbox::new();
+    let double = &onboarded.account.double;
+    let terraform = reaching(&Terraform::new(sandbox.path()).with_token(None), &double.principal(CONTROL));
+    terraform.write(&format!(
+        "terraform {{
+  required_providers {{ ringfence = {{ source = \"ringfence/ringfence\" }} }}
+}}
+provider \"ringfence\" {{
+  aws = {{
+    region       = \"eu-north-1\"
+    endpoint_url = \"{}\"
+    assume_role  = {{ role_arn = \"{ROLE}\", external_id = \"{EXTERNAL_ID}\" }}
+  }}
+}}
+{configuration}",
+        double.endpoint()
+    ));
+    (sandbox, terraform)
+}
+
+#[tokio::test]
+async fn the_data_source_says_what_the_command_says() {
+    let onboarded = Onboarded::new(&[Grant::NetworkChecks, Grant::OpenPorts]).await;
+    let attributes: String =
+        words(&onboarded).as_object().unwrap().iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
+    let (_sandbox, terraform) = terraform(
+        &onboarded,
+        &format!(
+            "data \"ringfence_aws_verification\" \"it\" {{\n{attributes}}}\noutput \"it\" {{ value = data.ringfence_aws_verification.it }}"
+        ),
+    );
+    terraform.apply(&[]).await.expect("apply");
+    let said = terraform.run(&["output", "-json", "it"]).await.json();
+    let (_, command, _) = verify(&onboarded, &[]).await;
+    assert_eq!((&said["passed"], &said["results"]), (&json!(true), &command["results"]));
+}
+
+fn network_check(onboarded: &Onboarded, more: &str) -> String {
+    let things = &onboarded.things;
+    format!(
+        "data \"ringfence_aws_network_check\" \"it\" {{
+  vpc_id             = {}
+  subnet_ids         = [{}]
+  security_group_ids = [{}]
+  {more}
+}}
+output \"it\" {{ value = data.ringfence_aws_network_check.it.findings[*].check }}",
+        things["vpc"], things["subnet"], things["group"]
+    )
+}
+
+#[tokio::test]
+async fn early_warnings_tell_what_is_missing_and_end_when_it_is_put_right() {
+    let onboarded = Onboarded::new(&[Grant::NetworkChecks]).await;
+    let (_sandbox, plain) = terraform(&onboarded, &network_check(&onboarded, ""));
+    let applied = plain.apply(&[]).await.expect("warnings are no errors");
+    let said = plain.run(&["output", "-json", "it"]).await.json();
+    assert_eq!(said, json!(["dns_hostnames", "internet_route", "self_reference", "port_80", "port_443"]));
+    assert!(
+        applied.stdout.contains("turn enable_dns_hostnames of the VPC on")
+            || applied.stdout.contains("Turn enable_dns_hostnames")
+    );
+    let strict = network_check(&onboarded, "severity = \"error\"\n  ignore = [\"port_80\"]");
+    let (_sandbox, strict) = terraform(&onboarded, &strict);
+    let error = strict.plan(&[]).await.expect_error("findings are errors now");
+    assert!(
+        error.contains("self_reference") && error.contains("internet_route") && !error.contains("port_80"),
+        "{error}"
+    );
+    let things = &onboarded.things;
+    onboarded
+        .account
+        .by_hand(&format!(
+            "ec2 = client('ec2')\nvpc, subnet, group = {}, {}, {}\n\
+             ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={{'Value': True}})\n\
+             gateway = ec2.create_internet_gateway()['InternetGateway']['InternetGatewayId']\n\
+             ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)\n\
+             table = ec2.create_route_table(VpcId=vpc)['RouteTable']['RouteTableId']\n\
+             ec2.create_route(RouteTableId=table, DestinationCidrBlock='0.0.0.0/0', GatewayId=gateway)\n\
+             ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)\n\
+             ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[\
+             {{'IpProtocol': 'tcp', 'FromPort': 0, 'ToPort': 65535, 'UserIdGroupPairs': [{{'GroupId': group}}]}},\
+             {{'IpProtocol': 'tcp', 'FromPort': 443, 'ToPort': 443, 'IpRanges': [{{'CidrIp': '0.0.0.0/0'}}]}}])",
+            things["vpc"], things["subnet"], things["group"]
+        ))
+        .await;
+    strict.apply(&[]).await.expect("nothing is left");
+    assert_eq!(strict.run(&["output", "-json", "it"]).await.json(), json!([]));
+    let refused = onboarded.account.double.calls().into_iter().filter(Call::is_refused).count();
+    assert_eq!(refused, 0, "the grant allows every call");
+}
+
+#[tokio::test]
+async fn without_its_grant_the_early_warnings_are_refused_with_a_word_on_whose_right_is_missing() {
+    let onboarded = Onboarded::new(&[Grant::Backup]).await;
+    let (_sandbox, terraform) = terraform(&onboarded, &network_check(&onboarded, ""));
+    let error = terraform.plan(&[]).await.expect_error("no grant");
+    assert!(error.contains("ec2:DescribeVpcAttribute"), "{error}");
+}
