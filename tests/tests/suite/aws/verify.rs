@@ -170,10 +170,9 @@ async fn early_warnings_tell_what_is_missing_and_end_when_it_is_put_right() {
     let applied = plain.apply(&[]).await.expect("warnings are no errors");
     let said = plain.run(&["output", "-json", "it"]).await.json();
     assert_eq!(said, json!(["dns_hostnames", "internet_route", "self_reference", "port_80", "port_443"]));
-    assert!(
-        applied.stdout.contains("turn enable_dns_hostnames of the VPC on")
-            || applied.stdout.contains("Turn enable_dns_hostnames")
-    );
+    for word in ["Warning:", "dns_hostnames", "enable_dns_hostnames", "self_reference"] {
+        assert!(applied.stdout.contains(word), "{word}: {}", applied.stdout);
+    }
     let strict = network_check(&onboarded, "severity = \"error\"\n  ignore = [\"port_80\"]");
     let (_sandbox, strict) = terraform(&onboarded, &strict);
     let error = strict.plan(&[]).await.expect_error("findings are errors now");
