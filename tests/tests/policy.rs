@@ -46,7 +46,8 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["ringfence-pki"]),
     ("tonic*", &["tfplugin-rs"]),
     ("prost*", &["tfplugin-rs"]),
-    ("axum", &["ringfenced"]),
+    // The double of AWS is a server too, of another protocol.
+    ("axum", &["ringfenced", "ringfence-aws-double"]),
     ("utoipa-axum", &["ringfenced"]),
     ("aws-sdk-*", &["ringfence-cloud"]),
     ("aws-config", &["ringfence-cloud"]),

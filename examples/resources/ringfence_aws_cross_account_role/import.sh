@@ -1,0 +1,1 @@
+terraform import ringfence_aws_cross_account_role.prod ringfence-prod

@@ -1,0 +1,1 @@
+terraform import ringfence_aws_instance_profile.node ringfence-node
