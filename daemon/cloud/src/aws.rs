@@ -22,6 +22,8 @@ mod hole;
 mod instance_profile;
 #[cfg(feature = "aws")]
 mod look;
+#[cfg(feature = "aws")]
+mod managed_policy;
 mod name;
 mod network;
 #[cfg(feature = "aws")]
@@ -48,7 +50,7 @@ pub use name::{
 };
 pub use network::{AclRule, Endpoint, Finding, Network, PortRange, SecurityGroup, Subnet, findings};
 #[cfg(feature = "aws")]
-pub use role::{Claim, ProfileObserved, RoleError, RoleObserved, RoleSpec, STACK_TAG};
+pub use role::{Claim, PolicyType, ProfileObserved, RoleError, RoleObserved, RoleSpec, STACK_TAG};
 pub use template::Rendered;
 pub use trust::Trust;
 #[cfg(feature = "aws")]

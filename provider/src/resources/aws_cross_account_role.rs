@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_cloud::aws::{Claim, Principal, ROLE_LIMIT, RoleName, RoleObserved, RoleSpec, check_external_id};
+use ringfence_cloud::aws::{
+    Claim, PolicyType, Principal, ROLE_LIMIT, RoleName, RoleObserved, RoleSpec, check_external_id,
+};
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{Fault, TrustInputs, account, as_state, attached, cross_account_model, fault, report, same_document};
@@ -26,6 +28,10 @@ cross_account_model! {
         /// External id that they must name: one that was drawn, such as a UUID. It is no secret.
         #[tf(required, validate = check(check_external_id))]
         external_id: Value<String>,
+        /// Where the policy stands: `inline`, whole in the role (at most 10,240 characters), or `managed`, in one or two managed
+        /// policies that are named after the role and go with it (6,144 characters each). Default: `inline`.
+        #[tf(optional, validate = one_of(["inline", "managed"]))]
+        policy_type: Value<String>,
         /// ARN of a managed policy that bounds what the role may ever do.
         #[tf(optional)]
         permissions_boundary_arn: Value<String>,
@@ -73,17 +79,19 @@ impl AwsCrossAccountRoleModel {
         let (inputs, trust) = (self.inputs(&self.name), self.trust());
         let (request, trust_request) = (inputs.request()?, trust.request());
         let known = inputs.is_known() && trust.is_known() && !self.tags.is_unknown() && self.name.is_known();
-        if !known || self.permissions_boundary_arn.is_unknown() {
+        if !known || self.permissions_boundary_arn.is_unknown() || self.policy_type.is_unknown() {
             return Ok(None);
         }
         let policy = request.render().document;
-        if policy.size() > ROLE_LIMIT {
+        let policy_type =
+            if self.policy_type.as_str() == Some("managed") { PolicyType::Managed } else { PolicyType::Inline };
+        if policy_type == PolicyType::Inline && policy.size() > ROLE_LIMIT {
             let size = policy.size();
             return Err(vec![(
                 "grants",
                 format!(
-                    "the policy has {size} characters, and all inline policies of a role together may have {ROLE_LIMIT}: drop \
-                     a grant, or name fewer subnets and security groups"
+                    "the policy has {size} characters, and all inline policies of a role together may have {ROLE_LIMIT}: set \
+                     policy_type to managed, drop a grant, or name fewer subnets and security groups"
                 ),
             )]);
         }
@@ -94,6 +102,7 @@ impl AwsCrossAccountRoleModel {
             description: format!("Assumed by ringfence for the stack {}", request.stack),
             trust: trust_request?.render().document,
             policy,
+            policy_type,
             boundary_arn: self.permissions_boundary_arn.as_str().map(str::to_owned),
             tags: self.tags.known().cloned().unwrap_or_default(),
         }))
@@ -118,6 +127,11 @@ impl AwsCrossAccountRoleModel {
             policy_json: same_document(&self.policy_json, observed.policy.as_ref()),
             trust_policy_json: same_document(&self.trust_policy_json, Some(&observed.trust)),
             attached_policy_arns: attached(observed),
+            policy_type: match (observed.managed.is_empty(), self.policy_type.as_str()) {
+                (true, Some("managed")) => "inline".into(),
+                (false, None | Some("inline")) => "managed".into(),
+                _ => self.policy_type,
+            },
             permissions_boundary_arn: observed.boundary_arn.clone().into(),
             tags: as_state(&self.tags, &observed.tags),
             ..self

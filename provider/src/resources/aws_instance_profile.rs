@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_cloud::aws::{Claim, ProfileName, RoleName, RoleObserved, RoleSpec, StackName};
+use ringfence_cloud::aws::{Claim, PolicyType, ProfileName, RoleName, RoleObserved, RoleSpec, StackName};
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{Fault, account, as_state, attached, fault, node_role_model, report, same_document};
@@ -89,6 +89,7 @@ impl AwsInstanceProfileModel {
             description: format!("Worn by the nodes of the stack {}", request.stack),
             trust: request.trust().document,
             policy: request.policy().document,
+            policy_type: PolicyType::Inline,
             boundary_arn: self.permissions_boundary_arn.as_str().map(str::to_owned),
             tags: self.tags.known().cloned().unwrap_or_default(),
         };

@@ -14,6 +14,7 @@ use aws_sdk_iam::types::Tag;
 
 use super::account::{AwsAccount, AwsError, failed};
 use super::document::Document;
+use super::managed_policy::{is_named_after, policy_arn};
 use super::name::{ProfileName, RoleName, StackName};
 
 /// The tag that says whose something is.
@@ -36,10 +37,22 @@ pub struct RoleSpec {
     pub trust: Document,
     /// What it may do.
     pub policy: Document,
+    /// Where that stands.
+    pub policy_type: PolicyType,
     /// The most that it may ever do: the ARN of a managed policy.
     pub boundary_arn: Option<String>,
     /// More tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// Where a role's policy stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PolicyType {
+    /// In the role itself, whole.
+    #[default]
+    Inline,
+    /// In managed policies of the role's own, in parts that fit each.
+    Managed,
 }
 
 /// A role as it is.
@@ -51,9 +64,11 @@ pub struct RoleObserved {
     pub unique_id: String,
     /// Who may assume it.
     pub trust: Document,
-    /// What its inline policies allow together; none when it has none.
+    /// What its inline policies and the managed ones of its own allow together; none when it has none.
     pub policy: Option<Document>,
-    /// Managed policies that somebody has attached.
+    /// The managed policies of its own.
+    pub managed: Vec<String>,
+    /// Managed policies that somebody else has attached.
     pub attached: Vec<String>,
     /// The most that it may ever do.
     pub boundary_arn: Option<String>,
@@ -108,16 +123,16 @@ fn wanted_tags(stack: &StackName, more: &BTreeMap<String, String>) -> BTreeMap<S
     tags
 }
 
-fn to_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+pub(super) fn to_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     tags.iter().filter_map(|(key, value)| tag(key, value)).collect()
 }
 
-fn from_tags(tags: &[Tag]) -> BTreeMap<String, String> {
+pub(super) fn from_tags(tags: &[Tag]) -> BTreeMap<String, String> {
     tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
 
 /// A document as IAM hands it out: percent-encoded.
-fn decoded(text: &str, what: &'static str) -> Result<Document, RoleError> {
+pub(super) fn decoded(text: &str, what: &'static str) -> Result<Document, RoleError> {
     let text = percent_encoding::percent_decode_str(text).decode_utf8().map_err(|_| RoleError::Unreadable(what))?;
     Document::parse(&text).map_err(|_| RoleError::Unreadable(what))
 }
@@ -132,14 +147,14 @@ impl AwsAccount {
             Err(error) => return Err(error.into()),
         };
         let trust = decoded(role.assume_role_policy_document().unwrap_or_default(), "a trust policy")?;
-        let mut inline = Vec::new();
+        let mut statements = Vec::new();
         let mut pages = self.iam.list_role_policies().role_name(name).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed("iam:ListRolePolicies"))?;
             for policy in page.policy_names {
                 let answer = self.iam.get_role_policy().role_name(name).policy_name(policy).send().await;
                 let answer = answer.map_err(failed("iam:GetRolePolicy"))?;
-                inline.extend(decoded(&answer.policy_document, "a policy")?.statement);
+                statements.extend(decoded(&answer.policy_document, "a policy")?.statement);
             }
         }
         let mut attached = Vec::new();
@@ -148,15 +163,29 @@ impl AwsAccount {
             let page = page.map_err(failed("iam:ListAttachedRolePolicies"))?;
             attached.extend(page.attached_policies.unwrap_or_default().into_iter().filter_map(|one| one.policy_arn));
         }
+        let tags = from_tags(role.tags());
+        let mut managed = Vec::new();
+        for arn in std::mem::take(&mut attached) {
+            let own = if is_named_after(role.arn(), &arn) { self.find_policy(&arn).await? } else { None };
+            match own.filter(|policy| policy.tags.get(STACK_TAG) == tags.get(STACK_TAG)) {
+                Some(policy) => {
+                    statements.extend(policy.document.statement);
+                    managed.push(arn);
+                }
+                None => attached.push(arn),
+            }
+        }
+        managed.sort();
         let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
         Ok(Some(RoleObserved {
             arn: role.arn.clone(),
             unique_id: role.role_id.clone(),
             trust,
-            policy: (!inline.is_empty()).then(|| Document::new(inline)),
+            policy: (!statements.is_empty()).then(|| Document::new(statements)),
+            managed,
             attached,
             boundary_arn: boundary.map(str::to_owned),
-            tags: from_tags(role.tags()),
+            tags,
         }))
     }
 
@@ -175,8 +204,7 @@ impl AwsAccount {
             return Err(not_ours("role", spec.name.as_str(), &spec.stack));
         }
         for arn in &there.attached {
-            let call = self.iam.detach_role_policy().role_name(name).policy_arn(arn);
-            gone(call.send().await.map(drop).map_err(failed("iam:DetachRolePolicy")))?;
+            self.remove_policy(name, &there.arn, arn, &spec.stack).await?;
         }
         if !there.trust.means_the_same(&spec.trust) {
             let mut wait = Propagation::default();
@@ -188,11 +216,7 @@ impl AwsAccount {
                 }
             }
         }
-        if !there.policy.as_ref().is_some_and(|policy| policy.means_the_same(&spec.policy)) {
-            self.remove_inline_policies(name, Some(POLICY)).await?;
-            let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY);
-            call.policy_document(spec.policy.minified()).send().await.map_err(failed("iam:PutRolePolicy"))?;
-        }
+        self.put_policy(spec, name, &there, &tags).await?;
         if there.boundary_arn != spec.boundary_arn {
             if let Some(arn) = &spec.boundary_arn {
                 let call = self.iam.put_role_permissions_boundary().role_name(name).permissions_boundary(arn);
@@ -212,6 +236,44 @@ impl AwsAccount {
             call.send().await.map_err(failed("iam:TagRole"))?;
         }
         self.find_role(&spec.name).await?.ok_or(RoleError::Unreadable("no role after its change"))
+    }
+
+    /// Makes the role's policy be as it should and where it should. What it may do is there before what it may do no more goes.
+    async fn put_policy(
+        &self,
+        spec: &RoleSpec,
+        name: &str,
+        there: &RoleObserved,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), RoleError> {
+        let same = there.policy.as_ref().is_some_and(|policy| policy.means_the_same(&spec.policy));
+        match spec.policy_type {
+            PolicyType::Inline => {
+                if !same || !there.managed.is_empty() {
+                    let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY);
+                    let call = call.policy_document(spec.policy.minified()).send().await;
+                    call.map_err(failed("iam:PutRolePolicy"))?;
+                    self.remove_inline_policies(name, Some(POLICY)).await?;
+                }
+                for arn in &there.managed {
+                    self.remove_policy(name, &there.arn, arn, &spec.stack).await?;
+                }
+            }
+            PolicyType::Managed => {
+                let parts = spec.policy.split();
+                let wanted: Vec<String> = (1..=parts.len()).map(|n| policy_arn(&there.arn, n)).collect();
+                if !same || there.managed != wanted {
+                    for (n, part) in (1..).zip(&parts) {
+                        self.ensure_policy((name, &there.arn), n, part, (&spec.stack, tags)).await?;
+                    }
+                    self.remove_inline_policies(name, None).await?;
+                }
+                for arn in there.managed.iter().filter(|arn| !wanted.contains(arn)) {
+                    self.remove_policy(name, &there.arn, arn, &spec.stack).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn create_role(
@@ -251,9 +313,8 @@ impl AwsAccount {
             return Err(not_ours("role", name.as_str(), stack));
         }
         let (_, name) = split(name.as_str());
-        for arn in there.attached {
-            let call = self.iam.detach_role_policy().role_name(name).policy_arn(arn);
-            gone(call.send().await.map(drop).map_err(failed("iam:DetachRolePolicy")))?;
+        for arn in there.attached.iter().chain(&there.managed) {
+            self.remove_policy(name, &there.arn, arn, stack).await?;
         }
         self.remove_inline_policies(name, None).await?;
         Ok(gone(self.iam.delete_role().role_name(name).send().await.map(drop).map_err(failed("iam:DeleteRole")))?)
@@ -389,16 +450,16 @@ impl AwsAccount {
     }
 }
 
-fn is_of(tags: &BTreeMap<String, String>, stack: &StackName) -> bool {
+pub(super) fn is_of(tags: &BTreeMap<String, String>, stack: &StackName) -> bool {
     tags.get(STACK_TAG).map(String::as_str) == Some(stack.as_str())
 }
 
-fn not_ours(what: &'static str, name: &str, stack: &StackName) -> RoleError {
+pub(super) fn not_ours(what: &'static str, name: &str, stack: &StackName) -> RoleError {
     RoleError::NotOurs { what, name: name.to_owned(), stack: stack.to_string() }
 }
 
 /// What was to be removed and is not there is removed.
-fn gone(result: Result<(), AwsError>) -> Result<(), AwsError> {
+pub(super) fn gone(result: Result<(), AwsError>) -> Result<(), AwsError> {
     match result {
         Err(error) if error.is("NoSuchEntity") => Ok(()),
         other => other,

@@ -103,3 +103,14 @@ fn a_grant_of_a_node_that_needs_more_says_what() {
     assert_eq!(node_role(&[NodeGrant::Backup]).missing().unwrap().0, "grants");
     assert_eq!(node_role(&NodeGrant::ALL).missing(), None);
 }
+
+#[test]
+fn the_guide_tells_what_stops_working_without_each_grant() {
+    let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides/aws-onboarding.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let rows = Grant::ALL.map(|grant| format!("| `{grant}` | {} |", grant.without()));
+    let node_rows = NodeGrant::ALL.map(|grant| format!("| `{grant}` | {} |", grant.without()));
+    for row in rows.iter().chain(&node_rows) {
+        assert!(guide.contains(row.as_str()), "{row}");
+    }
+}

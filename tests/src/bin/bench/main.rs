@@ -1,11 +1,12 @@
 //! `make bench`: how fast the provider starts, how long the example takes, how it grows with thousands of resources,
-//! how much memory the programs take, and how fast the daemon issues and revokes.
+//! how much memory the programs take, how fast the daemon issues and revokes, and what the documents for AWS cost.
 //!
 //! Release builds, whole processes, medians of several runs. Figures of one machine say little about another; they
 //! are compared within a run and over time. `ONLY="start scale"` measures these alone.
 
 mod agents;
 mod cpu;
+mod documents;
 mod example;
 mod issue;
 mod load;
@@ -25,7 +26,7 @@ async fn main() -> Result<()> {
     let programs = std::env::current_exe()?.parent().context("a program lies in a directory")?.to_owned();
     ensure!(!programs.ends_with("debug"), "measure a release build: run `make bench`");
     let only: Vec<String> = std::env::args().skip(1).collect();
-    let known = ["start", "example", "scale", "issue", "revoke", "agents"];
+    let known = ["start", "example", "scale", "issue", "revoke", "agents", "documents"];
     if let Some(other) = only.iter().find(|name| !known.contains(&name.as_str())) {
         anyhow::bail!("there is no measure {other}; there are {}", known.join(", "));
     }
@@ -37,6 +38,7 @@ async fn main() -> Result<()> {
             "issue" => issue::measure().await?,
             "revoke" => revoke::measure().await?,
             "agents" => agents::measure(&programs).await?,
+            "documents" => documents::measure(&programs).await?,
             _ => scale::measure(&programs).await?,
         }
     }

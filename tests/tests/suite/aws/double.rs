@@ -95,8 +95,9 @@ impl Onboarded {
     /// the code of the refusal.
     pub(super) async fn as_role(&self, script: &str) -> Value {
         let caller = self.account.double.principal(CONTROL);
-        let names: String =
-            self.things.as_object().unwrap().iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+        let things = self.things.as_object().unwrap();
+        let names: Vec<String> = things.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+        let names = names.concat();
         let head = format!(
             "{names}keys = client('sts').assume_role(RoleArn='arn:aws:iam::123456789012:role/ringfence-prod', \
              RoleSessionName='test', ExternalId='{EXTERNAL_ID}')['Credentials']\n"

@@ -37,7 +37,7 @@ resource "ringfence_aws_instance_profile" "node" {
 }
 "#;
 
-const INVENTORY: &str = r#"
+const INVENTORY: &str = r"
 iam = client('iam')
 roles = {r['RoleName']: {
     'path': r['Path'],
@@ -47,10 +47,20 @@ roles = {r['RoleName']: {
                  for n in iam.list_role_policies(RoleName=r['RoleName'])['PolicyNames']},
     'attached': [p['PolicyArn'] for p in iam.list_attached_role_policies(RoleName=r['RoleName'])['AttachedPolicies']],
 } for r in iam.list_roles()['Roles']}
+managed = {p['PolicyName']: {
+    'path': p['Path'],
+    'document': iam.get_policy_version(PolicyArn=p['Arn'], VersionId=p['DefaultVersionId'])['PolicyVersion']['Document'],
+    'tags': {t['Key']: t['Value'] for t in iam.get_policy(PolicyArn=p['Arn'])['Policy'].get('Tags', [])},
+} for p in iam.list_policies(Scope='Local')['Policies']}
 profiles = {p['InstanceProfileName']: [r['RoleName'] for r in p['Roles']]
             for p in iam.list_instance_profiles()['InstanceProfiles']}
-print(json.dumps({'roles': roles, 'profiles': profiles}))
-"#;
+print(json.dumps({'roles': roles, 'profiles': profiles, 'managed': managed}))
+";
+
+/// The role with its policy in managed ones.
+fn managed(role: &str) -> String {
+    role.replace("  tags ", "  policy_type = \"managed\"\n  tags ")
+}
 
 async fn inventory(account: &Account) -> Value {
     account.by_hand(INVENTORY).await
@@ -121,8 +131,8 @@ async fn an_instance_profile_is_made_with_its_role_and_removed_with_it() {
 #[tokio::test]
 async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leaves_nothing() {
     let account = Account::new().await;
-    let both = format!("{ROLE}{PROFILE}");
-    account.write(&both);
+    // One role with a managed policy, the other with an inline one.
+    account.write(&format!("{}{PROFILE}", managed(ROLE)));
     account.terraform.apply(&[]).await.expect("a clean run");
     let (wanted, count) = (inventory(&account).await, account.changes().len());
     account.terraform.destroy(&[]).await.expect("destroy");
@@ -139,7 +149,11 @@ async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leav
             assert_eq!(inventory(&account).await, wanted, "{fault:?} at change {n}");
             assert_eq!(account.terraform.plan(&[]).await.code, 0, "{fault:?} at change {n}");
             account.terraform.destroy(&[]).await.expect("destroy");
-            assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {} }), "{fault:?} at change {n}");
+            assert_eq!(
+                inventory(&account).await,
+                json!({ "roles": {}, "profiles": {}, "managed": {} }),
+                "{fault:?} at change {n}"
+            );
         }
     }
     assert!(failed >= 3, "the faults were felt: {failed}");
@@ -237,4 +251,52 @@ async fn a_principal_that_iam_does_not_know_yet_is_waited_for_and_other_mistakes
     account.terraform.apply(&[]).await.expect("apply");
     let creations = account.changes().into_iter().filter(|action| action == "iam:CreateRole").count();
     assert_eq!(creations, 3);
+}
+
+#[tokio::test]
+async fn a_policy_that_is_too_long_for_a_role_stands_in_managed_ones_that_go_with_it() {
+    let account = Account::new().await;
+    let grants = "[\"autoscale\", \"backup\", \"load_balancer\", \"network_checks\", \"open_ports\", \"public_ip\", \"resize\", \"spot\"]";
+    let everything = ROLE.replace("[\"backup\"]", grants);
+    account.write(&everything);
+    let error = account.terraform.validate().await.expect_error("too long");
+    assert!(error.contains("grants") && error.contains("set policy_type to managed"), "{error}");
+    account.write(&managed(&everything));
+    account.terraform.apply(&[]).await.expect("apply");
+    assert_eq!(account.terraform.plan(&[]).await.code, 0, "an empty plan");
+    let there = inventory(&account).await;
+    let names: Vec<&String> = there["managed"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["ringfence-prod-1", "ringfence-prod-2"]);
+    for policy in there["managed"].as_object().unwrap().values() {
+        assert_eq!((&policy["path"], &policy["tags"]["ringfence:stack"]), (&json!("/team/"), &json!("prod")));
+        assert!(policy["document"].to_string().len() <= 6_144);
+    }
+    let role = &there["roles"]["ringfence-prod"];
+    assert_eq!((&role["policies"], role["attached"].as_array().unwrap().len()), (&json!({}), 2));
+    let statements = |policy: &Value| policy["document"]["Statement"].as_array().unwrap().len();
+    let whole: Value = serde_json::from_str(
+        account.terraform.attributes("ringfence_aws_cross_account_role.prod").await["policy_json"].as_str().unwrap(),
+    )
+    .unwrap();
+    let sum: usize = there["managed"].as_object().unwrap().values().map(statements).sum();
+    assert_eq!(sum, whole["Statement"].as_array().unwrap().len());
+    // Six changes are more than IAM keeps versions of.
+    for n in 0..6 {
+        account.write(&managed(&everything).replace("sg-0a1b2c3d4e5f60718", &format!("sg-0a1b2c3d4e5f6071{n}")));
+        account.terraform.apply(&[]).await.expect("a change");
+        assert_eq!(account.terraform.plan(&[]).await.code, 0, "change {n}");
+    }
+    // Fewer grants need one policy, and inline none.
+    account.write(&managed(ROLE));
+    account.terraform.apply(&[]).await.expect("fewer");
+    assert_eq!(inventory(&account).await["managed"].as_object().unwrap().len(), 1);
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("inline");
+    assert_eq!(account.terraform.plan(&[]).await.code, 0);
+    let there = inventory(&account).await;
+    assert_eq!((&there["managed"], &there["roles"]["ringfence-prod"]["attached"]), (&json!({}), &json!([])));
+    account.write(&managed(ROLE));
+    account.terraform.apply(&[]).await.expect("managed again");
+    account.terraform.destroy(&[]).await.expect("destroy");
+    assert_eq!(inventory(&account).await["managed"], json!({}));
 }

@@ -135,8 +135,10 @@ provider \"ringfence\" {{
 #[tokio::test]
 async fn the_data_source_says_what_the_command_says() {
     let onboarded = Onboarded::new(&[Grant::NetworkChecks, Grant::OpenPorts]).await;
-    let attributes: String =
-        words(&onboarded).as_object().unwrap().iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
+    let words = words(&onboarded);
+    let attributes: Vec<String> =
+        words.as_object().unwrap().iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
+    let attributes = attributes.concat();
     let (_sandbox, terraform) = terraform(
         &onboarded,
         &format!(
