@@ -1,6 +1,7 @@
 //! The master key: from a file, the environment or a command, and changed without anybody noticing.
 
 use ringfence_api::ProblemCode;
+use ringfence_tests::sandbox::installed;
 use ringfence_tests::{Head, Sandbox, eventually};
 
 use super::world::{SOON, World, project, user};
@@ -85,6 +86,46 @@ async fn a_key_of_the_environment_or_of_a_command_is_rotated_when_a_newer_one_is
         client.member_credentials(&project("fraud"), &user("alice")).await.expect("what was sealed before opens");
         assert!(!sandbox.path().join("head/master.key").exists(), "nothing is kept in a file");
     }
+}
+
+/// Encrypts a text under a new key of KMS into a file, and says which key that is.
+const ENCRYPT: &str = "import boto3, os, sys\n\
+    kms = boto3.client('kms', endpoint_url=os.environ['ENDPOINT'], region_name='eu-north-1')\n\
+    key = kms.create_key()['KeyMetadata']['KeyId']\n\
+    open(sys.argv[1], 'wb').write(kms.encrypt(KeyId=key, Plaintext=sys.argv[2].encode())['CiphertextBlob'])\n\
+    print(key, end='')";
+/// Prints what is encrypted in a file, as the AWS CLI does.
+const DECRYPT: &str = "import boto3, os, sys\n\
+    kms = boto3.client('kms', endpoint_url=os.environ['ENDPOINT'], region_name='eu-north-1')\n\
+    print(kms.decrypt(CiphertextBlob=open(sys.argv[1], 'rb').read())['Plaintext'].decode())";
+
+#[tokio::test]
+async fn a_key_that_kms_opens_lies_in_no_file() {
+    let kms = ringfence_aws_double::Moto::start(&installed("aws")).await;
+    let python = installed("aws/bin/python");
+    let environment = [("ENDPOINT", kms.endpoint()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let sandbox = Sandbox::new();
+    let encrypted = sandbox.path().join("master.key.kms");
+    let run = async |script: &str, arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(&python);
+        let output = command.args(["-c", script]).args(arguments).envs(environment).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let file = encrypted.display().to_string();
+    run(ENCRYPT, &[&file, FIRST]).await;
+    let command = [&python.display().to_string(), "-c", DECRYPT, &file].map(|word| format!("{word:?}")).join(", ");
+    let mut head = prepare(&sandbox, &format!("command = [{command}]"));
+    head.restart(&environment).await;
+    let client = head.operator();
+    client.put_project(&project("fraud"), &ringfence_api::project::PutProject::default()).await.unwrap();
+    let put = ringfence_api::project::PutMember { role: ringfence_api::project::MemberRole::DataOwner };
+    client.put_member(&project("fraud"), &user("alice"), &put).await.unwrap();
+    head.kill().await;
+    head.restart(&environment).await;
+    client.member_credentials(&project("fraud"), &user("alice")).await.expect("what was sealed before opens");
+    let grep = std::process::Command::new("grep").args(["-rlF", FIRST.trim()]).arg(sandbox.path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&grep.stdout), "", "the key lies in a file");
 }
 
 #[tokio::test]
