@@ -1,7 +1,8 @@
 //! AWS: the documents that a security team approves before anything runs, and what they allow.
 //!
-//! All of it is pure: a typed request becomes JSON, and JSON becomes an answer. The documents lie in `templates/aws/`, each
-//! statement with the grant that needs it and a sentence why; [`Document`] is what comes out.
+//! What is built without the feature `aws` is pure: a typed request becomes JSON, and JSON becomes an answer. The documents lie
+//! in `templates/aws/`, each statement with the grant that needs it and a sentence why; [`Document`] is what comes out. The feature
+//! brings what speaks to AWS: roles, a look at networks, and verification.
 //!
 //! # Guarantees
 //!

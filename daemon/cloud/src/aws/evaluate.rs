@@ -17,6 +17,9 @@ pub struct Request {
     pub resource: String,
     /// Condition keys, in lower case; one that is not here is absent.
     pub keys: BTreeMap<String, Key>,
+    /// Whether a key that is not here may as well suit the caller, such as from where it calls, at what time, with which kind of
+    /// machine. Tags, and in the course of which call tags are set, are not in doubt: those that are not here are absent.
+    pub in_doubt: bool,
 }
 
 /// The value of a condition key.
@@ -42,12 +45,18 @@ pub enum Verdict<'a> {
 impl Request {
     /// A request without any keys.
     pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
-        Self { action: action.into(), resource: resource.into(), keys: BTreeMap::new() }
+        Self { action: action.into(), resource: resource.into(), keys: BTreeMap::new(), in_doubt: false }
     }
 
     /// With a key of this value.
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.keys.insert(key.to_ascii_lowercase(), Key::Is(vec![value.into()]));
+        self
+    }
+
+    /// With what is not said in doubt.
+    pub fn in_doubt(mut self) -> Self {
+        self.in_doubt = true;
         self
     }
 
@@ -66,7 +75,14 @@ pub fn evaluate<'a>(policies: impl IntoIterator<Item = &'a Document>, request: &
             continue;
         }
         let mut all = statement.condition.iter().flat_map(|(operator, keys)| {
-            keys.iter().map(move |(key, values)| holds(operator, request.keys.get(&key.to_ascii_lowercase()), values))
+            keys.iter().map(move |(key, values)| {
+                let key = key.to_ascii_lowercase();
+                let value = request.keys.get(&key);
+                if value.is_none() && request.in_doubt && !is_never_in_doubt(&key) {
+                    return None;
+                }
+                holds(operator, value, values)
+            })
         });
         match statement.effect {
             Effect::Deny if all.all(|holds| holds == Some(true)) => return Verdict::Denied(statement),
@@ -77,6 +93,10 @@ pub fn evaluate<'a>(policies: impl IntoIterator<Item = &'a Document>, request: &
         }
     }
     allowed
+}
+
+fn is_never_in_doubt(key: &str) -> bool {
+    ["resourcetag/", "requesttag/", "aws:tagkeys", ":createaction"].iter().any(|part| key.contains(part))
 }
 
 fn is_about(statement: &Statement, request: &Request) -> bool {
@@ -138,7 +158,7 @@ fn holds(operator: &str, key: Option<&Key>, values: &[String]) -> Option<bool> {
 }
 
 /// Whether a pattern with `*` and `?` fits a text.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(super) fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at, mut seen, mut star) = (0, 0, None);
     while seen < text.len() {
@@ -233,6 +253,34 @@ mod tests {
         for (operator, key, values, expected) in table {
             let values: Vec<String> = values.iter().map(ToString::to_string).collect();
             assert_eq!(holds(operator, key.as_ref(), &values), expected, "{operator} {key:?} {values:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_doubt_suits_the_caller_and_tags_are_not_in_doubt() {
+        let policy = |condition: &str| {
+            let text = format!(
+                r#"{{"Statement":{{"Effect":"Allow","Action":"ec2:StopInstances","Resource":"*","Condition":{condition}}}}}"#
+            );
+            Document::parse(&text).unwrap()
+        };
+        let allowed = |condition: &str, in_doubt: bool| {
+            let request = Request::new("ec2:StopInstances", "arn:aws:ec2:r:1:instance/i");
+            let request = if in_doubt { request.in_doubt() } else { request };
+            matches!(evaluate([&policy(condition)], &request), Verdict::Allowed(_))
+        };
+        for condition in [
+            r#"{"Bool":{"aws:SecureTransport":"true"}}"#,
+            r#"{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#,
+            r#"{"StringEquals":{"ec2:Region":"eu-north-1"}}"#,
+        ] {
+            assert!(allowed(condition, true) && !allowed(condition, false), "{condition}");
+        }
+        for condition in [
+            r#"{"StringEquals":{"aws:ResourceTag/team":"x"}}"#,
+            r#"{"StringEquals":{"ec2:CreateAction":"RunInstances"}}"#,
+        ] {
+            assert!(!allowed(condition, true), "{condition}");
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::cross_account::CrossAccount;
 use super::document::Document;
-use super::evaluate::{Key, Request, Verdict, evaluate};
+use super::evaluate::{Key, Request, Verdict, evaluate, glob};
 
 /// A known hole.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +46,7 @@ impl Place {
         let mut place = Self { partition, region, account, passed: "arn:aws:iam::111122223333:role/any".to_owned() };
         let mut texts: Vec<&String> = Vec::new();
         for statement in policies.iter().flat_map(|policy| &policy.statement) {
-            if statement.action.iter().any(|action| action.eq_ignore_ascii_case("iam:PassRole")) {
+            if statement.action.iter().any(|action| glob(&action.to_ascii_lowercase(), "iam:passrole")) {
                 place.passed = statement.resource.first().cloned().unwrap_or(place.passed);
             }
             texts.extend(&statement.resource);
@@ -58,7 +58,8 @@ impl Place {
             for (field, value) in
                 [(&mut place.partition, partition), (&mut place.region, region), (&mut place.account, account)]
             {
-                if !value.is_empty() && !value.contains(['*', '?', '$']) {
+                // AWS's own policies have `aws` for an account.
+                if !value.is_empty() && value != "aws" && !value.contains(['*', '?', '$']) {
                     value.clone_into(field);
                 }
             }
@@ -83,7 +84,8 @@ impl Place {
             .with("aws:ResourceTag/ringfence:stack", "another")
             .with("ec2:ResourceTag/ringfence:stack", "another")
             .with("ec2:Vpc", self.arn("ec2", "vpc/vpc-0ffffffffffffffff"))
-            .with("ec2:Owner", &self.account);
+            .with("ec2:Owner", &self.account)
+            .in_doubt();
         if service == "iam" { request } else { request.with("aws:RequestedRegion", &self.region) }
     }
 }
@@ -104,7 +106,7 @@ pub const HOLES: &[Hole] = &[
         attempt: |place| {
             vec![
                 place.on("ec2:CreateSnapshot", "volume/vol-0ffffffffffffffff"),
-                asking(Request::new("ec2:CreateSnapshot", place.arn("ec2", "snapshot/snap-new")))
+                asking(Request::new("ec2:CreateSnapshot", place.arn("ec2", "snapshot/snap-new")).in_doubt())
                     .with("aws:RequestedRegion", &place.region),
             ]
         },
