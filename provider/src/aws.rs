@@ -14,7 +14,7 @@ pub(crate) use cross_account::{CrossAccountInputs, InstanceProfileModel, cross_a
 pub(crate) use node_role::{NodeRoleInputs, node_role_model};
 pub(crate) use rendered::{RenderedModel, StatementModel};
 #[cfg(feature = "aws")]
-pub(crate) use role::{account, as_state, attached, fault, same_document};
+pub(crate) use role::{account, account_of, as_state, attached, check_account, fault, same_document};
 pub(crate) use trust::TrustInputs;
 
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_cloud::aws::{AwsAccount, Document, RoleError, RoleObserved, STACK_TAG};
+use ringfence_cloud::aws::{AwsAccount, AwsIdentity, Document, RoleError, RoleObserved, STACK_TAG};
 use tfplugin_rs::prelude::*;
 
 use crate::ringfence::Ringfence;
@@ -16,6 +16,32 @@ pub(crate) async fn account(data: &Ringfence) -> Result<&AwsAccount> {
             )
             .into()
     })
+}
+
+/// The account, which must be the one that the documents are for.
+pub(crate) async fn account_of<'a>(data: &'a Ringfence, account_id: &Value<String>) -> Result<&'a AwsAccount> {
+    let account = account(data).await?;
+    let caller = account.identity().await.map_err(|error| {
+        Diagnostic::error("AWS does not know who calls")
+            .detail(format!("{error}. Check the credentials of the provider."))
+    })?;
+    another_account(account_id, &caller).map_or(Ok(account), |error| Err(error.into()))
+}
+
+/// The same when planning, as far as AWS can be asked: whoever plans without credentials is told when applying.
+pub(crate) async fn check_account(data: &Ringfence, account_id: &Value<String>) -> Result<()> {
+    let Some(account) = data.aws().await else { return Ok(()) };
+    let Ok(caller) = account.identity().await else { return Ok(()) };
+    another_account(account_id, &caller).map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn another_account(account_id: &Value<String>, caller: &AwsIdentity) -> Option<Diagnostic> {
+    let wanted = account_id.as_str().filter(|wanted| *wanted != caller.account)?;
+    Some(
+        Diagnostic::error("The provider is in another account")
+            .detail(format!("Its credentials are those of {} in account {}, not {wanted}.", caller.arn, caller.account))
+            .at(Path::root().attr("account_id")),
+    )
 }
 
 /// A document as it stands in the state: as it was written while it means the same, else as it is.
@@ -55,6 +81,10 @@ pub(crate) fn fault(error: &RoleError, resource: &str) -> Diagnostics {
                 "It does not carry the tag {STACK_TAG} = {stack}, so it was left as it is. Choose another name, or let \
                  Terraform take it over, which replaces its policies:\n\nimport {{\n  to = {resource}.NAME\n  id = {name:?}\n}}"
             ))
+            .at(Path::root().attr("name"))
+            .into(),
+        RoleError::OtherPath { .. } => Diagnostic::error("The path cannot be changed")
+            .detail(format!("{error}. Use that path, or another name."))
             .at(Path::root().attr("name"))
             .into(),
         RoleError::Aws(error) if error.is_refusal() => Diagnostic::error("AWS refuses this")

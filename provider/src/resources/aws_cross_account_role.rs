@@ -7,7 +7,10 @@ use ringfence_cloud::aws::{
 };
 use tfplugin_rs::prelude::*;
 
-use crate::aws::{Fault, TrustInputs, account, as_state, attached, cross_account_model, fault, report, same_document};
+use crate::aws::{
+    Fault, TrustInputs, account, account_of, as_state, attached, check_account, cross_account_model, fault, report,
+    same_document,
+};
 use crate::ringfence::Ringfence;
 
 /// The resource.
@@ -161,8 +164,12 @@ impl Resource for AwsCrossAccountRole {
         report(WRONG, config.spec().err().unwrap_or_default(), out);
     }
 
-    async fn modify_plan(&self, _: &ResourceContext<Self>, plan: &mut Plan<AwsCrossAccountRoleModel>) -> Result<()> {
+    async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<AwsCrossAccountRoleModel>) -> Result<()> {
+        let is_create = plan.is_create();
         let Some(planned) = &mut plan.planned else { return Ok(()) };
+        if is_create {
+            check_account(ctx.data(), &planned.account_id).await?;
+        }
         if let Ok(Some(spec)) = planned.spec() {
             planned.policy_json = spec.policy.minified().into();
             planned.trust_policy_json = spec.trust.minified().into();
@@ -179,7 +186,7 @@ impl Resource for AwsCrossAccountRole {
         plan: AwsCrossAccountRoleModel,
     ) -> Result<AwsCrossAccountRoleModel> {
         let spec = plan.known_spec()?;
-        let made = account(ctx.data()).await?.ensure_role(&spec, Claim::OnlyOurs).await;
+        let made = account_of(ctx.data(), &plan.account_id).await?.ensure_role(&spec, Claim::OnlyOurs).await;
         Ok(plan.applied(&made.map_err(|error| fault(&error, Self::NAME))?, &spec))
     }
 
@@ -202,7 +209,7 @@ impl Resource for AwsCrossAccountRole {
         plan: AwsCrossAccountRoleModel,
     ) -> Result<AwsCrossAccountRoleModel> {
         let spec = plan.known_spec()?;
-        let made = account(ctx.data()).await?.ensure_role(&spec, Claim::Imported).await;
+        let made = account_of(ctx.data(), &plan.account_id).await?.ensure_role(&spec, Claim::Imported).await;
         Ok(plan.applied(&made.map_err(|error| fault(&error, Self::NAME))?, &spec))
     }
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringfence_cloud::aws::{Claim, PolicyType, ProfileName, RoleName, RoleObserved, RoleSpec, StackName};
 use tfplugin_rs::prelude::*;
 
-use crate::aws::{Fault, account, as_state, attached, fault, node_role_model, report, same_document};
+use crate::aws::{
+    Fault, account, account_of, as_state, attached, check_account, fault, node_role_model, report, same_document,
+};
 use crate::ringfence::Ringfence;
 
 /// The resource.
@@ -134,7 +136,7 @@ impl AwsInstanceProfileModel {
 
     async fn apply(self, ctx: &ResourceContext<AwsInstanceProfile>, claim: Claim) -> Result<Self> {
         let Spec { profile, role } = self.known_spec()?;
-        let account = account(ctx.data()).await?;
+        let account = account_of(ctx.data(), &self.account_id).await?;
         let failed = |error| fault(&error, AwsInstanceProfile::NAME);
         let made = account.ensure_role(&role, claim).await.map_err(failed)?;
         let worn = account.ensure_instance_profile(&profile, &role.name, &role.stack, &role.tags, claim).await;
@@ -161,9 +163,13 @@ impl Resource for AwsInstanceProfile {
         report(WRONG, config.spec().err().unwrap_or_default(), out);
     }
 
-    async fn modify_plan(&self, _: &ResourceContext<Self>, plan: &mut Plan<AwsInstanceProfileModel>) -> Result<()> {
+    async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<AwsInstanceProfileModel>) -> Result<()> {
         let prior_role = plan.prior.as_ref().map(|prior| prior.role_arn.clone());
+        let is_create = plan.is_create();
         let Some(planned) = &mut plan.planned else { return Ok(()) };
+        if is_create {
+            check_account(ctx.data(), &planned.account_id).await?;
+        }
         if let Ok(Some(spec)) = planned.spec() {
             planned.role_name = spec.role.name.as_str().into();
             planned.policy_json = spec.role.policy.minified().into();
@@ -208,6 +214,9 @@ impl Resource for AwsInstanceProfile {
         let found = account.find_role(&role).await.map_err(failed)?;
         let bare = role.as_str().rsplit('/').next().unwrap_or_default();
         let found = found.filter(|_| worn.roles.iter().any(|worn| worn == bare));
+        // What is worn has no path; the role's own ARN has.
+        let whole = found.as_ref().and_then(|found| found.arn.split_once(":role/")).map(|(_, name)| name.to_owned());
+        let role_name = if state.role_name.is_null() { whole.map_or(role_name, Value::from) } else { role_name };
         Ok(Some(state.seen(&worn.arn, role_name, found.as_ref())))
     }
 

@@ -101,6 +101,16 @@ pub enum RoleError {
         /// The stack that should own it.
         stack: String,
     },
+    /// It is there under another path, which cannot be changed.
+    #[error("{what} {name} is wanted, and {arn} is there: names are unique whatever their path")]
+    OtherPath {
+        /// `role` or `instance profile`.
+        what: &'static str,
+        /// The name with the path that is wanted.
+        name: String,
+        /// What is there.
+        arn: String,
+    },
     /// What AWS answers is not what it says that it answers.
     #[error("AWS answered {0}, which cannot be read")]
     Unreadable(&'static str),
@@ -202,6 +212,9 @@ impl AwsAccount {
         };
         if claim == Claim::OnlyOurs && !is_of(&there.tags, &spec.stack) {
             return Err(not_ours("role", spec.name.as_str(), &spec.stack));
+        }
+        if !there.arn.ends_with(&format!(":role/{}", spec.name)) {
+            return Err(other_path("role", spec.name.as_str(), &there.arn));
         }
         for arn in &there.attached {
             self.remove_policy(name, &there.arn, arn, &spec.stack).await?;
@@ -410,6 +423,9 @@ impl AwsAccount {
         if claim == Claim::OnlyOurs && !is_of(&there.tags, stack) {
             return Err(not_ours("instance profile", name.as_str(), stack));
         }
+        if !there.arn.ends_with(&format!(":instance-profile/{name}")) {
+            return Err(other_path("instance profile", name.as_str(), &there.arn));
+        }
         for other in there.roles.iter().filter(|other| *other != role) {
             let call = self.iam.remove_role_from_instance_profile().instance_profile_name(bare).role_name(other);
             gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
@@ -456,6 +472,10 @@ pub(super) fn is_of(tags: &BTreeMap<String, String>, stack: &StackName) -> bool 
 
 pub(super) fn not_ours(what: &'static str, name: &str, stack: &StackName) -> RoleError {
     RoleError::NotOurs { what, name: name.to_owned(), stack: stack.to_string() }
+}
+
+fn other_path(what: &'static str, name: &str, arn: &str) -> RoleError {
+    RoleError::OtherPath { what, name: name.to_owned(), arn: arn.to_owned() }
 }
 
 /// What was to be removed and is not there is removed.

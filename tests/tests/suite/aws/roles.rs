@@ -300,3 +300,18 @@ async fn a_policy_that_is_too_long_for_a_role_stands_in_managed_ones_that_go_wit
     account.terraform.destroy(&[]).await.expect("destroy");
     assert_eq!(inventory(&account).await["managed"], json!({}));
 }
+
+#[tokio::test]
+async fn another_account_and_another_path_are_told_before_anything_is_made() {
+    let account = Account::new().await;
+    account.write(&ROLE.replace("123456789012", "111122223333"));
+    let error = account.terraform.plan(&[]).await.expect_error("another account");
+    assert!(error.contains("in account 123456789012, not 111122223333"), "{error}");
+    account
+        .by_hand("client('iam').create_role(RoleName='ringfence-prod', AssumeRolePolicyDocument='{\"Statement\":[]}', Tags=[{'Key': 'ringfence:stack', 'Value': 'prod'}])")
+        .await;
+    account.write(ROLE);
+    let error = account.terraform.apply(&[]).await.expect_error("another path");
+    assert!(error.contains("role/ringfence-prod is there"), "{error}");
+    assert_eq!(inventory(&account).await["roles"]["ringfence-prod"]["policies"], json!({}));
+}
