@@ -90,7 +90,7 @@ pub struct Note {
 pub enum DocumentError {
     /// It is not a policy.
     #[error("this is not a policy of IAM: {0}")]
-    Unreadable(#[from] serde_json::Error),
+    Unreadable(String),
     /// It is too long.
     #[error("{what} has {size} characters and may have {limit}; {advice}")]
     TooLong {
@@ -117,7 +117,7 @@ impl Document {
 
     /// Reads a policy in any spelling.
     pub fn parse(text: &str) -> Result<Self, DocumentError> {
-        Ok(serde_json::from_str(text)?)
+        serde_json::from_str(text).map_err(|error| DocumentError::Unreadable(error.to_string()))
     }
 
     /// Without white space, as IAM counts it.
