@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 
 use crate::decide::Keys;
+use crate::inventory::Inventory;
 use crate::query::Query;
-use crate::server::Inventory;
 
 /// One action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +42,9 @@ impl From<&str> for Value {
 }
 
 /// A call being taken apart.
-struct Parts<'a> {
-    query: &'a Query,
-    inventory: &'a Inventory,
+pub(crate) struct Parts<'a> {
+    pub(crate) query: &'a Query,
+    pub(crate) inventory: &'a Inventory,
     checks: Vec<Check>,
 }
 
@@ -54,12 +54,14 @@ pub(crate) async fn checks(query: &Query, inventory: &Inventory) -> Vec<Check> {
     match query.service.as_str() {
         "ec2" => parts.ec2().await,
         "iam" => parts.iam().await,
+        "elasticloadbalancing" => parts.balancing().await,
         _ => parts.add(&format!("{}:{}", query.service, query.action), "*".to_owned(), Keys::new()),
     }
     parts.checks
 }
 
-fn request_tags(tags: &BTreeMap<String, String>) -> Keys {
+/// The keys of the tags that a call sets.
+pub(crate) fn request_tags(tags: &BTreeMap<String, String>) -> Keys {
     let mut keys: Keys =
         tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.as_str().into())).collect();
     if !tags.is_empty() {
@@ -69,7 +71,8 @@ fn request_tags(tags: &BTreeMap<String, String>) -> Keys {
 }
 
 impl Parts<'_> {
-    fn add(&mut self, action: &str, resource: String, mut keys: Keys) {
+    /// One more check.
+    pub(crate) fn add(&mut self, action: &str, resource: String, mut keys: Keys) {
         let region = if action.starts_with("iam:") { "us-east-1" } else { self.query.region.as_str() };
         keys.insert("aws:RequestedRegion".to_owned(), region.into());
         self.checks.push(Check { action: action.to_owned(), resource, keys });

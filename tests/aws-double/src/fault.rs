@@ -11,6 +11,8 @@ pub enum Fault {
     LoseAnswer,
     /// It is refused because there were too many.
     Throttle,
+    /// It is done, and the process that called is killed before the answer.
+    KillCaller,
 }
 
 /// Which calls go wrong.
@@ -18,6 +20,4 @@ pub enum Fault {
 pub struct Faults {
     /// The n-th call that changes something, from 1.
     pub at_change: BTreeMap<usize, Fault>,
-    /// How often a principal in a trust policy is unknown yet.
-    pub unknown_principal: usize,
 }

@@ -1,6 +1,7 @@
 //! What was called.
 
 use crate::decide::Decision;
+use crate::fault::Fault;
 
 /// A call that came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Call {
     pub dry_run: bool,
     /// What each elementary check came to; none for the administrator.
     pub decisions: Vec<Decision>,
+    /// What went wrong with it on purpose.
+    pub fault: Option<Fault>,
     /// The status of the answer; none when it was lost.
     pub status: Option<u16>,
 }

@@ -1,6 +1,6 @@
 //! The proxy itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -8,18 +8,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Response, header};
-use percent_encoding::percent_decode_str;
 
 use crate::answer::{error, refused, xml};
 use crate::checks::{Check, Value, checks};
 use crate::decide::{Decision, Keys, assume, decide};
 use crate::fault::{Fault, Faults};
+use crate::inventory::{Inventory, between};
+use crate::lag::{Lag, Waits};
 use crate::moto::Moto;
 use crate::query::Query;
 use crate::record::Call;
-use crate::{ACCOUNT, ADMINISTRATOR};
+use crate::token::{Repeat, Tokens};
+use crate::{ACCOUNT, ADMINISTRATOR, caller};
 
 /// AWS for a test, with a moto of its own.
 pub struct AwsDouble {
@@ -42,8 +44,8 @@ struct Inner {
     changes: usize,
     /// Who calls with which access key, besides the administrator.
     callers: HashMap<String, Caller>,
-    /// Launches by token, zone aside: what was asked and answered.
-    launches: HashMap<String, (BTreeMap<String, String>, String)>,
+    waits: Waits,
+    tokens: Tokens,
 }
 
 #[derive(Clone)]
@@ -61,13 +63,14 @@ impl AwsDouble {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let moto = Moto::start(environment).await;
         let http = reqwest::Client::new();
-        let inventory = Inventory { http: http.clone(), endpoint: moto.endpoint().to_owned() };
+        let inventory =
+            Inventory { http: http.clone(), endpoint: moto.endpoint().to_owned(), balancers: Mutex::default() };
         let shared = Arc::new(Shared { inventory, http, state: Mutex::default() });
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let router = Router::new().fallback(handle).with_state(shared.clone());
         let server = tokio::spawn(async move {
-            let _ = axum::serve(listener, router).await;
+            let _ = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await;
         });
         Self { moto, address, shared, server }
     }
@@ -101,6 +104,11 @@ impl AwsDouble {
         inner.changes = 0;
     }
 
+    /// What takes a while to be seen from now on.
+    pub fn delay(&self, lag: Lag) {
+        self.shared.lock().waits.begin(lag);
+    }
+
     /// An access key of a principal of this ARN, who may assume roles and nothing else.
     pub fn principal(&self, arn: &str) -> String {
         let mut inner = self.shared.lock();
@@ -123,7 +131,12 @@ impl Shared {
     }
 }
 
-async fn handle(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
     let text = String::from_utf8_lossy(&body).into_owned();
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(query) = Query::read(authorization, &text) else {
@@ -141,11 +154,16 @@ async fn handle(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
         changes: query.changes(),
         dry_run: query.is_dry_run(),
         decisions: Vec::new(),
+        fault: None,
         status: None,
     };
     let answer = answer(&shared, &query, caller.as_ref(), &mut call, &headers, body).await;
     call.status = answer.as_ref().map(|answer| answer.status().as_u16());
+    let kills = call.fault == Some(Fault::KillCaller);
     shared.lock().calls.push(call);
+    if kills {
+        caller::kill(peer);
+    }
     answer.unwrap_or_else(|| {
         // The connection breaks half-way through the answer, which is how losing one looks to a client.
         Response::builder().header(header::CONTENT_LENGTH, "1000").body(broken()).expect("an answer is sound")
@@ -175,6 +193,7 @@ async fn answer(
     } else {
         None
     };
+    call.fault = fault;
     match fault {
         Some(Fault::Fail) => {
             return Some(error(&query.service, 500, "InternalError", "An internal error has occurred."));
@@ -184,7 +203,7 @@ async fn answer(
             let status = if query.service == "ec2" { 503 } else { 400 };
             return Some(error(&query.service, status, code, "Rate exceeded"));
         }
-        Some(Fault::LoseAnswer) | None => {}
+        Some(Fault::LoseAnswer | Fault::KillCaller) | None => {}
     }
     if query.service == "sts" && query.action == "AssumeRole" {
         return Some(assume_role(shared, query, caller, call, headers, body).await);
@@ -209,50 +228,50 @@ async fn answer(
     if query.action == "SimulatePrincipalPolicy" {
         return Some(simulate(shared, query).await);
     }
-    if let Some(unknown) = unknown_principal(shared, query) {
-        return Some(unknown);
+    if let Some(wait) = shared.lock().waits.refusal(query) {
+        return Some(error(&query.service, wait.status, wait.code, &wait.message));
     }
-    if let Some(answer) = launched_before(shared, query) {
-        return Some(answer);
+    let zone = zone(shared, query).await;
+    match shared.lock().tokens.repeat(query, &zone) {
+        Repeat::New => {}
+        Repeat::Same(answer) => return Some(xml(200, answer)),
+        Repeat::Other => {
+            let message = "The client token was used with other parameters.";
+            return Some(error("ec2", 400, "IdempotentParameterMismatch", message));
+        }
+        Repeat::Ended => {
+            let message = "The instance that was launched with this client token is terminated.";
+            return Some(error("ec2", 400, "IdempotentInstanceTerminated", message));
+        }
     }
-    let answer = forward(shared, headers, body).await;
-    if fault == Some(Fault::LoseAnswer) {
-        return None;
+    let (status, mut text) = forward(shared, headers, body).await;
+    if status == 200 {
+        let mut inner = shared.lock();
+        inner.tokens.answered(query, &zone, &text);
+        let mut balancers = shared.inventory.balancers();
+        balancers.answered(query, &text);
+        text = balancers.outward(text);
+        drop(balancers);
+        inner.waits.answered(query, &text);
+        text = inner.waits.seen(query, text);
     }
-    if query.action == "RunInstances"
-        && let (Some(token), 200) = (query.get("ClientToken"), answer.0)
-    {
-        shared.lock().launches.insert(token.to_owned(), (query.params.clone(), answer.1.clone()));
+    match fault {
+        Some(Fault::LoseAnswer | Fault::KillCaller) => None,
+        _ => Some(xml(status, text)),
     }
-    Some(xml(answer.0, answer.1))
 }
 
-/// moto ignores tokens: the same one with the same parameters is the same launch, with others it is a mistake.
-/// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>
-fn launched_before(shared: &Shared, query: &Query) -> Option<Response<Body>> {
-    let token = query.get("ClientToken").filter(|_| query.action == "RunInstances")?;
-    let inner = shared.lock();
-    let (params, answer) = inner.launches.get(token)?;
-    Some(if *params == query.params {
-        xml(200, answer.clone())
-    } else {
-        error("ec2", 400, "IdempotentParameterMismatch", "The client token was used with other parameters.")
-    })
-}
-
-/// A principal that was just made is unknown to IAM for a while.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
-fn unknown_principal(shared: &Shared, query: &Query) -> Option<Response<Body>> {
-    let names_one = ["AssumeRolePolicyDocument", "PolicyDocument"].iter().find_map(|name| query.get(name));
-    let names_one = names_one.filter(|document| document.contains("sts:AssumeRole"))?;
-    let mut inner = shared.lock();
-    if inner.faults.unknown_principal == 0 {
-        return None;
+/// The zone of a launch, in which its token counts.
+async fn zone(shared: &Shared, query: &Query) -> String {
+    let named = query.get("Placement.AvailabilityZone").map(str::to_owned);
+    let subnet = query.get("SubnetId").or_else(|| query.get("NetworkInterface.1.SubnetId"));
+    match (query.action.as_str(), named, subnet) {
+        ("RunInstances", Some(named), _) => named,
+        ("RunInstances", None, Some(subnet)) => {
+            shared.inventory.find("subnet", subnet, &query.region).await.zone.unwrap_or_default()
+        }
+        _ => String::new(),
     }
-    inner.faults.unknown_principal -= 1;
-    let document: serde_json::Value = serde_json::from_str(names_one).ok()?;
-    let principal = document["Statement"][0]["Principal"].to_string();
-    Some(error("iam", 400, "MalformedPolicyDocument", &format!("Invalid principal in policy: {principal}")))
 }
 
 /// moto lets anybody assume any role: here the trust policy decides, with the external id.
@@ -268,7 +287,8 @@ async fn assume_role(
     let role = query.get("RoleArn").and_then(|arn| arn.rsplit('/').next()).unwrap_or_default().to_owned();
     let trust = shared.inventory.trust(&role).await;
     let arn = caller.map_or(format!("arn:aws:iam::{ACCOUNT}:user/administrator"), |caller| caller.arn.clone());
-    let allowed = trust.is_some_and(|trust| assume(&trust, &arn, query.get("ExternalId")));
+    let known = !shared.lock().waits.role(&role);
+    let allowed = known && trust.is_some_and(|trust| assume(&trust, &arn, query.get("ExternalId")));
     let resource = query.get("RoleArn").unwrap_or_default().to_owned();
     let allowed_by = allowed.then(|| "trust".to_owned());
     call.decisions.push(Decision { action: "sts:AssumeRole".to_owned(), resource, allowed_by });
@@ -325,6 +345,7 @@ async fn simulate(shared: &Shared, query: &Query) -> Response<Body> {
 }
 
 async fn forward(shared: &Shared, headers: &HeaderMap, body: Bytes) -> (u16, String) {
+    let body = shared.inventory.balancers().inward(String::from_utf8_lossy(&body).into_owned());
     let mut request = shared.http.post(format!("{}/", shared.inventory.endpoint)).body(body);
     for name in [header::AUTHORIZATION, header::CONTENT_TYPE] {
         if let Some(value) = headers.get(&name) {
@@ -333,144 +354,4 @@ async fn forward(shared: &Shared, headers: &HeaderMap, body: Bytes) -> (u16, Str
     }
     let answer = request.send().await.expect("moto answers");
     (answer.status().as_u16(), answer.text().await.expect("moto's answer is text"))
-}
-
-/// What is in moto, as the administrator sees it.
-pub(crate) struct Inventory {
-    http: reqwest::Client,
-    endpoint: String,
-}
-
-/// What is known of a resource.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) tags: BTreeMap<String, String>,
-    pub(crate) vpc: Option<String>,
-    pub(crate) instance_profile: Option<String>,
-    pub(crate) owner: Option<String>,
-}
-
-impl Inventory {
-    async fn ask(&self, service: &str, region: &str, form: &[(&str, &str)]) -> String {
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={ADMINISTRATOR}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, \
-             Signature=0"
-        );
-        let encode =
-            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-        let body: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-        let request = self.http.post(format!("{}/", self.endpoint)).header("authorization", authorization);
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"));
-        request.send().await.expect("moto answers").text().await.expect("moto's answer is text")
-    }
-
-    /// A resource of EC2. One that is not there has nothing.
-    pub(crate) async fn find(&self, kind: &str, id: &str, region: &str) -> Found {
-        let (action, parameter) = match kind {
-            "instance" => ("DescribeInstances", "InstanceId.1"),
-            "volume" => ("DescribeVolumes", "VolumeId.1"),
-            "snapshot" => ("DescribeSnapshots", "SnapshotId.1"),
-            "image" => ("DescribeImages", "ImageId.1"),
-            "network-interface" => ("DescribeNetworkInterfaces", "NetworkInterfaceId.1"),
-            "security-group" => ("DescribeSecurityGroups", "GroupId.1"),
-            "subnet" => ("DescribeSubnets", "SubnetId.1"),
-            "vpc" => ("DescribeVpcs", "VpcId.1"),
-            _ => return Found::default(),
-        };
-        let text = self.ask("ec2", region, &[("Action", action), ("Version", "2016-11-15"), (parameter, id)]).await;
-        let Ok(document) = roxmltree::Document::parse(&text) else { return Found::default() };
-        let text_of = |name: &str| {
-            let mut all = document.descendants().filter(|node| node.has_tag_name(node_name(&document, name)));
-            all.find_map(|node| node.text()).map(str::to_owned)
-        };
-        let mut found = Found {
-            vpc: text_of("vpcId").filter(|_| kind != "vpc"),
-            owner: text_of("imageOwnerId").filter(|_| kind == "image"),
-            ..Found::default()
-        };
-        for node in document.descendants() {
-            match node.tag_name().name() {
-                "tagSet" => {
-                    for item in node.children() {
-                        let child = |name: &str| {
-                            let mut all = item.children().filter(|child| child.tag_name().name() == name);
-                            all.find_map(|child| child.text()).unwrap_or_default().to_owned()
-                        };
-                        let key = child("key");
-                        if !key.is_empty() {
-                            found.tags.insert(key, child("value"));
-                        }
-                    }
-                }
-                "iamInstanceProfile" => {
-                    let mut arns = node.children().filter(|child| child.tag_name().name() == "arn");
-                    found.instance_profile = arns.find_map(|arn| arn.text()).map(str::to_owned);
-                }
-                _ => {}
-            }
-        }
-        found
-    }
-
-    /// The policies of a role, in JSON.
-    pub(crate) async fn policies(&self, role: &str) -> Vec<String> {
-        let version = ("Version", "2010-05-08");
-        let names = self.ask("iam", "us-east-1", &[("Action", "ListRolePolicies"), version, ("RoleName", role)]).await;
-        let mut policies = Vec::new();
-        for name in all_between(&names, "<member>", "</member>") {
-            let form = [("Action", "GetRolePolicy"), version, ("RoleName", role), ("PolicyName", name)];
-            let answer = self.ask("iam", "us-east-1", &form).await;
-            policies.extend(between(&answer, "<PolicyDocument>", "</PolicyDocument>").map(decoded));
-        }
-        policies
-    }
-
-    /// The trust policy of a role.
-    pub(crate) async fn trust(&self, role: &str) -> Option<String> {
-        let form = [("Action", "GetRole"), ("Version", "2010-05-08"), ("RoleName", role)];
-        let answer = self.ask("iam", "us-east-1", &form).await;
-        between(&answer, "<AssumeRolePolicyDocument>", "</AssumeRolePolicyDocument>").map(decoded)
-    }
-
-    async fn profile(&self, name: &str) -> Option<(String, String)> {
-        let form = [("Action", "GetInstanceProfile"), ("Version", "2010-05-08"), ("InstanceProfileName", name)];
-        let answer = self.ask("iam", "us-east-1", &form).await;
-        let arns: Vec<&str> = all_between(&answer, "<Arn>", "</Arn>").collect();
-        let of = |kind: &str| arns.iter().find(|arn| arn.contains(kind)).map(|arn| (*arn).to_owned());
-        Some((of(":instance-profile/")?, of(":role/").unwrap_or_default()))
-    }
-
-    /// The ARN of an instance profile of this name, whether it is there or not.
-    pub(crate) async fn profile_arn(&self, name: &str) -> String {
-        let there = self.profile(name).await.map(|(arn, _)| arn);
-        there.unwrap_or_else(|| format!("arn:aws:iam::{ACCOUNT}:instance-profile/{name}"))
-    }
-
-    /// The instance profile of a launch, and the role in it.
-    pub(crate) async fn instance_profile(&self, query: &Query) -> Option<(String, String)> {
-        let by_arn = query.get("IamInstanceProfile.Arn").and_then(|arn| arn.rsplit('/').next());
-        self.profile(query.get("IamInstanceProfile.Name").or(by_arn)?).await
-    }
-}
-
-/// A name in the document's own namespace.
-fn node_name<'a>(document: &'a roxmltree::Document<'_>, name: &'a str) -> roxmltree::ExpandedName<'a, 'a> {
-    match document.root_element().tag_name().namespace() {
-        Some(namespace) => (namespace, name).into(),
-        None => name.into(),
-    }
-}
-
-fn decoded(text: &str) -> String {
-    // moto writes documents percent-encoded, as IAM does, or as XML.
-    let text = percent_decode_str(text).decode_utf8_lossy().into_owned();
-    text.replace("&quot;", "\"").replace("&#34;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-}
-
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
-    Some(text.split_once(start)?.1.split_once(end)?.0)
-}
-
-fn all_between<'a>(text: &'a str, start: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
-    text.split(start).skip(1).filter_map(move |rest| Some(rest.split_once(end)?.0))
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_aws_double::Call;
+use ringfence_aws_double::{ADMINISTRATOR, Call, Lag};
 use ringfence_cloud::aws::{
     AccountId, CrossAccount, ExternalId, Grant, ImageOwner, InstanceProfile, Key, NeededCall, Partition, Principal,
     ProfileName, Region, RoleName, SecurityGroupId, StackName, Style, SubnetId, Trust, VpcId, needed_calls,
@@ -227,6 +227,131 @@ async fn the_life_of_a_node_passes_with_no_other_rights_and_dry_runs_change_noth
     onboarded.as_role(&format!("{LIFE}life()")).await;
     let refused: Vec<Call> = onboarded.account.double.calls().into_iter().filter(Call::is_refused).collect();
     assert_eq!(refused.len(), 1, "the dry run with a key pair: {refused:#?}");
+}
+
+#[tokio::test]
+async fn what_is_new_is_unknown_unlisted_and_unusable_for_as_many_calls_as_asked() {
+    let onboarded = Onboarded::new(&[]).await;
+    let double = &onboarded.account.double;
+    double.delay(Lag { object: 2, instance_profile: 2, role: 2, principal: 0 });
+    let answers = onboarded
+        .as_role(
+            r"
+node = launch()['Instances'][0]['InstanceId']
+by_id = lambda: ec2.describe_instances(InstanceIds=[node])
+listed = lambda: [i['InstanceId'] for r in ec2.describe_instances()['Reservations'] for i in r['Instances']].count(node)
+late = [tries(by_id), listed(), tries(by_id), listed()]
+print(json.dumps([late, listed(), tries(lambda: ec2.terminate_instances(InstanceIds=[node]))]))",
+        )
+        .await;
+    assert_eq!(answers, json!([["InvalidInstanceID.NotFound", 0, "ok", 1], 1, "ok"]), "known after two calls about it");
+    let new = r"
+iam = client('iam')
+trust = json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'sts:AssumeRole',
+    'Principal': {'AWS': 'arn:aws:iam::123456789012:user/administrator'}}]})
+iam.create_role(RoleName='new', AssumeRolePolicyDocument=trust)
+iam.create_instance_profile(InstanceProfileName='new')
+iam.add_role_to_instance_profile(InstanceProfileName='new', RoleName='new')
+def tries(call):
+    try:
+        call()
+        return 'ok'
+    except ClientError as error:
+        return error.response['Error']['Code']
+image = client('ec2').describe_images(Owners=['amazon'])['Images'][0]['ImageId']
+launch = lambda: client('ec2').run_instances(ImageId=image, MinCount=1, MaxCount=1, IamInstanceProfile={'Name': 'new'})
+assume = lambda: client('sts').assume_role(RoleArn='arn:aws:iam::123456789012:role/new', RoleSessionName='test')
+print(json.dumps([[tries(launch) for _ in range(3)], [tries(assume) for _ in range(3)]]))";
+    let answers = boto3(&double.endpoint(), ADMINISTRATOR, new).await;
+    let profile = ["InvalidParameterValue", "InvalidParameterValue", "ok"];
+    assert_eq!(answers, json!([profile, ["AccessDenied", "AccessDenied", "ok"]]));
+}
+
+#[tokio::test]
+async fn a_token_is_one_launch_in_its_zone_and_an_error_when_that_has_ended() {
+    let onboarded = Onboarded::new(&[]).await;
+    let script = r"
+ec2 = client('ec2')
+vpc = ec2.create_vpc(CidrBlock='10.7.0.0/16')['Vpc']['VpcId']
+zones = [ec2.create_subnet(VpcId=vpc, CidrBlock=f'10.7.{n}.0/24', AvailabilityZone='eu-north-1' + zone)['Subnet']['SubnetId']
+         for n, zone in enumerate('ab')]
+image = ec2.describe_images(Owners=['amazon'])['Images'][0]['ImageId']
+def launch(zone):
+    answer = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=zones[zone], ClientToken='node-1')
+    return answer['Instances'][0]['InstanceId']
+first, again, elsewhere = launch(0), launch(0), launch(1)
+ec2.terminate_instances(InstanceIds=[first])
+try:
+    ended = launch(0)
+except ClientError as error:
+    ended = error.response['Error']['Code']
+print(json.dumps([first == again, first == elsewhere, ended, launch(1) == elsewhere]))";
+    let answers = boto3(&onboarded.account.double.endpoint(), ADMINISTRATOR, script).await;
+    assert_eq!(answers, json!([true, false, "IdempotentInstanceTerminated", true]));
+}
+
+#[tokio::test]
+async fn load_balancers_are_made_within_the_subnets_and_those_of_others_are_left_alone() {
+    let onboarded = Onboarded::new(&[Grant::LoadBalancer]).await;
+    let script = format!(
+        "elb, tags = client('elbv2'), [{{'Key': 'ringfence:stack', 'Value': 'other'}}]\n\
+         group = elb.create_target_group(Name='ringfence-other', Protocol='TCP', Port=443, VpcId={}, \
+             Tags=tags)['TargetGroups'][0]['TargetGroupArn']\n\
+         balancer = elb.create_load_balancer(Name='ringfence-other', Type='network', Scheme='internal', Subnets=[{}], \
+             Tags=tags)['LoadBalancers'][0]['LoadBalancerArn']\n\
+         print(json.dumps([group, balancer]))",
+        onboarded.things["vpc"], onboarded.things["subnet"]
+    );
+    // Of another stack, named like ours.
+    let foreign = boto3(&onboarded.account.double.endpoint(), ADMINISTRATOR, &script).await;
+    assert!(foreign[1].as_str().unwrap().contains(":loadbalancer/net/ringfence-other/"), "{foreign}");
+    let script = r"
+elb = session('elbv2')
+def balancer(**changes):
+    good = dict(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet], Tags=TAGS)
+    return elb.create_load_balancer(**{**good, **changes})['LoadBalancers'][0]['LoadBalancerArn']
+def target_group(**changes):
+    good = dict(Name='ringfence-clients', Protocol='TCP', Port=443, VpcId=vpc, Tags=TAGS)
+    return elb.create_target_group(**{**good, **changes})['TargetGroups'][0]['TargetGroupArn']
+def listener(balancer, group, tags=TAGS):
+    forward = [{'Type': 'forward', 'TargetGroupArn': group}]
+    answer = elb.create_listener(LoadBalancerArn=balancer, Protocol='TCP', Port=443, DefaultActions=forward, Tags=tags)
+    return answer['Listeners'][0]['ListenerArn']
+attacks = {
+    'open to the internet': lambda: balancer(Scheme='internet-facing'),
+    'no scheme': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Subnets=[subnet], Tags=TAGS),
+    'one subnet more': lambda: balancer(Subnets=[subnet, foreign_subnet]),
+    'another name': lambda: balancer(Name='payments'),
+    'an application balancer': lambda: balancer(Type='application'),
+    'no tags': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet]),
+    'another stack': lambda: target_group(Tags=[{'Key': 'ringfence:stack', 'Value': 'other'}]),
+    'a listener on a foreign balancer': lambda: listener(foreign_balancer, foreign_group),
+    'a node in a foreign group': lambda: elb.register_targets(TargetGroupArn=foreign_group, Targets=[{'Id': foreign_instance}]),
+    'claim a foreign balancer': lambda: elb.add_tags(ResourceArns=[foreign_balancer], Tags=TAGS),
+    'delete a foreign balancer': lambda: elb.delete_load_balancer(LoadBalancerArn=foreign_balancer),
+    'delete a foreign group': lambda: elb.delete_target_group(TargetGroupArn=foreign_group),
+}
+refusals = {name: tries(attack) for name, attack in attacks.items()}
+def life():
+    group, of_clients = target_group(), balancer()
+    at = listener(of_clients, group)
+    node = launch()['Instances'][0]['InstanceId']
+    elb.register_targets(TargetGroupArn=group, Targets=[{'Id': node}])
+    elb.describe_target_health(TargetGroupArn=group)
+    elb.deregister_targets(TargetGroupArn=group, Targets=[{'Id': node}])
+    elb.delete_listener(ListenerArn=at)
+    elb.delete_load_balancer(LoadBalancerArn=of_clients)
+    elb.delete_target_group(TargetGroupArn=group)
+print(json.dumps([refusals, tries(life)]))";
+    let foreign = format!("foreign_group, foreign_balancer = {foreign}\n");
+    let answers = onboarded.as_role(&format!("{foreign}{script}")).await;
+    let refusals = answers[0].as_object().unwrap();
+    for (attack, answer) in refusals {
+        assert_eq!(answer, "AccessDenied", "{attack}");
+    }
+    let calls = onboarded.account.double.calls();
+    let last = calls.last().unwrap();
+    assert_eq!((refusals.len(), &answers[1]), (12, &json!("ok")), "{last:#?}");
 }
 
 #[tokio::test]

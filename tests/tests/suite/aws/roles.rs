@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ringfence_aws_double::{Fault, Faults};
+use ringfence_aws_double::{Fault, Faults, Lag};
 use serde_json::{Value, json};
 
 use super::account::Account;
@@ -138,11 +138,11 @@ async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leav
     account.terraform.destroy(&[]).await.expect("destroy");
     assert!(count >= 4, "{count} changes");
     let mut failed = 0;
-    for fault in [Fault::Fail, Fault::LoseAnswer, Fault::Throttle] {
+    for fault in [Fault::Fail, Fault::LoseAnswer, Fault::Throttle, Fault::KillCaller] {
         for n in 1..=count {
             // The SDK repeats a failed call twice by itself: three in a row reach the resource.
             let at_change = (n..n + 3).map(|n| (n, fault)).collect();
-            account.double.inject(Faults { at_change, ..Faults::default() });
+            account.double.inject(Faults { at_change });
             failed += usize::from(account.terraform.apply(&[]).await.code != 0);
             account.double.inject(Faults::default());
             account.terraform.apply(&[]).await.expect("another apply");
@@ -163,7 +163,7 @@ async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leav
 async fn a_lost_answer_to_a_creation_is_adopted_by_its_tag() {
     let account = Account::new().await;
     account.write(ROLE);
-    account.double.inject(Faults { at_change: BTreeMap::from([(1, Fault::LoseAnswer)]), ..Faults::default() });
+    account.double.inject(Faults { at_change: BTreeMap::from([(1, Fault::LoseAnswer)]) });
     account.terraform.apply(&[]).await.expect("the repeat finds what the first has made");
     let creations = account.changes().into_iter().filter(|action| action == "iam:CreateRole").count();
     assert_eq!(creations, 2, "AWS says that it exists, and it is ours");
@@ -247,7 +247,7 @@ async fn what_somebody_changes_by_hand_shows_and_another_spelling_does_not() {
 async fn a_principal_that_iam_does_not_know_yet_is_waited_for_and_other_mistakes_are_not() {
     let account = Account::new().await;
     account.write(ROLE);
-    account.double.inject(Faults { unknown_principal: 2, ..Faults::default() });
+    account.double.delay(Lag { principal: 2, ..Lag::default() });
     account.terraform.apply(&[]).await.expect("apply");
     let creations = account.changes().into_iter().filter(|action| action == "iam:CreateRole").count();
     assert_eq!(creations, 3);
