@@ -28,6 +28,8 @@ mod managed_policy;
 mod name;
 mod network;
 #[cfg(feature = "aws")]
+mod propagation;
+#[cfg(feature = "aws")]
 mod role;
 mod template;
 mod trust;

@@ -90,6 +90,9 @@ pub(crate) fn fault(error: &RoleError, resource: &str) -> Diagnostics {
         RoleError::Aws(error) if error.is_refusal() => Diagnostic::error("AWS refuses this")
             .detail(format!("{error}. Whoever runs Terraform needs this right; ringfence's own role does not."))
             .into(),
+        RoleError::NotSeen { .. } => Diagnostic::error("AWS is slow to show what was made")
+            .detail(format!("{error}, after a minute. Apply again: it is found by its tag."))
+            .into(),
         other => Diagnostic::error("AWS did not do what was asked").detail(format!("{other}.")).into(),
     }
 }

@@ -11,6 +11,9 @@ pub struct Lag {
     /// Calls about a new object of EC2 by its id that are answered with `NotFound`, and lists that leave it out.
     /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
     pub object: usize,
+    /// Calls about a new role or instance profile by its name that are answered with `NoSuchEntity`.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+    pub name: usize,
     /// Launches with a new instance profile that are refused.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshoot-iam.html>
     pub instance_profile: usize,
@@ -27,6 +30,7 @@ pub struct Lag {
 pub(crate) struct Waits {
     lag: Lag,
     objects: HashMap<String, usize>,
+    names: HashMap<String, usize>,
     profiles: HashMap<String, usize>,
     roles: HashMap<String, usize>,
 }
@@ -69,6 +73,15 @@ impl Waits {
             );
             return Some(Refusal { status: 400, code: "InvalidParameterValue", message });
         }
+        let named = [("InstanceProfileName", "Instance Profile"), ("RoleName", "The role with name")];
+        for (parameter, what) in
+            named.into_iter().filter(|_| !matches!(query.action.as_str(), "CreateRole" | "CreateInstanceProfile"))
+        {
+            if let Some(name) = query.get(parameter).filter(|name| step(&mut self.names, &format!("{what} {name}"))) {
+                let message = format!("{what} {name} cannot be found.");
+                return Some(Refusal { status: 404, code: "NoSuchEntity", message });
+            }
+        }
         let named: Vec<&String> = query.params.values().filter(|value| self.objects.contains_key(*value)).collect();
         let id = named.into_iter().find(|id| step(&mut self.objects, id))?;
         let code = match id.split('-').next() {
@@ -96,8 +109,12 @@ impl Waits {
         if let Some(name) = query.get("InstanceProfileName").filter(|_| query.action == "AddRoleToInstanceProfile") {
             self.profiles.insert(name.to_owned(), self.lag.instance_profile);
         }
+        if let Some(name) = query.get("InstanceProfileName").filter(|_| query.action == "CreateInstanceProfile") {
+            self.names.insert(format!("Instance Profile {name}"), self.lag.name);
+        }
         if let Some(name) = query.get("RoleName").filter(|_| query.action == "CreateRole") {
             self.roles.insert(name.to_owned(), self.lag.role);
+            self.names.insert(format!("The role with name {name}"), self.lag.name);
         }
     }
 

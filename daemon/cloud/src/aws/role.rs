@@ -8,7 +8,6 @@
 //! - Waits for propagation end, and are for the messages that AWS gives for it alone.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws_sdk_iam::types::Tag;
 
@@ -16,13 +15,12 @@ use super::account::{AwsAccount, AwsError, failed};
 use super::document::Document;
 use super::managed_policy::{is_named_after, policy_arn};
 use super::name::{ProfileName, RoleName, StackName};
+use super::propagation::Propagation;
 
 /// The tag that says whose something is.
 pub const STACK_TAG: &str = "ringfence:stack";
 /// The name of the one inline policy.
 const POLICY: &str = "ringfence";
-/// How long a principal that was just made may be unknown to IAM, and how often that is asked.
-const PROPAGATION: (u32, Duration) = (20, Duration::from_secs(3));
 
 /// A role as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +108,14 @@ pub enum RoleError {
         name: String,
         /// What is there.
         arn: String,
+    },
+    /// It was made, and AWS does not show it.
+    #[error("{what} {name} was made, and AWS does not show it")]
+    NotSeen {
+        /// `role` or `instance profile`.
+        what: &'static str,
+        /// Its name.
+        name: String,
     },
     /// What AWS answers is not what it says that it answers.
     #[error("AWS answered {0}, which cannot be read")]
@@ -202,13 +208,23 @@ impl AwsAccount {
     /// Makes the role be as it should, whatever is there: nothing, half of it, or all of it. What is there and not ours is
     /// left alone.
     pub async fn ensure_role(&self, spec: &RoleSpec, claim: Claim) -> Result<RoleObserved, RoleError> {
+        let mut wait = Propagation::default();
+        loop {
+            let done = self.bring_role_about(spec, claim).await;
+            if !wait.is_worth(&done).await {
+                return done;
+            }
+        }
+    }
+
+    async fn bring_role_about(&self, spec: &RoleSpec, claim: Claim) -> Result<RoleObserved, RoleError> {
         let (path, name) = split(spec.name.as_str());
         let tags = wanted_tags(&spec.stack, &spec.tags);
         let there = if let Some(there) = self.find_role(&spec.name).await? {
             there
         } else {
             self.create_role(spec, &path, name, &tags).await?;
-            self.find_role(&spec.name).await?.ok_or(RoleError::Unreadable("no role after its creation"))?
+            self.find_role(&spec.name).await?.ok_or_else(|| not_seen("role", spec.name.as_str()))?
         };
         if claim == Claim::OnlyOurs && !is_of(&there.tags, &spec.stack) {
             return Err(not_ours("role", spec.name.as_str(), &spec.stack));
@@ -220,14 +236,8 @@ impl AwsAccount {
             self.remove_policy(name, &there.arn, arn, &spec.stack).await?;
         }
         if !there.trust.means_the_same(&spec.trust) {
-            let mut wait = Propagation::default();
-            loop {
-                let call = self.iam.update_assume_role_policy().role_name(name).policy_document(spec.trust.minified());
-                let done = call.send().await.map(drop).map_err(failed("iam:UpdateAssumeRolePolicy"));
-                if !wait.is_worth(&done).await {
-                    break done?;
-                }
-            }
+            let call = self.iam.update_assume_role_policy().role_name(name).policy_document(spec.trust.minified());
+            call.send().await.map_err(failed("iam:UpdateAssumeRolePolicy"))?;
         }
         self.put_policy(spec, name, &there, &tags).await?;
         if there.boundary_arn != spec.boundary_arn {
@@ -248,7 +258,7 @@ impl AwsAccount {
             let call = self.iam.tag_role().role_name(name).set_tags(Some(to_tags(&tags)));
             call.send().await.map_err(failed("iam:TagRole"))?;
         }
-        self.find_role(&spec.name).await?.ok_or(RoleError::Unreadable("no role after its change"))
+        self.find_role(&spec.name).await?.ok_or_else(|| not_seen("role", spec.name.as_str()))
     }
 
     /// Makes the role's policy be as it should and where it should. What it may do is there before what it may do no more goes.
@@ -296,22 +306,16 @@ impl AwsAccount {
         name: &str,
         tags: &BTreeMap<String, String>,
     ) -> Result<(), RoleError> {
-        let mut wait = Propagation::default();
-        let created = loop {
-            let call = self
-                .iam
-                .create_role()
-                .path(path)
-                .role_name(name)
-                .description(&spec.description)
-                .assume_role_policy_document(spec.trust.minified())
-                .set_permissions_boundary(spec.boundary_arn.clone())
-                .set_tags(Some(to_tags(tags)));
-            let done = call.send().await.map(drop).map_err(failed("iam:CreateRole"));
-            if !wait.is_worth(&done).await {
-                break done;
-            }
-        };
+        let call = self
+            .iam
+            .create_role()
+            .path(path)
+            .role_name(name)
+            .description(&spec.description)
+            .assume_role_policy_document(spec.trust.minified())
+            .set_permissions_boundary(spec.boundary_arn.clone())
+            .set_tags(Some(to_tags(tags)));
+        let created = call.send().await.map(drop).map_err(failed("iam:CreateRole"));
         match created {
             // Ours from before, when the answer was lost; whose it is shows in its tags.
             Err(error) if error.is("EntityAlreadyExists") => Ok(()),
@@ -344,29 +348,6 @@ impl AwsAccount {
             gone(call.send().await.map(drop).map_err(failed("iam:DeleteRolePolicy")))?;
         }
         Ok(())
-    }
-}
-
-/// Waits for what IAM refuses because it has not heard of a principal yet: for a minute, and for nothing else.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
-#[derive(Default)]
-struct Propagation {
-    waited: u32,
-}
-
-impl Propagation {
-    /// Whether a call that ended so is worth repeating; if so, after a pause.
-    async fn is_worth(&mut self, done: &Result<(), AwsError>) -> bool {
-        let (most, pause) = PROPAGATION;
-        let Err(error) = done else { return false };
-        let lag = error.is("MalformedPolicyDocument") && error.text.contains("Invalid principal");
-        if !lag || self.waited == most {
-            return false;
-        }
-        self.waited += 1;
-        tracing::info!(call = error.call, "waiting until IAM knows the principal");
-        tokio::time::sleep(pause).await;
-        true
     }
 }
 
@@ -407,6 +388,23 @@ impl AwsAccount {
         more: &BTreeMap<String, String>,
         claim: Claim,
     ) -> Result<ProfileObserved, RoleError> {
+        let mut wait = Propagation::default();
+        loop {
+            let done = self.bring_instance_profile_about(name, role, stack, more, claim).await;
+            if !wait.is_worth(&done).await {
+                return done;
+            }
+        }
+    }
+
+    async fn bring_instance_profile_about(
+        &self,
+        name: &ProfileName,
+        role: &RoleName,
+        stack: &StackName,
+        more: &BTreeMap<String, String>,
+        claim: Claim,
+    ) -> Result<ProfileObserved, RoleError> {
         let (path, bare) = split(name.as_str());
         let (_, role) = split(role.as_str());
         let tags = wanted_tags(stack, more);
@@ -419,7 +417,7 @@ impl AwsAccount {
             }
         }
         let there = self.find_instance_profile(name).await?;
-        let there = there.ok_or(RoleError::Unreadable("no instance profile after its creation"))?;
+        let there = there.ok_or_else(|| not_seen("instance profile", name.as_str()))?;
         if claim == Claim::OnlyOurs && !is_of(&there.tags, stack) {
             return Err(not_ours("instance profile", name.as_str(), stack));
         }
@@ -447,7 +445,7 @@ impl AwsAccount {
             let call = self.iam.tag_instance_profile().instance_profile_name(bare).set_tags(Some(to_tags(&tags)));
             call.send().await.map_err(failed("iam:TagInstanceProfile"))?;
         }
-        self.find_instance_profile(name).await?.ok_or(RoleError::Unreadable("no instance profile after its change"))
+        self.find_instance_profile(name).await?.ok_or_else(|| not_seen("instance profile", name.as_str()))
     }
 
     /// Removes an instance profile of this stack. One that is not there is as good as removed.
@@ -472,6 +470,10 @@ pub(super) fn is_of(tags: &BTreeMap<String, String>, stack: &StackName) -> bool 
 
 pub(super) fn not_ours(what: &'static str, name: &str, stack: &StackName) -> RoleError {
     RoleError::NotOurs { what, name: name.to_owned(), stack: stack.to_string() }
+}
+
+fn not_seen(what: &'static str, name: &str) -> RoleError {
+    RoleError::NotSeen { what, name: name.to_owned() }
 }
 
 fn other_path(what: &'static str, name: &str, arn: &str) -> RoleError {

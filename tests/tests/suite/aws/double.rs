@@ -233,7 +233,7 @@ async fn the_life_of_a_node_passes_with_no_other_rights_and_dry_runs_change_noth
 async fn what_is_new_is_unknown_unlisted_and_unusable_for_as_many_calls_as_asked() {
     let onboarded = Onboarded::new(&[]).await;
     let double = &onboarded.account.double;
-    double.delay(Lag { object: 2, instance_profile: 2, role: 2, principal: 0 });
+    double.delay(Lag { object: 2, instance_profile: 2, role: 2, ..Lag::default() });
     let answers = onboarded
         .as_role(
             r"

@@ -254,6 +254,18 @@ async fn a_principal_that_iam_does_not_know_yet_is_waited_for_and_other_mistakes
 }
 
 #[tokio::test]
+async fn a_role_and_a_profile_that_iam_does_not_show_yet_are_waited_for() {
+    let account = Account::new().await;
+    account.write(&format!("{ROLE}{PROFILE}"));
+    // Two: one for the look after the creation, one for that of the repeat.
+    account.double.delay(Lag { name: 2, ..Lag::default() });
+    account.terraform.apply(&[]).await.expect("apply");
+    assert_eq!(account.terraform.plan(&[]).await.code, 0, "an empty plan");
+    account.terraform.destroy(&[]).await.expect("destroy");
+    assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }));
+}
+
+#[tokio::test]
 async fn a_policy_that_is_too_long_for_a_role_stands_in_managed_ones_that_go_with_it() {
     let account = Account::new().await;
     let grants = "[\"autoscale\", \"backup\", \"load_balancer\", \"network_checks\", \"open_ports\", \"public_ip\", \"resize\", \"spot\"]";

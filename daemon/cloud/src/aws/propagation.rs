@@ -1,0 +1,77 @@
+//! Waits for what IAM has not heard of everywhere yet: a minute, for the messages that AWS gives for it alone, and for
+//! nothing else.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+
+use std::time::Duration;
+
+use super::account::AwsError;
+use super::role::RoleError;
+
+/// How often it is tried again, and after which pause.
+const MOST: u32 = 20;
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// A wait, from its first call on.
+#[derive(Default)]
+pub(super) struct Propagation {
+    waited: u32,
+}
+
+impl Propagation {
+    /// Whether what ended so is worth repeating; if so, after a pause.
+    pub(super) async fn is_worth<T>(&mut self, done: &Result<T, RoleError>) -> bool {
+        let Err(error) = done else { return false };
+        if self.waited == MOST || !is_lag(error) {
+            return false;
+        }
+        self.waited += 1;
+        tracing::info!(%error, "waiting until IAM knows what is new");
+        tokio::time::sleep(PAUSE).await;
+        true
+    }
+}
+
+fn is_lag(error: &RoleError) -> bool {
+    match error {
+        RoleError::NotSeen { .. } => true,
+        RoleError::Aws(error) => unknown_principal(error) || unknown_name(error),
+        _ => false,
+    }
+}
+
+/// A principal in a trust policy that was just made.
+fn unknown_principal(error: &AwsError) -> bool {
+    error.is("MalformedPolicyDocument") && error.text.contains("Invalid principal")
+}
+
+/// A role or an instance profile that was just made. A boundary or a policy that is not there is said in other words.
+fn unknown_name(error: &AwsError) -> bool {
+    let named = error.text.contains("role with name") || error.text.contains("Instance Profile");
+    error.is("NoSuchEntity") && named && error.text.contains("cannot be found")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_new_is_waited_for_and_a_mistake_is_not() {
+        let aws = |code: &str, text: &str| {
+            is_lag(&RoleError::Aws(AwsError { call: "iam:Any", code: Some(code.to_owned()), text: text.to_owned() }))
+        };
+        assert!(is_lag(&RoleError::NotSeen { what: "role", name: "r".to_owned() }));
+        assert!(aws(
+            "MalformedPolicyDocument",
+            "Invalid principal in policy: \"AWS\":\"arn:aws:iam::444455556666:role/c\""
+        ));
+        assert!(aws("NoSuchEntity", "The role with name r cannot be found."));
+        assert!(aws("NoSuchEntity", "Instance Profile p cannot be found."));
+        assert!(!aws(
+            "NoSuchEntity",
+            "Scope ARN: arn:aws:iam::111122223333:policy/b does not exist or is not attachable."
+        ));
+        assert!(!aws("MalformedPolicyDocument", "Syntax errors in policy."));
+        assert!(!aws("AccessDenied", "The role with name r cannot be found."));
+        assert!(!is_lag(&RoleError::Unreadable("a role")));
+    }
+}
