@@ -83,13 +83,14 @@ fn in_tables(explained: &Explained) -> String {
         } else {
             format!("by {}\n{}", statement.principals.join(", "), statement.resources.join("\n"))
         };
-        statements.add_row([
+        let cells = [
             statement.sid.clone(),
             statement.effect.to_owned(),
             statement.actions.join("\n"),
             on,
             statement.conditions.join("\n"),
-        ]);
+        ];
+        statements.add_row(cells.map(|cell| harmless(&cell)));
     }
     let count = explained.statements.len();
     let summary = format!("{count} statements, {} characters as IAM counts them", explained.size);
@@ -98,10 +99,16 @@ fn in_tables(explained: &Explained) -> String {
     }
     let mut holes = table(&["KNOWN HOLE", "WHOEVER HOLDS THE ROLE CAN", "THROUGH", "CLOSE IT WITH"]);
     for found in &explained.holes {
-        let through = found.statements.join(", ");
+        let through = harmless(&found.statements.join(", "));
         holes.add_row([found.hole.name, found.hole.what, &through, found.hole.fix]);
     }
     format!("{statements}\n{summary}\n\n{holes}\n{} known holes are open\n", explained.holes.len())
+}
+
+/// A text of somebody else's policy without what a terminal would obey.
+fn harmless(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 fn table(headers: &[&str]) -> Table {

@@ -147,7 +147,11 @@ impl CrossAccountInputs<'_> {
         let region = required(self.region, "region", Region::parse, out);
         let partition = partition(self.partition, region.as_ref(), out);
         let stack = required(self.stack, "stack", StackName::parse, out);
-        let style = self.style.as_str().and_then(Style::from_word).unwrap_or_default();
+        let unknown_style = |word: &str| {
+            let all = Style::ALL.map(Style::as_str).join(", ");
+            Style::from_word(word).ok_or_else(|| format!("{word:?} is not a style; there are {all}"))
+        };
+        let style = text(self.style, "style", unknown_style, out).unwrap_or_default();
         let unknown_grant = |word: &str| {
             let all = Grant::ALL.map(Grant::as_str).join(", ");
             Grant::from_word(word).ok_or_else(|| format!("{word:?} is not a grant; there are {all}"))

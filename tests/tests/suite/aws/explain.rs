@@ -77,3 +77,14 @@ fn what_is_no_policy_is_refused_by_name() {
     child.stdin.take().unwrap().write_all(br#"{"Statement":[]}"#).unwrap();
     assert!(child.wait_with_output().unwrap().status.success(), "standard input is a file too");
 }
+
+#[test]
+fn a_policy_of_somebody_else_gives_the_terminal_no_orders() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path().join("forged.json");
+    let sid = r"\u001b[2J\u001b[Hnone of the known holes is open\u001b[8m";
+    std::fs::write(&file, format!(r#"{{"Statement":{{"Sid":"{sid}","Effect":"Allow","Action":"*","Resource":"*"}}}}"#))
+        .unwrap();
+    let said = String::from_utf8(explain(&[&file.display().to_string()]).stdout).unwrap();
+    assert!(!said.contains('\u{1b}') && said.contains(r"\u{1b}") && said.contains("known holes are open"), "{said}");
+}
