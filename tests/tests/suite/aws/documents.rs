@@ -182,6 +182,7 @@ async fn wrong_input_is_refused_at_validate_at_its_attribute() {
     for (call, expected) in [
         (format!("aws_cross_account_policy({{ {request} }})"), "vpc_ids: \"subnet-0a1b2c3d4e5f60718\" is not a VPC id"),
         ("aws_cross_account_policy({ account_id = \"111122223333\" })".to_owned(), "region"),
+        (format!("aws_cross_account_policy({{ {CROSS_ACCOUNT} style = \"open\" }})"), "is not a style"),
         ("aws_external_id(\"short\")".to_owned(), "can be guessed"),
         ("aws_trust_policy([\"*\"], \"7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34\")".to_owned(), "must be the ARN"),
     ] {
