@@ -11,24 +11,21 @@ use super::role::RoleError;
 const MOST: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// A wait, from its first call on.
-#[derive(Default)]
-pub(super) struct Propagation {
-    waited: u32,
-}
-
-impl Propagation {
-    /// Whether what ended so is worth repeating; if so, after a pause.
-    pub(super) async fn is_worth<T>(&mut self, done: &Result<T, RoleError>) -> bool {
-        let Err(error) = done else { return false };
-        if self.waited == MOST || !is_lag(error) {
-            return false;
+/// Does what may be repeated until it ends otherwise than for lag.
+pub(super) async fn until_known<T, F>(step: impl Fn() -> F) -> Result<T, RoleError>
+where
+    F: Future<Output = Result<T, RoleError>>,
+{
+    for _ in 0..MOST {
+        match step().await {
+            Err(error) if is_lag(&error) => {
+                tracing::info!(%error, "waiting until IAM knows what is new");
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done,
         }
-        self.waited += 1;
-        tracing::info!(%error, "waiting until IAM knows what is new");
-        tokio::time::sleep(PAUSE).await;
-        true
     }
+    step().await
 }
 
 fn is_lag(error: &RoleError) -> bool {

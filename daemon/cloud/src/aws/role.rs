@@ -15,7 +15,7 @@ use super::account::{AwsAccount, AwsError, failed};
 use super::document::Document;
 use super::managed_policy::{is_named_after, policy_arn};
 use super::name::{ProfileName, RoleName, StackName};
-use super::propagation::Propagation;
+use super::propagation::until_known;
 
 /// The tag that says whose something is.
 pub const STACK_TAG: &str = "ringfence:stack";
@@ -208,13 +208,7 @@ impl AwsAccount {
     /// Makes the role be as it should, whatever is there: nothing, half of it, or all of it. What is there and not ours is
     /// left alone.
     pub async fn ensure_role(&self, spec: &RoleSpec, claim: Claim) -> Result<RoleObserved, RoleError> {
-        let mut wait = Propagation::default();
-        loop {
-            let done = self.bring_role_about(spec, claim).await;
-            if !wait.is_worth(&done).await {
-                return done;
-            }
-        }
+        until_known(|| self.bring_role_about(spec, claim)).await
     }
 
     async fn bring_role_about(&self, spec: &RoleSpec, claim: Claim) -> Result<RoleObserved, RoleError> {
@@ -388,64 +382,50 @@ impl AwsAccount {
         more: &BTreeMap<String, String>,
         claim: Claim,
     ) -> Result<ProfileObserved, RoleError> {
-        let mut wait = Propagation::default();
-        loop {
-            let done = self.bring_instance_profile_about(name, role, stack, more, claim).await;
-            if !wait.is_worth(&done).await {
-                return done;
+        until_known(move || async move {
+            let (path, bare) = split(name.as_str());
+            let (_, role) = split(role.as_str());
+            let tags = wanted_tags(stack, more);
+            if self.find_instance_profile(name).await?.is_none() {
+                let call = self.iam.create_instance_profile().instance_profile_name(bare).path(path);
+                let created = call.set_tags(Some(to_tags(&tags))).send().await;
+                match created.map(drop).map_err(failed("iam:CreateInstanceProfile")) {
+                    Err(error) if error.is("EntityAlreadyExists") => {}
+                    other => other?,
+                }
             }
-        }
-    }
-
-    async fn bring_instance_profile_about(
-        &self,
-        name: &ProfileName,
-        role: &RoleName,
-        stack: &StackName,
-        more: &BTreeMap<String, String>,
-        claim: Claim,
-    ) -> Result<ProfileObserved, RoleError> {
-        let (path, bare) = split(name.as_str());
-        let (_, role) = split(role.as_str());
-        let tags = wanted_tags(stack, more);
-        if self.find_instance_profile(name).await?.is_none() {
-            let call = self.iam.create_instance_profile().instance_profile_name(bare).path(path);
-            let created = call.set_tags(Some(to_tags(&tags))).send().await;
-            match created.map(drop).map_err(failed("iam:CreateInstanceProfile")) {
-                Err(error) if error.is("EntityAlreadyExists") => {}
-                other => other?,
+            let there = self.find_instance_profile(name).await?;
+            let there = there.ok_or_else(|| not_seen("instance profile", name.as_str()))?;
+            if claim == Claim::OnlyOurs && !is_of(&there.tags, stack) {
+                return Err(not_ours("instance profile", name.as_str(), stack));
             }
-        }
-        let there = self.find_instance_profile(name).await?;
-        let there = there.ok_or_else(|| not_seen("instance profile", name.as_str()))?;
-        if claim == Claim::OnlyOurs && !is_of(&there.tags, stack) {
-            return Err(not_ours("instance profile", name.as_str(), stack));
-        }
-        if !there.arn.ends_with(&format!(":instance-profile/{name}")) {
-            return Err(other_path("instance profile", name.as_str(), &there.arn));
-        }
-        for other in there.roles.iter().filter(|other| *other != role) {
-            let call = self.iam.remove_role_from_instance_profile().instance_profile_name(bare).role_name(other);
-            gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
-        }
-        if !there.roles.iter().any(|other| other == role) {
-            let call = self.iam.add_role_to_instance_profile().instance_profile_name(bare).role_name(role);
-            match call.send().await.map(drop).map_err(failed("iam:AddRoleToInstanceProfile")) {
-                // A profile holds one role: ours is in it, and the answer was lost.
-                Err(error) if error.is("LimitExceeded") || error.is("EntityAlreadyExists") => {}
-                other => other?,
+            if !there.arn.ends_with(&format!(":instance-profile/{name}")) {
+                return Err(other_path("instance profile", name.as_str(), &there.arn));
             }
-        }
-        if there.tags != tags {
-            let old: Vec<String> = there.tags.keys().filter(|key| !tags.contains_key(*key)).cloned().collect();
-            if !old.is_empty() {
-                let call = self.iam.untag_instance_profile().instance_profile_name(bare).set_tag_keys(Some(old));
-                call.send().await.map_err(failed("iam:UntagInstanceProfile"))?;
+            for other in there.roles.iter().filter(|other| *other != role) {
+                let call = self.iam.remove_role_from_instance_profile().instance_profile_name(bare).role_name(other);
+                gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
             }
-            let call = self.iam.tag_instance_profile().instance_profile_name(bare).set_tags(Some(to_tags(&tags)));
-            call.send().await.map_err(failed("iam:TagInstanceProfile"))?;
-        }
-        self.find_instance_profile(name).await?.ok_or_else(|| not_seen("instance profile", name.as_str()))
+            if !there.roles.iter().any(|other| other == role) {
+                let call = self.iam.add_role_to_instance_profile().instance_profile_name(bare).role_name(role);
+                match call.send().await.map(drop).map_err(failed("iam:AddRoleToInstanceProfile")) {
+                    // A profile holds one role: ours is in it, and the answer was lost.
+                    Err(error) if error.is("LimitExceeded") || error.is("EntityAlreadyExists") => {}
+                    other => other?,
+                }
+            }
+            if there.tags != tags {
+                let old: Vec<String> = there.tags.keys().filter(|key| !tags.contains_key(*key)).cloned().collect();
+                if !old.is_empty() {
+                    let call = self.iam.untag_instance_profile().instance_profile_name(bare).set_tag_keys(Some(old));
+                    call.send().await.map_err(failed("iam:UntagInstanceProfile"))?;
+                }
+                let call = self.iam.tag_instance_profile().instance_profile_name(bare).set_tags(Some(to_tags(&tags)));
+                call.send().await.map_err(failed("iam:TagInstanceProfile"))?;
+            }
+            self.find_instance_profile(name).await?.ok_or_else(|| not_seen("instance profile", name.as_str()))
+        })
+        .await
     }
 
     /// Removes an instance profile of this stack. One that is not there is as good as removed.

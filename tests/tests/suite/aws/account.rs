@@ -54,12 +54,18 @@ pub(super) fn reaching(terraform: &Terraform, access_key: &str) -> Terraform {
         .with_env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
 }
 
-/// Runs a script with boto3 against an endpoint.
+/// Runs a script with boto3 against an endpoint. It finds `client(service)`, and `tries(f)`, which is `ok` or the code of the error.
 pub(super) async fn boto3(endpoint: &str, access_key: &str, script: &str) -> Value {
     const HEAD: &str = "import boto3, botocore, json, os\n\
         from botocore.exceptions import ClientError\n\
         def client(service, **keys):\n    \
-            return boto3.client(service, endpoint_url=os.environ['ENDPOINT'], region_name='eu-north-1', **keys)\n";
+            return boto3.client(service, endpoint_url=os.environ['ENDPOINT'], region_name='eu-north-1', **keys)\n\
+        def tries(call):\n    \
+            try:\n        \
+                call()\n        \
+                return 'ok'\n    \
+            except ClientError as error:\n        \
+                return error.response['Error']['Code']\n";
     let output = tokio::process::Command::new(installed("aws/bin/python"))
         .args(["-c", &format!("{HEAD}{script}")])
         .env("ENDPOINT", endpoint)

@@ -111,12 +111,6 @@ def session(service):
     return client(service, aws_access_key_id=keys['AccessKeyId'], aws_secret_access_key=keys['SecretAccessKey'],
                   aws_session_token=keys['SessionToken'], config=botocore.config.Config(retries={'max_attempts': 1}))
 ec2, iam = session('ec2'), session('iam')
-def tries(call):
-    try:
-        call()
-        return 'ok'
-    except ClientError as error:
-        return error.response['Error']['Code']
 TAGS = [{'Key': 'Name', 'Value': 'workers-0'}, {'Key': 'ringfence:stack', 'Value': 'prod'},
         {'Key': 'ringfence:cluster', 'Value': 'demo'}, {'Key': 'ringfence:group', 'Value': 'workers'},
         {'Key': 'ringfence:node', 'Value': 'workers-0'}]
@@ -252,12 +246,6 @@ trust = json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', '
 iam.create_role(RoleName='new', AssumeRolePolicyDocument=trust)
 iam.create_instance_profile(InstanceProfileName='new')
 iam.add_role_to_instance_profile(InstanceProfileName='new', RoleName='new')
-def tries(call):
-    try:
-        call()
-        return 'ok'
-    except ClientError as error:
-        return error.response['Error']['Code']
 image = client('ec2').describe_images(Owners=['amazon'])['Images'][0]['ImageId']
 launch = lambda: client('ec2').run_instances(ImageId=image, MinCount=1, MaxCount=1, IamInstanceProfile={'Name': 'new'})
 assume = lambda: client('sts').assume_role(RoleArn='arn:aws:iam::123456789012:role/new', RoleSessionName='test')
