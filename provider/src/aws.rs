@@ -14,7 +14,10 @@ pub(crate) use cross_account::{CrossAccountInputs, InstanceProfileModel, cross_a
 pub(crate) use node_role::{NodeRoleInputs, node_role_model};
 pub(crate) use rendered::{RenderedModel, StatementModel};
 #[cfg(feature = "aws")]
-pub(crate) use role::{account, account_of, as_state, attached, check_account, fault, same_document};
+pub(crate) use role::{
+    account, account_in, account_of, attached, call_failed, capital, check_account, claim, fault, invalid,
+    same_document, stack_of, stack_to_remove, tags_of,
+};
 pub(crate) use trust::TrustInputs;
 
 use std::collections::BTreeSet;
@@ -81,15 +84,6 @@ fn required<T, E: std::fmt::Display>(
         faults.push((attribute, "it must be given".to_owned()));
     }
     text(value, attribute, parse, faults)
-}
-
-/// Whether somebody has given nothing: a list that is not known yet may hold something.
-fn is_empty(value: &Value<BTreeSet<String>>) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Known(all) => all.is_empty(),
-        Value::Unknown => false,
-    }
 }
 
 /// The partition: as given, else the region's. One that does not fit the region is a fault.

@@ -117,6 +117,13 @@ impl Terraform {
         found.map_or(Value::Null, |resource| resource["values"].clone())
     }
 
+    /// Puts another state in its place.
+    pub async fn push(&self, state: &str) {
+        let file = self.directory.join("pushed.tfstate");
+        std::fs::write(&file, state).expect("the directory is there");
+        self.run(&["state", "push", "-force", &file.display().to_string()]).await.expect("push");
+    }
+
     /// The addresses in the state.
     pub async fn addresses(&self) -> Vec<String> {
         let listed = self.run(&["state", "list"]).await;

@@ -18,6 +18,7 @@ mod document;
 mod evaluate;
 mod explain;
 mod external_id;
+mod foreign;
 mod grant;
 mod hole;
 mod instance_profile;
@@ -27,6 +28,10 @@ mod look;
 mod managed_policy;
 mod name;
 mod network;
+#[cfg(feature = "aws")]
+mod ownership;
+#[cfg(feature = "aws")]
+mod profile;
 #[cfg(feature = "aws")]
 mod propagation;
 #[cfg(feature = "aws")]
@@ -40,20 +45,27 @@ mod verify;
 pub use account::{AssumeRole, AwsAccount, AwsError, AwsIdentity, AwsSettings};
 pub use calls::{NeededCall, all_calls, needed_calls};
 pub use cross_account::{CrossAccount, InstanceProfile, Style};
-pub use document::{Document, DocumentError, MANAGED_LIMIT, Note, ROLE_LIMIT, Statement, TRUST_LIMIT};
+pub use document::{Document, DocumentError, MANAGED_LIMIT, Note, PolicyType, ROLE_LIMIT, Statement, TRUST_LIMIT};
 pub use evaluate::{Key, Request, Verdict, evaluate};
 pub use explain::{Explained, ExplainedStatement, explain};
 pub use external_id::{ExternalId, check_external_id};
+pub use foreign::read_policy;
 pub use grant::{Grant, NodeGrant};
-pub use hole::{Attempt, FoundHole, HOLES, Hole, attempts, holes_of};
+pub use hole::{Attempt, FoundHole, HOLES, Hole, attempts, holes_of, known_holes};
 pub use instance_profile::NodeRole;
+#[cfg(feature = "aws")]
+pub use managed_policy::OwnPolicy;
 pub use name::{
     AccountId, AwsNameError, BucketName, ImageOwner, KubernetesName, Partition, Principal, ProfileName, Region,
     RoleName, SecurityGroupId, StackName, SubnetId, VpcId,
 };
-pub use network::{AclRule, Endpoint, Finding, Network, PortRange, SecurityGroup, Subnet, findings};
+pub use network::{AclRule, CHECKS, Endpoint, Finding, Network, PortRange, SecurityGroup, Subnet, findings};
 #[cfg(feature = "aws")]
-pub use role::{Claim, PolicyType, ProfileObserved, RoleError, RoleObserved, RoleSpec, STACK_TAG};
+pub use ownership::{Claim, STACK_TAG};
+#[cfg(feature = "aws")]
+pub use profile::{ProfileObserved, ProfileSpec};
+#[cfg(feature = "aws")]
+pub use role::{RoleError, RoleObserved, RoleSpec};
 pub use template::Rendered;
 pub use trust::Trust;
 #[cfg(feature = "aws")]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
-use ringfence_cloud::aws::{Document, Explained, explain};
+use ringfence_cloud::aws::{Document, Explained, explain, read_policy};
 use serde_json::json;
 
 /// Read AWS policies.
@@ -30,19 +30,26 @@ struct Explain {
     /// Print JSON instead of tables
     #[arg(long)]
     json: bool,
+    /// End with 1 when a known hole is open
+    #[arg(long)]
+    check: bool,
 }
 
 impl Policy {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let What::Explain(Explain { files, json }) = self.what;
+        let What::Explain(Explain { files, json, check }) = self.what;
         let policies = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
         let explained = explain(&policies);
         let text = if json { in_json(&explained) } else { in_tables(&explained) };
         // A reader such as `head` may have seen enough.
         match std::io::Write::write_all(&mut stdout(), text.as_bytes()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(()),
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
+            _ => {}
         }
+        if check && !explained.holes.is_empty() {
+            std::process::exit(1);
+        }
+        Ok(())
     }
 }
 
@@ -55,7 +62,7 @@ fn read(path: &PathBuf) -> anyhow::Result<Document> {
         std::fs::read_to_string(path)
     };
     let text = text.with_context(|| format!("cannot read {name}"))?;
-    Document::parse(&text).with_context(|| format!("cannot explain {name}"))
+    read_policy(&text).with_context(|| format!("cannot explain {name}"))
 }
 
 fn in_json(explained: &Explained) -> String {
@@ -64,16 +71,21 @@ fn in_json(explained: &Explained) -> String {
         .iter()
         .map(|found| {
             json!({
-                "name": found.hole.name,
-                "what": found.hole.what,
+                "name": found.name,
+                "what": found.what,
                 "statements": found.statements,
-                "fix": found.hole.fix,
+                "fix": found.fix,
             })
         })
         .collect();
-    let all = json!({ "statements": explained.statements, "holes": holes, "size": explained.size });
+    let all =
+        json!({ "statements": explained.statements, "holes": holes, "known": explained.known, "size": explained.size });
     format!("{all:#}\n")
 }
+
+/// What a look at policies alone does not tell.
+const NOT_JUDGED: &str =
+    "not judged: what else they allow, a permissions boundary, and policies of resources and of the organization";
 
 fn in_tables(explained: &Explained) -> String {
     let mut statements = table(&["STATEMENT", "EFFECT", "ACTIONS", "ON", "ONLY IF"]);
@@ -92,17 +104,24 @@ fn in_tables(explained: &Explained) -> String {
         ];
         statements.add_row(cells.map(|cell| harmless(&cell)));
     }
-    let count = explained.statements.len();
-    let summary = format!("{count} statements, {} characters as IAM counts them", explained.size);
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let summary = format!(
+        "{}, {} as IAM counts them",
+        counted(explained.statements.len(), "statement"),
+        counted(explained.size, "character")
+    );
+    let known = explained.known;
     if explained.holes.is_empty() {
-        return format!("{statements}\n{summary}; none of the known holes is open\n");
+        return format!("{statements}\n{summary}\nnone of the {known} known holes is open\n{NOT_JUDGED}\n");
     }
-    let mut holes = table(&["KNOWN HOLE", "WHOEVER HOLDS THE ROLE CAN", "THROUGH", "CLOSE IT WITH"]);
+    let mut holes = table(&["KNOWN HOLE", "AN ATTACKER CAN", "THROUGH", "CLOSE IT WITH"]);
     for found in &explained.holes {
         let through = harmless(&found.statements.join(", "));
-        holes.add_row([found.hole.name, found.hole.what, &through, found.hole.fix]);
+        holes.add_row([found.name, found.what, &through, found.fix]);
     }
-    format!("{statements}\n{summary}\n\n{holes}\n{} known holes are open\n", explained.holes.len())
+    let open = explained.holes.len();
+    let are = if open == 1 { "is" } else { "are" };
+    format!("{statements}\n{summary}\n\n{holes}\n{open} of the {known} known holes {are} open\n{NOT_JUDGED}\n")
 }
 
 /// A text of somebody else's policy without what a terminal would obey.

@@ -38,9 +38,12 @@ struct Aws {
     /// The external id of that role
     #[arg(long, requires = "assume_role")]
     external_id: Option<String>,
-    /// Also ask EC2 about a launch of this image, as whoever calls: assume the cross-account role for that
+    /// Also ask EC2 about a launch of this image, as the cross-account role, which must be assumed for that
     #[arg(long, value_name = "AMI")]
     image: Option<String>,
+    /// On this type of machine
+    #[arg(long, value_name = "TYPE", requires = "image", default_value = "m5.large")]
+    instance_type: String,
     /// A profile of the shared configuration
     #[arg(long)]
     profile: Option<String>,
@@ -63,13 +66,24 @@ struct Words {
     vpc_ids: BTreeSet<String>,
     subnet_ids: BTreeSet<String>,
     security_group_ids: BTreeSet<String>,
-    instance_profile_name: String,
-    instance_role_name: String,
+    instance_profile_name: Option<String>,
+    instance_role_name: Option<String>,
+    #[serde(default)]
+    instance_profiles: Vec<ProfileWords>,
     control_role_name: String,
     #[serde(default)]
     image_owners: BTreeSet<String>,
     #[serde(default)]
     grants: BTreeSet<String>,
+    style: Option<String>,
+}
+
+/// An instance profile as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileWords {
+    name: String,
+    role_name: String,
 }
 
 impl Words {
@@ -87,7 +101,13 @@ impl Words {
         };
         let grant = |word: &String| Grant::from_word(word).with_context(|| format!("{word:?} is not a grant"));
         let owners = all(&self.image_owners, ImageOwner::parse)?;
-        Ok(CrossAccount {
+        let style = |word: &String| Style::from_word(word).with_context(|| format!("{word:?} is not a style"));
+        let one = self.instance_profile_name.iter().zip(&self.instance_role_name);
+        let many = self.instance_profiles.iter().map(|one| (&one.name, &one.role_name));
+        let profile = |(name, role): (&String, &String)| {
+            Ok(InstanceProfile { profile: ProfileName::parse(name)?, role: RoleName::parse(role)? })
+        };
+        let request = CrossAccount {
             partition,
             account: AccountId::parse(&self.account_id)?,
             region,
@@ -95,16 +115,16 @@ impl Words {
             vpcs: all(&self.vpc_ids, VpcId::parse)?,
             subnets: all(&self.subnet_ids, SubnetId::parse)?,
             security_groups: all(&self.security_group_ids, SecurityGroupId::parse)?,
-            instance_profiles: [InstanceProfile {
-                profile: ProfileName::parse(&self.instance_profile_name)?,
-                role: RoleName::parse(&self.instance_role_name)?,
-            }]
-            .into(),
+            instance_profiles: one.chain(many).map(profile).collect::<Result<_, AwsNameError>>()?,
             control_role: Some(RoleName::parse(&self.control_role_name)?),
             image_owners: if owners.is_empty() { [ImageOwner::parse("amazon")?].into() } else { owners },
             grants: self.grants.iter().map(grant).collect::<anyhow::Result<_>>()?,
-            style: Style::Restricted,
-        })
+            style: self.style.as_ref().map_or(Ok(Style::default()), style)?,
+        };
+        if let Some((attribute, rule)) = request.faults().into_iter().next() {
+            bail!("{attribute}: {rule}");
+        }
+        Ok(request)
     }
 }
 
@@ -136,6 +156,13 @@ impl Aws {
             bail!("{} is in account {}, and {path} is about {}", caller.arn, caller.account, words.account_id);
         }
         let arn = format!("arn:{}:iam::{}:role/{}", request.partition, request.account, words.control_role_name);
+        let is_role = caller.arn.contains(&format!(":assumed-role/{}/", bare(&words.control_role_name)));
+        if self.image.is_some() && !is_role {
+            bail!(
+                "a launch is asked of EC2 as {arn}, and {} calls: add --assume-role {arn} and --external-id",
+                caller.arn
+            );
+        }
         let mut asked = 0;
         let mut verified = account
             .verify(&request, &arn, |one| {
@@ -145,18 +172,25 @@ impl Aws {
                 }
             })
             .await?;
+        let mut unasked = None;
         if let Some(image) = &self.image {
-            verified.push(account.ask_launch(&request, image).await?);
+            match account.ask_launch(&request, image, &self.instance_type).await {
+                Ok(asked) => verified.push(asked),
+                Err(error) => unasked = Some(format!("the launch could not be asked of EC2: {error}")),
+            }
         }
         if !self.json {
             eprint!("\r\x1b[K");
         }
         let wrong = verified.iter().filter(|one| !one.is_right()).count();
         if self.json {
-            println!("{:#}", in_json(&arn, &verified));
+            println!("{:#}", in_json(&arn, &verified, unasked.as_deref()));
         } else {
             println!("{}", in_table(&verified));
             println!("{arn}: {} asked, {wrong} not as they must be", verified.len());
+        }
+        if let Some(unasked) = unasked {
+            bail!(unasked);
         }
         if wrong > 0 {
             std::process::exit(1);
@@ -165,7 +199,12 @@ impl Aws {
     }
 }
 
-fn in_json(arn: &str, verified: &[Verified]) -> serde_json::Value {
+/// A name without its path.
+fn bare(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+fn in_json(arn: &str, verified: &[Verified], unasked: Option<&str>) -> serde_json::Value {
     let results: Vec<_> = verified
         .iter()
         .map(|one| {
@@ -178,7 +217,8 @@ fn in_json(arn: &str, verified: &[Verified]) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "role": arn, "passed": verified.iter().all(Verified::is_right), "results": results })
+    let passed = unasked.is_none() && verified.iter().all(Verified::is_right);
+    json!({ "role": arn, "passed": passed, "unasked": unasked, "results": results })
 }
 
 fn in_table(verified: &[Verified]) -> Table {

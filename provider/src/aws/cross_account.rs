@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use ringfence_cloud::aws::{
-    AccountId, CrossAccount, Grant, ImageOwner, InstanceProfile, ProfileName, Region, RoleName, SecurityGroupId,
-    StackName, Style, SubnetId, VpcId,
+    AccountId, CrossAccount, Grant, ImageOwner, InstanceProfile, PolicyType, ProfileName, Region, RoleName,
+    SecurityGroupId, StackName, Style, SubnetId, VpcId,
 };
 use tfplugin_rs::Field as _;
 use tfplugin_rs::prelude::*;
 
-use super::{Fault, is_empty, partition, required, text, texts};
+use super::{Fault, partition, required, text, texts};
 
 /// Images of AWS itself, when nobody else is named.
 const AMAZON: &str = "amazon";
@@ -52,8 +52,9 @@ macro_rules! cross_account_model {
             /// Several instance profiles, instead of `instance_profile_name` and `instance_role_name`.
             #[tf(optional, validate = items(1..=20))]
             instance_profiles: Value<Vec<crate::aws::InstanceProfileModel>>,
-            /// Whose images nodes may boot from: account numbers of publishers, `amazon` or `aws-marketplace`. Default:
-            /// `["amazon"]`. Debian is `136693071363`, Canonical `099720109477`.
+            /// Whose images nodes may boot from: account numbers of publishers, `amazon` or `aws-marketplace`; not the account
+            /// itself, which has images of anybody's disks. Default: `["amazon"]`. Debian is `136693071363`, Canonical
+            /// `099720109477`.
             #[tf(optional, validate = items(1..=20), validate = each(check(ringfence_cloud::aws::ImageOwner::parse)))]
             image_owners: Value<BTreeSet<String>>,
             /// Capabilities that are switched on: `autoscale`, `backup`, `load_balancer`, `network_checks`, `open_ports`,
@@ -157,7 +158,7 @@ impl CrossAccountInputs<'_> {
             Grant::from_word(word).ok_or_else(|| format!("{word:?} is not a grant; there are {all}"))
         };
         let grants = texts(self.grants, "grants", unknown_grant, out);
-        self.check_parts(style, out);
+        self.check_profiles(style, out);
         let owners = texts(self.image_owners, "image_owners", ImageOwner::parse, out);
         let request = CrossAccount {
             vpcs: texts(self.vpc_ids, "vpc_ids", VpcId::parse, out),
@@ -165,7 +166,11 @@ impl CrossAccountInputs<'_> {
             security_groups: texts(self.security_group_ids, "security_group_ids", SecurityGroupId::parse, out),
             instance_profiles: self.profiles(out),
             control_role: text(self.control_role_name, "control_role_name", RoleName::parse, out),
-            image_owners: if owners.is_empty() { ImageOwner::parse(AMAZON).into_iter().collect() } else { owners },
+            image_owners: if self.image_owners.is_known() {
+                owners
+            } else {
+                ImageOwner::parse(AMAZON).into_iter().collect()
+            },
             grants,
             style,
             account: account.ok_or_else(|| std::mem::take(out))?,
@@ -173,67 +178,63 @@ impl CrossAccountInputs<'_> {
             stack: stack.ok_or_else(|| std::mem::take(out))?,
             partition: partition.ok_or_else(|| std::mem::take(out))?,
         };
-        if faults.is_empty()
-            && self.is_known()
-            && let Err(error) = request.render_within_limits()
-        {
-            faults.push(("grants", error.to_string()));
-        }
+        faults.extend(request.faults().into_iter().filter(|(attribute, _)| !self.may_still_come(attribute)));
         if faults.is_empty() { Ok(request) } else { Err(faults) }
     }
 
-    /// Which inputs a style wants.
-    fn check_parts(&self, style: Style, out: &mut Vec<Fault>) {
-        let mut wanted = |wants: bool, missing: bool, attribute: &'static str, why: &str| {
-            if wants && missing {
-                out.push((attribute, why.to_owned()));
+    /// The request, if its policy fits where it is to stand.
+    pub(crate) fn request_that_fits(&self, policy_type: PolicyType) -> std::result::Result<CrossAccount, Vec<Fault>> {
+        let request = self.request()?;
+        if self.is_known()
+            && let Err(error) = request.render_within_limits(policy_type)
+        {
+            // Dropping grants helps only where it fits without them.
+            let bare = CrossAccount { grants: BTreeSet::new(), ..request };
+            let attribute = if bare.render_within_limits(policy_type).is_ok() { "grants" } else { "subnet_ids" };
+            return Err(vec![(attribute, error.to_string())]);
+        }
+        Ok(request)
+    }
+
+    /// Whether what is missing at an attribute may be among what is not known yet.
+    fn may_still_come(&self, attribute: &str) -> bool {
+        let unknown_style = self.style.is_unknown();
+        unknown_style
+            || match attribute {
+                "vpc_ids" => self.vpc_ids.is_unknown(),
+                "subnet_ids" => self.subnet_ids.is_unknown(),
+                "security_group_ids" => self.security_group_ids.is_unknown(),
+                "instance_profile_name" => {
+                    self.instance_profile_name.is_unknown()
+                        || self.instance_role_name.is_unknown()
+                        || !self.instance_profiles.encode().is_wholly_known()
+                }
+                _ => false,
+            }
+    }
+
+    /// Which attributes go together.
+    fn check_profiles(&self, style: Style, out: &mut Vec<Fault>) {
+        let mut wrong = |is_wrong: bool, attribute: &'static str, rule: &str| {
+            if is_wrong {
+                out.push((attribute, rule.to_owned()));
             }
         };
-        let restricted = style == Style::Restricted;
-        let bound = style != Style::DescribedDefault;
-        wanted(bound, is_empty(self.vpc_ids), "vpc_ids", "name the VPCs that nodes may be in");
-        wanted(
-            restricted,
-            is_empty(self.subnet_ids),
-            "subnet_ids",
-            "name the subnets of the VPCs that nodes may be in; without one AWS may take the account's default VPC",
-        );
-        wanted(
-            restricted,
-            is_empty(self.security_group_ids),
-            "security_group_ids",
-            "name the security groups that nodes may be in",
-        );
         let (one, many) = (self.instance_profile_name, self.instance_profiles);
-        wanted(
-            bound,
-            one.is_null() && many.is_null(),
-            "instance_profile_name",
-            "name the instance profile that nodes wear, here or in instance_profiles",
-        );
-        wanted(
-            true,
+        wrong(
             !one.is_null() && !many.is_null(),
             "instance_profiles",
             "use either this or instance_profile_name and instance_role_name",
         );
-        wanted(
-            restricted,
-            one.is_known() && self.instance_role_name.is_null(),
+        wrong(
+            style == Style::Restricted && one.is_known() && self.instance_role_name.is_null(),
             "instance_role_name",
             "name the role in the instance profile: it need not be called like the profile",
         );
-        wanted(
-            true,
+        wrong(
             one.is_null() && !self.instance_role_name.is_null(),
             "instance_profile_name",
             "name the instance profile that instance_role_name is in",
-        );
-        wanted(
-            !restricted,
-            !is_empty(self.grants) && !self.grants.is_unknown(),
-            "grants",
-            "this style has none: it allows what it allows",
         );
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_cloud::aws::{AwsAccount, AwsIdentity, Document, RoleError, RoleObserved, STACK_TAG};
+use ringfence_cloud::aws::{
+    AwsAccount, AwsError, AwsIdentity, AwsNameError, Claim, Document, RoleError, RoleObserved, STACK_TAG, StackName,
+};
 use tfplugin_rs::prelude::*;
 
 use crate::ringfence::Ringfence;
@@ -54,18 +56,37 @@ pub(crate) fn same_document(recorded: &Value<String>, observed: Option<&Document
     }
 }
 
-/// Tags besides the one that we set.
-fn more_tags(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    tags.iter().filter(|(key, _)| *key != STACK_TAG).map(|(key, value)| (key.clone(), value.clone())).collect()
+/// The stack as it stands in the state: null when somebody has changed the tag on any of these.
+pub(crate) fn stack_of<'a>(mut all: impl Iterator<Item = &'a BTreeMap<String, String>>) -> Value<String> {
+    let of = |tags: &BTreeMap<String, String>| tags.get(STACK_TAG).cloned();
+    let first = all.next().and_then(of);
+    first.filter(|stack| all.all(|tags| of(tags).as_ref() == Some(stack))).into()
 }
 
-/// Tags as they stand in the state: null stays null while there are none.
-pub(crate) fn as_state(
+/// Tags besides the stack's as they stand in the state: one that is not the same on all of these is told with all its values, so
+/// that it shows as changed. Null stays null while there are none.
+pub(crate) fn tags_of<'a>(
     recorded: &Value<BTreeMap<String, String>>,
-    tags: &BTreeMap<String, String>,
+    all: impl Iterator<Item = &'a BTreeMap<String, String>>,
 ) -> Value<BTreeMap<String, String>> {
-    let tags = more_tags(tags);
-    if tags.is_empty() && !recorded.is_known() { Value::Null } else { tags.into() }
+    let all: Vec<_> = all.collect();
+    let keys: BTreeSet<&String> = all.iter().flat_map(|tags| tags.keys()).filter(|key| *key != STACK_TAG).collect();
+    let told = keys.into_iter().map(|key| {
+        let values: BTreeSet<&str> = all.iter().map(|tags| tags.get(key).map_or("(none)", String::as_str)).collect();
+        (key.clone(), values.into_iter().collect::<Vec<_>>().join(" / "))
+    });
+    let told: BTreeMap<String, String> = told.collect();
+    if told.is_empty() && !recorded.is_known() { Value::Null } else { told.into() }
+}
+
+/// What is ours when this was the state.
+pub(crate) fn claim(stack: &Value<String>) -> Claim {
+    stack.as_str().map_or(Claim::Imported, |stack| Claim::Was(stack.to_owned()))
+}
+
+/// The account in an ARN.
+pub(crate) fn account_in(arn: &str) -> Value<String> {
+    arn.split(':').nth(4).map(str::to_owned).into()
 }
 
 /// Managed policies that somebody has attached to a role of ours.
@@ -73,26 +94,103 @@ pub(crate) fn attached(observed: &RoleObserved) -> Value<BTreeSet<String>> {
     observed.attached.iter().cloned().collect::<BTreeSet<_>>().into()
 }
 
-/// An error of AWS as users see it.
-pub(crate) fn fault(error: &RoleError, resource: &str) -> Diagnostics {
+/// The stack of what is to be removed. What was imported and never applied has none.
+pub(crate) fn stack_to_remove(stack: &Value<String>) -> Result<StackName> {
+    let untagged = || {
+        Diagnostic::error("It does not carry the stack's tag").detail(format!(
+            "What has no tag {STACK_TAG} is not removed. Apply once, so that it is tagged, and destroy then; or take it out of \
+             the state with `terraform state rm`, which leaves it as it is."
+        ))
+    };
+    let stack = stack.as_str().ok_or_else(untagged)?;
+    StackName::parse(stack).map_err(|_| untagged().into())
+}
+
+/// A name that is not one.
+pub(crate) fn invalid(error: &AwsNameError) -> Diagnostic {
+    Diagnostic::error("A name cannot be used").detail(format!("{error}."))
+}
+
+/// An error of AWS about a resource, and the id that it would be imported with, as users see it.
+pub(crate) fn fault(error: &RoleError, resource: &str, id: &str) -> Diagnostics {
+    let at = |what: &str| {
+        let of_profile = resource == crate::resources::aws_instance_profile::AwsInstanceProfile::NAME && what == "role";
+        Path::root().attr(if of_profile { "role_name" } else { "name" })
+    };
     match error {
+        RoleError::NotOurs { what: what @ "policy", name, stack } => {
+            Diagnostic::error("A policy stands where the role's own would, and is not ours")
+                .detail(format!(
+                    "{name} does not carry the tag {STACK_TAG} = {stack}, so it was left as it is. If it is the stack's, give it \
+                     the tag; if not, detach it from the role and delete it, or choose another name for the role."
+                ))
+                .at(at(what))
+                .into()
+        }
         RoleError::NotOurs { what, name, stack } => Diagnostic::error(format!("The {what} {name} exists and is not ours"))
             .detail(format!(
                 "It does not carry the tag {STACK_TAG} = {stack}, so it was left as it is. Choose another name, or let \
-                 Terraform take it over, which replaces its policies:\n\nimport {{\n  to = {resource}.NAME\n  id = {name:?}\n}}"
+                 Terraform take it over, which replaces its policies:\n\nimport {{\n  to = {resource}.NAME\n  id = {id:?}\n}}"
             ))
-            .at(Path::root().attr("name"))
+            .at(at(what))
             .into(),
-        RoleError::OtherPath { .. } => Diagnostic::error("The path cannot be changed")
-            .detail(format!("{error}. Use that path, or another name."))
-            .at(Path::root().attr("name"))
+        RoleError::AnotherRole { .. } => Diagnostic::error("The stack has another role of this name")
+            .detail(format!("{}. Choose another name.", capital(&error.to_string())))
+            .at(at("role"))
             .into(),
-        RoleError::Aws(error) if error.is_refusal() => Diagnostic::error("AWS refuses this")
-            .detail(format!("{error}. Whoever runs Terraform needs this right; ringfence's own role does not."))
+        RoleError::WornElsewhere { .. } => Diagnostic::error("Another instance profile holds the role")
+            .detail(format!(
+                "{}, so nothing was changed. Take it out there, or name another role.",
+                capital(&error.to_string())
+            ))
+            .at(at("role"))
             .into(),
+        RoleError::OtherPath { what, .. } => Diagnostic::error("The path cannot be changed")
+            .detail(format!("{}. Use that path, or another name.", capital(&error.to_string())))
+            .at(at(what))
+            .into(),
+        RoleError::Aws(error) => call_failed(error, "Whoever runs Terraform needs this right; ringfence's own role does not"),
         RoleError::NotSeen { .. } => Diagnostic::error("AWS is slow to show what was made")
-            .detail(format!("{error}, after a minute. Apply again: it is found by its tag."))
+            .detail(format!("{}, after a minute. Apply again: it is found by its name and tag.", capital(&error.to_string())))
             .into(),
-        other => Diagnostic::error("AWS did not do what was asked").detail(format!("{other}.")).into(),
+        RoleError::Unreadable(_) => {
+            Diagnostic::error("AWS did not do what was asked").detail(format!("{error}.")).into()
+        }
+    }
+}
+
+/// A call that failed, with who needs the right to make it.
+pub(crate) fn call_failed(error: &AwsError, right: &str) -> Diagnostics {
+    if error.is_refusal() {
+        return Diagnostic::error("AWS refuses this").detail(format!("{error}. {right}.")).into();
+    }
+    Diagnostic::error("AWS did not do what was asked").detail(format!("{error}.")).into()
+}
+
+/// A sentence begins so.
+pub(crate) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_tag_that_is_not_the_same_everywhere_shows_whatever_the_state_said() {
+        let (ours, bare) = (tags(&[(STACK_TAG, "prod"), ("owner", "security")]), tags(&[("owner", "security")]));
+        let other = tags(&[(STACK_TAG, "prod"), ("owner", "else"), ("x", "y")]);
+        assert_eq!(stack_of([&ours, &other].into_iter()), Value::from("prod"));
+        assert_eq!(stack_of([&ours, &bare].into_iter()), Value::Null);
+        assert_eq!(stack_of([&bare, &ours].into_iter()), Value::Null);
+        let of = |all: &[&BTreeMap<String, String>]| tags_of(&Value::Null, all.iter().copied());
+        assert_eq!(of(&[&ours, &bare]), Value::from(tags(&[("owner", "security")])));
+        assert_eq!(of(&[&ours, &other]), Value::from(tags(&[("owner", "else / security"), ("x", "(none) / y")])));
+        assert_eq!(of(&[&tags(&[(STACK_TAG, "prod")])]), Value::Null);
     }
 }

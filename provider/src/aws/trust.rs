@@ -27,10 +27,7 @@ impl TrustInputs<'_> {
         let Some(external_id) = external_id else { return Err(faults) };
         let request = Trust { principals, external_id };
         if self.is_known() && faults.is_empty() {
-            if request.principals.is_empty() {
-                faults.push(("principals", "name who may assume the role".to_owned()));
-            }
-            faults.extend(request.render_within_limits().err().map(|error| ("principals", error.to_string())));
+            faults.extend(request.faults());
         }
         if faults.is_empty() { Ok(request) } else { Err(faults) }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ringfence_cloud::aws::PolicyType;
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{RenderedModel, StatementModel, cross_account_model, report};
@@ -38,7 +39,11 @@ impl DataSource for AwsCrossAccountPolicy {
     const NAME: &'static str = "ringfence_aws_cross_account_policy";
 
     fn validate(&self, config: &AwsCrossAccountPolicyModel, out: &mut Diagnostics) {
-        report(WRONG, config.inputs(&config.control_role_name).request().err().unwrap_or_default(), out);
+        report(
+            WRONG,
+            config.inputs(&config.control_role_name).request_that_fits(PolicyType::Managed).err().unwrap_or_default(),
+            out,
+        );
     }
 
     async fn read(
@@ -46,11 +51,12 @@ impl DataSource for AwsCrossAccountPolicy {
         _: &Context<Ringfence>,
         config: AwsCrossAccountPolicyModel,
     ) -> Result<AwsCrossAccountPolicyModel> {
-        let request = config.inputs(&config.control_role_name).request().map_err(|faults| {
-            let mut out = Diagnostics::new();
-            report(WRONG, faults, &mut out);
-            out
-        })?;
+        let request =
+            config.inputs(&config.control_role_name).request_that_fits(PolicyType::Managed).map_err(|faults| {
+                let mut out = Diagnostics::new();
+                report(WRONG, faults, &mut out);
+                out
+            })?;
         let RenderedModel { json, documents, statements } = RenderedModel::from(&request.render());
         Ok(AwsCrossAccountPolicyModel { json, documents, statements, ..config })
     }

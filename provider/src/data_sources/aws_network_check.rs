@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::{RoleError, SecurityGroupId, SubnetId, VpcId, findings};
+use ringfence_cloud::aws::{CHECKS, SecurityGroupId, SubnetId, VpcId, findings};
 use tfplugin_rs::prelude::*;
 
-use crate::aws::{account, fault};
+use crate::aws::{account, call_failed, capital, invalid};
 use crate::ringfence::Ringfence;
 
 /// The data source.
@@ -25,7 +25,7 @@ pub(crate) struct AwsNetworkCheckModel {
     #[tf(required, validate = items(1..=16), validate = each(check(SecurityGroupId::parse)))]
     security_group_ids: Value<BTreeSet<String>>,
     /// Checks whose findings are none, by their names, such as `port_80` where no certificate is signed publicly.
-    #[tf(optional)]
+    #[tf(optional, validate = each(one_of(CHECKS)))]
     ignore: Value<BTreeSet<String>>,
     /// What findings are: `warning`, or `error`, which fails the plan. Default: `warning`.
     #[tf(optional, validate = one_of(["warning", "error"]))]
@@ -59,8 +59,7 @@ impl DataSource for AwsNetworkCheck {
     const NAME: &'static str = "ringfence_aws_network_check";
 
     async fn read(&self, ctx: &Context<Ringfence>, config: AwsNetworkCheckModel) -> Result<AwsNetworkCheckModel> {
-        let invalid = |error: ringfence_cloud::aws::AwsNameError| Diagnostic::error(error.to_string());
-        let vpc = VpcId::parse(config.vpc_id.as_str().unwrap_or_default()).map_err(invalid)?;
+        let vpc = VpcId::parse(config.vpc_id.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
         let texts = |value: &Value<BTreeSet<String>>| value.known().cloned().unwrap_or_default();
         let subnets =
             texts(&config.subnet_ids).iter().map(|text| SubnetId::parse(text)).collect::<std::result::Result<_, _>>();
@@ -69,8 +68,16 @@ impl DataSource for AwsNetworkCheck {
             .map(|text| SecurityGroupId::parse(text))
             .collect::<std::result::Result<_, _>>();
         let account = account(ctx.data()).await?;
-        let seen = account.look_at_network(&vpc, &subnets.map_err(invalid)?, &groups.map_err(invalid)?).await;
-        let seen = seen.map_err(|error| fault(&RoleError::Aws(error), Self::NAME))?;
+        let seen = account
+            .look_at_network(
+                &vpc,
+                &subnets.map_err(|error| invalid(&error))?,
+                &groups.map_err(|error| invalid(&error))?,
+            )
+            .await;
+        let right =
+            "Whom the provider calls as needs this right: the cross-account role has it with the grant network_checks";
+        let seen = seen.map_err(|error| call_failed(&error, right))?;
         let ignored = texts(&config.ignore);
         let found: Vec<_> = findings(&seen).into_iter().filter(|one| !ignored.contains(one.check)).collect();
         let mut errors = Diagnostics::new();
@@ -99,9 +106,4 @@ impl DataSource for AwsNetworkCheck {
             .collect();
         Ok(AwsNetworkCheckModel { findings: found.into(), ..config })
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

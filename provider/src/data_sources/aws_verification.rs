@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::{RoleError, Verified};
+use ringfence_cloud::aws::Verified;
 use tfplugin_rs::prelude::*;
 
-use crate::aws::{account, cross_account_model, fault, report};
+use crate::aws::{account, call_failed, cross_account_model, report};
 use crate::ringfence::Ringfence;
 
 /// The data source.
@@ -80,7 +80,8 @@ impl DataSource for AwsVerification {
         let arn =
             format!("arn:{partition}:iam::{number}:role/{}", config.control_role_name.as_str().unwrap_or_default());
         let verified = account(ctx.data()).await?.verify(&request, &arn, |_| ()).await;
-        let verified = verified.map_err(|error| fault(&RoleError::Aws(error), Self::NAME))?;
+        let right = "Whom the provider calls as needs this right on the role that is verified; that role itself need not have it";
+        let verified = verified.map_err(|error| call_failed(&error, right))?;
         for wrong in verified.iter().filter(|one| !one.is_right()) {
             let (must, is) = if wrong.must { ("needed", "refuses") } else { ("to be refused", "allows") };
             let because = wrong.because.clone().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ringfence_cloud::aws::PolicyType;
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{RenderedModel, cross_account_model, refused};
@@ -37,7 +38,7 @@ impl Function for AwsCrossAccountPolicyFunction {
         let request = &arguments.request;
         request
             .inputs(&request.control_role_name)
-            .request()
+            .request_that_fits(PolicyType::Managed)
             .map_err(refused)
             .map(|request| RenderedModel::from(&request.render()))
     }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_cloud::aws::{
-    Claim, PolicyType, Principal, ROLE_LIMIT, RoleName, RoleObserved, RoleSpec, check_external_id,
+    Claim, PolicyType, Principal, RoleError, RoleName, RoleObserved, RoleSpec, check_external_id,
 };
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{
-    Fault, TrustInputs, account, account_of, as_state, attached, check_account, cross_account_model, fault, report,
-    same_document,
+    Fault, TrustInputs, account_in, account_of, attached, check_account, claim, cross_account_model, fault, invalid,
+    report, same_document, stack_of, stack_to_remove, tags_of,
 };
 use crate::ringfence::Ringfence;
 
@@ -17,10 +17,11 @@ use crate::ringfence::Ringfence;
 pub(crate) struct AwsCrossAccountRole;
 
 cross_account_model! {
-    /// The role that ringfence assumes in an account of AWS: its trust policy, its policy as one inline document, and its tags.
+    /// The role that ringfence assumes in an account of AWS: its trust policy, its policy, inline or in managed ones, and its tags.
     ///
-    /// A role of this name that does not carry the stack's tag is left alone. What somebody changes by hand shows in the next
-    /// plan: documents are compared by what they mean.
+    /// A role of this name that does not carry the stack's tag is left alone until it is imported. What somebody changes by hand
+    /// shows in the next plan: documents are compared by what they mean. The description and the longest session of the role
+    /// are set when it is made and are yours to change. Only what carries the tag is destroyed.
     AwsCrossAccountRoleModel {
         /// Name of the role, after its path if it has one, such as `team/ringfence-prod`.
         #[tf(required, validate = check(RoleName::parse), plan = requires_replace())]
@@ -39,7 +40,7 @@ cross_account_model! {
         #[tf(optional)]
         permissions_boundary_arn: Value<String>,
         /// Tags besides `ringfence:stack`.
-        #[tf(optional, validate = keys(matches("not begin with ringfence:", |key| !key.starts_with("ringfence:"))))]
+        #[tf(optional, validate = keys(matches("a key that does not begin with ringfence:", |key| !key.starts_with("ringfence:"))))]
         tags: Value<BTreeMap<String, String>>,
         /// ARN of the role.
         #[tf(computed, plan = keep_state())]
@@ -80,24 +81,16 @@ impl AwsCrossAccountRoleModel {
     /// What the role should be, when everything is known; or what is wrong.
     fn spec(&self) -> std::result::Result<Option<RoleSpec>, Vec<Fault>> {
         let (inputs, trust) = (self.inputs(&self.name), self.trust());
-        let (request, trust_request) = (inputs.request()?, trust.request());
+        let policy_type =
+            if self.policy_type.as_str() == Some("managed") { PolicyType::Managed } else { PolicyType::Inline };
+        let request =
+            if self.policy_type.is_unknown() { inputs.request() } else { inputs.request_that_fits(policy_type) };
+        let (request, trust_request) = (request?, trust.request());
         let known = inputs.is_known() && trust.is_known() && !self.tags.is_unknown() && self.name.is_known();
         if !known || self.permissions_boundary_arn.is_unknown() || self.policy_type.is_unknown() {
             return Ok(None);
         }
         let policy = request.render().document;
-        let policy_type =
-            if self.policy_type.as_str() == Some("managed") { PolicyType::Managed } else { PolicyType::Inline };
-        if policy_type == PolicyType::Inline && policy.size() > ROLE_LIMIT {
-            let size = policy.size();
-            return Err(vec![(
-                "grants",
-                format!(
-                    "the policy has {size} characters, and all inline policies of a role together may have {ROLE_LIMIT}: set \
-                     policy_type to managed, drop a grant, or name fewer subnets and security groups"
-                ),
-            )]);
-        }
         let name = RoleName::parse(self.name.as_str().unwrap_or_default());
         Ok(Some(RoleSpec {
             name: name.map_err(|error| vec![("name", error.to_string())])?,
@@ -127,18 +120,31 @@ impl AwsCrossAccountRoleModel {
         Self {
             arn: observed.arn.as_str().into(),
             unique_id: observed.unique_id.as_str().into(),
+            account_id: if self.account_id.is_null() { account_in(&observed.arn) } else { self.account_id },
+            stack: stack_of(observed.all_tags()),
             policy_json: same_document(&self.policy_json, observed.policy.as_ref()),
             trust_policy_json: same_document(&self.trust_policy_json, Some(&observed.trust)),
             attached_policy_arns: attached(observed),
-            policy_type: match (observed.managed.is_empty(), self.policy_type.as_str()) {
-                (true, Some("managed")) => "inline".into(),
-                (false, None | Some("inline")) => "managed".into(),
+            policy_type: match (observed.policy_type(), self.policy_type.as_str()) {
+                (PolicyType::Inline, Some("managed")) => "inline".into(),
+                (PolicyType::Managed, None | Some("inline")) => "managed".into(),
                 _ => self.policy_type,
             },
             permissions_boundary_arn: observed.boundary_arn.clone().into(),
-            tags: as_state(&self.tags, &observed.tags),
+            tags: tags_of(&self.tags, observed.all_tags()),
             ..self
         }
+    }
+
+    fn fault(&self, error: &RoleError) -> Diagnostics {
+        fault(error, AwsCrossAccountRole::NAME, self.name.as_str().unwrap_or_default())
+    }
+
+    async fn apply(self, ctx: &ResourceContext<AwsCrossAccountRole>, claim: &Claim) -> Result<Self> {
+        let spec = self.known_spec()?;
+        let made = account_of(ctx.data(), &self.account_id).await?.ensure_role(&spec, claim).await;
+        let made = made.map_err(|error| self.fault(&error))?;
+        Ok(self.applied(&made, &spec))
     }
 
     /// After an apply: as it was planned, and what only AWS knows.
@@ -185,9 +191,7 @@ impl Resource for AwsCrossAccountRole {
         ctx: &ResourceContext<Self>,
         plan: AwsCrossAccountRoleModel,
     ) -> Result<AwsCrossAccountRoleModel> {
-        let spec = plan.known_spec()?;
-        let made = account_of(ctx.data(), &plan.account_id).await?.ensure_role(&spec, Claim::OnlyOurs).await;
-        Ok(plan.applied(&made.map_err(|error| fault(&error, Self::NAME))?, &spec))
+        plan.apply(ctx, &Claim::OnlyOurs).await
     }
 
     async fn read(
@@ -195,36 +199,36 @@ impl Resource for AwsCrossAccountRole {
         ctx: &ResourceContext<Self>,
         state: AwsCrossAccountRoleModel,
     ) -> Result<Option<AwsCrossAccountRoleModel>> {
-        let Some(account) = ctx.data().aws().await else { return Ok(Some(state)) };
-        let name = RoleName::parse(state.name.as_str().unwrap_or_default());
-        let name = name.map_err(|error| Diagnostic::error("This is no name of a role").detail(format!("{error}.")))?;
-        let found = account.find_role(&name).await.map_err(|error| fault(&error, Self::NAME))?;
-        Ok(found.map(|found| state.seen(&found)))
+        if ctx.data().aws().await.is_none() {
+            return Ok(Some(state));
+        }
+        let account = account_of(ctx.data(), &state.account_id).await?;
+        let name = RoleName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let found = account.find_role(&name).await.map_err(|error| state.fault(&error))?;
+        // Another one of the same name is not this one.
+        let same = |id: &str| state.unique_id.as_str().is_none_or(|known| known == id);
+        Ok(found.filter(|found| same(&found.unique_id)).map(|found| state.seen(&found)))
     }
 
     async fn update(
         &self,
         ctx: &ResourceContext<Self>,
-        _: AwsCrossAccountRoleModel,
+        prior: AwsCrossAccountRoleModel,
         plan: AwsCrossAccountRoleModel,
     ) -> Result<AwsCrossAccountRoleModel> {
-        let spec = plan.known_spec()?;
-        let made = account_of(ctx.data(), &plan.account_id).await?.ensure_role(&spec, Claim::Imported).await;
-        Ok(plan.applied(&made.map_err(|error| fault(&error, Self::NAME))?, &spec))
+        plan.apply(ctx, &claim(&prior.stack)).await
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: AwsCrossAccountRoleModel) -> Result<()> {
-        let (Some(name), Some(stack)) = (state.name.as_str(), state.stack.as_str()) else { return Ok(()) };
-        let invalid = |error: ringfence_cloud::aws::AwsNameError| Diagnostic::error(error.to_string());
-        let name = RoleName::parse(name).map_err(invalid)?;
-        let stack = ringfence_cloud::aws::StackName::parse(stack).map_err(invalid)?;
-        let removed = account(ctx.data()).await?.remove_role(&name, &stack).await;
-        removed.map_err(|error| fault(&error, Self::NAME))
+        let name = RoleName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let stack = stack_to_remove(&state.stack)?;
+        let removed = account_of(ctx.data(), &state.account_id).await?.remove_role(&name, &stack).await;
+        removed.map_err(|error| state.fault(&error))
     }
 
     fn identity(&self, state: &AwsCrossAccountRoleModel) -> Option<AwsRoleIdentity> {
-        let account_id = state.arn.as_str()?.split(':').nth(4)?.to_owned().into();
-        Some(AwsRoleIdentity { account_id, name: state.name.clone() }).filter(|identity| identity.name.is_known())
+        Some(AwsRoleIdentity { account_id: account_in(state.arn.as_str()?), name: state.name.clone() })
+            .filter(|identity| identity.name.is_known())
     }
 
     async fn import_identity(
@@ -232,13 +236,13 @@ impl Resource for AwsCrossAccountRole {
         _: &ResourceContext<Self>,
         identity: AwsRoleIdentity,
     ) -> Result<AwsCrossAccountRoleModel> {
-        Ok(AwsCrossAccountRoleModel { name: identity.name, ..AwsCrossAccountRoleModel::default() })
+        let AwsRoleIdentity { account_id, name } = identity;
+        Ok(AwsCrossAccountRoleModel { account_id, name, ..AwsCrossAccountRoleModel::default() })
     }
 
     /// The name of the role, after its path. What it was made for is not told by AWS, so the first apply writes its documents.
     async fn import(&self, _: &ResourceContext<Self>, id: &str) -> Result<AwsCrossAccountRoleModel> {
-        RoleName::parse(id)
-            .map_err(|error| Diagnostic::error("This is no name of a role").detail(format!("{error}.")))?;
+        RoleName::parse(id).map_err(|error| invalid(&error))?;
         Ok(AwsCrossAccountRoleModel { name: id.into(), ..AwsCrossAccountRoleModel::default() })
     }
 }

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_cloud::aws::{Claim, PolicyType, ProfileName, RoleName, RoleObserved, RoleSpec, StackName};
+use ringfence_cloud::aws::{
+    Claim, PolicyType, ProfileName, ProfileObserved, ProfileSpec, RoleError, RoleName, RoleObserved, RoleSpec,
+};
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{
-    Fault, account, account_of, as_state, attached, check_account, fault, node_role_model, report, same_document,
+    Fault, account_in, account_of, attached, check_account, claim, fault, invalid, node_role_model, report,
+    same_document, stack_of, stack_to_remove, tags_of,
 };
 use crate::ringfence::Ringfence;
 
@@ -16,8 +19,10 @@ pub(crate) struct AwsInstanceProfile;
 node_role_model! {
     /// The instance profile that nodes wear, and the role in it with its policy as one inline document.
     ///
-    /// A profile or role of this name that does not carry the stack's tag is left alone. What somebody changes by hand shows
-    /// in the next plan: documents are compared by what they mean.
+    /// A profile or role of this name that does not carry the stack's tag is left alone until it is imported, and so is a role
+    /// that another profile holds. What somebody changes by hand shows in the next plan: documents are compared by what they
+    /// mean. The description and the longest session of the role are set when it is made and are yours to change. Only what
+    /// carries the tag is destroyed.
     AwsInstanceProfileModel {
         /// Name of the instance profile, after its path if it has one, such as `team/ringfence-node`.
         #[tf(required, validate = check(ProfileName::parse), plan = requires_replace())]
@@ -30,14 +35,20 @@ node_role_model! {
         #[tf(optional)]
         permissions_boundary_arn: Value<String>,
         /// Tags besides `ringfence:stack`, of both.
-        #[tf(optional, validate = keys(matches("not begin with ringfence:", |key| !key.starts_with("ringfence:"))))]
+        #[tf(optional, validate = keys(matches("a key that does not begin with ringfence:", |key| !key.starts_with("ringfence:"))))]
         tags: Value<BTreeMap<String, String>>,
         /// ARN of the instance profile.
         #[tf(computed, plan = keep_state())]
         arn: Value<String>,
+        /// What tells the instance profile from another one of the same name.
+        #[tf(computed, plan = keep_state())]
+        unique_id: Value<String>,
         /// ARN of the role.
         #[tf(computed, plan = keep_state())]
         role_arn: Value<String>,
+        /// What tells the role from another one of the same name.
+        #[tf(computed, plan = keep_state())]
+        role_unique_id: Value<String>,
         /// Policy of the role, without white space.
         #[tf(computed)]
         policy_json: Value<String>,
@@ -63,12 +74,6 @@ pub(crate) struct AwsInstanceProfileIdentity {
 
 const WRONG: &str = "The instance profile cannot be made";
 
-/// What the two should be.
-struct Spec {
-    profile: ProfileName,
-    role: RoleSpec,
-}
-
 impl AwsInstanceProfileModel {
     /// The role: as named, else like the profile.
     fn role(&self) -> Option<&str> {
@@ -76,7 +81,7 @@ impl AwsInstanceProfileModel {
     }
 
     /// What the two should be, when everything is known; or what is wrong.
-    fn spec(&self) -> std::result::Result<Option<Spec>, Vec<Fault>> {
+    fn spec(&self) -> std::result::Result<Option<ProfileSpec>, Vec<Fault>> {
         let inputs = self.inputs();
         let request = inputs.request()?;
         let known = inputs.is_known() && !self.tags.is_unknown() && self.name.is_known();
@@ -95,10 +100,10 @@ impl AwsInstanceProfileModel {
             boundary_arn: self.permissions_boundary_arn.as_str().map(str::to_owned),
             tags: self.tags.known().cloned().unwrap_or_default(),
         };
-        Ok(Some(Spec { profile: profile.map_err(|error| vec![("name", error.to_string())])?, role }))
+        Ok(Some(ProfileSpec { name: profile.map_err(|error| vec![("name", error.to_string())])?, role }))
     }
 
-    fn known_spec(&self) -> Result<Spec> {
+    fn known_spec(&self) -> Result<ProfileSpec> {
         match self.spec() {
             Ok(Some(spec)) => Ok(spec),
             Ok(None) => Err(Diagnostic::error(WRONG).detail("Not everything about it is known.").into()),
@@ -110,43 +115,56 @@ impl AwsInstanceProfileModel {
         }
     }
 
-    fn seen(self, arn: &str, role_name: Value<String>, observed: Option<&RoleObserved>) -> Self {
-        let Some(observed) = observed else {
-            // The profile without its role: everything of the role is to be made again.
-            return Self {
-                arn: arn.into(),
-                role_arn: "".into(),
-                policy_json: "".into(),
-                trust_policy_json: "".into(),
-                ..self
-            };
+    fn fault(&self, error: &RoleError) -> Diagnostics {
+        fault(error, AwsInstanceProfile::NAME, self.name.as_str().unwrap_or_default())
+    }
+
+    /// As the two are. What is not there is `""`, and is to be made again.
+    fn seen(self, profile: Option<&ProfileObserved>, role: Option<&RoleObserved>) -> Self {
+        let arn = profile.map(|profile| &profile.arn).or(role.map(|role| &role.arn));
+        let account_id =
+            if self.account_id.is_null() { arn.map_or(Value::Null, |arn| account_in(arn)) } else { self.account_id };
+        let tags = || {
+            profile.map(|profile| &profile.tags).into_iter().chain(role.into_iter().flat_map(RoleObserved::all_tags))
         };
+        let text = |text: Option<&String>| Value::from(text.cloned().unwrap_or_default());
+        let trust = role.map(|role| &role.trust);
         Self {
-            arn: arn.into(),
-            role_arn: observed.arn.as_str().into(),
-            policy_json: same_document(&self.policy_json, observed.policy.as_ref()),
-            trust_policy_json: same_document(&self.trust_policy_json, Some(&observed.trust)),
-            attached_policy_arns: attached(observed),
-            permissions_boundary_arn: observed.boundary_arn.clone().into(),
-            tags: as_state(&self.tags, &observed.tags),
-            role_name,
+            account_id,
+            stack: stack_of(tags()),
+            tags: tags_of(&self.tags, tags()),
+            arn: text(profile.map(|profile| &profile.arn)),
+            unique_id: text(profile.map(|profile| &profile.unique_id)),
+            role_arn: text(role.map(|role| &role.arn)),
+            role_unique_id: text(role.map(|role| &role.unique_id)),
+            policy_json: same_document(&self.policy_json, role.and_then(|role| role.policy.as_ref())),
+            trust_policy_json: same_document(&self.trust_policy_json, trust),
+            attached_policy_arns: role.map_or(self.attached_policy_arns, attached),
+            permissions_boundary_arn: role
+                .map_or(self.permissions_boundary_arn, |role| role.boundary_arn.clone().into()),
             ..self
         }
     }
 
-    async fn apply(self, ctx: &ResourceContext<AwsInstanceProfile>, claim: Claim) -> Result<Self> {
-        let Spec { profile, role } = self.known_spec()?;
+    /// Makes the two be as planned; `prior` is what was there before, if anything was.
+    async fn apply(self, ctx: &ResourceContext<AwsInstanceProfile>, prior: Option<&Self>) -> Result<Self> {
+        let spec = self.known_spec()?;
+        let claim_of = |arn: fn(&Self) -> &Value<String>| match prior {
+            // One that is made again is not known yet.
+            Some(prior) if arn(prior).as_str() != Some("") || prior.stack != self.stack => claim(&prior.stack),
+            _ => Claim::OnlyOurs,
+        };
+        let claims = (&claim_of(|model| &model.arn), &claim_of(|model| &model.role_arn));
         let account = account_of(ctx.data(), &self.account_id).await?;
-        let failed = |error| fault(&error, AwsInstanceProfile::NAME);
-        let made = account.ensure_role(&role, claim).await.map_err(failed)?;
-        let worn = account.ensure_instance_profile(&profile, &role.name, &role.stack, &role.tags, claim).await;
-        let worn = worn.map_err(failed)?;
+        let (worn, role) = account.ensure_instance_profile(&spec, claims).await.map_err(|error| self.fault(&error))?;
         Ok(Self {
             arn: worn.arn.into(),
-            role_arn: made.arn.into(),
-            role_name: role.name.as_str().into(),
-            policy_json: role.policy.minified().into(),
-            trust_policy_json: role.trust.minified().into(),
+            unique_id: worn.unique_id.into(),
+            role_arn: role.arn.into(),
+            role_unique_id: role.unique_id.into(),
+            role_name: spec.role.name.as_str().into(),
+            policy_json: spec.role.policy.minified().into(),
+            trust_policy_json: spec.role.trust.minified().into(),
             attached_policy_arns: BTreeSet::new().into(),
             ..self
         })
@@ -164,7 +182,10 @@ impl Resource for AwsInstanceProfile {
     }
 
     async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<AwsInstanceProfileModel>) -> Result<()> {
-        let prior_role = plan.prior.as_ref().map(|prior| prior.role_arn.clone());
+        let gone = |arn: fn(&AwsInstanceProfileModel) -> &Value<String>| {
+            plan.prior.as_ref().is_some_and(|prior| arn(prior).as_str() == Some(""))
+        };
+        let (profile_gone, role_gone) = (gone(|prior| &prior.arn), gone(|prior| &prior.role_arn));
         let is_create = plan.is_create();
         let Some(planned) = &mut plan.planned else { return Ok(()) };
         if is_create {
@@ -178,8 +199,11 @@ impl Resource for AwsInstanceProfile {
             (planned.policy_json, planned.trust_policy_json) = (Value::Unknown, Value::Unknown);
         }
         planned.attached_policy_arns = BTreeSet::new().into();
-        if prior_role == Some("".into()) {
-            planned.role_arn = Value::Unknown;
+        if profile_gone {
+            (planned.arn, planned.unique_id) = (Value::Unknown, Value::Unknown);
+        }
+        if role_gone {
+            (planned.role_arn, planned.role_unique_id) = (Value::Unknown, Value::Unknown);
         }
         Ok(())
     }
@@ -189,7 +213,7 @@ impl Resource for AwsInstanceProfile {
         ctx: &ResourceContext<Self>,
         plan: AwsInstanceProfileModel,
     ) -> Result<AwsInstanceProfileModel> {
-        plan.apply(ctx, Claim::OnlyOurs).await
+        plan.apply(ctx, None).await
     }
 
     async fn read(
@@ -197,52 +221,59 @@ impl Resource for AwsInstanceProfile {
         ctx: &ResourceContext<Self>,
         state: AwsInstanceProfileModel,
     ) -> Result<Option<AwsInstanceProfileModel>> {
-        let Some(account) = ctx.data().aws().await else { return Ok(Some(state)) };
-        let invalid = |error: ringfence_cloud::aws::AwsNameError| {
-            Diagnostic::error("A name cannot be used").detail(format!("{error}."))
+        if ctx.data().aws().await.is_none() {
+            return Ok(Some(state));
+        }
+        let account = account_of(ctx.data(), &state.account_id).await?;
+        let failed = |error| state.fault(&error);
+        // Another one of the same name is not this one.
+        let same = |recorded: &Value<String>, id: &str| {
+            recorded.as_str().is_none_or(|recorded| recorded.is_empty() || recorded == id)
         };
-        let failed = |error| fault(&error, Self::NAME);
-        let profile = ProfileName::parse(state.name.as_str().unwrap_or_default()).map_err(invalid)?;
-        let Some(worn) = account.find_instance_profile(&profile).await.map_err(failed)? else { return Ok(None) };
+        let name = ProfileName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let worn = account.find_instance_profile(&name).await.map_err(failed)?;
+        let worn = worn.filter(|worn| same(&state.unique_id, &worn.unique_id));
         // Of an imported one the role is what is in it.
-        let role_name: Value<String> = match (state.role(), worn.roles.first()) {
-            (_, Some(role)) if state.role_name.is_null() => role.as_str().into(),
-            (Some(role), _) => role.into(),
-            (None, _) => Value::Null,
+        let in_it = worn.as_ref().and_then(|worn| worn.roles.first());
+        let Some(role) = state.role_name.as_str().or(in_it.map(String::as_str)) else {
+            return Ok(worn.map(|worn| state.seen(Some(&worn), None)));
         };
-        let role = RoleName::parse(role_name.as_str().unwrap_or_default()).map_err(invalid)?;
-        let found = account.find_role(&role).await.map_err(failed)?;
+        let role = RoleName::parse(role).map_err(|error| invalid(&error))?;
         let bare = role.as_str().rsplit('/').next().unwrap_or_default();
-        let found = found.filter(|_| worn.roles.iter().any(|worn| worn == bare));
-        // What is worn has no path; the role's own ARN has.
+        let is_worn = worn.as_ref().is_none_or(|worn| worn.roles.iter().any(|worn| worn == bare));
+        let found = if is_worn { account.find_role(&role).await.map_err(failed)? } else { None };
+        let found = found.filter(|found| same(&state.role_unique_id, &found.unique_id));
+        if worn.is_none() && found.is_none() {
+            return Ok(None);
+        }
+        // What is in the profile has no path; the role's own ARN has.
         let whole = found.as_ref().and_then(|found| found.arn.split_once(":role/")).map(|(_, name)| name.to_owned());
-        let role_name = if state.role_name.is_null() { whole.map_or(role_name, Value::from) } else { role_name };
-        Ok(Some(state.seen(&worn.arn, role_name, found.as_ref())))
+        let role_name = if state.role_name.is_null() { whole.into() } else { state.role_name.clone() };
+        Ok(Some(AwsInstanceProfileModel { role_name, ..state }.seen(worn.as_ref(), found.as_ref())))
     }
 
     async fn update(
         &self,
         ctx: &ResourceContext<Self>,
-        _: AwsInstanceProfileModel,
+        prior: AwsInstanceProfileModel,
         plan: AwsInstanceProfileModel,
     ) -> Result<AwsInstanceProfileModel> {
-        plan.apply(ctx, Claim::Imported).await
+        plan.apply(ctx, Some(&prior)).await
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: AwsInstanceProfileModel) -> Result<()> {
-        let (Some(name), Some(stack)) = (state.name.as_str(), state.stack.as_str()) else { return Ok(()) };
-        let invalid = |error: ringfence_cloud::aws::AwsNameError| Diagnostic::error(error.to_string());
-        let role = RoleName::parse(state.role().unwrap_or_default()).map_err(invalid)?;
-        let (profile, stack) = (ProfileName::parse(name).map_err(invalid)?, StackName::parse(stack).map_err(invalid)?);
-        let account = account(ctx.data()).await?;
-        let failed = |error| fault(&error, Self::NAME);
-        account.remove_instance_profile(&profile, &stack).await.map_err(failed)?;
-        account.remove_role(&role, &stack).await.map_err(failed)
+        let name = ProfileName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let role = RoleName::parse(state.role().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let stack = stack_to_remove(&state.stack)?;
+        let account = account_of(ctx.data(), &state.account_id).await?;
+        let removed = account.remove_instance_profile(&name, &role, &stack).await;
+        removed.map_err(|error| state.fault(&error))
     }
 
     fn identity(&self, state: &AwsInstanceProfileModel) -> Option<AwsInstanceProfileIdentity> {
-        let account_id = state.arn.as_str()?.split(':').nth(4)?.to_owned().into();
-        Some(AwsInstanceProfileIdentity { account_id, name: state.name.clone() })
+        let arn =
+            [&state.arn, &state.role_arn].into_iter().filter_map(|arn| arn.as_str()).find(|arn| !arn.is_empty())?;
+        Some(AwsInstanceProfileIdentity { account_id: account_in(arn), name: state.name.clone() })
             .filter(|identity| identity.name.is_known())
     }
 
@@ -251,14 +282,14 @@ impl Resource for AwsInstanceProfile {
         _: &ResourceContext<Self>,
         identity: AwsInstanceProfileIdentity,
     ) -> Result<AwsInstanceProfileModel> {
-        Ok(AwsInstanceProfileModel { name: identity.name, ..AwsInstanceProfileModel::default() })
+        let AwsInstanceProfileIdentity { account_id, name } = identity;
+        Ok(AwsInstanceProfileModel { account_id, name, ..AwsInstanceProfileModel::default() })
     }
 
     /// The name of the instance profile, after its path. What it was made for is not told by AWS, so the first apply writes the
     /// documents.
     async fn import(&self, _: &ResourceContext<Self>, id: &str) -> Result<AwsInstanceProfileModel> {
-        ProfileName::parse(id)
-            .map_err(|error| Diagnostic::error("This is no name of an instance profile").detail(format!("{error}.")))?;
+        ProfileName::parse(id).map_err(|error| invalid(&error))?;
         Ok(AwsInstanceProfileModel { name: id.into(), ..AwsInstanceProfileModel::default() })
     }
 }

@@ -52,6 +52,11 @@ impl Path {
         &self.0
     }
 
+    /// Whether this is the other path, or within it.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.starts_with(&other.0)
+    }
+
     /// Whether this is the whole object.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()

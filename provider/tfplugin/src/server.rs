@@ -112,7 +112,8 @@ impl<P: Provider> Server<P> {
     }
 }
 
-/// Checks a configuration: each value by its validators, then all by the author's rules.
+/// Checks a configuration: each value by its validators, then all by the author's rules. What is wrong with a value by itself is
+/// not said again by a rule about it.
 fn checked(
     described: &Described,
     config: Option<&pb::DynamicValue>,
@@ -122,7 +123,13 @@ fn checked(
     let config = wire::from_dynamic(config, &described.object_type)?;
     let mut out = Diagnostics::new();
     validate(&described.schema.attributes, &config, write_only, &Path::root(), &mut out);
-    out.extend(rules(config));
+    let is_said = |rule: &Diagnostic| {
+        !rule.path().is_root() && out.iter().any(|said| said.is_error() && said.path().is_within(rule.path()))
+    };
+    let more: Vec<Diagnostic> = rules(config).into_iter().filter(|rule| !is_said(rule)).collect();
+    for rule in more {
+        out.push(rule);
+    }
     Ok(out)
 }
 

@@ -33,6 +33,10 @@ impl Parts<'_> {
                 let mapped = (1..).map_while(|n| query.get(&format!("SubnetMappings.member.{n}.SubnetId")));
                 subnets.extend(mapped.map(str::to_owned));
                 keys.insert("elasticloadbalancing:Subnet".to_owned(), Value::Texts(subnets));
+                let groups = query.list("SecurityGroups.member").into_iter().map(str::to_owned).collect::<Vec<_>>();
+                if !groups.is_empty() {
+                    keys.insert("elasticloadbalancing:SecurityGroup".to_owned(), Value::Texts(groups));
+                }
                 self.add(&action, resource.clone(), keys);
                 self.balancing_tags(resource, tags);
             }

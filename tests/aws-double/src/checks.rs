@@ -185,13 +185,16 @@ impl Parts<'_> {
             self.add("iam:PassRole", role, keys);
         }
 
-        let encrypted = (1..)
-            .map_while(|n| query.get(&format!("BlockDeviceMapping.{n}.DeviceName")).map(|_| n))
-            .map(|n| query.get(&format!("BlockDeviceMapping.{n}.Ebs.Encrypted")) == Some("true"))
+        let mut disks = (1..)
+            .map_while(|n| query.get(&format!("BlockDeviceMapping.{n}.DeviceName")).map(|name| (n, name)))
+            .map(|(n, name)| (name, query.get(&format!("BlockDeviceMapping.{n}.Ebs.Encrypted")) == Some("true")))
             .collect::<Vec<_>>();
-        // Every launch makes a disk, named or not.
-        let encrypted = if encrypted.is_empty() { vec![false] } else { encrypted };
-        for encrypted in encrypted {
+        // Every launch makes the image's own disk, named or not.
+        let root = self.inventory.find("image", image, &query.region).await.root.unwrap_or_default();
+        if !disks.iter().any(|(name, _)| *name == root) {
+            disks.push((&root, false));
+        }
+        for (_, encrypted) in disks {
             let mut keys = request_tags(&query.tags_of("volume"));
             keys.insert("ec2:Encrypted".to_owned(), Value::Flag(encrypted));
             self.add(action, self.arn("volume/*"), keys);

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub enum Fault {
     /// It is refused before anything happens, with a failure that says nothing (500).
     Fail,
+    /// It is refused with this code.
+    Refuse(&'static str),
     /// It is done, and the connection breaks before the answer.
     LoseAnswer,
     /// It is refused because there were too many.

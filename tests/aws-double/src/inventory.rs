@@ -24,6 +24,8 @@ pub(crate) struct Found {
     pub(crate) instance_profile: Option<String>,
     pub(crate) owner: Option<String>,
     pub(crate) zone: Option<String>,
+    /// The name of an image's own disk.
+    pub(crate) root: Option<String>,
 }
 
 impl Inventory {
@@ -69,6 +71,7 @@ impl Inventory {
             vpc: text_of("vpcId").filter(|_| kind != "vpc"),
             owner: text_of("imageOwnerId").filter(|_| kind == "image"),
             zone: text_of("availabilityZone"),
+            root: text_of("rootDeviceName"),
             ..Found::default()
         };
         for node in document.descendants() {

@@ -11,7 +11,7 @@ pub struct Lag {
     /// Calls about a new object of EC2 by its id that are answered with `NotFound`, and lists that leave it out.
     /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
     pub object: usize,
-    /// Calls about a new role or instance profile by its name that are answered with `NoSuchEntity`.
+    /// Calls about a new role or instance profile by its name, or about a new policy by its ARN, that are answered with `NoSuchEntity`.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
     pub name: usize,
     /// Launches with a new instance profile that are refused.
@@ -82,6 +82,13 @@ impl Waits {
                 return Some(Refusal { status: 404, code: "NoSuchEntity", message });
             }
         }
+        if let Some(arn) = query.get("PolicyArn").filter(|arn| step(&mut self.names, arn)) {
+            let message = match query.action.as_str() {
+                "AttachRolePolicy" => format!("Policy {arn} does not exist or is not attachable."),
+                _ => format!("Policy {arn} was not found."),
+            };
+            return Some(Refusal { status: 404, code: "NoSuchEntity", message });
+        }
         let named: Vec<&String> = query.params.values().filter(|value| self.objects.contains_key(*value)).collect();
         let id = named.into_iter().find(|id| step(&mut self.objects, id))?;
         let code = match id.split('-').next() {
@@ -111,6 +118,11 @@ impl Waits {
         }
         if let Some(name) = query.get("InstanceProfileName").filter(|_| query.action == "CreateInstanceProfile") {
             self.names.insert(format!("Instance Profile {name}"), self.lag.name);
+        }
+        if query.action == "CreatePolicy"
+            && let Some(arn) = all_between(answer, "<Arn>", "</Arn>").next()
+        {
+            self.names.insert(arn.to_owned(), self.lag.name);
         }
         if let Some(name) = query.get("RoleName").filter(|_| query.action == "CreateRole") {
             self.roles.insert(name.to_owned(), self.lag.role);

@@ -203,6 +203,7 @@ async fn answer(
             let status = if query.service == "ec2" { 503 } else { 400 };
             return Some(error(&query.service, status, code, "Rate exceeded"));
         }
+        Some(Fault::Refuse(code)) => return Some(error(&query.service, 409, code, "Refused by the test")),
         Some(Fault::LoseAnswer | Fault::KillCaller) | None => {}
     }
     if query.service == "sts" && query.action == "AssumeRole" {

@@ -1,10 +1,10 @@
 //! An account of AWS, as whoever runs Terraform or a verification reaches it.
 
-use std::fmt;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region as SdkRegion, SdkConfig};
+use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 /// How AWS is reached. What is not said is taken from the environment, as the AWS CLI does.
@@ -123,17 +123,21 @@ impl AwsError {
 }
 
 /// Puts an error of the SDK into words, with its code.
-pub(super) fn failed<E, R>(call: &'static str) -> impl FnOnce(SdkError<E, R>) -> AwsError
+pub(super) fn failed<E>(call: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: fmt::Debug + Send + Sync + 'static,
 {
     move |error| {
         let code = error.code().map(str::to_owned);
         let text = match (error.code(), error.message()) {
             (Some(code), Some(message)) => format!("{message} ({code})"),
             (Some(code), None) => code.to_owned(),
-            _ => DisplayErrorContext(&error).to_string(),
+            _ => match error.raw_response() {
+                Some(response) => {
+                    format!("the address answered with status {}, and not as AWS does", response.status().as_u16())
+                }
+                None => DisplayErrorContext(&error).to_string(),
+            },
         };
         AwsError { call, code, text }
     }

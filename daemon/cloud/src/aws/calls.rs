@@ -286,6 +286,8 @@ impl Calls<'_> {
         create = create.with("elasticloadbalancing:Scheme", "internal");
         let subnets = self.request.subnets.iter().map(ToString::to_string).collect();
         create.keys.insert("elasticloadbalancing:subnet".to_owned(), Key::Is(subnets));
+        let groups = self.request.security_groups.iter().map(ToString::to_string).collect();
+        create.keys.insert("elasticloadbalancing:securitygroup".to_owned(), Key::Is(groups));
         let own = |action: &str, what: &str| vec![self.own(self.on(&elb(action), what))];
         let reads = [
             "elasticloadbalancing:DescribeListeners",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::document::{DocumentError, MANAGED_LIMIT};
+use super::document::{DocumentError, MANAGED_LIMIT, PolicyType, ROLE_LIMIT};
 use super::grant::Grant;
 use super::name::{
     AccountId, ImageOwner, Partition, ProfileName, Region, RoleName, SecurityGroupId, StackName, SubnetId, VpcId,
@@ -91,35 +91,94 @@ impl CrossAccount {
         })
     }
 
-    /// The policy, if it fits into two managed policies.
-    pub fn render_within_limits(&self) -> Result<Rendered, DocumentError> {
+    /// The policy, if it fits where it is to stand: whole in the role, or in two managed policies.
+    pub fn render_within_limits(&self, policy_type: PolicyType) -> Result<Rendered, DocumentError> {
         let rendered = self.render();
-        if rendered.document.split().len() <= 2 {
-            return Ok(rendered);
+        let (parts, size) = (rendered.document.split(), rendered.document.size());
+        let too_long = |what: &str, size, limit, advice| {
+            Err(DocumentError::TooLong { what: what.to_owned(), size, limit, advice })
+        };
+        if policy_type == PolicyType::Inline {
+            if size <= ROLE_LIMIT {
+                return Ok(rendered);
+            }
+            let advice = format!("set policy_type to managed, which holds more, or {}", self.advice());
+            return too_long("the policy, inline in the role,", size, ROLE_LIMIT, advice);
         }
-        let size = rendered.document.size();
-        // What each grant costs, the dearest first.
-        let mut costs: Vec<(usize, Grant)> = self
-            .grants
-            .iter()
-            .map(|grant| {
-                let without =
-                    Self { grants: self.grants.iter().copied().filter(|g| g != grant).collect(), ..self.clone() };
-                (size - without.render().document.size(), *grant)
-            })
-            .collect();
+        let alone = parts.iter().find(|part| part.size() > MANAGED_LIMIT);
+        if let Some((part, statement)) = alone.and_then(|part| Some((part, part.statement.first()?))) {
+            let what = format!("the statement {}, alone in a managed policy,", statement.sid);
+            let advice = "name fewer subnets, security groups and instance profiles".to_owned();
+            return too_long(&what, part.size(), MANAGED_LIMIT, advice);
+        }
+        if parts.len() > 2 {
+            return too_long("the policy, in two managed ones,", size, 2 * MANAGED_LIMIT, self.advice());
+        }
+        Ok(rendered)
+    }
+
+    /// How it gets shorter: what each grant costs, the dearest first.
+    fn advice(&self) -> String {
+        let size = self.render().document.size();
+        let without = |grant: &Grant| {
+            let grants = self.grants.iter().copied().filter(|other| other != grant).collect();
+            Self { grants, ..self.clone() }.render().document.size()
+        };
+        let mut costs: Vec<(usize, Grant)> = self.grants.iter().map(|grant| (size - without(grant), *grant)).collect();
         costs.sort_by(|a, b| b.cmp(a));
+        if costs.is_empty() {
+            return "name fewer subnets, security groups and instance profiles".to_owned();
+        }
         let costs: Vec<String> = costs.iter().map(|(cost, grant)| format!("{grant} ({cost})")).collect();
-        Err(DocumentError::TooLong {
-            what: "the cross-account policy",
-            size,
-            limit: 2 * MANAGED_LIMIT,
-            advice: if costs.is_empty() {
-                "name fewer subnets, security groups and instance profiles".to_owned()
-            } else {
-                format!("drop a grant, or name fewer subnets and security groups; grants cost {}", costs.join(", "))
-            },
-        })
+        format!("drop a grant, or name fewer subnets and security groups; grants cost {}", costs.join(", "))
+    }
+
+    /// What is missing or does not go together, at which attribute.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let mut wrong = |is_wrong: bool, attribute: &'static str, rule: &str| {
+            if is_wrong {
+                faults.push((attribute, rule.to_owned()));
+            }
+        };
+        let restricted = self.style == Style::Restricted;
+        let bound = self.style != Style::DescribedDefault;
+        wrong(bound && self.vpcs.is_empty(), "vpc_ids", "name the VPCs that nodes may be in");
+        wrong(
+            restricted && self.subnets.is_empty(),
+            "subnet_ids",
+            "name the subnets of the VPCs that nodes may be in; without one AWS may take the account's default VPC",
+        );
+        wrong(
+            restricted && self.security_groups.is_empty(),
+            "security_group_ids",
+            "name the security groups that nodes may be in",
+        );
+        wrong(
+            bound && self.instance_profiles.is_empty(),
+            "instance_profile_name",
+            "name the instance profile that nodes wear, here or in instance_profiles",
+        );
+        wrong(!restricted && !self.grants.is_empty(), "grants", "this style has none: it allows what it allows");
+        wrong(
+            restricted && self.image_owners.is_empty(),
+            "image_owners",
+            "name whose images nodes may boot from, such as amazon",
+        );
+        wrong(
+            self.image_owners.iter().any(|owner| owner.as_str() == self.account.as_str()),
+            "image_owners",
+            "this is the account itself, so any image of it could be booted, whosever disk it was made of; images that the \
+             stack made itself come with the grant backup",
+        );
+        let bare = |role: &RoleName| role.as_str().rsplit('/').next().unwrap_or_default().to_owned();
+        let control = self.control_role.as_ref().map(bare);
+        wrong(
+            self.instance_profiles.iter().any(|one| Some(bare(&one.role)) == control),
+            "instance_role_name",
+            "this is the cross-account role itself: nodes would wear a role that launches nodes; give them one of their own",
+        );
+        faults
     }
 
     fn values(&self) -> Values {

@@ -16,6 +16,16 @@ pub const ROLE_LIMIT: usize = 10_240;
 /// The most characters of a trust policy, unless the account has asked for more.
 pub const TRUST_LIMIT: usize = 2_048;
 
+/// Where a role's policy stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PolicyType {
+    /// In the role itself, whole.
+    #[default]
+    Inline,
+    /// In managed policies of the role's own, in parts that fit each.
+    Managed,
+}
+
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -95,7 +105,7 @@ pub enum DocumentError {
     #[error("{what} has {size} characters and may have {limit}; {advice}")]
     TooLong {
         /// Which.
-        what: &'static str,
+        what: String,
         /// How long it is.
         size: usize,
         /// How long it may be.
@@ -107,6 +117,18 @@ pub enum DocumentError {
 
 fn language() -> String {
     "2008-10-17".to_owned()
+}
+
+impl Statement {
+    /// Whether it says who may, as policies of trust and of resources do.
+    pub fn is_about_principals(&self) -> bool {
+        self.principal.is_some() || self.not_principal.is_some()
+    }
+
+    /// Its name; without one its place, counted from 1.
+    pub fn label(&self, position: usize) -> String {
+        if self.sid.is_empty() { format!("#{}", position + 1) } else { self.sid.clone() }
+    }
 }
 
 impl Document {
@@ -135,23 +157,32 @@ impl Document {
         self.minified().chars().filter(|character| !character.is_whitespace()).count()
     }
 
-    /// The same statements in as few documents as fit the limit of a managed policy each, in their order.
+    /// The same statements in few documents that fit the limit of a managed policy each: every statement in the first that
+    /// has room for it. One that is too long by itself stands alone.
     pub fn split(&self) -> Vec<Self> {
-        let mut parts: Vec<Vec<Statement>> = vec![Vec::new()];
+        let mut parts = vec![Self::new(Vec::new())];
         for statement in &self.statement {
-            let last = parts.last_mut().expect("there is one");
-            last.push(statement.clone());
-            if last.len() > 1 && Self::new(last.clone()).size() > MANAGED_LIMIT {
-                let over = last.pop();
-                parts.push(over.into_iter().collect());
+            let with = |part: &Self| Self::new([&part.statement[..], std::slice::from_ref(statement)].concat());
+            let room = parts.iter().position(|part| part.statement.is_empty() || with(part).size() <= MANAGED_LIMIT);
+            match room {
+                Some(position) => parts[position].statement.push(statement.clone()),
+                None => parts.push(Self::new(vec![statement.clone()])),
             }
         }
-        parts.into_iter().map(Self::new).collect()
+        parts
     }
 
     /// Whether both mean the same to IAM: order, spelling of lists, case of actions and keys, and names of statements aside.
     pub fn means_the_same(&self, other: &Self) -> bool {
         self.meaning() == other.meaning()
+    }
+
+    /// Whether it is the trust policy of a role that services assume.
+    pub fn trusts_services(&self) -> bool {
+        self.statement
+            .iter()
+            .filter_map(|statement| statement.principal.as_ref())
+            .any(|one| one.get("Service").is_some())
     }
 
     fn meaning(&self) -> BTreeSet<Meaning> {
@@ -330,8 +361,19 @@ mod tests {
         let whole = Document::new(many.collect());
         let parts = whole.split();
         assert!(parts.len() > 1 && parts.iter().all(|part| part.size() <= MANAGED_LIMIT));
-        let again: Vec<Statement> = parts.into_iter().flat_map(|part| part.statement).collect();
-        assert_eq!(again, whole.statement);
+        let again = Document::new(parts.into_iter().flat_map(|part| part.statement).collect());
+        assert!(again.means_the_same(&whole) && again.statement.len() == whole.statement.len());
         assert_eq!(Document::new(vec![statement]).split().len(), 1);
+    }
+
+    #[test]
+    fn a_long_statement_leaves_the_room_beside_it_to_the_others() {
+        let statement = |resources: usize| Statement {
+            action: vec!["ec2:RunInstances".to_owned()],
+            resource: (0..resources).map(|n| format!("arn:aws:ec2:eu-north-1:111122223333:subnet/{n:017}")).collect(),
+            ..Statement::default()
+        };
+        let sizes = [60, 60, 20, 20].map(statement);
+        assert_eq!(Document::new(sizes.to_vec()).split().len(), 2);
     }
 }

@@ -4,6 +4,7 @@
 //! It answers for an attacker: a key may be one that the caller chooses, and where this does not know an operator or a
 //! variable, the attacker is given the benefit of the doubt. So "refused" is certain, and "allowed" may be too much.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::document::{Document, Effect, Statement};
@@ -15,7 +16,8 @@ pub struct Request {
     pub action: String,
     /// The resource's ARN.
     pub resource: String,
-    /// Condition keys, in lower case; one that is not here is absent.
+    /// Condition keys, in lower case; one that is not here is absent. `aws:requesttag/*` is every one of its kind that is not
+    /// here by itself.
     pub keys: BTreeMap<String, Key>,
     /// Whether a key that is not here may as well suit the caller, such as from where it calls, at what time, with which kind of
     /// machine. Tags, and in the course of which call tags are set, are not in doubt: those that are not here are absent.
@@ -60,10 +62,25 @@ impl Request {
         self
     }
 
+    fn value(&self, key: &str) -> Option<&Key> {
+        let of_its_kind = || self.keys.get(&format!("{}/*", key.split_once('/')?.0));
+        self.keys.get(key).or_else(of_its_kind)
+    }
+
     /// With a key that the caller chooses.
     pub fn choosing(mut self, key: &str) -> Self {
         self.keys.insert(key.to_ascii_lowercase(), Key::Chosen);
         self
+    }
+}
+
+impl<'a> Verdict<'a> {
+    /// The statement that allows it, if one does.
+    pub fn allowed_by(&self) -> Option<&'a Statement> {
+        match self {
+            Self::Allowed(statement) => Some(statement),
+            Self::Denied(_) | Self::Refused => None,
+        }
     }
 }
 
@@ -77,7 +94,7 @@ pub fn evaluate<'a>(policies: impl IntoIterator<Item = &'a Document>, request: &
         let mut all = statement.condition.iter().flat_map(|(operator, keys)| {
             keys.iter().map(move |(key, values)| {
                 let key = key.to_ascii_lowercase();
-                let value = request.keys.get(&key);
+                let value = request.value(&key);
                 if value.is_none() && request.in_doubt && !is_never_in_doubt(&key) {
                     return None;
                 }
@@ -104,13 +121,32 @@ fn is_about(statement: &Statement, request: &Request) -> bool {
         let action = request.action.to_ascii_lowercase();
         patterns.iter().any(|pattern| glob(&pattern.to_ascii_lowercase(), &action))
     };
-    let resource = |patterns: &Vec<String>| patterns.iter().any(|pattern| arn_like(pattern, &request.resource));
+    // A variable may be anything: it allows what it may, and denies nothing for certain.
+    let in_doubt = |pattern: &&String| statement.effect == Effect::Allow || !pattern.contains("${");
+    let resource = |patterns: &Vec<String>| {
+        patterns.iter().filter(in_doubt).any(|pattern| arn_like(&without_variables(pattern), &request.resource))
+    };
     let one_of = |some: &Vec<String>, not: &Vec<String>, matches: &dyn Fn(&Vec<String>) -> bool| {
         if some.is_empty() { !not.is_empty() && !matches(not) } else { matches(some) }
     };
     let any_resource = statement.resource.is_empty() && statement.not_resource.is_empty();
     one_of(&statement.action, &statement.not_action, &action)
         && (any_resource || one_of(&statement.resource, &statement.not_resource, &resource))
+}
+
+/// A pattern with a star for every variable.
+fn without_variables(pattern: &str) -> Cow<'_, str> {
+    if !pattern.contains("${") {
+        return pattern.into();
+    }
+    let mut text = String::new();
+    let mut parts = pattern.split("${");
+    text.extend(parts.next());
+    for part in parts {
+        text.push('*');
+        text.extend(part.split_once('}').map(|(_, after)| after));
+    }
+    text.into()
 }
 
 /// Whether a condition holds; `None` if that cannot be told or is the caller's choice.
@@ -302,5 +338,37 @@ mod tests {
         assert_eq!(verdict("EC2:CreateVpc", "arn:aws:ec2:r:1:vpc/v"), "denied by No");
         assert_eq!(verdict("iam:PassRole", "arn:aws:iam::1:role/r"), "refused");
         assert_eq!(verdict("s3:GetObject", "arn:aws:s3:::b/o"), "allowed by All");
+    }
+
+    #[test]
+    fn a_variable_in_a_resource_is_anything_that_allows_and_nothing_that_denies() {
+        let policy = |effect: &str| {
+            let home = "arn:aws:s3:::home-${aws:username}/*";
+            let text = format!(
+                r#"{{"Statement":[{{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}},
+                {{"Effect":"{effect}","Action":"s3:*","Resource":"{home}"}}]}}"#
+            );
+            Document::parse(&text).unwrap()
+        };
+        let allowed = |effect: &str, action: &str, resource: &str| {
+            evaluate([&policy(effect)], &Request::new(action, resource)).allowed_by().is_some()
+        };
+        assert!(allowed("Allow", "s3:GetObject", "arn:aws:s3:::home-alice/x"));
+        assert!(!allowed("Allow", "s3:GetObject", "arn:aws:s3:::other/x"));
+        assert!(allowed("Deny", "s3:PutObject", "arn:aws:s3:::home-alice/x"));
+    }
+
+    #[test]
+    fn tags_of_a_kind_are_chosen_together_and_one_that_is_said_is_as_said() {
+        let policy = |key: &str| {
+            let text = format!(
+                r#"{{"Statement":{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{{"StringLike":{{"aws:RequestTag/{key}":"p*"}}}}}}}}"#
+            );
+            Document::parse(&text).unwrap()
+        };
+        let request = Request::new("ec2:RunInstances", "arn:aws:ec2:r:1:instance/i").choosing("aws:RequestTag/*");
+        let request = request.with("aws:RequestTag/stack", "other").in_doubt();
+        assert!(evaluate([&policy("CostCenter")], &request).allowed_by().is_some());
+        assert!(evaluate([&policy("stack")], &request).allowed_by().is_none());
     }
 }

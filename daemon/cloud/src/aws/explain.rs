@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::document::{Document, Effect, Statement};
-use super::hole::{FoundHole, holes_of};
+use super::hole::{FoundHole, holes_of, known_holes};
 
 /// A policy in words.
 #[derive(Debug, Clone)]
@@ -12,6 +12,8 @@ pub struct Explained {
     pub statements: Vec<ExplainedStatement>,
     /// The known holes that it has.
     pub holes: Vec<FoundHole>,
+    /// How many were looked for.
+    pub known: usize,
     /// How many characters IAM counts.
     pub size: usize,
 }
@@ -39,19 +41,20 @@ pub fn explain(policies: &[Document]) -> Explained {
     Explained {
         statements: statements.map(|(position, statement)| in_words(position, statement)).collect(),
         holes: holes_of(policies),
+        known: known_holes(policies),
         size: policies.iter().map(Document::size).sum(),
     }
 }
 
 fn in_words(position: usize, statement: &Statement) -> ExplainedStatement {
     let but = |some: &[String], not: &[String]| {
-        let not = not.iter().map(|text| format!("everything but {text}"));
+        let not = (!not.is_empty()).then(|| format!("everything but {}", not.join(", ")));
         some.iter().cloned().chain(not).collect()
     };
     let principals = statement.principal.iter().map(ToString::to_string);
     let not_principals = statement.not_principal.iter().map(|principal| format!("everybody but {principal}"));
     ExplainedStatement {
-        sid: if statement.sid.is_empty() { format!("#{}", position + 1) } else { statement.sid.clone() },
+        sid: statement.label(position),
         effect: if statement.effect == Effect::Allow { "allows" } else { "denies" },
         principals: principals.chain(not_principals).collect(),
         actions: but(&statement.action, &statement.not_action),

@@ -41,7 +41,12 @@ impl NodeRole {
             return Ok(rendered);
         }
         let advice = "name fewer Kubernetes clusters, or drop a grant".to_owned();
-        Err(DocumentError::TooLong { what: "the instance profile policy", size, limit: MANAGED_LIMIT, advice })
+        Err(DocumentError::TooLong {
+            what: "the instance profile policy".to_owned(),
+            size,
+            limit: MANAGED_LIMIT,
+            advice,
+        })
     }
 
     /// The permissions boundary.

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::{Filter, IpPermission, NetworkAcl, RouteTable, RuleAction, VpcAttributeName};
+use aws_sdk_ec2::types::{
+    Filter, IpPermission, NetworkAcl, Route, RouteState, RouteTable, RuleAction, VpcAttributeName,
+};
+use serde_json::{Value, json};
 
 use super::account::{AwsAccount, AwsError, failed};
+use super::document::{Effect, Statement};
 use super::name::{SecurityGroupId, SubnetId, VpcId};
 use super::network::{AclRule, Endpoint, Network, PortRange, SecurityGroup, Subnet};
 
@@ -49,8 +53,8 @@ impl AwsAccount {
         let found = found.map_err(failed("ec2:DescribeSecurityGroups"))?.security_groups.unwrap_or_default();
         let security_groups = found.into_iter().map(|group| {
             let id = group.group_id.unwrap_or_default();
-            let (from_itself, from_others) = ingress(&id, &group.ip_permissions.unwrap_or_default());
-            SecurityGroup { vpc: group.vpc_id.unwrap_or_default(), from_itself, from_others, id }
+            let (from_nodes, from_others) = ingress(groups, &group.ip_permissions.unwrap_or_default());
+            SecurityGroup { vpc: group.vpc_id.unwrap_or_default(), from_nodes, from_others, id }
         });
         let security_groups = security_groups.collect();
         Ok(Network {
@@ -71,14 +75,20 @@ impl AwsAccount {
     }
 }
 
-/// Whether a policy of an endpoint lets everything through, as the one does that AWS writes when none is given.
+/// Whether a policy of an endpoint lets everybody do everything through it, as the one does that AWS writes when none is given.
 fn is_open(policy: &str) -> bool {
     super::Document::parse(policy).is_ok_and(|policy| {
         let all = |texts: &[String]| texts.iter().any(|text| text == "*");
-        policy
-            .statement
-            .iter()
-            .any(|statement| all(&statement.action) && all(&statement.resource) && statement.condition.is_empty())
+        let everybody =
+            |principal: &Value| principal == "*" || principal["AWS"] == "*" || principal["AWS"] == json!(["*"]);
+        let denies = |statement: &Statement| statement.effect == Effect::Deny;
+        !policy.statement.iter().any(denies)
+            && policy.statement.iter().any(|statement| {
+                all(&statement.action)
+                    && all(&statement.resource)
+                    && statement.condition.is_empty()
+                    && statement.principal.as_ref().is_some_and(everybody)
+            })
     })
 }
 
@@ -87,7 +97,10 @@ fn default_route(tables: &[RouteTable], subnet: &str) -> Option<String> {
     let named = |table: &&RouteTable| table.associations().iter().any(|one| one.subnet_id() == Some(subnet));
     let main = |table: &&RouteTable| table.associations().iter().any(|one| one.main() == Some(true));
     let table = tables.iter().find(named).or_else(|| tables.iter().find(main))?;
-    let route = table.routes().iter().find(|route| route.destination_cidr_block() == Some(ANYWHERE))?;
+    let leads = |route: &&Route| {
+        route.destination_cidr_block() == Some(ANYWHERE) && route.state() != Some(&RouteState::Blackhole)
+    };
+    let route = table.routes().iter().find(leads)?;
     let ways = [route.gateway_id(), route.nat_gateway_id(), route.transit_gateway_id(), route.network_interface_id()];
     ways.into_iter().flatten().next().map(str::to_owned)
 }
@@ -111,15 +124,16 @@ fn acl(acls: &[NetworkAcl], subnet: &str) -> Vec<AclRule> {
         .collect()
 }
 
-/// The TCP ports that a group opens to itself, and to others.
-fn ingress(id: &str, rules: &[IpPermission]) -> (Vec<PortRange>, Vec<PortRange>) {
-    let (mut itself, mut others) = (Vec::new(), Vec::new());
+/// The TCP ports that a group opens to nodes, which are in all of these groups, and to others.
+fn ingress(groups: &BTreeSet<SecurityGroupId>, rules: &[IpPermission]) -> (Vec<PortRange>, Vec<PortRange>) {
+    let of_nodes = |id: &str| groups.iter().any(|group| group.as_str() == id);
+    let (mut nodes, mut others) = (Vec::new(), Vec::new());
     for rule in rules.iter().filter(|rule| matches!(rule.ip_protocol(), Some("-1" | "tcp" | "6"))) {
         let range = ports(rule.from_port(), rule.to_port());
         let (own, foreign): (Vec<_>, Vec<_>) =
-            rule.user_id_group_pairs().iter().partition(|pair| pair.group_id() == Some(id));
+            rule.user_id_group_pairs().iter().partition(|pair| pair.group_id().is_some_and(of_nodes));
         if !own.is_empty() {
-            itself.push(range);
+            nodes.push(range);
         }
         if !foreign.is_empty()
             || !rule.ip_ranges().is_empty()
@@ -129,10 +143,35 @@ fn ingress(id: &str, rules: &[IpPermission]) -> (Vec<PortRange>, Vec<PortRange>)
             others.push(range);
         }
     }
-    (itself, others)
+    (nodes, others)
 }
 
 fn ports(from: Option<i32>, to: Option<i32>) -> PortRange {
     let port = |port: Option<i32>, missing: u16| port.and_then(|port| u16::try_from(port).ok()).unwrap_or(missing);
     (port(from.filter(|port| *port >= 0), 0), port(to.filter(|port| *port >= 0), u16::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_open_when_its_policy_lets_everybody_do_everything() {
+        let all = r#""Action":"*","Resource":"*""#;
+        for (statements, open) in [
+            (format!(r#"{{"Effect":"Allow","Principal":"*",{all}}}"#), true),
+            (format!(r#"{{"Effect":"Allow","Principal":{{"AWS":"*"}},{all}}}"#), true),
+            (format!(r#"{{"Effect":"Deny","Principal":"*",{all}}}"#), false),
+            (format!(r#"{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::1:role/x"}},{all}}}"#), false),
+            (
+                format!(
+                    r#"{{"Effect":"Allow","Principal":"*",{all}}},{{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}}"#
+                ),
+                false,
+            ),
+            (r#"{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}"#.to_owned(), false),
+        ] {
+            assert_eq!(is_open(&format!(r#"{{"Statement":[{statements}]}}"#)), open, "{statements}");
+        }
+    }
 }

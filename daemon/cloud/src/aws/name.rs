@@ -52,6 +52,9 @@ name!(
         rule(good, "it must have exactly 12 digits, such as 111122223333; write it as a string, so that no zero is lost")
     }
 );
+/// What stands before the number of a region.
+const DIRECTIONS: [&str; 9] =
+    ["central", "east", "north", "northeast", "northwest", "south", "southeast", "southwest", "west"];
 name!(
     /// A region, such as `eu-north-1`.
     Region, "a region", |text| {
@@ -59,6 +62,9 @@ name!(
         let word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
         let good = parts.len() >= 3 && parts[..parts.len() - 1].iter().all(word)
             && parts.last().is_some_and(|last| last.len() == 1 && last.bytes().all(|byte| byte.is_ascii_digit()));
+        if good && !DIRECTIONS.contains(&parts[parts.len() - 2]) {
+            return Err(format!("{:?} is none of {}", parts[parts.len() - 2], DIRECTIONS.join(", ")));
+        }
         rule(good, "it must look like eu-north-1 or us-gov-west-1; a zone such as eu-north-1a is not a region")
     }
 );

@@ -54,8 +54,8 @@ pub struct SecurityGroup {
     pub id: String,
     /// The VPC that it is in.
     pub vpc: String,
-    /// The TCP ports that its own members may reach on one another.
-    pub from_itself: Vec<PortRange>,
+    /// The TCP ports of its members that nodes may reach, which are in all of the groups.
+    pub from_nodes: Vec<PortRange>,
     /// The TCP ports that somebody else may reach, from wherever.
     pub from_others: Vec<PortRange>,
 }
@@ -83,6 +83,21 @@ pub struct Finding {
     /// What to do.
     pub fix: &'static str,
 }
+
+/// The names of the checks.
+pub const CHECKS: [&str; 11] = [
+    "dns_hostnames",
+    "dns_support",
+    "ephemeral_ports",
+    "internet_route",
+    "port_443",
+    "port_80",
+    "port_80_acl",
+    "security_group_vpc",
+    "self_reference",
+    "subnet_vpc",
+    "vpc_endpoint",
+];
 
 /// Replies come back to these ports.
 const EPHEMERAL: PortRange = (32_768, 65_535);
@@ -149,25 +164,31 @@ pub fn findings(network: &Network) -> Vec<Finding> {
             format!("the group is in {}, not in {vpc}: a launch with it is refused", group.vpc),
             "name a security group of the VPC",
         );
+    }
+    // Nodes are in all of the groups, so what one of them opens is open.
+    let groups = network.security_groups.iter().map(|group| group.id.as_str()).collect::<Vec<_>>().join(", ");
+    let opened = |ports: fn(&SecurityGroup) -> &Vec<PortRange>| -> Vec<PortRange> {
+        network.security_groups.iter().flat_map(ports).copied().collect()
+    };
+    let (from_nodes, from_others) = (opened(|group| &group.from_nodes), opened(|group| &group.from_others));
+    find(
+        !covers(&from_nodes, ALL_PORTS),
+        "self_reference",
+        &groups,
+        "their members may not reach every TCP port of one another: nodes do not find their head".to_owned(),
+        "add an ingress rule for all TCP ports whose source is the group itself",
+    );
+    for (port, check, what) in [
+        (80, "port_80", "nobody reaches TCP 80: no publicly signed certificates"),
+        (443, "port_443", "nobody reaches TCP 443: no clients from outside the groups"),
+    ] {
         find(
-            !covers(&group.from_itself, ALL_PORTS),
-            "self_reference",
-            &group.id,
-            "its members may not reach every TCP port of one another: nodes do not find their head".to_owned(),
-            "add an ingress rule for all TCP ports whose source is the group itself",
+            !covers(&from_others, (port, port)),
+            check,
+            &groups,
+            what.to_owned(),
+            "open the port to those who are to reach it, or leave it closed on purpose",
         );
-        for (port, check, what) in [
-            (80, "port_80", "nobody reaches TCP 80: no publicly signed certificates"),
-            (443, "port_443", "nobody reaches TCP 443: no clients from outside the group"),
-        ] {
-            find(
-                !covers(&group.from_others, (port, port)),
-                check,
-                &group.id,
-                what.to_owned(),
-                "open the port to those who are to reach it, or leave it closed on purpose",
-            );
-        }
     }
     for endpoint in network.endpoints.iter().filter(|endpoint| !endpoint.is_open) {
         find(
@@ -229,7 +250,7 @@ mod tests {
             security_groups: vec![SecurityGroup {
                 id: "sg-1".into(),
                 vpc: "vpc-1".into(),
-                from_itself: vec![(0, 65_535)],
+                from_nodes: vec![(0, 65_535)],
                 from_others: vec![(80, 80), (443, 443)],
             }],
             endpoints: vec![Endpoint { id: "vpce-1".into(), service: "s3".into(), is_open: true }],
@@ -250,8 +271,8 @@ mod tests {
             ("ephemeral_ports", |network| network.subnets[0].acl[0] = rule(100, true, 0, 65_534)),
             ("port_80_acl", |network| network.subnets[0].acl.push(rule(1, false, 80, 80))),
             ("security_group_vpc", |network| network.security_groups[0].vpc = "vpc-2".into()),
-            ("self_reference", |network| network.security_groups[0].from_itself = vec![(0, 100), (102, 65_535)]),
-            ("self_reference", |network| network.security_groups[0].from_itself.clear()),
+            ("self_reference", |network| network.security_groups[0].from_nodes = vec![(0, 100), (102, 65_535)]),
+            ("self_reference", |network| network.security_groups[0].from_nodes.clear()),
             ("port_80", |network| network.security_groups[0].from_others = vec![(443, 443)]),
             ("port_443", |network| network.security_groups[0].from_others = vec![(0, 442)]),
             ("vpc_endpoint", |network| network.endpoints[0].is_open = false),

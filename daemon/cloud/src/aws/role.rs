@@ -1,24 +1,23 @@
-//! Roles, and instance profiles with their roles: as they should be, as they are, and how one becomes the other.
+//! Roles: as they should be, as they are, and how one becomes the other.
 //!
 //! # Guarantees
 //!
-//! - Only what carries our tag is changed or removed; what has the name and not the tag is left alone and said to be there.
+//! - Only what is ours is changed or removed. Whose everything is is looked at before the first change.
 //! - Every step may be repeated: a creation whose answer was lost finds what it made.
 //! - Documents are compared by meaning, so that another spelling is no change.
 //! - Waits for propagation end, and are for the messages that AWS gives for it alone.
+//!
+//! The description and the longest session of a role are set when it is made, and whoever changes them is left to it.
 
 use std::collections::BTreeMap;
 
-use aws_sdk_iam::types::Tag;
-
 use super::account::{AwsAccount, AwsError, failed};
-use super::document::Document;
-use super::managed_policy::{is_named_after, policy_arn};
-use super::name::{ProfileName, RoleName, StackName};
+use super::document::{Document, PolicyType};
+use super::managed_policy::{OwnPolicy, policy_arn};
+use super::name::{RoleName, StackName};
+use super::ownership::{Claim, STACK_TAG, from_tags, to_tags, unwanted_keys, wanted_tags};
 use super::propagation::until_known;
 
-/// The tag that says whose something is.
-pub const STACK_TAG: &str = "ringfence:stack";
 /// The name of the one inline policy.
 const POLICY: &str = "ringfence";
 
@@ -43,16 +42,6 @@ pub struct RoleSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Where a role's policy stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum PolicyType {
-    /// In the role itself, whole.
-    #[default]
-    Inline,
-    /// In managed policies of the role's own, in parts that fit each.
-    Managed,
-}
-
 /// A role as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleObserved {
@@ -64,9 +53,11 @@ pub struct RoleObserved {
     pub trust: Document,
     /// What its inline policies and the managed ones of its own allow together; none when it has none.
     pub policy: Option<Document>,
-    /// The managed policies of its own.
-    pub managed: Vec<String>,
-    /// Managed policies that somebody else has attached.
+    /// The names of its inline policies.
+    pub inline: Vec<String>,
+    /// The managed policies that are named as its own, attached or not.
+    pub own: Vec<OwnPolicy>,
+    /// Other managed policies that somebody has attached.
     pub attached: Vec<String>,
     /// The most that it may ever do.
     pub boundary_arn: Option<String>,
@@ -74,13 +65,17 @@ pub struct RoleObserved {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What to do with something of the name that does not carry our tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
-    /// Leave it alone and say so.
-    OnlyOurs,
-    /// Somebody has said that it is ours from now on: it gets the tag.
-    Imported,
+impl RoleObserved {
+    /// Where its policy stands.
+    pub fn policy_type(&self) -> PolicyType {
+        if self.own.iter().any(|policy| policy.is_attached) { PolicyType::Managed } else { PolicyType::Inline }
+    }
+
+    /// The tags of the role and of the policies of its own.
+    pub fn all_tags(&self) -> impl Iterator<Item = &BTreeMap<String, String>> {
+        let own = self.own.iter().filter(|policy| policy.is_attached).map(|policy| &policy.tags);
+        std::iter::once(&self.tags).chain(own)
+    }
 }
 
 /// Why a role is not as it should be.
@@ -90,17 +85,33 @@ pub enum RoleError {
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// Something of the name is there and is somebody else's.
-    #[error("{what} {name} exists and does not carry the tag {STACK_TAG} = {stack}")]
+    #[error("the {what} {name} exists and does not carry the tag {STACK_TAG} = {stack}")]
     NotOurs {
-        /// `role` or `instance profile`.
+        /// `role`, `instance profile` or `policy`.
         what: &'static str,
-        /// Its name.
+        /// Its name, or the ARN of a policy.
         name: String,
         /// The stack that should own it.
         stack: String,
     },
+    /// The stack has another role of this name.
+    #[error("the role {name} exists and is another role of the stack {stack}: it is assumed by others")]
+    AnotherRole {
+        /// Its name.
+        name: String,
+        /// The stack.
+        stack: String,
+    },
+    /// The role is in another instance profile.
+    #[error("the role {role} is in the instance profile {profile} too")]
+    WornElsewhere {
+        /// The role.
+        role: String,
+        /// The other profile.
+        profile: String,
+    },
     /// It is there under another path, which cannot be changed.
-    #[error("{what} {name} is wanted, and {arn} is there: names are unique whatever their path")]
+    #[error("the {what} {name} is wanted, and {arn} is there: names are unique whatever their path")]
     OtherPath {
         /// `role` or `instance profile`.
         what: &'static str,
@@ -110,9 +121,9 @@ pub enum RoleError {
         arn: String,
     },
     /// It was made, and AWS does not show it.
-    #[error("{what} {name} was made, and AWS does not show it")]
+    #[error("the {what} {name} was made, and AWS does not show it")]
     NotSeen {
-        /// `role` or `instance profile`.
+        /// `role`, `instance profile` or `policy`.
         what: &'static str,
         /// Its name.
         name: String,
@@ -122,29 +133,12 @@ pub enum RoleError {
     Unreadable(&'static str),
 }
 
-fn split(name: &str) -> (String, &str) {
+/// The path and the name after it, as IAM's calls take them.
+pub(super) fn split(name: &str) -> (String, &str) {
     match name.rsplit_once('/') {
         Some((path, name)) => (format!("/{path}/"), name),
         None => ("/".to_owned(), name),
     }
-}
-
-fn tag(key: &str, value: &str) -> Option<Tag> {
-    Tag::builder().key(key).value(value).build().ok()
-}
-
-fn wanted_tags(stack: &StackName, more: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut tags = more.clone();
-    tags.insert(STACK_TAG.to_owned(), stack.to_string());
-    tags
-}
-
-pub(super) fn to_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
-    tags.iter().filter_map(|(key, value)| tag(key, value)).collect()
-}
-
-pub(super) fn from_tags(tags: &[Tag]) -> BTreeMap<String, String> {
-    tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
 
 /// A document as IAM hands it out: percent-encoded.
@@ -164,14 +158,11 @@ impl AwsAccount {
         };
         let trust = decoded(role.assume_role_policy_document().unwrap_or_default(), "a trust policy")?;
         let mut statements = Vec::new();
-        let mut pages = self.iam.list_role_policies().role_name(name).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(failed("iam:ListRolePolicies"))?;
-            for policy in page.policy_names {
-                let answer = self.iam.get_role_policy().role_name(name).policy_name(policy).send().await;
-                let answer = answer.map_err(failed("iam:GetRolePolicy"))?;
-                statements.extend(decoded(&answer.policy_document, "a policy")?.statement);
-            }
+        let inline = self.inline_policies(name).await?;
+        for policy in &inline {
+            let answer = self.iam.get_role_policy().role_name(name).policy_name(policy).send().await;
+            let answer = answer.map_err(failed("iam:GetRolePolicy"))?;
+            statements.extend(decoded(&answer.policy_document, "a policy")?.statement);
         }
         let mut attached = Vec::new();
         let mut pages = self.iam.list_attached_role_policies().role_name(name).into_paginator().send();
@@ -179,55 +170,43 @@ impl AwsAccount {
             let page = page.map_err(failed("iam:ListAttachedRolePolicies"))?;
             attached.extend(page.attached_policies.unwrap_or_default().into_iter().filter_map(|one| one.policy_arn));
         }
-        let tags = from_tags(role.tags());
-        let mut managed = Vec::new();
-        for arn in std::mem::take(&mut attached) {
-            let own = if is_named_after(role.arn(), &arn) { self.find_policy(&arn).await? } else { None };
-            match own.filter(|policy| policy.tags.get(STACK_TAG) == tags.get(STACK_TAG)) {
-                Some(policy) => {
-                    statements.extend(policy.document.statement);
-                    managed.push(arn);
-                }
-                None => attached.push(arn),
-            }
+        let own = self.find_own_policies(role.arn(), &attached).await?;
+        for policy in own.iter().filter(|policy| policy.is_attached) {
+            statements.extend(policy.document.statement.iter().cloned());
         }
-        managed.sort();
+        attached.retain(|arn| !own.iter().any(|policy| policy.arn == *arn));
         let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
         Ok(Some(RoleObserved {
             arn: role.arn.clone(),
             unique_id: role.role_id.clone(),
             trust,
             policy: (!statements.is_empty()).then(|| Document::new(statements)),
-            managed,
+            inline,
+            own,
             attached,
             boundary_arn: boundary.map(str::to_owned),
-            tags,
+            tags: from_tags(role.tags()),
         }))
     }
 
     /// Makes the role be as it should, whatever is there: nothing, half of it, or all of it. What is there and not ours is
     /// left alone.
-    pub async fn ensure_role(&self, spec: &RoleSpec, claim: Claim) -> Result<RoleObserved, RoleError> {
+    pub async fn ensure_role(&self, spec: &RoleSpec, claim: &Claim) -> Result<RoleObserved, RoleError> {
         until_known(|| self.bring_role_about(spec, claim)).await
     }
 
-    async fn bring_role_about(&self, spec: &RoleSpec, claim: Claim) -> Result<RoleObserved, RoleError> {
+    async fn bring_role_about(&self, spec: &RoleSpec, claim: &Claim) -> Result<RoleObserved, RoleError> {
         let (path, name) = split(spec.name.as_str());
         let tags = wanted_tags(&spec.stack, &spec.tags);
-        let there = if let Some(there) = self.find_role(&spec.name).await? {
+        let there = if let Some(there) = self.check_role(spec, claim).await? {
             there
         } else {
             self.create_role(spec, &path, name, &tags).await?;
-            self.find_role(&spec.name).await?.ok_or_else(|| not_seen("role", spec.name.as_str()))?
+            // Whose it is is looked at again: of two who make it at once one comes too late.
+            self.check_role(spec, claim).await?.ok_or_else(|| not_seen("role", spec.name.as_str()))?
         };
-        if claim == Claim::OnlyOurs && !is_of(&there.tags, &spec.stack) {
-            return Err(not_ours("role", spec.name.as_str(), &spec.stack));
-        }
-        if !there.arn.ends_with(&format!(":role/{}", spec.name)) {
-            return Err(other_path("role", spec.name.as_str(), &there.arn));
-        }
         for arn in &there.attached {
-            self.remove_policy(name, &there.arn, arn, &spec.stack).await?;
+            self.detach_policy(name, arn).await?;
         }
         if !there.trust.means_the_same(&spec.trust) {
             let call = self.iam.update_assume_role_policy().role_name(name).policy_document(spec.trust.minified());
@@ -244,15 +223,48 @@ impl AwsAccount {
             }
         }
         if there.tags != tags {
-            let gone: Vec<String> = there.tags.keys().filter(|key| !tags.contains_key(*key)).cloned().collect();
-            if !gone.is_empty() {
-                let call = self.iam.untag_role().role_name(name).set_tag_keys(Some(gone));
+            if let Some(keys) = unwanted_keys(&there.tags, &tags) {
+                let call = self.iam.untag_role().role_name(name).set_tag_keys(Some(keys));
                 call.send().await.map_err(failed("iam:UntagRole"))?;
             }
             let call = self.iam.tag_role().role_name(name).set_tags(Some(to_tags(&tags)));
             call.send().await.map_err(failed("iam:TagRole"))?;
         }
         self.find_role(&spec.name).await?.ok_or_else(|| not_seen("role", spec.name.as_str()))
+    }
+
+    /// The role, if there is one. Fails when it, or a policy where one of its own would stand, is not ours.
+    pub(super) async fn check_role(&self, spec: &RoleSpec, claim: &Claim) -> Result<Option<RoleObserved>, RoleError> {
+        let parts = match spec.policy_type {
+            PolicyType::Inline => 0,
+            PolicyType::Managed => spec.policy.split().len(),
+        };
+        let Some(there) = self.find_role(&spec.name).await? else {
+            if parts > 0 {
+                let caller = self.identity().await?;
+                let partition = caller.arn.split(':').nth(1).unwrap_or_default();
+                let arn = format!("arn:{partition}:iam::{}:role/{}", caller.account, spec.name);
+                for policy in self.find_own_policies(&arn, &[]).await?.iter().take(parts) {
+                    Claim::OnlyOurs.check("policy", &policy.arn, &policy.tags, &spec.stack)?;
+                }
+            }
+            return Ok(None);
+        };
+        claim.check("role", spec.name.as_str(), &there.tags, &spec.stack)?;
+        if !there.arn.ends_with(&format!(":role/{}", spec.name)) {
+            return Err(other_path("role", spec.name.as_str(), &there.arn));
+        }
+        if *claim == Claim::OnlyOurs && there.trust.trusts_services() != spec.trust.trusts_services() {
+            return Err(RoleError::AnotherRole { name: spec.name.to_string(), stack: spec.stack.to_string() });
+        }
+        for policy in &there.own {
+            // Nobody has said that what lies about is the role's.
+            let claim = if policy.is_attached { claim } else { &Claim::OnlyOurs };
+            if policy.is_attached || policy.number <= parts {
+                claim.check("policy", &policy.arn, &policy.tags, &spec.stack)?;
+            }
+        }
+        Ok(Some(there))
     }
 
     /// Makes the role's policy be as it should and where it should. What it may do is there before what it may do no more goes.
@@ -264,30 +276,54 @@ impl AwsAccount {
         tags: &BTreeMap<String, String>,
     ) -> Result<(), RoleError> {
         let same = there.policy.as_ref().is_some_and(|policy| policy.means_the_same(&spec.policy));
+        let parts = match spec.policy_type {
+            PolicyType::Inline => Vec::new(),
+            PolicyType::Managed => spec.policy.split(),
+        };
+        let stays = |policy: &&OwnPolicy| policy.number <= parts.len();
         match spec.policy_type {
             PolicyType::Inline => {
-                if !same || !there.managed.is_empty() {
-                    let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY);
-                    let call = call.policy_document(spec.policy.minified()).send().await;
-                    call.map_err(failed("iam:PutRolePolicy"))?;
-                    self.remove_inline_policies(name, Some(POLICY)).await?;
-                }
-                for arn in &there.managed {
-                    self.remove_policy(name, &there.arn, arn, &spec.stack).await?;
+                if !same || there.inline != [POLICY] {
+                    self.put_inline_policy(name, &spec.policy).await?;
                 }
             }
             PolicyType::Managed => {
-                let parts = spec.policy.split();
-                let wanted: Vec<String> = (1..=parts.len()).map(|n| policy_arn(&there.arn, n)).collect();
-                if !same || there.managed != wanted {
-                    for (n, part) in (1..).zip(&parts) {
-                        self.ensure_policy((name, &there.arn), n, part, (&spec.stack, tags)).await?;
+                let as_wanted = |policy: &OwnPolicy| policy.is_attached && policy.tags == *tags;
+                let own = there.own.iter().filter(stays);
+                if !same || own.clone().count() != parts.len() || !own.clone().all(as_wanted) {
+                    for (number, part) in (1..).zip(&parts) {
+                        let own = there.own.iter().find(|policy| policy.number == number);
+                        self.ensure_policy(name, &policy_arn(&there.arn, number), own, part, tags).await?;
                     }
+                }
+                if !there.inline.is_empty() {
                     self.remove_inline_policies(name, None).await?;
                 }
-                for arn in there.managed.iter().filter(|arn| !wanted.contains(arn)) {
-                    self.remove_policy(name, &there.arn, arn, &spec.stack).await?;
-                }
+            }
+        }
+        for policy in there.own.iter().filter(|policy| !stays(policy)) {
+            if policy.is_attached || Claim::OnlyOurs.covers(&policy.tags, &spec.stack) {
+                self.remove_policy(name, &policy.arn).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes this be the only inline policy. What somebody has added goes first only where both do not fit.
+    async fn put_inline_policy(&self, name: &str, document: &Document) -> Result<(), RoleError> {
+        let put = async || {
+            let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY);
+            let call = call.policy_document(document.minified()).send().await;
+            call.map(drop).map_err(failed("iam:PutRolePolicy"))
+        };
+        match put().await {
+            Err(error) if error.is("LimitExceeded") => {
+                self.remove_inline_policies(name, Some(POLICY)).await?;
+                put().await?;
+            }
+            done => {
+                done?;
+                self.remove_inline_policies(name, Some(POLICY)).await?;
             }
         }
         Ok(())
@@ -319,25 +355,68 @@ impl AwsAccount {
 
     /// Removes a role of this stack and everything of it. One that is not there is as good as removed.
     pub async fn remove_role(&self, name: &RoleName, stack: &StackName) -> Result<(), RoleError> {
-        let Some(there) = self.find_role(name).await? else { return Ok(()) };
-        if !is_of(&there.tags, stack) {
-            return Err(not_ours("role", name.as_str(), stack));
+        let Some(there) = self.check_removal(name, stack, None).await? else { return Ok(()) };
+        self.remove_checked(&there, stack).await
+    }
+
+    /// The role that may be removed, if it is there: ours, with nothing on it that is not, and in no profile but this one.
+    pub(super) async fn check_removal(
+        &self,
+        name: &RoleName,
+        stack: &StackName,
+        profile: Option<&str>,
+    ) -> Result<Option<RoleObserved>, RoleError> {
+        let Some(there) = self.find_role(name).await? else { return Ok(None) };
+        Claim::OnlyOurs.check("role", name.as_str(), &there.tags, stack)?;
+        for policy in there.own.iter().filter(|policy| policy.is_attached) {
+            Claim::OnlyOurs.check("policy", &policy.arn, &policy.tags, stack)?;
         }
-        let (_, name) = split(name.as_str());
-        for arn in there.attached.iter().chain(&there.managed) {
-            self.remove_policy(name, &there.arn, arn, stack).await?;
+        self.check_worn_nowhere_else(name, profile).await?;
+        Ok(Some(there))
+    }
+
+    /// Fails when a role is in another instance profile than this one.
+    pub(super) async fn check_worn_nowhere_else(
+        &self,
+        role: &RoleName,
+        profile: Option<&str>,
+    ) -> Result<(), RoleError> {
+        let (_, bare) = split(role.as_str());
+        let mut pages = self.iam.list_instance_profiles_for_role().role_name(bare).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("iam:ListInstanceProfilesForRole"))?;
+            let other = page.instance_profiles.into_iter().find(|one| Some(one.instance_profile_name()) != profile);
+            if let Some(other) = other {
+                let profile = other.instance_profile_name;
+                return Err(RoleError::WornElsewhere { role: role.to_string(), profile });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn remove_checked(&self, there: &RoleObserved, stack: &StackName) -> Result<(), RoleError> {
+        let (_, name) = split(&there.arn);
+        for arn in &there.attached {
+            self.detach_policy(name, arn).await?;
+        }
+        for policy in there.own.iter().filter(|policy| Claim::OnlyOurs.covers(&policy.tags, stack)) {
+            self.remove_policy(name, &policy.arn).await?;
         }
         self.remove_inline_policies(name, None).await?;
         Ok(gone(self.iam.delete_role().role_name(name).send().await.map(drop).map_err(failed("iam:DeleteRole")))?)
     }
 
-    async fn remove_inline_policies(&self, role: &str, but: Option<&str>) -> Result<(), RoleError> {
+    async fn inline_policies(&self, role: &str) -> Result<Vec<String>, AwsError> {
         let mut pages = self.iam.list_role_policies().role_name(role).into_paginator().send();
         let mut names = Vec::new();
         while let Some(page) = pages.next().await {
             names.extend(page.map_err(failed("iam:ListRolePolicies"))?.policy_names);
         }
-        for name in names.into_iter().filter(|name| Some(name.as_str()) != but) {
+        Ok(names)
+    }
+
+    async fn remove_inline_policies(&self, role: &str, but: Option<&str>) -> Result<(), RoleError> {
+        for name in self.inline_policies(role).await?.into_iter().filter(|name| Some(name.as_str()) != but) {
             let call = self.iam.delete_role_policy().role_name(role).policy_name(name);
             gone(call.send().await.map(drop).map_err(failed("iam:DeleteRolePolicy")))?;
         }
@@ -345,118 +424,11 @@ impl AwsAccount {
     }
 }
 
-/// An instance profile as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProfileObserved {
-    /// Its ARN.
-    pub arn: String,
-    /// The names of the roles in it: one, or none.
-    pub roles: Vec<String>,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-impl AwsAccount {
-    /// The instance profile of this name, if there is one.
-    pub async fn find_instance_profile(&self, name: &ProfileName) -> Result<Option<ProfileObserved>, RoleError> {
-        let (_, name) = split(name.as_str());
-        let answer = self.iam.get_instance_profile().instance_profile_name(name).send().await;
-        let profile = match answer.map_err(failed("iam:GetInstanceProfile")) {
-            Ok(answer) => answer.instance_profile.ok_or(RoleError::Unreadable("an instance profile"))?,
-            Err(error) if error.is("NoSuchEntity") => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Some(ProfileObserved {
-            arn: profile.arn.clone(),
-            roles: profile.roles.iter().map(|role| role.role_name.clone()).collect(),
-            tags: from_tags(profile.tags()),
-        }))
-    }
-
-    /// Makes the instance profile be there with this role in it. What is there and not ours is left alone.
-    pub async fn ensure_instance_profile(
-        &self,
-        name: &ProfileName,
-        role: &RoleName,
-        stack: &StackName,
-        more: &BTreeMap<String, String>,
-        claim: Claim,
-    ) -> Result<ProfileObserved, RoleError> {
-        until_known(move || async move {
-            let (path, bare) = split(name.as_str());
-            let (_, role) = split(role.as_str());
-            let tags = wanted_tags(stack, more);
-            if self.find_instance_profile(name).await?.is_none() {
-                let call = self.iam.create_instance_profile().instance_profile_name(bare).path(path);
-                let created = call.set_tags(Some(to_tags(&tags))).send().await;
-                match created.map(drop).map_err(failed("iam:CreateInstanceProfile")) {
-                    Err(error) if error.is("EntityAlreadyExists") => {}
-                    other => other?,
-                }
-            }
-            let there = self.find_instance_profile(name).await?;
-            let there = there.ok_or_else(|| not_seen("instance profile", name.as_str()))?;
-            if claim == Claim::OnlyOurs && !is_of(&there.tags, stack) {
-                return Err(not_ours("instance profile", name.as_str(), stack));
-            }
-            if !there.arn.ends_with(&format!(":instance-profile/{name}")) {
-                return Err(other_path("instance profile", name.as_str(), &there.arn));
-            }
-            for other in there.roles.iter().filter(|other| *other != role) {
-                let call = self.iam.remove_role_from_instance_profile().instance_profile_name(bare).role_name(other);
-                gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
-            }
-            if !there.roles.iter().any(|other| other == role) {
-                let call = self.iam.add_role_to_instance_profile().instance_profile_name(bare).role_name(role);
-                match call.send().await.map(drop).map_err(failed("iam:AddRoleToInstanceProfile")) {
-                    // A profile holds one role: ours is in it, and the answer was lost.
-                    Err(error) if error.is("LimitExceeded") || error.is("EntityAlreadyExists") => {}
-                    other => other?,
-                }
-            }
-            if there.tags != tags {
-                let old: Vec<String> = there.tags.keys().filter(|key| !tags.contains_key(*key)).cloned().collect();
-                if !old.is_empty() {
-                    let call = self.iam.untag_instance_profile().instance_profile_name(bare).set_tag_keys(Some(old));
-                    call.send().await.map_err(failed("iam:UntagInstanceProfile"))?;
-                }
-                let call = self.iam.tag_instance_profile().instance_profile_name(bare).set_tags(Some(to_tags(&tags)));
-                call.send().await.map_err(failed("iam:TagInstanceProfile"))?;
-            }
-            self.find_instance_profile(name).await?.ok_or_else(|| not_seen("instance profile", name.as_str()))
-        })
-        .await
-    }
-
-    /// Removes an instance profile of this stack. One that is not there is as good as removed.
-    pub async fn remove_instance_profile(&self, name: &ProfileName, stack: &StackName) -> Result<(), RoleError> {
-        let Some(there) = self.find_instance_profile(name).await? else { return Ok(()) };
-        if !is_of(&there.tags, stack) {
-            return Err(not_ours("instance profile", name.as_str(), stack));
-        }
-        let (_, name) = split(name.as_str());
-        for role in there.roles {
-            let call = self.iam.remove_role_from_instance_profile().instance_profile_name(name).role_name(role);
-            gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
-        }
-        let call = self.iam.delete_instance_profile().instance_profile_name(name);
-        Ok(gone(call.send().await.map(drop).map_err(failed("iam:DeleteInstanceProfile")))?)
-    }
-}
-
-pub(super) fn is_of(tags: &BTreeMap<String, String>, stack: &StackName) -> bool {
-    tags.get(STACK_TAG).map(String::as_str) == Some(stack.as_str())
-}
-
-pub(super) fn not_ours(what: &'static str, name: &str, stack: &StackName) -> RoleError {
-    RoleError::NotOurs { what, name: name.to_owned(), stack: stack.to_string() }
-}
-
-fn not_seen(what: &'static str, name: &str) -> RoleError {
+pub(super) fn not_seen(what: &'static str, name: &str) -> RoleError {
     RoleError::NotSeen { what, name: name.to_owned() }
 }
 
-fn other_path(what: &'static str, name: &str, arn: &str) -> RoleError {
+pub(super) fn other_path(what: &'static str, name: &str, arn: &str) -> RoleError {
     RoleError::OtherPath { what, name: name.to_owned(), arn: arn.to_owned() }
 }
 

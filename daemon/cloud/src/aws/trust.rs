@@ -27,6 +27,25 @@ impl Trust {
         render(TRUST_POLICY, &values, |_| false)
     }
 
+    /// What is wrong with it, at which attribute.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let partitions: BTreeSet<&str> =
+            self.principals.iter().filter_map(|arn| arn.as_str().split(':').nth(1)).collect();
+        let mut faults = Vec::new();
+        if partitions.is_empty() {
+            faults.push(("principals", "name who may assume the role".to_owned()));
+        }
+        if partitions.len() > 1 {
+            let all = partitions.into_iter().collect::<Vec<_>>().join(", ");
+            faults.push((
+                "principals",
+                format!("they are in the partitions {all}; a role trusts principals of its own only"),
+            ));
+        }
+        faults.extend(self.render_within_limits().err().map(|error| ("principals", error.to_string())));
+        faults
+    }
+
     /// The policy, if it fits what an account takes without asking for more.
     pub fn render_within_limits(&self) -> Result<Rendered, DocumentError> {
         let rendered = self.render();
@@ -35,7 +54,7 @@ impl Trust {
             return Ok(rendered);
         }
         let advice = "name fewer principals, or a shorter external id".to_owned();
-        Err(DocumentError::TooLong { what: "the trust policy", size, limit: TRUST_LIMIT, advice })
+        Err(DocumentError::TooLong { what: "the trust policy".to_owned(), size, limit: TRUST_LIMIT, advice })
     }
 }
 

@@ -55,13 +55,8 @@ impl AwsAccount {
             all.push(verified);
         };
         for call in needed_calls(request) {
-            let mut refused = None;
-            for check in &call.checks {
-                if !self.simulate(role_arn, check).await? {
-                    refused = Some(format!("{} on {}", check.action, check.resource));
-                    break;
-                }
-            }
+            let refused = self.simulate_all(role_arn, &call.checks).await?;
+            let refused = refused.map(|check| format!("{} on {}", check.action, check.resource));
             let (what, is) = (call.what.to_owned(), refused.is_none());
             note(Verified { what, grant: call.grant, must: true, is, because: refused });
         }
@@ -69,14 +64,24 @@ impl AwsAccount {
         // Whoever has switched this on has been told what it allows.
         let attempts = attempts(request).into_iter().filter(|one| one.name != "change_user_data" || !on(Grant::Resize));
         for attempt in attempts {
-            let mut allowed = true;
-            for check in &attempt.checks {
-                allowed &= self.simulate(role_arn, check).await?;
+            let mut is = false;
+            for way in &attempt.ways {
+                is |= self.simulate_all(role_arn, way).await?.is_none();
             }
-            let because = allowed.then(|| attempt.fix.to_owned());
-            note(Verified { what: attempt.what.to_owned(), grant: None, must: false, is: allowed, because });
+            let because = is.then(|| attempt.fix.to_owned());
+            note(Verified { what: attempt.what.to_owned(), grant: None, must: false, is, because });
         }
         Ok(all)
+    }
+
+    /// The first of these checks that AWS would refuse to a role.
+    async fn simulate_all<'a>(&self, role_arn: &str, checks: &'a [Request]) -> Result<Option<&'a Request>, AwsError> {
+        for check in checks {
+            if !self.simulate(role_arn, check).await? {
+                return Ok(Some(check));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether AWS would allow an elementary check to a role.
@@ -90,7 +95,9 @@ impl AwsAccount {
             let Key::Is(values) = value else { continue };
             let kind = match key.as_str() {
                 "ec2:encrypted" | "ec2:associatepublicipaddress" => ContextKeyTypeEnum::Boolean,
-                "aws:tagkeys" | "elasticloadbalancing:subnet" => ContextKeyTypeEnum::StringList,
+                "aws:tagkeys" | "elasticloadbalancing:securitygroup" | "elasticloadbalancing:subnet" => {
+                    ContextKeyTypeEnum::StringList
+                }
                 _ => ContextKeyTypeEnum::String,
             };
             let entry = ContextEntry::builder()
@@ -105,9 +112,17 @@ impl AwsAccount {
             && results.iter().all(|result| *result.eval_decision() == PolicyEvaluationDecisionType::Allowed))
     }
 
-    /// Asks EC2 whether a launch of this image would be allowed, without launching: as whoever calls, which must be the role
-    /// itself. <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html> (`DryRun`).
-    pub async fn ask_launch(&self, request: &CrossAccount, image: &str) -> Result<Verified, AwsError> {
+    /// Asks EC2 whether a launch of this image on this type of machine would be allowed, without launching: as whoever calls,
+    /// which must be the role itself. <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html> (`DryRun`).
+    pub async fn ask_launch(
+        &self,
+        request: &CrossAccount,
+        image: &str,
+        instance_type: &str,
+    ) -> Result<Verified, AwsError> {
+        let answer = self.ec2.describe_images().image_ids(image).send().await.map_err(failed("ec2:DescribeImages"))?;
+        // The first disk is the image's own. One by another name would be a second disk, and the first not encrypted.
+        let root = answer.images().first().and_then(|image| image.root_device_name()).unwrap_or("/dev/xvda");
         let tags: Vec<Tag> = [
             ("Name", "ringfence-verify"),
             ("ringfence:stack", request.stack.as_str()),
@@ -136,11 +151,11 @@ impl AwsAccount {
             .run_instances()
             .dry_run(true)
             .image_id(image)
-            .instance_type(InstanceType::from("m5.large"))
+            .instance_type(InstanceType::from(instance_type))
             .min_count(1)
             .max_count(1)
             .network_interfaces(interface.build())
-            .block_device_mappings(BlockDeviceMapping::builder().device_name("/dev/sda1").ebs(disk).build())
+            .block_device_mappings(BlockDeviceMapping::builder().device_name(root).ebs(disk).build())
             .set_iam_instance_profile(profile)
             .metadata_options(options)
             .tag_specifications(tagged(ResourceType::Instance))

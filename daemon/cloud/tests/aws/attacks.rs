@@ -8,7 +8,7 @@ use ringfence_cloud::aws::{CrossAccount, Document, Grant, HOLES, Style, holes_of
 use crate::requests::{styled, with};
 
 fn holes(request: &CrossAccount) -> BTreeSet<&'static str> {
-    holes_of(&[request.render().document]).into_iter().map(|found| found.hole.name).collect()
+    holes_of(&[request.render().document]).into_iter().map(|found| found.name).collect()
 }
 
 fn ours() -> BTreeSet<&'static str> {
@@ -60,6 +60,19 @@ attacks! {
     nobody_deletes_a_foreign_load_balancer: "delete_foreign_load_balancer", true, false;
     nobody_puts_a_load_balancer_on_the_internet: "public_load_balancer", true, false;
     nobody_becomes_an_administrator: "become_administrator", false, false;
+    nobody_copies_a_foreign_snapshot: "copy_foreign_snapshot", false, false;
+    nobody_shares_a_disk: "share_disk", false, false;
+    nobody_attaches_a_foreign_volume: "attach_foreign_volume", false, false;
+    nobody_deletes_a_foreign_volume: "delete_foreign_volume", false, false;
+    nobody_boots_a_private_image_of_the_account: "boot_foreign_private_image", true, true;
+    nobody_stops_a_foreign_instance: "stop_foreign_instance", true, true;
+    nobody_gives_a_foreign_instance_a_role: "give_foreign_instance_a_role", true, true;
+    nobody_redirects_foreign_traffic: "redirect_foreign_traffic", true, false;
+    nobody_balances_into_a_foreign_security_group: "balance_into_foreign_security_group", true, false;
+    nobody_assumes_another_role: "assume_any_role", false, false;
+    nobody_runs_commands_on_a_foreign_instance: "run_commands_on_foreign_instance", false, false;
+    nobody_changes_a_foreign_function: "change_foreign_function", false, false;
+    nobody_reads_foreign_data: "read_foreign_data", false, false;
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use ringfence_cloud::aws::{
-    CrossAccount, Document, Grant, MANAGED_LIMIT, NodeGrant, ROLE_LIMIT, SecurityGroupId, SubnetId, TRUST_LIMIT,
-    Verdict, evaluate,
+    CrossAccount, Document, Grant, ImageOwner, MANAGED_LIMIT, NodeGrant, PolicyType, Principal, ROLE_LIMIT, Region,
+    Request, RoleName, SecurityGroupId, SubnetId, TRUST_LIMIT, Verdict, evaluate,
 };
 
 use crate::requests::{cross_account, node_role, trust, with};
@@ -42,7 +42,7 @@ fn notes_and_statements_go_together_and_stand_outside_the_document() {
 
 #[test]
 fn everything_fits_where_it_goes() {
-    let all = with(&Grant::ALL).render_within_limits().unwrap().document;
+    let all = with(&Grant::ALL).render_within_limits(PolicyType::Managed).unwrap().document;
     let parts = all.split();
     assert!(parts.len() <= 2 && parts.iter().all(|part| part.size() <= MANAGED_LIMIT));
     let most = [Grant::Autoscale, Grant::Backup, Grant::LoadBalancer, Grant::NetworkChecks, Grant::OpenPorts];
@@ -60,7 +60,7 @@ fn what_does_not_fit_says_what_each_grant_costs() {
         request.subnets.insert(SubnetId::parse(&format!("subnet-{n:017x}")).unwrap());
         request.security_groups.insert(SecurityGroupId::parse(&format!("sg-{n:017x}")).unwrap());
     }
-    let error = request.render_within_limits().unwrap_err().to_string();
+    let error = request.render_within_limits(PolicyType::Managed).unwrap_err().to_string();
     assert!(error.contains("and may have 12288") && error.contains("load_balancer ("), "{error}");
 }
 
@@ -113,4 +113,95 @@ fn the_guide_tells_what_stops_working_without_each_grant() {
     for row in rows.iter().chain(&node_rows) {
         assert!(guide.contains(row.as_str()), "{row}");
     }
+}
+
+#[test]
+fn a_policy_goes_where_it_fits_and_nowhere_else() {
+    let all = with(&Grant::ALL);
+    let error = all.render_within_limits(PolicyType::Inline).unwrap_err().to_string();
+    assert!(error.contains("may have 10240") && error.contains("set policy_type to managed"), "{error}");
+    assert!(all.render_within_limits(PolicyType::Managed).is_ok());
+    let mut request = cross_account();
+    for n in 0..200 {
+        request.subnets.insert(SubnetId::parse(&format!("subnet-{n:017x}")).unwrap());
+    }
+    let error = request.render_within_limits(PolicyType::Managed).unwrap_err().to_string();
+    assert!(error.contains("the statement ") && error.contains("alone in a managed policy"), "{error}");
+}
+
+#[test]
+fn what_does_not_go_together_is_said_at_its_attribute() {
+    let at = |request: &CrossAccount| request.faults().into_iter().map(|(attribute, _)| attribute).collect::<Vec<_>>();
+    assert_eq!(at(&with(&Grant::ALL)), Vec::<&str>::new());
+    let mut request = cross_account();
+    request.image_owners = ["amazon", "111122223333"].map(|owner| ImageOwner::parse(owner).unwrap()).into();
+    assert_eq!(at(&request), ["image_owners"], "the account itself has images of anybody's disk");
+    request.image_owners.clear();
+    assert_eq!(at(&request), ["image_owners"]);
+    let mut request = cross_account();
+    request.control_role = Some(RoleName::parse("team/ringfence-node-role").unwrap());
+    assert_eq!(at(&request), ["instance_role_name"], "nodes would wear the role that launches nodes");
+    let mut request = cross_account();
+    (request.subnets, request.security_groups) = (BTreeSet::new(), BTreeSet::new());
+    assert_eq!(at(&request), ["subnet_ids", "security_group_ids"]);
+}
+
+#[test]
+fn principals_are_of_one_partition_and_a_region_is_one_that_could_be() {
+    let mut request = trust();
+    request.principals.insert(Principal::parse("arn:aws-cn:iam::444455556666:role/ringfence-control").unwrap());
+    let faults = request.faults();
+    assert!(faults[0].0 == "principals" && faults[0].1.contains("aws, aws-cn"), "{faults:?}");
+    assert!(Region::parse("eu-nroth-1").unwrap_err().to_string().contains("\"nroth\" is none of"));
+    for region in ["eu-north-1", "us-gov-west-1", "cn-northwest-1", "ap-southeast-7", "mx-central-1"] {
+        assert!(Region::parse(region).is_ok(), "{region}");
+    }
+}
+
+/// The resource of a statement with every star filled in.
+fn filled(resource: &str) -> String {
+    resource.replace('*', "x")
+}
+
+#[test]
+fn the_boundary_lets_a_node_do_what_its_policy_allows_and_never_share_its_bucket() {
+    let request = node_role(&NodeGrant::ALL);
+    let (policy, boundary) = (request.policy().document, request.boundary().document);
+    let allowed = |request: &Request| matches!(evaluate([&boundary], request), Verdict::Allowed(_));
+    for statement in &policy.statement {
+        for action in &statement.action {
+            for resource in &statement.resource {
+                let mut request = Request::new(filled(action), filled(resource));
+                for (key, values) in statement.condition.values().flatten() {
+                    request = request.with(key, filled(&values[0]));
+                }
+                assert!(allowed(&request), "{} {action} {resource}", statement.sid);
+            }
+        }
+    }
+    let bucket = "arn:aws:s3:::example-prod-data";
+    for action in [
+        "DeleteBucket",
+        "DeleteBucketPolicy",
+        "PutAccelerateConfiguration",
+        "PutBucketAcl",
+        "PutBucketCORS",
+        "PutBucketLogging",
+        "PutBucketNotification",
+        "PutBucketOwnershipControls",
+        "PutBucketPolicy",
+        "PutBucketPublicAccessBlock",
+        "PutBucketWebsite",
+        "PutEncryptionConfiguration",
+        "PutInventoryConfiguration",
+        "PutObjectAcl",
+        "PutObjectVersionAcl",
+        "PutReplicationConfiguration",
+    ] {
+        for resource in [bucket.to_owned(), format!("{bucket}/x")] {
+            assert!(!allowed(&Request::new(format!("s3:{action}"), resource)), "{action}");
+        }
+    }
+    assert!(allowed(&Request::new("s3:PutObject", format!("{bucket}/x"))));
+    assert!(!allowed(&Request::new("s3:GetObject", "arn:aws:s3:::example-other/x")));
 }

@@ -134,7 +134,7 @@ const WRONG: &[(&str, &str, &str, &[&str])] = &[
         "cross_account_policy",
         "[\"subnet-0a1b2c3d4e5f60718\"]",
         "[for n in range(90) : format(\"subnet-%017x\", n)]",
-        &["grants", "and may have 12288", "backup ("],
+        &["subnet_ids", "the statement LaunchInNetwork", "may have 6144", "name fewer subnets"],
     ),
     (
         "trust_policy",
@@ -177,6 +177,8 @@ async fn wrong_input_is_refused_at_validate_at_its_attribute() {
         for part in *expected {
             assert!(error.contains(part), "{to}: the error should hold {part:?}:\n{error}");
         }
+        let attribute = format!("`{}`", expected[0]);
+        assert!(error.matches(&attribute).count() <= 1, "it is said once: {error}");
     }
     let request = CROSS_ACCOUNT.replace("vpc-", "subnet-");
     for (call, expected) in [

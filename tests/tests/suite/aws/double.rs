@@ -294,9 +294,12 @@ async fn load_balancers_are_made_within_the_subnets_and_those_of_others_are_left
     let foreign = boto3(&onboarded.account.double.endpoint(), ADMINISTRATOR, &script).await;
     assert!(foreign[1].as_str().unwrap().contains(":loadbalancer/net/ringfence-other/"), "{foreign}");
     let script = r"
-elb = session('elbv2')
+elb, own_group = session('elbv2'), group
+TAGS = [one for one in TAGS if one['Key'] in ('Name', 'ringfence:stack', 'ringfence:cluster')]
+MORE = TAGS + [{'Key': 'admin', 'Value': 'yes'}]
 def balancer(**changes):
-    good = dict(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet], Tags=TAGS)
+    good = dict(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet], SecurityGroups=[own_group],
+                Tags=TAGS)
     return elb.create_load_balancer(**{**good, **changes})['LoadBalancers'][0]['LoadBalancerArn']
 def target_group(**changes):
     good = dict(Name='ringfence-clients', Protocol='TCP', Port=443, VpcId=vpc, Tags=TAGS)
@@ -307,11 +310,17 @@ def listener(balancer, group, tags=TAGS):
     return answer['Listeners'][0]['ListenerArn']
 attacks = {
     'open to the internet': lambda: balancer(Scheme='internet-facing'),
-    'no scheme': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Subnets=[subnet], Tags=TAGS),
+    'no scheme': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Subnets=[subnet],
+                                                    SecurityGroups=[own_group], Tags=TAGS),
     'one subnet more': lambda: balancer(Subnets=[subnet, foreign_subnet]),
     'another name': lambda: balancer(Name='payments'),
     'an application balancer': lambda: balancer(Type='application'),
-    'no tags': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet]),
+    'no tags': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet],
+                                                  SecurityGroups=[own_group]),
+    'one tag more': lambda: balancer(Tags=MORE),
+    'a neighbour group': lambda: balancer(SecurityGroups=[own_group, neighbour]),
+    'no group': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet],
+                                                 Tags=TAGS),
     'another stack': lambda: target_group(Tags=[{'Key': 'ringfence:stack', 'Value': 'other'}]),
     'a listener on a foreign balancer': lambda: listener(foreign_balancer, foreign_group),
     'a node in a foreign group': lambda: elb.register_targets(TargetGroupArn=foreign_group, Targets=[{'Id': foreign_instance}]),
@@ -321,15 +330,15 @@ attacks = {
 }
 refusals = {name: tries(attack) for name, attack in attacks.items()}
 def life():
-    group, of_clients = target_group(), balancer()
-    at = listener(of_clients, group)
+    targets, of_clients = target_group(), balancer()
+    at = listener(of_clients, targets)
     node = launch()['Instances'][0]['InstanceId']
-    elb.register_targets(TargetGroupArn=group, Targets=[{'Id': node}])
-    elb.describe_target_health(TargetGroupArn=group)
-    elb.deregister_targets(TargetGroupArn=group, Targets=[{'Id': node}])
+    elb.register_targets(TargetGroupArn=targets, Targets=[{'Id': node}])
+    elb.describe_target_health(TargetGroupArn=targets)
+    elb.deregister_targets(TargetGroupArn=targets, Targets=[{'Id': node}])
     elb.delete_listener(ListenerArn=at)
     elb.delete_load_balancer(LoadBalancerArn=of_clients)
-    elb.delete_target_group(TargetGroupArn=group)
+    elb.delete_target_group(TargetGroupArn=targets)
 print(json.dumps([refusals, tries(life)]))";
     let foreign = format!("foreign_group, foreign_balancer = {foreign}\n");
     let answers = onboarded.as_role(&format!("{foreign}{script}")).await;
@@ -339,7 +348,7 @@ print(json.dumps([refusals, tries(life)]))";
     }
     let calls = onboarded.account.double.calls();
     let last = calls.last().unwrap();
-    assert_eq!((refusals.len(), &answers[1]), (12, &json!("ok")), "{last:#?}");
+    assert_eq!((refusals.len(), &answers[1]), (15, &json!("ok")), "{last:#?}");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ fn a_policy_of_ours_is_explained_and_has_no_hole() {
     let output = explain(&[&path("cross_account_base")]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for part in ["LaunchInstance", "ec2:MetadataHttpTokens is required", "none of the known holes is open"] {
+    for part in ["LaunchInstance", "ec2:MetadataHttpTokens is required", "known holes is open", "not judged"] {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
@@ -87,4 +87,12 @@ fn a_policy_of_somebody_else_gives_the_terminal_no_orders() {
         .unwrap();
     let said = String::from_utf8(explain(&[&file.display().to_string()]).stdout).unwrap();
     assert!(!said.contains('\u{1b}') && said.contains(r"\u{1b}") && said.contains("known holes are open"), "{said}");
+}
+
+#[test]
+fn a_pipeline_is_told_by_the_exit_code_when_asked() {
+    let code = |arguments: &[&str]| explain(arguments).status.code();
+    assert_eq!(code(&[&path("described_restricted")]), Some(0));
+    assert_eq!(code(&["--check", &path("described_restricted")]), Some(1));
+    assert_eq!(code(&["--check", &path("cross_account_base"), &path("trust")]), Some(0));
 }

@@ -131,12 +131,15 @@ async fn an_instance_profile_is_made_with_its_role_and_removed_with_it() {
 #[tokio::test]
 async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leaves_nothing() {
     let account = Account::new().await;
+    let nothing = json!({ "roles": {}, "profiles": {}, "managed": {} });
     // One role with a managed policy, the other with an inline one.
     account.write(&format!("{}{PROFILE}", managed(ROLE)));
     account.terraform.apply(&[]).await.expect("a clean run");
     let (wanted, count) = (inventory(&account).await, account.changes().len());
+    account.double.forget();
     account.terraform.destroy(&[]).await.expect("destroy");
-    assert!(count >= 4, "{count} changes");
+    let removals = account.changes().len();
+    assert!(count >= 4 && removals >= 4, "{count} changes, {removals} removals");
     let mut failed = 0;
     for fault in [Fault::Fail, Fault::LoseAnswer, Fault::Throttle, Fault::KillCaller] {
         for n in 1..=count {
@@ -149,11 +152,20 @@ async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leav
             assert_eq!(inventory(&account).await, wanted, "{fault:?} at change {n}");
             assert_eq!(account.terraform.plan(&[]).await.code, 0, "{fault:?} at change {n}");
             account.terraform.destroy(&[]).await.expect("destroy");
-            assert_eq!(
-                inventory(&account).await,
-                json!({ "roles": {}, "profiles": {}, "managed": {} }),
-                "{fault:?} at change {n}"
-            );
+            assert_eq!(inventory(&account).await, nothing, "{fault:?} at change {n}");
+        }
+    }
+    assert!(failed >= 3, "the faults were felt: {failed}");
+    let mut failed = 0;
+    for fault in [Fault::Fail, Fault::KillCaller] {
+        for n in 1..=removals {
+            account.terraform.apply(&[]).await.expect("apply");
+            let at_change = (n..n + 3).map(|n| (n, fault)).collect();
+            account.double.inject(Faults { at_change });
+            failed += usize::from(account.terraform.destroy(&[]).await.code != 0);
+            account.double.inject(Faults::default());
+            account.terraform.destroy(&[]).await.expect("another destroy");
+            assert_eq!(inventory(&account).await, nothing, "{fault:?} at removal {n}");
         }
     }
     assert!(failed >= 3, "the faults were felt: {failed}");
@@ -256,7 +268,7 @@ async fn a_principal_that_iam_does_not_know_yet_is_waited_for_and_other_mistakes
 #[tokio::test]
 async fn a_role_and_a_profile_that_iam_does_not_show_yet_are_waited_for() {
     let account = Account::new().await;
-    account.write(&format!("{ROLE}{PROFILE}"));
+    account.write(&format!("{}{PROFILE}", managed(ROLE)));
     // Two: one for the look after the creation, one for that of the repeat.
     account.double.delay(Lag { name: 2, ..Lag::default() });
     account.terraform.apply(&[]).await.expect("apply");
@@ -326,4 +338,213 @@ async fn another_account_and_another_path_are_told_before_anything_is_made() {
     let error = account.terraform.apply(&[]).await.expect_error("another path");
     assert!(error.contains("role/ringfence-prod is there"), "{error}");
     assert_eq!(inventory(&account).await["roles"]["ringfence-prod"]["policies"], json!({}));
+}
+
+#[tokio::test]
+async fn a_tag_that_is_taken_off_shows_and_what_is_not_tagged_is_not_destroyed() {
+    let account = Account::new().await;
+    account.write(&format!("{}{PROFILE}", managed(ROLE)));
+    account.terraform.apply(&[]).await.expect("apply");
+    for (what, script) in [
+        ("of the role", "untag_role(RoleName='ringfence-prod', TagKeys=['ringfence:stack'])"),
+        (
+            "of its policy",
+            "untag_policy(PolicyArn='arn:aws:iam::123456789012:policy/team/ringfence-prod-1', TagKeys=['ringfence:stack'])",
+        ),
+        ("of the profile", "untag_instance_profile(InstanceProfileName='ringfence-node', TagKeys=['ringfence:stack'])"),
+        (
+            "of the profile, another",
+            "tag_instance_profile(InstanceProfileName='ringfence-node', Tags=[{'Key': 'x', 'Value': 'y'}])",
+        ),
+        (
+            "of the node role, another's",
+            "tag_role(RoleName='ringfence-node', Tags=[{'Key': 'ringfence:stack', 'Value': 'other'}])",
+        ),
+    ] {
+        let before = inventory(&account).await;
+        account.by_hand(&format!("client('iam').{script}")).await;
+        assert_eq!(account.terraform.plan(&[]).await.code, 2, "the tag {what} shows");
+        account.terraform.apply(&[]).await.expect(what);
+        assert_eq!(account.terraform.plan(&[]).await.code, 0, "the tag {what} is put right");
+        assert_eq!(inventory(&account).await, before, "{what}");
+    }
+    account.by_hand("client('iam').untag_role(RoleName='ringfence-prod', TagKeys=['ringfence:stack'])").await;
+    let error = account.terraform.destroy(&[]).await.expect_error("destroy");
+    assert!(error.contains("Apply once, so that it is tagged"), "{error}");
+    let there = inventory(&account).await;
+    assert_eq!(
+        (there["roles"].as_object().unwrap().len(), there["managed"].as_object().unwrap().len()),
+        (1, 1),
+        "{there}"
+    );
+    account.terraform.apply(&[]).await.expect("apply");
+    account.terraform.destroy(&[]).await.expect("destroy");
+    assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }));
+}
+
+#[tokio::test]
+async fn whose_everything_is_is_looked_at_before_anything_is_made() {
+    let account = Account::new().await;
+    let by_hand = "iam = client('iam')\n\
+        iam.create_instance_profile(InstanceProfileName='ringfence-node')\n\
+        iam.create_policy(PolicyName='ringfence-prod-1', Path='/team/', PolicyDocument='{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"s3:ListBucket\",\"Resource\":\"*\"}]}')";
+    account.by_hand(by_hand).await;
+    let before = inventory(&account).await;
+    account.write(PROFILE);
+    let error = account.terraform.apply(&[]).await.expect_error("a profile of somebody else");
+    assert!(error.contains("The instance profile ringfence-node exists and is not ours"), "{error}");
+    account.write(&managed(ROLE));
+    let error = account.terraform.apply(&[]).await.expect_error("a policy of somebody else");
+    assert!(
+        error.contains("A policy stands where the role's own would") && error.contains("policy/team/ringfence-prod-1"),
+        "{error}"
+    );
+    assert_eq!(inventory(&account).await, before, "nothing was made");
+    // Inline it is in nobody's way.
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("inline");
+    account.terraform.destroy(&[]).await.expect("destroy");
+    assert_eq!(inventory(&account).await, before);
+}
+
+#[tokio::test]
+async fn another_role_of_the_stack_and_one_that_another_profile_holds_are_left_alone() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("apply");
+    let before = inventory(&account).await;
+    let of_control = PROFILE.replace("  account_id", "  role_name   = \"team/ringfence-prod\"\n  account_id");
+    account.write(&format!("{ROLE}{of_control}"));
+    let error = account.terraform.apply(&[]).await.expect_error("the control role in a profile");
+    assert!(error.contains("another role of the stack prod") && error.contains("role_name"), "{error}");
+    assert_eq!(inventory(&account).await, before);
+    account.write(&format!("{ROLE}{PROFILE}"));
+    account.terraform.apply(&[]).await.expect("apply");
+    let second = PROFILE
+        .replace("\"node\"", "\"second\"")
+        .replace("\"ringfence-node\"", "\"ringfence-second\"\n  role_name = \"ringfence-node\"");
+    account.write(&format!("{ROLE}{PROFILE}{second}"));
+    let error = account.terraform.apply(&[]).await.expect_error("two profiles with one role");
+    assert!(error.contains("is in the instance profile ringfence-node too"), "{error}");
+    let hand = "iam = client('iam')\niam.create_instance_profile(InstanceProfileName='theirs')\n\
+        iam.add_role_to_instance_profile(InstanceProfileName='theirs', RoleName='ringfence-node')";
+    account.by_hand(hand).await;
+    let before = inventory(&account).await;
+    account.write(ROLE);
+    let error = account.terraform.apply(&[]).await.expect_error("a role that is worn elsewhere");
+    assert!(
+        error.contains("is in the instance profile theirs too") && error.contains("nothing was changed"),
+        "{error}"
+    );
+    assert_eq!(inventory(&account).await, before);
+    account
+        .by_hand(
+            "client('iam').remove_role_from_instance_profile(InstanceProfileName='theirs', RoleName='ringfence-node')",
+        )
+        .await;
+    account.terraform.apply(&[]).await.expect("now it goes");
+    assert_eq!(inventory(&account).await["profiles"], json!({ "theirs": [] }));
+}
+
+#[tokio::test]
+async fn a_role_of_the_same_name_that_somebody_made_anew_is_another_one() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("apply");
+    let anew = "iam = client('iam')\niam.delete_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')\niam.delete_role(RoleName='ringfence-prod')\n\
+        iam.create_role(RoleName='ringfence-prod', Path='/team/', AssumeRolePolicyDocument='{\"Statement\":[]}')";
+    account.by_hand(anew).await;
+    let before = inventory(&account).await;
+    let error = account.terraform.apply(&[]).await.expect_error("somebody else's role");
+    assert!(error.contains("exists and is not ours"), "{error}");
+    account.terraform.destroy(&[]).await.expect("there is nothing of ours");
+    assert_eq!(inventory(&account).await, before);
+}
+
+#[tokio::test]
+async fn a_stack_is_renamed_in_place_with_the_policies_of_its_role() {
+    let account = Account::new().await;
+    let both = format!("{}{PROFILE}", managed(ROLE));
+    account.write(&both);
+    account.terraform.apply(&[]).await.expect("apply");
+    account
+        .write(&both.replace("\"prod\"\n  vpc", "\"live\"\n  vpc").replace("\"prod\"\n  bucket", "\"live\"\n  bucket"));
+    account.terraform.apply(&[]).await.expect("rename");
+    assert_eq!(account.terraform.plan(&[]).await.code, 0);
+    let there = inventory(&account).await;
+    for role in ["ringfence-prod", "ringfence-node"] {
+        assert_eq!(there["roles"][role]["tags"]["ringfence:stack"], "live", "{there}");
+    }
+    assert_eq!(there["managed"]["ringfence-prod-1"]["tags"]["ringfence:stack"], "live", "{there}");
+    account.terraform.destroy(&[]).await.expect("destroy");
+    assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }));
+}
+
+#[tokio::test]
+async fn a_policy_that_was_made_and_not_attached_goes_with_its_role() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("apply");
+    account.write(&managed(ROLE));
+    // The policy is made, and attaching it fails.
+    account.double.inject(Faults { at_change: (2..5).map(|n| (n, Fault::Fail)).collect() });
+    account.terraform.apply(&[]).await.expect_error("attaching");
+    account.double.inject(Faults::default());
+    assert_eq!(inventory(&account).await["managed"].as_object().unwrap().len(), 1);
+    account.terraform.destroy(&[]).await.expect("destroy");
+    assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }));
+}
+
+#[tokio::test]
+async fn what_somebody_added_makes_room_where_both_do_not_fit() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("apply");
+    let wanted = inventory(&account).await;
+    account
+        .by_hand(
+            "client('iam').put_role_policy(RoleName='ringfence-prod', PolicyName='more', PolicyDocument=json.dumps(\
+             {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 's3:*', 'Resource': '*'}]}))",
+        )
+        .await;
+    account.double.inject(Faults { at_change: BTreeMap::from([(1, Fault::Refuse("LimitExceeded"))]) });
+    account.terraform.apply(&[]).await.expect("apply");
+    assert_eq!(account.changes().last().map(String::as_str), Some("iam:PutRolePolicy"));
+    assert_eq!(inventory(&account).await, wanted);
+}
+
+#[tokio::test]
+async fn what_was_imported_is_not_destroyed_before_it_is_tagged() {
+    let account = Account::new().await;
+    account
+        .by_hand("client('iam').create_role(RoleName='ringfence-prod', Path='/team/', AssumeRolePolicyDocument='{\"Statement\":[]}')")
+        .await;
+    let before = inventory(&account).await;
+    account.write(ROLE);
+    let import = ["import", "ringfence_aws_cross_account_role.prod", "team/ringfence-prod"];
+    account.terraform.run(&import).await.expect("import");
+    let error = account.terraform.destroy(&[]).await.expect_error("destroy");
+    assert!(error.contains("It does not carry the stack's tag"), "{error}");
+    assert_eq!(inventory(&account).await, before);
+}
+
+#[tokio::test]
+async fn a_state_of_another_account_is_neither_read_nor_destroyed_here() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("apply");
+    let before = inventory(&account).await;
+    let state = account.terraform.run(&["state", "pull"]).await.stdout;
+    let state = state.replace("123456789012", "111122223333").replace("\"serial\": ", "\"serial\": 9");
+    account.write(&ROLE.replace("123456789012", "111122223333"));
+    account.terraform.push(&state).await;
+    for (what, outcome) in [
+        ("plan", account.terraform.plan(&[]).await),
+        ("destroy", account.terraform.destroy(&[]).await),
+        ("destroy without a look", account.terraform.destroy(&["-refresh=false"]).await),
+    ] {
+        let error = outcome.expect_error(what);
+        assert!(error.contains("in account 123456789012, not 111122223333"), "{what}: {error}");
+    }
+    assert_eq!(inventory(&account).await, before);
 }

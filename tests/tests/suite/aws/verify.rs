@@ -212,3 +212,79 @@ async fn without_its_grant_the_early_warnings_are_refused_with_a_word_on_whose_r
     let error = terraform.plan(&[]).await.expect_error("no grant");
     assert!(error.contains("ec2:DescribeVpcAttribute"), "{error}");
 }
+
+#[tokio::test]
+async fn groups_are_judged_together_and_a_route_that_leads_nowhere_is_none() {
+    let onboarded = Onboarded::new(&[Grant::NetworkChecks]).await;
+    let things = &onboarded.things;
+    let second = onboarded
+        .account
+        .by_hand(&format!(
+            "ec2 = client('ec2')\nvpc, subnet, group = {}, {}, {}\n\
+             second = ec2.create_security_group(GroupName='second', Description='x', VpcId=vpc)['GroupId']\n\
+             ec2.authorize_security_group_ingress(GroupId=second, IpPermissions=[\
+             {{'IpProtocol': '-1', 'UserIdGroupPairs': [{{'GroupId': group}}]}},\
+             {{'IpProtocol': 'tcp', 'FromPort': 443, 'ToPort': 443, 'IpRanges': [{{'CidrIp': '10.0.0.0/8'}}]}}])\n\
+             print(json.dumps(second))",
+            things["vpc"], things["subnet"], things["group"]
+        ))
+        .await;
+    let check = network_check(&onboarded, "").replace(
+        &format!("security_group_ids = [{}]", things["group"]),
+        &format!("security_group_ids = [{}, {second}]", things["group"]),
+    );
+    let (_sandbox, plain) = terraform(&onboarded, &check);
+    plain.apply(&[]).await.expect("apply");
+    let said = plain.run(&["output", "-json", "it"]).await.json();
+    assert_eq!(said, json!(["dns_hostnames", "internet_route", "port_80"]));
+    let (_sandbox, wrong) = terraform(&onboarded, &network_check(&onboarded, "ignore = [\"port80\"]"));
+    let error = wrong.validate().await.expect_error("a check that is none");
+    assert!(error.contains("ignore") && error.contains("port_80"), "{error}");
+}
+
+#[tokio::test]
+async fn a_launch_is_asked_as_the_role_only_and_one_that_cannot_be_asked_leaves_the_rest_told() {
+    let onboarded = Onboarded::new(&[]).await;
+    let (code, said, errors) = verify(&onboarded, &["--image", "ami-0ffffffffffffffff"]).await;
+    assert!(code != 0 && errors.contains("could not be asked of EC2"), "{errors}");
+    assert!(said["results"].as_array().is_some_and(|all| all.len() > 20) && said["passed"] == false, "{said:#}");
+    let double = &onboarded.account.double;
+    let sandbox = Sandbox::new();
+    let file = sandbox.path().join("request.json");
+    let run = async |words: &Value| {
+        std::fs::write(&file, words.to_string()).unwrap();
+        let output = tokio::process::Command::new(program("ringfenced"))
+            .args([
+                "verify",
+                "aws",
+                "--image",
+                "ami-0ffffffffffffffff",
+                "--endpoint-url",
+                &double.endpoint(),
+                "--request",
+            ])
+            .arg(&file)
+            .env("AWS_ACCESS_KEY_ID", ringfence_aws_double::ADMINISTRATOR)
+            .env("AWS_SECRET_ACCESS_KEY", "not-looked-at")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .output()
+            .await
+            .unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let errors = run(&words(&onboarded)).await;
+    assert!(errors.contains("is asked of EC2 as arn:aws:iam::123456789012:role/ringfence-prod"), "{errors}");
+    for (attribute, value, said) in [
+        ("subnet_ids", json!([]), "subnet_ids: name the subnets"),
+        ("image_owners", json!(["123456789012"]), "image_owners: this is the account itself"),
+        ("style", json!("open"), "\"open\" is not a style"),
+        ("instance_profile_name", Value::Null, "instance_profile_name: name the instance profile"),
+    ] {
+        let mut words = words(&onboarded);
+        words[attribute] = value;
+        let errors = run(&words).await;
+        assert!(errors.contains(said), "{attribute}: {errors}");
+    }
+}

@@ -1,0 +1,436 @@
+//! The known holes: how each is tried.
+
+use super::Hole;
+use super::place::{asking, untagged};
+use crate::aws::evaluate::Request;
+
+/// Every known hole.
+pub const HOLES: &[Hole] = &[
+    Hole {
+        name: "snapshot_foreign_volume",
+        what: "take a snapshot of any disk of the account",
+        fix: "ec2:CreateSnapshot on volume/* only with aws:ResourceTag of the stack; no ec2:CreateImage of foreign instances",
+        ways: |place| {
+            vec![
+                vec![
+                    place.foreign("ec2:CreateSnapshot", "volume/vol-0ffffffffffffffff"),
+                    place.made("ec2:CreateSnapshot", "snapshot/snap-new"),
+                ],
+                vec![
+                    place.foreign("ec2:CreateSnapshots", "instance/i-0ffffffffffffffff"),
+                    place.foreign("ec2:CreateSnapshots", "volume/vol-0ffffffffffffffff"),
+                    place.made("ec2:CreateSnapshots", "snapshot/snap-new"),
+                ],
+                vec![
+                    place.foreign("ec2:CreateImage", "instance/i-0ffffffffffffffff"),
+                    place.made("ec2:CreateImage", "image/ami-new"),
+                    place.made("ec2:CreateImage", "snapshot/snap-new"),
+                ],
+            ]
+        },
+    },
+    Hole {
+        name: "copy_foreign_snapshot",
+        what: "copy any snapshot of the account, and own the copy",
+        fix: "ec2:CopySnapshot on snapshot/* only with aws:ResourceTag of the stack",
+        ways: |place| {
+            vec![vec![
+                place.foreign("ec2:CopySnapshot", "snapshot/snap-0ffffffffffffffff"),
+                place.made("ec2:CopySnapshot", "snapshot/snap-new"),
+            ]]
+        },
+    },
+    Hole {
+        name: "share_disk",
+        what: "hand a snapshot or an image to any other account",
+        fix: "no ec2:ModifySnapshotAttribute and no ec2:ModifyImageAttribute",
+        ways: |place| {
+            each([
+                place.own("ec2:ModifySnapshotAttribute", "snapshot/snap-0ffffffffffffffff"),
+                place.own("ec2:ModifyImageAttribute", "image/ami-0ffffffffffffffff"),
+            ])
+        },
+    },
+    Hole {
+        name: "attach_foreign_volume",
+        what: "attach any disk of the account to a node, and read it there",
+        fix: "ec2:AttachVolume on volume/* only with aws:ResourceTag of the stack",
+        ways: |place| {
+            vec![vec![
+                place.foreign("ec2:AttachVolume", "volume/vol-0ffffffffffffffff"),
+                place.own("ec2:AttachVolume", "instance/i-0ffffffffffffffff"),
+            ]]
+        },
+    },
+    Hole {
+        name: "delete_foreign_volume",
+        what: "delete disks that are not the stack's, or take them off their machines",
+        fix: "ec2:DeleteVolume and ec2:DetachVolume only with aws:ResourceTag of the stack",
+        ways: |place| {
+            each([
+                place.foreign("ec2:DeleteVolume", "volume/vol-0ffffffffffffffff"),
+                place.foreign("ec2:DetachVolume", "volume/vol-0ffffffffffffffff"),
+            ])
+        },
+    },
+    Hole {
+        name: "delete_foreign_backup",
+        what: "delete any snapshot of the account",
+        fix: "ec2:DeleteSnapshot only with aws:ResourceTag of the stack",
+        ways: |place| each([place.foreign("ec2:DeleteSnapshot", "snapshot/snap-0ffffffffffffffff")]),
+    },
+    Hole {
+        name: "deregister_foreign_image",
+        what: "withdraw any image of the account",
+        fix: "ec2:DeregisterImage only with aws:ResourceTag of the stack",
+        ways: |place| each([place.foreign("ec2:DeregisterImage", "image/ami-0ffffffffffffffff")]),
+    },
+    Hole {
+        name: "attach_foreign_snapshot",
+        what: "launch a node with a disk made of anybody's snapshot, and read it there",
+        fix: "ec2:RunInstances and ec2:CreateVolume on snapshot/* only with aws:ResourceTag of the stack",
+        ways: |place| {
+            vec![
+                vec![place.foreign("ec2:RunInstances", "snapshot/snap-0ffffffffffffffff")],
+                vec![
+                    place.foreign("ec2:CreateVolume", "snapshot/snap-0ffffffffffffffff"),
+                    place.made("ec2:CreateVolume", "volume/vol-new"),
+                ],
+            ]
+        },
+    },
+    Hole {
+        name: "boot_public_image",
+        what: "boot a node from an image that anybody on AWS has published",
+        fix: "ec2:RunInstances on image/* only with ec2:Owner of listed publishers",
+        ways: |place| {
+            each([place.foreign("ec2:RunInstances", "image/ami-0ffffffffffffffff").with("ec2:Owner", "999999999999")])
+        },
+    },
+    Hole {
+        name: "boot_foreign_private_image",
+        what: "boot a node from any image of the account, whosever disk it was made of, and read it there",
+        fix: "ec2:RunInstances on image/* only with ec2:Owner of listed publishers, or with aws:ResourceTag of the stack",
+        ways: |place| each([place.foreign("ec2:RunInstances", "image/ami-0ffffffffffffffff")]),
+    },
+    Hole {
+        name: "join_foreign_security_group",
+        what: "put a node into a security group of another VPC's owner",
+        fix: "ec2:RunInstances on security-group only with ec2:Vpc, or on listed groups",
+        ways: |place| each([place.foreign("ec2:RunInstances", "security-group/sg-0ffffffffffffffff")]),
+    },
+    Hole {
+        name: "use_foreign_subnet",
+        what: "launch a node in a subnet of another VPC",
+        fix: "ec2:RunInstances on subnet only with ec2:Vpc, or on listed subnets",
+        ways: |place| each([place.foreign("ec2:RunInstances", "subnet/subnet-0ffffffffffffffff")]),
+    },
+    Hole {
+        name: "take_existing_interface",
+        what: "launch a node with a network interface that is there already, in another VPC",
+        fix: "ec2:RunInstances on network-interface only with ec2:Vpc and the stack's aws:RequestTag",
+        ways: |place| each([place.foreign("ec2:RunInstances", "network-interface/eni-0ffffffffffffffff")]),
+    },
+    Hole {
+        name: "launch_with_imdsv1",
+        what: "launch a node whose role can be stolen through a forged request (IMDSv1)",
+        fix: "ec2:RunInstances on instance/* only with ec2:MetadataHttpTokens required",
+        ways: |place| {
+            each([place.made("ec2:RunInstances", "instance/i-new").with("ec2:MetadataHttpTokens", "optional")])
+        },
+    },
+    Hole {
+        name: "launch_unencrypted",
+        what: "launch a node whose disks are not encrypted",
+        fix: "ec2:RunInstances on volume/* only with ec2:Encrypted true",
+        ways: |place| each([place.made("ec2:RunInstances", "volume/vol-new").with("ec2:Encrypted", "false")]),
+    },
+    Hole {
+        name: "launch_without_tags",
+        what: "launch a node that no tag finds",
+        fix: "ec2:RunInstances on instance/* only with the stack's aws:RequestTag",
+        ways: |place| each([untagged(place.made("ec2:RunInstances", "instance/i-new"))]),
+    },
+    Hole {
+        name: "launch_with_any_key_pair",
+        what: "launch a node that anybody's SSH key opens",
+        fix: "no ec2:RunInstances on key-pair, or on one listed key",
+        ways: |place| each([place.foreign("ec2:RunInstances", "key-pair/anybody")]),
+    },
+    Hole {
+        name: "terminate_foreign_instance",
+        what: "end machines that are not the stack's, if they wear its profile or not",
+        fix: "ec2:TerminateInstances only with aws:ResourceTag of the stack",
+        ways: |place| {
+            each([place
+                .foreign("ec2:TerminateInstances", "instance/i-0ffffffffffffffff")
+                .choosing("ec2:InstanceProfile")])
+        },
+    },
+    Hole {
+        name: "stop_foreign_instance",
+        what: "stop or restart machines that are not the stack's",
+        fix: "ec2:StopInstances and ec2:RebootInstances only with aws:ResourceTag of the stack",
+        ways: |place| {
+            each([
+                place.foreign("ec2:StopInstances", "instance/i-0ffffffffffffffff").choosing("ec2:InstanceProfile"),
+                place.foreign("ec2:RebootInstances", "instance/i-0ffffffffffffffff").choosing("ec2:InstanceProfile"),
+            ])
+        },
+    },
+    Hole {
+        name: "start_foreign_instance",
+        what: "start machines that are not the stack's",
+        fix: "ec2:StartInstances only with aws:ResourceTag of the stack",
+        ways: |place| {
+            each([place.foreign("ec2:StartInstances", "instance/i-0ffffffffffffffff").choosing("ec2:InstanceProfile")])
+        },
+    },
+    Hole {
+        name: "give_foreign_instance_a_role",
+        what: "give a machine that is not the stack's another role",
+        fix: "no ec2:AssociateIamInstanceProfile and no ec2:ReplaceIamInstanceProfileAssociation, or only with aws:ResourceTag of the stack",
+        ways: |place| {
+            each([
+                place
+                    .foreign("ec2:AssociateIamInstanceProfile", "instance/i-0ffffffffffffffff")
+                    .choosing("ec2:InstanceProfile"),
+                place
+                    .foreign("ec2:ReplaceIamInstanceProfileAssociation", "instance/i-0ffffffffffffffff")
+                    .choosing("ec2:InstanceProfile"),
+            ])
+        },
+    },
+    Hole {
+        name: "forge_ownership",
+        what: "write the stack's tag on what is not its own, and so defeat every rule that trusts tags",
+        fix: "ec2:CreateTags only with ec2:CreateAction, or on what is the stack's already and without the stack's key",
+        ways: |place| each(TAGGED.map(|what| asking(place.foreign("ec2:CreateTags", what)))),
+    },
+    Hole {
+        name: "disown_node",
+        what: "change or remove the stack's tag on what is its own, so that it is not found any more",
+        fix: "ec2:CreateTags on what is there only with aws:TagKeys without ringfence:stack; no ec2:DeleteTags",
+        ways: |place| {
+            each(TAGGED.into_iter().flat_map(|what| {
+                let write = place.own("ec2:CreateTags", what).with("aws:RequestTag/ringfence:stack", "another");
+                [write, place.own("ec2:DeleteTags", what)].map(|request| request.with("aws:TagKeys", "ringfence:stack"))
+            }))
+        },
+    },
+    Hole {
+        name: "open_foreign_security_group",
+        what: "open a neighbour's security group, such as that of a database in the same VPC",
+        fix: "ec2:AuthorizeSecurityGroupIngress and ec2:ModifySecurityGroupRules on listed groups, or with aws:ResourceTag of the stack",
+        ways: |place| {
+            each([
+                place
+                    .foreign("ec2:AuthorizeSecurityGroupIngress", "security-group/sg-0ffffffffffffffff")
+                    .choosing("ec2:Vpc"),
+                place
+                    .foreign("ec2:ModifySecurityGroupRules", "security-group/sg-0ffffffffffffffff")
+                    .choosing("ec2:Vpc"),
+                place
+                    .foreign("ec2:AuthorizeSecurityGroupEgress", "security-group/sg-0ffffffffffffffff")
+                    .choosing("ec2:Vpc"),
+            ])
+        },
+    },
+    Hole {
+        name: "pass_any_role",
+        what: "hand another role of the account to a machine, such as an administrator's",
+        fix: "iam:PassRole on the node role's full ARN",
+        ways: |place| each([place.foreign("iam:PassRole", "role/administrator").choosing("iam:PassedToService")]),
+    },
+    Hole {
+        name: "pass_role_to_another_service",
+        what: "hand a role to another service than EC2, such as Lambda, and run code as it there",
+        fix: "iam:PassRole only with iam:PassedToService ec2.amazonaws.com",
+        ways: |place| {
+            each(
+                place.named("iam:PassRole", "role/").into_iter().chain([place.arn("iam", "role/administrator")]).map(
+                    |role| place.foreign_at("iam:PassRole", role).with("iam:PassedToService", "lambda.amazonaws.com"),
+                ),
+            )
+        },
+    },
+    Hole {
+        name: "change_user_data",
+        what: "change the start-up script of a node, which then runs as the node role",
+        fix: "no ec2:ModifyInstanceAttribute: replace a node to change its type",
+        ways: |place| {
+            each([place.own("ec2:ModifyInstanceAttribute", "instance/i-0ffffffffffffffff").choosing("ec2:Attribute")])
+        },
+    },
+    Hole {
+        name: "read_any_vpc_attribute",
+        what: "read attributes of every VPC",
+        fix: "ec2:DescribeVpcAttribute on the VPC's ARN",
+        ways: |place| each([place.foreign("ec2:DescribeVpcAttribute", "vpc/vpc-0ffffffffffffffff")]),
+    },
+    Hole {
+        name: "change_foreign_network",
+        what: "delete or open networks of the account",
+        fix: "bring your own VPC: no ec2:Create*, Delete*, Replace* or Modify* of networks",
+        ways: |place| {
+            each([
+                place.foreign("ec2:DeleteRoute", "route-table/rtb-0ffffffffffffffff"),
+                place.foreign("ec2:ReplaceRoute", "route-table/rtb-0ffffffffffffffff"),
+                place.foreign("ec2:CreateRoute", "route-table/rtb-0ffffffffffffffff"),
+                place.foreign("ec2:DeleteVpc", "vpc/vpc-0ffffffffffffffff"),
+                place.foreign("ec2:DeleteSubnet", "subnet/subnet-0ffffffffffffffff"),
+                place.foreign("ec2:DeleteSecurityGroup", "security-group/sg-0ffffffffffffffff"),
+                place.foreign("ec2:DeleteNetworkInterface", "network-interface/eni-0ffffffffffffffff"),
+                place.foreign("ec2:ModifyNetworkInterfaceAttribute", "network-interface/eni-0ffffffffffffffff"),
+                place.foreign("ec2:ReplaceNetworkAclEntry", "network-acl/acl-0ffffffffffffffff"),
+            ])
+        },
+    },
+    Hole {
+        name: "delete_foreign_load_balancer",
+        what: "delete any load balancer of the account, its listeners or its target groups",
+        fix: "elasticloadbalancing:Delete* only with aws:ResourceTag of the stack",
+        ways: |place| {
+            each([
+                place.foreign(
+                    "elasticloadbalancing:DeleteLoadBalancer",
+                    "loadbalancer/net/ringfence-x/0123456789abcdef",
+                ),
+                place.foreign(
+                    "elasticloadbalancing:DeleteListener",
+                    "listener/net/ringfence-x/0123456789abcdef/0123456789abcdef",
+                ),
+                place.foreign("elasticloadbalancing:DeleteTargetGroup", "targetgroup/ringfence-x/0123456789abcdef"),
+            ])
+        },
+    },
+    Hole {
+        name: "redirect_foreign_traffic",
+        what: "send what is meant for others to a node, or theirs nowhere",
+        fix: "elasticloadbalancing:ModifyListener, ModifyRule, RegisterTargets and DeregisterTargets only with aws:ResourceTag of the stack",
+        ways: |place| {
+            each([
+                place.foreign(
+                    "elasticloadbalancing:ModifyListener",
+                    "listener/net/ringfence-x/0123456789abcdef/0123456789abcdef",
+                ),
+                place.foreign("elasticloadbalancing:RegisterTargets", "targetgroup/ringfence-x/0123456789abcdef"),
+                place.foreign("elasticloadbalancing:DeregisterTargets", "targetgroup/ringfence-x/0123456789abcdef"),
+                place.foreign("elasticloadbalancing:ModifyTargetGroup", "targetgroup/ringfence-x/0123456789abcdef"),
+            ])
+        },
+    },
+    Hole {
+        name: "public_load_balancer",
+        what: "put a load balancer on the internet",
+        fix: "elasticloadbalancing:CreateLoadBalancer only with elasticloadbalancing:Scheme internal",
+        ways: |place| {
+            each([place
+                .made("elasticloadbalancing:CreateLoadBalancer", "loadbalancer/net/ringfence-x/new")
+                .choosing("elasticloadbalancing:Subnet")
+                .choosing("elasticloadbalancing:SecurityGroup")
+                .with("elasticloadbalancing:Scheme", "internet-facing")])
+        },
+    },
+    Hole {
+        name: "balance_into_foreign_security_group",
+        what: "put a load balancer into anybody's security group, and so reach what that group reaches",
+        fix: "elasticloadbalancing:CreateLoadBalancer and SetSecurityGroups only with elasticloadbalancing:SecurityGroup of listed groups",
+        ways: |place| {
+            each(
+                [
+                    place
+                        .made("elasticloadbalancing:CreateLoadBalancer", "loadbalancer/net/ringfence-x/new")
+                        .choosing("elasticloadbalancing:Subnet")
+                        .choosing("elasticloadbalancing:Scheme"),
+                    place
+                        .own("elasticloadbalancing:SetSecurityGroups", "loadbalancer/net/ringfence-x/0123456789abcdef"),
+                ]
+                .map(|request| request.with("elasticloadbalancing:SecurityGroup", "sg-0ffffffffffffffff")),
+            )
+        },
+    },
+    Hole {
+        name: "become_administrator",
+        what: "write policies, roles or keys, and so become whoever it likes",
+        fix: "no iam actions that write",
+        ways: |place| {
+            each(IAM_WRITES.into_iter().flat_map(|(action, kind)| {
+                let named = place.named(action, kind).into_iter();
+                let other = place.arn("iam", &format!("{kind}administrator"));
+                named.chain([other]).map(|arn| place.foreign_at(action, arn)).collect::<Vec<_>>()
+            }))
+        },
+    },
+    Hole {
+        name: "assume_any_role",
+        what: "become another role of the account",
+        fix: "sts:AssumeRole on listed roles only",
+        ways: |place| each([place.foreign_at("sts:AssumeRole", place.arn("iam", "role/administrator"))]),
+    },
+    Hole {
+        name: "run_commands_on_foreign_instance",
+        what: "run commands on machines that are not the stack's",
+        fix: "ssm:SendCommand and ssm:StartSession only on instances with ssm:resourceTag of the stack",
+        ways: |place| {
+            each(
+                ["ssm:SendCommand", "ssm:StartSession"]
+                    .map(|action| place.foreign_at(action, place.arn("ec2", "instance/i-0ffffffffffffffff"))),
+            )
+        },
+    },
+    Hole {
+        name: "change_foreign_function",
+        what: "put its own code into any function of the account, which runs as the function's role",
+        fix: "no lambda:UpdateFunctionCode, or on listed functions",
+        ways: |place| each([place.foreign("lambda:UpdateFunctionCode", "function:another")]),
+    },
+    Hole {
+        name: "read_foreign_data",
+        what: "read buckets, secrets or parameters that are not the stack's",
+        fix: "s3, secretsmanager and ssm:GetParameter* on listed ARNs only",
+        ways: |place| {
+            each([
+                place.foreign("s3:GetObject", "another-bucket/file"),
+                place.foreign("secretsmanager:GetSecretValue", "secret:another-AbCdEf"),
+                place.foreign("ssm:GetParameter", "parameter/another"),
+            ])
+        },
+    },
+];
+
+/// What carries tags in EC2.
+const TAGGED: [&str; 6] = [
+    "instance/i-0ffffffffffffffff",
+    "volume/vol-0ffffffffffffffff",
+    "snapshot/snap-0ffffffffffffffff",
+    "image/ami-0ffffffffffffffff",
+    "security-group/sg-0ffffffffffffffff",
+    "network-interface/eni-0ffffffffffffffff",
+];
+
+/// What makes an administrator of whoever may do it to the right one, and the kind that it is done to.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html>
+const IAM_WRITES: [(&str, &str); 16] = [
+    ("iam:AddRoleToInstanceProfile", "instance-profile/"),
+    ("iam:AddUserToGroup", "group/"),
+    ("iam:AttachGroupPolicy", "group/"),
+    ("iam:AttachRolePolicy", "role/"),
+    ("iam:AttachUserPolicy", "user/"),
+    ("iam:CreateAccessKey", "user/"),
+    ("iam:CreateLoginProfile", "user/"),
+    ("iam:CreatePolicyVersion", "policy/"),
+    ("iam:DeleteRolePermissionsBoundary", "role/"),
+    ("iam:DeleteRolePolicy", "role/"),
+    ("iam:PutGroupPolicy", "group/"),
+    ("iam:PutRolePolicy", "role/"),
+    ("iam:PutUserPolicy", "user/"),
+    ("iam:SetDefaultPolicyVersion", "policy/"),
+    ("iam:UpdateAssumeRolePolicy", "role/"),
+    ("iam:UpdateLoginProfile", "user/"),
+];
+
+/// Each check is a way by itself.
+fn each(checks: impl IntoIterator<Item = Request>) -> Vec<Vec<Request>> {
+    checks.into_iter().map(|check| vec![check]).collect()
+}

@@ -1,0 +1,107 @@
+//! Known holes of trust policies: who gets in that nobody meant to let in. Judged by what is written, not tried.
+
+use serde_json::Value;
+
+use super::FoundHole;
+use crate::aws::document::{Document, Effect, Statement};
+
+/// A name, what an attacker can do, how to close it, and whether a statement lets that through.
+type Rule = (&'static str, &'static str, &'static str, fn(&Statement) -> bool);
+
+/// The holes of the statements that say who may assume a role. `label` names a statement.
+pub(super) fn holes(policies: &[Document], label: impl Fn(&Statement) -> String) -> Vec<FoundHole> {
+    let trusting = || {
+        let statements = policies.iter().flat_map(|policy| &policy.statement);
+        statements.filter(|statement| statement.effect == Effect::Allow && statement.is_about_principals())
+    };
+    let all: [Rule; KNOWN] = [
+        (
+            "anybody_assumes",
+            "be anybody on AWS, in any account",
+            "name the roles that assume it, by their ARNs",
+            |statement| {
+                statement.not_principal.is_some()
+                    || (who(statement).iter().any(|one| one == "*") && statement.condition.is_empty())
+            },
+        ),
+        (
+            "whole_account_assumes",
+            "be anybody whom an administrator of the named account lets, and whoever gets in there",
+            "name the roles that assume it, by their ARNs",
+            |statement| {
+                who(statement).iter().any(|one| is_account(one) || (one == "*" && !statement.condition.is_empty()))
+            },
+        ),
+        (
+            "no_external_id",
+            "make the trusted party assume the role for them, if they learn its ARN",
+            "a condition StringEquals on sts:ExternalId, of an id that was drawn",
+            |statement| !who(statement).is_empty() && !asks_external_id(statement),
+        ),
+    ];
+    let mut found = Vec::new();
+    for (name, what, fix, is_open) in all {
+        let statements: Vec<String> = trusting().filter(|one| is_open(one)).map(&label).collect();
+        if !statements.is_empty() {
+            found.push(FoundHole { name, what, fix, statements });
+        }
+    }
+    found
+}
+
+/// How many holes of this kind are known.
+pub(super) const KNOWN: usize = 3;
+
+/// The AWS principals of a statement: `*`, accounts, and ARNs.
+fn who(statement: &Statement) -> Vec<String> {
+    let list = |value: &Value| match value {
+        Value::Array(all) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::String(one) => vec![one.clone()],
+        _ => Vec::new(),
+    };
+    match &statement.principal {
+        Some(Value::Object(kinds)) => kinds.get("AWS").map(list).unwrap_or_default(),
+        Some(other) => list(other),
+        None => Vec::new(),
+    }
+}
+
+fn is_account(principal: &str) -> bool {
+    principal.ends_with(":root") || (principal.len() == 12 && principal.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn asks_external_id(statement: &Statement) -> bool {
+    statement.condition.iter().any(|(operator, keys)| {
+        operator.eq_ignore_ascii_case("StringEquals")
+            && keys.iter().any(|(key, values)| {
+                key.eq_ignore_ascii_case("sts:ExternalId") && values.iter().all(|value| !value.contains("${"))
+            })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gets_in_unasked_is_told() {
+        let with_id = r#","Condition":{"StringEquals":{"sts:ExternalId":"7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34"}}"#;
+        let role = r#"{"AWS":"arn:aws:iam::444455556666:role/control"}"#;
+        for (principal, condition, expected) in [
+            (role, with_id, &[][..]),
+            (role, "", &["no_external_id"]),
+            (role, r#","Condition":{"StringLike":{"sts:ExternalId":"*"}}"#, &["no_external_id"]),
+            (r#"{"AWS":"arn:aws:iam::444455556666:root"}"#, with_id, &["whole_account_assumes"]),
+            (r#"{"AWS":["444455556666"]}"#, with_id, &["whole_account_assumes"]),
+            (r#""*""#, "", &["anybody_assumes", "no_external_id"]),
+            (r#"{"AWS":"*"}"#, with_id, &["whole_account_assumes"]),
+            (r#"{"Service":"ec2.amazonaws.com"}"#, "", &[]),
+        ] {
+            let text = format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{principal}{condition}}}}}"#
+            );
+            let found = holes(&[Document::parse(&text).unwrap()], |_| String::new());
+            assert_eq!(found.iter().map(|one| one.name).collect::<Vec<_>>(), expected, "{principal} {condition}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Whose something in an account is, by its tag. What is not ours is neither changed nor removed.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::Tag;
+
+use super::name::StackName;
+use super::role::RoleError;
+
+/// The tag that says whose something is.
+pub const STACK_TAG: &str = "ringfence:stack";
+
+/// What is ours besides that which carries the stack's tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// Nothing.
+    OnlyOurs,
+    /// What was the stack's of this name until now, or was given its tag since we made it: it gets ours.
+    Was(String),
+    /// Whatever has the name: somebody has said that it is ours from now on.
+    Imported,
+}
+
+impl Claim {
+    /// Whether what carries these tags is ours.
+    pub(super) fn covers(&self, tags: &BTreeMap<String, String>, stack: &StackName) -> bool {
+        let of = tags.get(STACK_TAG).map(String::as_str);
+        match self {
+            Self::OnlyOurs => of == Some(stack.as_str()),
+            Self::Was(old) => of == Some(stack.as_str()) || of == Some(old),
+            Self::Imported => true,
+        }
+    }
+
+    /// Fails when what carries these tags is not ours.
+    pub(super) fn check(
+        &self,
+        what: &'static str,
+        name: &str,
+        tags: &BTreeMap<String, String>,
+        stack: &StackName,
+    ) -> Result<(), RoleError> {
+        if self.covers(tags, stack) {
+            return Ok(());
+        }
+        Err(RoleError::NotOurs { what, name: name.to_owned(), stack: stack.to_string() })
+    }
+}
+
+/// The tags that something of a stack is to carry.
+pub(super) fn wanted_tags(stack: &StackName, more: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut tags = more.clone();
+    tags.insert(STACK_TAG.to_owned(), stack.to_string());
+    tags
+}
+
+/// The keys that are there and not wanted; none when there are none.
+pub(super) fn unwanted_keys(
+    there: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, String>,
+) -> Option<Vec<String>> {
+    let keys: Vec<String> = there.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+    (!keys.is_empty()).then_some(keys)
+}
+
+pub(super) fn to_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    tags.iter().filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok()).collect()
+}
+
+pub(super) fn from_tags(tags: &[Tag]) -> BTreeMap<String, String> {
+    tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ours_is_said_by_the_tag_and_by_nothing_else_until_it_is_imported() {
+        let stack = StackName::parse("prod").unwrap();
+        let tagged = |value: &str| BTreeMap::from([(STACK_TAG.to_owned(), value.to_owned())]);
+        let was = Claim::Was("old".to_owned());
+        for (claim, tags, ours) in [
+            (&Claim::OnlyOurs, tagged("prod"), true),
+            (&Claim::OnlyOurs, tagged("old"), false),
+            (&Claim::OnlyOurs, BTreeMap::new(), false),
+            (&was, tagged("prod"), true),
+            (&was, tagged("old"), true),
+            (&was, tagged("other"), false),
+            (&was, BTreeMap::new(), false),
+            (&Claim::Imported, BTreeMap::new(), true),
+        ] {
+            assert_eq!(claim.covers(&tags, &stack), ours, "{claim:?} {tags:?}");
+        }
+    }
+}

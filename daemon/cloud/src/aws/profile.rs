@@ -1,0 +1,149 @@
+//! Instance profiles with the role in them: as they should be, as they are, and how one becomes the other.
+//!
+//! # Guarantees
+//!
+//! - Whose the profile and the role are is looked at before the first change to either.
+//! - A role that another profile holds is neither taken over nor removed.
+//! - Every step may be repeated.
+
+use std::collections::BTreeMap;
+
+use super::account::{AwsAccount, failed};
+use super::name::{ProfileName, RoleName, StackName};
+use super::ownership::{Claim, from_tags, to_tags, unwanted_keys, wanted_tags};
+use super::propagation::until_known;
+use super::role::{RoleError, RoleObserved, RoleSpec, gone, not_seen, other_path, split};
+
+/// An instance profile as it should be: with this role in it, of whose stack it is and whose tags it carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileSpec {
+    /// Its name, after its path.
+    pub name: ProfileName,
+    /// The role in it.
+    pub role: RoleSpec,
+}
+
+/// An instance profile as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileObserved {
+    /// Its ARN.
+    pub arn: String,
+    /// What tells it from others of the same name.
+    pub unique_id: String,
+    /// The names of the roles in it: one, or none.
+    pub roles: Vec<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl AwsAccount {
+    /// The instance profile of this name, if there is one.
+    pub async fn find_instance_profile(&self, name: &ProfileName) -> Result<Option<ProfileObserved>, RoleError> {
+        let (_, name) = split(name.as_str());
+        let answer = self.iam.get_instance_profile().instance_profile_name(name).send().await;
+        let profile = match answer.map_err(failed("iam:GetInstanceProfile")) {
+            Ok(answer) => answer.instance_profile.ok_or(RoleError::Unreadable("an instance profile"))?,
+            Err(error) if error.is("NoSuchEntity") => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(ProfileObserved {
+            arn: profile.arn.clone(),
+            unique_id: profile.instance_profile_id.clone(),
+            roles: profile.roles.iter().map(|role| role.role_name.clone()).collect(),
+            tags: from_tags(profile.tags()),
+        }))
+    }
+
+    /// Makes the instance profile and the role in it be as they should. What is there and not ours is left alone.
+    pub async fn ensure_instance_profile(
+        &self,
+        spec: &ProfileSpec,
+        (profile_claim, role_claim): (&Claim, &Claim),
+    ) -> Result<(ProfileObserved, RoleObserved), RoleError> {
+        if self.check_role(&spec.role, role_claim).await?.is_some() && *role_claim == Claim::OnlyOurs {
+            let (_, bare) = split(spec.name.as_str());
+            self.check_worn_nowhere_else(&spec.role.name, Some(bare)).await?;
+        }
+        self.check_profile(spec, profile_claim).await?;
+        let role = self.ensure_role(&spec.role, role_claim).await?;
+        Ok((until_known(|| self.bring_profile_about(spec, profile_claim)).await?, role))
+    }
+
+    async fn check_profile(&self, spec: &ProfileSpec, claim: &Claim) -> Result<Option<ProfileObserved>, RoleError> {
+        let Some(there) = self.find_instance_profile(&spec.name).await? else { return Ok(None) };
+        claim.check("instance profile", spec.name.as_str(), &there.tags, &spec.role.stack)?;
+        if !there.arn.ends_with(&format!(":instance-profile/{}", spec.name)) {
+            return Err(other_path("instance profile", spec.name.as_str(), &there.arn));
+        }
+        Ok(Some(there))
+    }
+
+    async fn bring_profile_about(&self, spec: &ProfileSpec, claim: &Claim) -> Result<ProfileObserved, RoleError> {
+        let (path, bare) = split(spec.name.as_str());
+        let (_, role) = split(spec.role.name.as_str());
+        let tags = wanted_tags(&spec.role.stack, &spec.role.tags);
+        let there = if let Some(there) = self.check_profile(spec, claim).await? {
+            there
+        } else {
+            let call = self.iam.create_instance_profile().instance_profile_name(bare).path(path);
+            let created = call.set_tags(Some(to_tags(&tags))).send().await;
+            match created.map(drop).map_err(failed("iam:CreateInstanceProfile")) {
+                // Ours from before, when the answer was lost; whose it is shows in its tags.
+                Err(error) if error.is("EntityAlreadyExists") => {}
+                other => other?,
+            }
+            let made = self.check_profile(spec, claim).await?;
+            made.ok_or_else(|| not_seen("instance profile", spec.name.as_str()))?
+        };
+        for other in there.roles.iter().filter(|other| *other != role) {
+            let call = self.iam.remove_role_from_instance_profile().instance_profile_name(bare).role_name(other);
+            gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
+        }
+        if !there.roles.iter().any(|other| other == role) {
+            let call = self.iam.add_role_to_instance_profile().instance_profile_name(bare).role_name(role);
+            match call.send().await.map(drop).map_err(failed("iam:AddRoleToInstanceProfile")) {
+                // A profile holds one role: ours, when the answer was lost.
+                Err(error) if error.is("LimitExceeded") => {
+                    let worn = self.find_instance_profile(&spec.name).await?.unwrap_or_else(|| there.clone()).roles;
+                    if !worn.iter().any(|worn| worn == role) {
+                        return Err(error.into());
+                    }
+                }
+                other => other?,
+            }
+        }
+        if there.tags != tags {
+            if let Some(keys) = unwanted_keys(&there.tags, &tags) {
+                let call = self.iam.untag_instance_profile().instance_profile_name(bare).set_tag_keys(Some(keys));
+                call.send().await.map_err(failed("iam:UntagInstanceProfile"))?;
+            }
+            let call = self.iam.tag_instance_profile().instance_profile_name(bare).set_tags(Some(to_tags(&tags)));
+            call.send().await.map_err(failed("iam:TagInstanceProfile"))?;
+        }
+        self.find_instance_profile(&spec.name).await?.ok_or_else(|| not_seen("instance profile", spec.name.as_str()))
+    }
+
+    /// Removes an instance profile of this stack, and the role in it. What is not there is as good as removed.
+    pub async fn remove_instance_profile(
+        &self,
+        name: &ProfileName,
+        role: &RoleName,
+        stack: &StackName,
+    ) -> Result<(), RoleError> {
+        let (_, bare) = split(name.as_str());
+        let role = self.check_removal(role, stack, Some(bare)).await?;
+        if let Some(there) = self.find_instance_profile(name).await? {
+            Claim::OnlyOurs.check("instance profile", name.as_str(), &there.tags, stack)?;
+            for role in there.roles {
+                let call = self.iam.remove_role_from_instance_profile().instance_profile_name(bare).role_name(role);
+                gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
+            }
+            let call = self.iam.delete_instance_profile().instance_profile_name(bare);
+            gone(call.send().await.map(drop).map_err(failed("iam:DeleteInstanceProfile")))?;
+        }
+        match role {
+            Some(role) => self.remove_checked(&role, stack).await,
+            None => Ok(()),
+        }
+    }
+}
