@@ -49,7 +49,7 @@ pub use document::{Document, DocumentError, MANAGED_LIMIT, Note, PolicyType, ROL
 pub use evaluate::{Key, Request, Verdict, evaluate};
 pub use explain::{Explained, ExplainedStatement, explain};
 pub use external_id::{ExternalId, check_external_id};
-pub use foreign::read_policy;
+pub use foreign::{harmless, read_policy};
 pub use grant::{Grant, NodeGrant};
 pub use hole::{Attempt, FoundHole, HOLES, Hole, attempts, holes_of, known_holes};
 pub use instance_profile::NodeRole;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
-use ringfence_cloud::aws::{Document, Explained, explain, read_policy};
+use ringfence_cloud::aws::{Document, Explained, explain, harmless, read_policy};
 use serde_json::json;
 
 /// Read AWS policies.
@@ -122,12 +122,6 @@ fn in_tables(explained: &Explained) -> String {
     let open = explained.holes.len();
     let are = if open == 1 { "is" } else { "are" };
     format!("{statements}\n{summary}\n\n{holes}\n{open} of the {known} known holes {are} open\n{NOT_JUDGED}\n")
-}
-
-/// A text of somebody else's policy without what a terminal would obey.
-fn harmless(text: &str) -> String {
-    let escaped = |c: char| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escaped).collect()
 }
 
 fn table(headers: &[&str]) -> Table {

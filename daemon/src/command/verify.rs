@@ -102,6 +102,12 @@ impl Words {
         let grant = |word: &String| Grant::from_word(word).with_context(|| format!("{word:?} is not a grant"));
         let owners = all(&self.image_owners, ImageOwner::parse)?;
         let style = |word: &String| Style::from_word(word).with_context(|| format!("{word:?} is not a style"));
+        if self.instance_profile_name.is_some() && !self.instance_profiles.is_empty() {
+            bail!("instance_profiles: use either this or instance_profile_name and instance_role_name");
+        }
+        if self.instance_profile_name.is_some() != self.instance_role_name.is_some() {
+            bail!("instance_profile_name and instance_role_name: name both, or neither");
+        }
         let one = self.instance_profile_name.iter().zip(&self.instance_role_name);
         let many = self.instance_profiles.iter().map(|one| (&one.name, &one.role_name));
         let profile = |(name, role): (&String, &String)| {
@@ -151,7 +157,10 @@ impl Aws {
                 .map(|role_arn| AssumeRole { role_arn, external_id: self.external_id.clone() }),
         };
         let account = AwsAccount::new(&settings).await;
-        let caller = account.identity().await.context("AWS does not know who calls")?;
+        let caller = account.identity().await.with_context(|| match &self.profile {
+            Some(profile) => format!("AWS does not know who calls with the profile {profile:?}"),
+            None => "AWS does not know who calls".to_owned(),
+        })?;
         if caller.account != words.account_id {
             bail!("{} is in account {}, and {path} is about {}", caller.arn, caller.account, words.account_id);
         }

@@ -178,7 +178,11 @@ impl CrossAccountInputs<'_> {
             stack: stack.ok_or_else(|| std::mem::take(out))?,
             partition: partition.ok_or_else(|| std::mem::take(out))?,
         };
-        faults.extend(request.faults().into_iter().filter(|(attribute, _)| !self.may_still_come(attribute)));
+        let said: Vec<&str> = faults.iter().map(|(attribute, _)| *attribute).collect();
+        let more = request.faults().into_iter();
+        let more = more.filter(|(attribute, _)| !said.contains(attribute) && !self.may_still_come(attribute));
+        let more: Vec<Fault> = more.collect();
+        faults.extend(more);
         if faults.is_empty() { Ok(request) } else { Err(faults) }
     }
 

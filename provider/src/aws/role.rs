@@ -37,6 +37,29 @@ pub(crate) async fn check_account(data: &Ringfence, account_id: &Value<String>) 
     another_account(account_id, &caller).map_or(Ok(()), |error| Err(error.into()))
 }
 
+/// Fails when what is there is another one than what was planned for: somebody has made it anew since.
+pub(crate) fn check_same(recorded: &Value<String>, there: Option<&str>) -> Result<()> {
+    match (recorded.as_str().filter(|recorded| !recorded.is_empty()), there) {
+        (Some(recorded), Some(there)) if recorded != there => Err(Diagnostic::error("It is not what was planned for")
+            .detail("Somebody has removed it since, and made another one of its name. Plan again.")
+            .into()),
+        _ => Ok(()),
+    }
+}
+
+/// The account of what is there, which a change cannot move.
+pub(crate) fn check_moved(prior: &Value<String>, planned: &Value<String>) -> Result<()> {
+    match (prior.as_str(), planned.as_str()) {
+        (Some(prior), Some(planned)) if prior != planned => Err(Diagnostic::error("It cannot be moved to another account")
+            .detail(format!(
+                "It is in {prior}, and {planned} is asked for. Destroy it there first, or give the new one a resource of its own."
+            ))
+            .at(Path::root().attr("account_id"))
+            .into()),
+        _ => Ok(()),
+    }
+}
+
 fn another_account(account_id: &Value<String>, caller: &AwsIdentity) -> Option<Diagnostic> {
     let wanted = account_id.as_str().filter(|wanted| *wanted != caller.account)?;
     Some(
@@ -56,11 +79,17 @@ pub(crate) fn same_document(recorded: &Value<String>, observed: Option<&Document
     }
 }
 
-/// The stack as it stands in the state: null when somebody has changed the tag on any of these.
-pub(crate) fn stack_of<'a>(mut all: impl Iterator<Item = &'a BTreeMap<String, String>>) -> Value<String> {
+/// The stack as it stands in the state: null when the tag on any of these is not that which was recorded. Of what was just
+/// imported it is recorded now.
+pub(crate) fn stack_of<'a>(
+    recorded: &Value<String>,
+    is_imported: bool,
+    mut all: impl Iterator<Item = &'a BTreeMap<String, String>>,
+) -> Value<String> {
     let of = |tags: &BTreeMap<String, String>| tags.get(STACK_TAG).cloned();
     let first = all.next().and_then(of);
-    first.filter(|stack| all.all(|tags| of(tags).as_ref() == Some(stack))).into()
+    let same = first.filter(|stack| all.all(|tags| of(tags).as_ref() == Some(stack)));
+    same.filter(|stack| is_imported || recorded.as_str() == Some(stack)).into()
 }
 
 /// Tags besides the stack's as they stand in the state: one that is not the same on all of these is told with all its values, so
@@ -79,9 +108,19 @@ pub(crate) fn tags_of<'a>(
     if told.is_empty() && !recorded.is_known() { Value::Null } else { told.into() }
 }
 
-/// What is ours when this was the state.
-pub(crate) fn claim(stack: &Value<String>) -> Claim {
-    stack.as_str().map_or(Claim::Imported, |stack| Claim::Was(stack.to_owned()))
+/// Whether a tag is nobody's but the user's. IAM tells keys apart whatever their case.
+pub(crate) fn is_free_tag_key(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    !key.starts_with("ringfence:") && !key.starts_with("aws:")
+}
+
+/// What is ours when this was the stack in the state.
+pub(crate) fn claim(stack: &Value<String>, is_imported: bool) -> Claim {
+    match stack.as_str() {
+        _ if is_imported => Claim::Imported,
+        Some(stack) => Claim::Was(stack.to_owned()),
+        None => Claim::Made,
+    }
 }
 
 /// The account in an ARN.
@@ -91,15 +130,17 @@ pub(crate) fn account_in(arn: &str) -> Value<String> {
 
 /// Managed policies that somebody has attached to a role of ours.
 pub(crate) fn attached(observed: &RoleObserved) -> Value<BTreeSet<String>> {
-    observed.attached.iter().cloned().collect::<BTreeSet<_>>().into()
+    observed.foreign().into_iter().collect::<BTreeSet<_>>().into()
 }
 
 /// The stack of what is to be removed. What was imported and never applied has none.
-pub(crate) fn stack_to_remove(stack: &Value<String>) -> Result<StackName> {
+pub(crate) fn stack_to_remove(stack: &Value<String>, arn: &Value<String>) -> Result<StackName> {
     let untagged = || {
         Diagnostic::error("It does not carry the stack's tag").detail(format!(
-            "What has no tag {STACK_TAG} is not removed. Apply once, so that it is tagged, and destroy then; or take it out of \
-             the state with `terraform state rm`, which leaves it as it is."
+            "{}: what does not carry the tag {STACK_TAG} that it was given is not removed. If it is still this stack's, apply once, \
+             so that it is tagged, and destroy then. If not, take it out of the state with `terraform state rm`, which leaves \
+             it as it is.",
+            arn.as_str().unwrap_or_default()
         ))
     };
     let stack = stack.as_str().ok_or_else(untagged)?;
@@ -145,6 +186,16 @@ pub(crate) fn fault(error: &RoleError, resource: &str, id: &str) -> Diagnostics 
             ))
             .at(at("role"))
             .into(),
+        RoleError::PolicyShared { .. } => Diagnostic::error("Something else has a policy of the role's own")
+            .detail(format!("{}, so nothing was changed. Detach it there.", capital(&error.to_string())))
+            .at(at("role"))
+            .into(),
+        RoleError::NotSeen { what: what @ "policy", name } => Diagnostic::error("AWS is slow to show what was made")
+            .detail(format!(
+                "AWS has the {what} {name} and does not show it, after a minute. Names of policies are unique whatever their path \
+                 and case, so look whether there is another one of this name; if not, apply again."
+            ))
+            .into(),
         RoleError::OtherPath { what, .. } => Diagnostic::error("The path cannot be changed")
             .detail(format!("{}. Use that path, or another name.", capital(&error.to_string())))
             .at(at(what))
@@ -157,6 +208,11 @@ pub(crate) fn fault(error: &RoleError, resource: &str, id: &str) -> Diagnostics 
             Diagnostic::error("AWS did not do what was asked").detail(format!("{error}.")).into()
         }
     }
+}
+
+/// Whether something may have been made before this went wrong; else it was told before the first change.
+pub(crate) fn may_be_made(error: &RoleError) -> bool {
+    matches!(error, RoleError::Aws(_) | RoleError::NotSeen { .. } | RoleError::Unreadable(_))
 }
 
 /// A call that failed, with who needs the right to make it.
@@ -182,12 +238,19 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_that_is_not_the_same_everywhere_shows_whatever_the_state_said() {
+    fn a_tag_that_is_not_as_it_was_given_shows_and_is_nobody_elses_by_mistake() {
         let (ours, bare) = (tags(&[(STACK_TAG, "prod"), ("owner", "security")]), tags(&[("owner", "security")]));
         let other = tags(&[(STACK_TAG, "prod"), ("owner", "else"), ("x", "y")]);
-        assert_eq!(stack_of([&ours, &other].into_iter()), Value::from("prod"));
-        assert_eq!(stack_of([&ours, &bare].into_iter()), Value::Null);
-        assert_eq!(stack_of([&bare, &ours].into_iter()), Value::Null);
+        let stack = |recorded: &Value<String>, is_imported, all: &[&BTreeMap<String, String>]| {
+            stack_of(recorded, is_imported, all.iter().copied())
+        };
+        let prod = Value::from("prod");
+        assert_eq!(stack(&prod, false, &[&ours, &other]), prod);
+        assert_eq!(stack(&prod, false, &[&ours, &bare]), Value::Null);
+        assert_eq!(stack(&prod, false, &[&bare, &ours]), Value::Null);
+        assert_eq!(stack(&"dev".into(), false, &[&ours]), Value::Null, "it is another stack's now");
+        assert_eq!(stack(&Value::Null, false, &[&ours]), Value::Null, "and stays so");
+        assert_eq!(stack(&Value::Null, true, &[&ours]), prod);
         let of = |all: &[&BTreeMap<String, String>]| tags_of(&Value::Null, all.iter().copied());
         assert_eq!(of(&[&ours, &bare]), Value::from(tags(&[("owner", "security")])));
         assert_eq!(of(&[&ours, &other]), Value::from(tags(&[("owner", "else / security"), ("x", "(none) / y")])));

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_cloud::aws::{
-    Claim, PolicyType, Principal, RoleError, RoleName, RoleObserved, RoleSpec, check_external_id,
+    AwsAccount, Claim, PolicyType, Principal, RoleError, RoleName, RoleObserved, RoleSpec, check_external_id,
 };
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{
-    Fault, TrustInputs, account_in, account_of, attached, check_account, claim, cross_account_model, fault, invalid,
-    report, same_document, stack_of, stack_to_remove, tags_of,
+    Fault, TrustInputs, account_in, account_of, attached, check_account, check_moved, check_same, claim,
+    cross_account_model, fault, invalid, is_free_tag_key, may_be_made, report, same_document, stack_of,
+    stack_to_remove, tags_of,
 };
 use crate::ringfence::Ringfence;
 
@@ -40,7 +41,7 @@ cross_account_model! {
         #[tf(optional)]
         permissions_boundary_arn: Value<String>,
         /// Tags besides `ringfence:stack`.
-        #[tf(optional, validate = keys(matches("a key that does not begin with ringfence:", |key| !key.starts_with("ringfence:"))))]
+        #[tf(optional, validate = keys(matches("a key that does not begin with ringfence: or aws:", is_free_tag_key)))]
         tags: Value<BTreeMap<String, String>>,
         /// ARN of the role.
         #[tf(computed, plan = keep_state())]
@@ -85,6 +86,10 @@ impl AwsCrossAccountRoleModel {
             if self.policy_type.as_str() == Some("managed") { PolicyType::Managed } else { PolicyType::Inline };
         let request =
             if self.policy_type.is_unknown() { inputs.request() } else { inputs.request_that_fits(policy_type) };
+        // Here the role is named by `name`.
+        let named =
+            |(attribute, rule): Fault| (if attribute == "control_role_name" { "name" } else { attribute }, rule);
+        let request = request.map_err(|faults| faults.into_iter().map(named).collect::<Vec<_>>());
         let (request, trust_request) = (request?, trust.request());
         let known = inputs.is_known() && trust.is_known() && !self.tags.is_unknown() && self.name.is_known();
         if !known || self.permissions_boundary_arn.is_unknown() || self.policy_type.is_unknown() {
@@ -121,7 +126,7 @@ impl AwsCrossAccountRoleModel {
             arn: observed.arn.as_str().into(),
             unique_id: observed.unique_id.as_str().into(),
             account_id: if self.account_id.is_null() { account_in(&observed.arn) } else { self.account_id },
-            stack: stack_of(observed.all_tags()),
+            stack: stack_of(&self.stack, self.region.is_null(), observed.all_tags()),
             policy_json: same_document(&self.policy_json, observed.policy.as_ref()),
             trust_policy_json: same_document(&self.trust_policy_json, Some(&observed.trust)),
             attached_policy_arns: attached(observed),
@@ -142,9 +147,26 @@ impl AwsCrossAccountRoleModel {
 
     async fn apply(self, ctx: &ResourceContext<AwsCrossAccountRole>, claim: &Claim) -> Result<Self> {
         let spec = self.known_spec()?;
-        let made = account_of(ctx.data(), &self.account_id).await?.ensure_role(&spec, claim).await;
-        let made = made.map_err(|error| self.fault(&error))?;
-        Ok(self.applied(&made, &spec))
+        let account = account_of(ctx.data(), &self.account_id).await?;
+        let made = account.ensure_role(&spec, claim).await;
+        match made {
+            Ok(made) => Ok(self.applied(&made, &spec)),
+            Err(error) => {
+                if *claim == Claim::OnlyOurs && may_be_made(&error) {
+                    self.remember(ctx, account, &spec).await;
+                }
+                Err(self.fault(&error))
+            }
+        }
+    }
+
+    /// What a creation has made before it failed: Terraform knows of it, so that it can be destroyed.
+    async fn remember(&self, ctx: &ResourceContext<AwsCrossAccountRole>, account: &AwsAccount, spec: &RoleSpec) {
+        if let Ok(Some(made)) = account.find_role(&spec.name).await
+            && made.is_of(&spec.stack)
+        {
+            ctx.save(&self.clone().seen(&made));
+        }
     }
 
     /// After an apply: as it was planned, and what only AWS knows.
@@ -171,9 +193,10 @@ impl Resource for AwsCrossAccountRole {
     }
 
     async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<AwsCrossAccountRoleModel>) -> Result<()> {
-        let is_create = plan.is_create();
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        if is_create {
+        if let Some(prior) = &plan.prior {
+            check_moved(&prior.account_id, &planned.account_id)?;
+        } else {
             check_account(ctx.data(), &planned.account_id).await?;
         }
         if let Ok(Some(spec)) = planned.spec() {
@@ -216,13 +239,18 @@ impl Resource for AwsCrossAccountRole {
         prior: AwsCrossAccountRoleModel,
         plan: AwsCrossAccountRoleModel,
     ) -> Result<AwsCrossAccountRoleModel> {
-        plan.apply(ctx, &claim(&prior.stack)).await
+        let name = RoleName::parse(prior.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let there = account_of(ctx.data(), &plan.account_id).await?.find_role(&name).await;
+        let there = there.map_err(|error| prior.fault(&error))?;
+        check_same(&prior.unique_id, there.map(|there| there.unique_id).as_deref())?;
+        plan.apply(ctx, &claim(&prior.stack, prior.region.is_null())).await
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: AwsCrossAccountRoleModel) -> Result<()> {
         let name = RoleName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
-        let stack = stack_to_remove(&state.stack)?;
-        let removed = account_of(ctx.data(), &state.account_id).await?.remove_role(&name, &stack).await;
+        let stack = stack_to_remove(&state.stack, &state.arn)?;
+        let removed =
+            account_of(ctx.data(), &state.account_id).await?.remove_role(&name, state.unique_id.as_str(), &stack).await;
         removed.map_err(|error| state.fault(&error))
     }
 

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_cloud::aws::{
-    Claim, PolicyType, ProfileName, ProfileObserved, ProfileSpec, RoleError, RoleName, RoleObserved, RoleSpec,
+    AwsAccount, Claim, PolicyType, ProfileName, ProfileObserved, ProfileSpec, RoleError, RoleName, RoleObserved,
+    RoleSpec,
 };
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{
-    Fault, account_in, account_of, attached, check_account, claim, fault, invalid, node_role_model, report,
-    same_document, stack_of, stack_to_remove, tags_of,
+    Fault, account_in, account_of, attached, check_account, check_moved, check_same, claim, fault, invalid,
+    is_free_tag_key, may_be_made, node_role_model, report, same_document, stack_of, stack_to_remove, tags_of,
 };
 use crate::ringfence::Ringfence;
 
@@ -28,14 +29,14 @@ node_role_model! {
         #[tf(required, validate = check(ProfileName::parse), plan = requires_replace())]
         name: Value<String>,
         /// Name of the role in it, likewise. Default: the profile's.
-        #[tf(optional, computed, validate = check(RoleName::parse), plan = requires_replace())]
+        #[tf(optional, computed, validate = check(RoleName::parse), plan = keep_state(), plan = requires_replace_if(|prior: &Value<String>, _: &Value<String>| prior.is_known()))]
         role_name: Value<String>,
         /// ARN of a managed policy that bounds what the role may ever do, such as one with the `boundary_json` of the data source
         /// `ringfence_aws_instance_profile_policy`.
         #[tf(optional)]
         permissions_boundary_arn: Value<String>,
         /// Tags besides `ringfence:stack`, of both.
-        #[tf(optional, validate = keys(matches("a key that does not begin with ringfence:", |key| !key.starts_with("ringfence:"))))]
+        #[tf(optional, validate = keys(matches("a key that does not begin with ringfence: or aws:", is_free_tag_key)))]
         tags: Value<BTreeMap<String, String>>,
         /// ARN of the instance profile.
         #[tf(computed, plan = keep_state())]
@@ -131,7 +132,7 @@ impl AwsInstanceProfileModel {
         let trust = role.map(|role| &role.trust);
         Self {
             account_id,
-            stack: stack_of(tags()),
+            stack: stack_of(&self.stack, self.region.is_null(), tags()),
             tags: tags_of(&self.tags, tags()),
             arn: text(profile.map(|profile| &profile.arn)),
             unique_id: text(profile.map(|profile| &profile.unique_id)),
@@ -146,17 +147,40 @@ impl AwsInstanceProfileModel {
         }
     }
 
+    /// What a creation has made before it failed: Terraform knows of it, so that it can be destroyed.
+    async fn remember(&self, ctx: &ResourceContext<AwsInstanceProfile>, account: &AwsAccount, spec: &ProfileSpec) {
+        let profile = account.find_instance_profile(&spec.name).await;
+        let role = account.find_role(&spec.role.name).await;
+        let (Ok(profile), Ok(role)) = (profile, role) else { return };
+        let profile = profile.filter(|profile| profile.is_of(&spec.role.stack));
+        let role = role.filter(|role| role.is_of(&spec.role.stack));
+        if profile.is_some() || role.is_some() {
+            let role_name = spec.role.name.as_str().into();
+            ctx.save(&Self { role_name, ..self.clone() }.seen(profile.as_ref(), role.as_ref()));
+        }
+    }
+
     /// Makes the two be as planned; `prior` is what was there before, if anything was.
     async fn apply(self, ctx: &ResourceContext<AwsInstanceProfile>, prior: Option<&Self>) -> Result<Self> {
         let spec = self.known_spec()?;
         let claim_of = |arn: fn(&Self) -> &Value<String>| match prior {
+            None => Claim::OnlyOurs,
+            Some(prior) if arn(prior).as_str() != Some("") => claim(&prior.stack, prior.region.is_null()),
             // One that is made again is not known yet.
-            Some(prior) if arn(prior).as_str() != Some("") || prior.stack != self.stack => claim(&prior.stack),
-            _ => Claim::OnlyOurs,
+            Some(prior) if prior.stack == self.stack => Claim::OnlyOurs,
+            Some(prior) => prior.stack.as_str().map_or(Claim::OnlyOurs, |stack| Claim::Was(stack.to_owned())),
         };
         let claims = (&claim_of(|model| &model.arn), &claim_of(|model| &model.role_arn));
         let account = account_of(ctx.data(), &self.account_id).await?;
-        let (worn, role) = account.ensure_instance_profile(&spec, claims).await.map_err(|error| self.fault(&error))?;
+        let (worn, role) = match account.ensure_instance_profile(&spec, claims).await {
+            Ok(made) => made,
+            Err(error) => {
+                if prior.is_none() && may_be_made(&error) {
+                    self.remember(ctx, account, &spec).await;
+                }
+                return Err(self.fault(&error));
+            }
+        };
         Ok(Self {
             arn: worn.arn.into(),
             unique_id: worn.unique_id.into(),
@@ -186,9 +210,10 @@ impl Resource for AwsInstanceProfile {
             plan.prior.as_ref().is_some_and(|prior| arn(prior).as_str() == Some(""))
         };
         let (profile_gone, role_gone) = (gone(|prior| &prior.arn), gone(|prior| &prior.role_arn));
-        let is_create = plan.is_create();
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        if is_create {
+        if let Some(prior) = &plan.prior {
+            check_moved(&prior.account_id, &planned.account_id)?;
+        } else {
             check_account(ctx.data(), &planned.account_id).await?;
         }
         if let Ok(Some(spec)) = planned.spec() {
@@ -239,17 +264,24 @@ impl Resource for AwsInstanceProfile {
             return Ok(worn.map(|worn| state.seen(Some(&worn), None)));
         };
         let role = RoleName::parse(role).map_err(|error| invalid(&error))?;
-        let bare = role.as_str().rsplit('/').next().unwrap_or_default();
-        let is_worn = worn.as_ref().is_none_or(|worn| worn.roles.iter().any(|worn| worn == bare));
-        let found = if is_worn { account.find_role(&role).await.map_err(failed)? } else { None };
+        let found = account.find_role(&role).await.map_err(failed)?;
         let found = found.filter(|found| same(&state.role_unique_id, &found.unique_id));
+        // One that is there and was taken out is to be put in again, and is still what is destroyed.
+        let taken_out =
+            worn.as_ref().filter(|worn| !worn.roles.iter().any(|worn| worn == role.bare())).and(found.as_ref());
+        let taken_out = taken_out.map(|role| role.unique_id.clone());
+        let found = found.filter(|_| taken_out.is_none());
         if worn.is_none() && found.is_none() {
             return Ok(None);
         }
         // What is in the profile has no path; the role's own ARN has.
         let whole = found.as_ref().and_then(|found| found.arn.split_once(":role/")).map(|(_, name)| name.to_owned());
         let role_name = if state.role_name.is_null() { whole.into() } else { state.role_name.clone() };
-        Ok(Some(AwsInstanceProfileModel { role_name, ..state }.seen(worn.as_ref(), found.as_ref())))
+        let seen = AwsInstanceProfileModel { role_name, ..state }.seen(worn.as_ref(), found.as_ref());
+        Ok(Some(match taken_out {
+            Some(role_unique_id) => AwsInstanceProfileModel { role_unique_id: role_unique_id.into(), ..seen },
+            None => seen,
+        }))
     }
 
     async fn update(
@@ -258,15 +290,25 @@ impl Resource for AwsInstanceProfile {
         prior: AwsInstanceProfileModel,
         plan: AwsInstanceProfileModel,
     ) -> Result<AwsInstanceProfileModel> {
+        let name = ProfileName::parse(prior.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let role = RoleName::parse(prior.role().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let account = account_of(ctx.data(), &plan.account_id).await?;
+        let failed = |error| prior.fault(&error);
+        let worn = account.find_instance_profile(&name).await.map_err(failed)?;
+        let there = account.find_role(&role).await.map_err(failed)?;
+        check_same(&prior.unique_id, worn.map(|worn| worn.unique_id).as_deref())?;
+        check_same(&prior.role_unique_id, there.map(|there| there.unique_id).as_deref())?;
         plan.apply(ctx, Some(&prior)).await
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: AwsInstanceProfileModel) -> Result<()> {
         let name = ProfileName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
-        let role = RoleName::parse(state.role().unwrap_or_default()).map_err(|error| invalid(&error))?;
-        let stack = stack_to_remove(&state.stack)?;
+        let stack = stack_to_remove(&state.stack, &state.arn)?;
         let account = account_of(ctx.data(), &state.account_id).await?;
-        let removed = account.remove_instance_profile(&name, &role, &stack).await;
+        // What is not there has `""` for an id, which no other has.
+        let role = state.role_name.as_str().map(RoleName::parse).transpose().map_err(|error| invalid(&error))?;
+        let role = role.as_ref().map(|role| (role, state.role_unique_id.as_str()));
+        let removed = account.remove_instance_profile((&name, state.unique_id.as_str()), role, &stack).await;
         removed.map_err(|error| state.fault(&error))
     }
 

@@ -38,11 +38,13 @@ impl Parts<'_> {
                     keys.insert("elasticloadbalancing:SecurityGroup".to_owned(), Value::Texts(groups));
                 }
                 self.add(&action, resource.clone(), keys);
+                self.looked_up(&["DescribeAccountAttributes", "DescribeAddresses", "DescribeInternetGateways"]);
                 self.balancing_tags(resource, tags);
             }
             "CreateTargetGroup" => {
                 let resource = self.balancing_arn(&format!("targetgroup/{name}/*"));
                 self.add(&action, resource.clone(), tags.clone());
+                self.looked_up(&["DescribeInternetGateways"]);
                 self.balancing_tags(resource, tags);
             }
             "CreateListener" => {
@@ -65,7 +67,18 @@ impl Parts<'_> {
                 let arn = named.into_iter().find_map(|name| query.get(name)).unwrap_or("*").to_owned();
                 let keys = self.balancing_existing(&arn).await;
                 self.add(&action, arn, keys);
+                if query.action == "RegisterTargets" {
+                    self.looked_up(&["DescribeInternetGateways"]);
+                }
             }
+        }
+    }
+
+    /// What is looked up in the caller's name:
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html>.
+    fn looked_up(&mut self, actions: &[&str]) {
+        for action in actions {
+            self.add(&format!("ec2:{action}"), "*".to_owned(), Keys::new());
         }
     }
 

@@ -1,11 +1,13 @@
 //! An account of AWS, as whoever runs Terraform or a verification reaches it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region as SdkRegion, SdkConfig};
 use aws_sdk_iam::config::http::HttpResponse;
-use aws_sdk_iam::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
 /// How AWS is reached. What is not said is taken from the environment, as the AWS CLI does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub struct AwsAccount {
     pub(super) iam: aws_sdk_iam::Client,
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) sts: aws_sdk_sts::Client,
+    /// Instance profiles are made one at a time: of two that name one role, the second must see that the first has it.
+    pub(super) profiles: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Who calls.
@@ -73,7 +77,9 @@ impl AwsAccount {
             loader = loader.region(SdkRegion::new(region.clone()));
         }
         if let Some(profile) = &settings.profile {
-            loader = loader.profile_name(profile);
+            // Who names a profile means it, whatever keys the environment has.
+            let of_profile = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
+            loader = loader.profile_name(profile).credentials_provider(of_profile);
         }
         if let Some(endpoint) = &settings.endpoint_url {
             loader = loader.endpoint_url(endpoint);
@@ -100,6 +106,7 @@ impl AwsAccount {
             iam: aws_sdk_iam::Client::new(config),
             ec2: aws_sdk_ec2::Client::new(config),
             sts: aws_sdk_sts::Client::new(config),
+            profiles: Arc::default(),
         }
     }
 
@@ -136,9 +143,23 @@ where
                 Some(response) => {
                     format!("the address answered with status {}, and not as AWS does", response.status().as_u16())
                 }
-                None => DisplayErrorContext(&error).to_string(),
+                None => causes(&error),
             },
         };
         AwsError { call, code, text }
     }
+}
+
+/// An error with its causes, each once.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut all = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !all.last().is_some_and(|last| last.contains(&text)) {
+            all.push(text);
+        }
+        cause = error.source();
+    }
+    all.join(": ")
 }

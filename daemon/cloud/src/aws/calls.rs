@@ -289,6 +289,10 @@ impl Calls<'_> {
         let groups = self.request.security_groups.iter().map(ToString::to_string).collect();
         create.keys.insert("elasticloadbalancing:securitygroup".to_owned(), Key::Is(groups));
         let own = |action: &str, what: &str| vec![self.own(self.on(&elb(action), what))];
+        // What Elastic Load Balancing looks up in the caller's name:
+        // <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html>
+        let gateways = ["ec2:DescribeInternetGateways"];
+        let lookups = ["ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeInternetGateways"];
         let reads = [
             "elasticloadbalancing:DescribeListeners",
             "elasticloadbalancing:DescribeLoadBalancers",
@@ -298,13 +302,17 @@ impl Calls<'_> {
         ];
         vec![
             ("see load balancers", self.read(&reads)),
-            ("make a load balancer", vec![create, tag("CreateLoadBalancer", balancer)]),
+            ("make a load balancer", [vec![create, tag("CreateLoadBalancer", balancer)], self.read(&lookups)].concat()),
             (
                 "make a target group",
-                vec![
-                    self.tagged(self.on(&elb("CreateTargetGroup"), group), &CLUSTER_TAGS),
-                    tag("CreateTargetGroup", group),
-                ],
+                [
+                    vec![
+                        self.tagged(self.on(&elb("CreateTargetGroup"), group), &CLUSTER_TAGS),
+                        tag("CreateTargetGroup", group),
+                    ],
+                    self.read(&gateways),
+                ]
+                .concat(),
             ),
             (
                 "make a listener",
@@ -313,7 +321,7 @@ impl Calls<'_> {
                     tag("CreateListener", listener),
                 ],
             ),
-            ("put a node behind a load balancer", own("RegisterTargets", group)),
+            ("put a node behind a load balancer", [own("RegisterTargets", group), self.read(&gateways)].concat()),
             ("take a node out", own("DeregisterTargets", group)),
             ("delete a listener", own("DeleteListener", listener)),
             ("delete a load balancer", own("DeleteLoadBalancer", balancer)),

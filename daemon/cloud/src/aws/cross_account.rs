@@ -141,6 +141,12 @@ impl CrossAccount {
                 faults.push((attribute, rule.to_owned()));
             }
         };
+        let of_region = Partition::of(&self.region);
+        wrong(
+            of_region != self.partition,
+            "partition",
+            &format!("the region {} is in the partition {of_region} and not in {}", self.region, self.partition),
+        );
         let restricted = self.style == Style::Restricted;
         let bound = self.style != Style::DescribedDefault;
         wrong(bound && self.vpcs.is_empty(), "vpc_ids", "name the VPCs that nodes may be in");
@@ -171,10 +177,9 @@ impl CrossAccount {
             "this is the account itself, so any image of it could be booted, whosever disk it was made of; images that the \
              stack made itself come with the grant backup",
         );
-        let bare = |role: &RoleName| role.as_str().rsplit('/').next().unwrap_or_default().to_owned();
-        let control = self.control_role.as_ref().map(bare);
+        let control = self.control_role.as_ref().map(RoleName::bare);
         wrong(
-            self.instance_profiles.iter().any(|one| Some(bare(&one.role)) == control),
+            self.instance_profiles.iter().any(|one| Some(one.role.bare()) == control),
             "instance_role_name",
             "this is the cross-account role itself: nodes would wear a role that launches nodes; give them one of their own",
         );

@@ -27,10 +27,12 @@ pub struct Request {
 /// The value of a condition key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
-    /// It has these values.
+    /// It has these values; without any it is absent, whatever others of its kind are.
     Is(Vec<String>),
     /// The caller chooses it.
     Chosen,
+    /// The caller chooses its values, of which one is this.
+    Among(String),
 }
 
 /// What comes of it.
@@ -121,10 +123,12 @@ fn is_about(statement: &Statement, request: &Request) -> bool {
         let action = request.action.to_ascii_lowercase();
         patterns.iter().any(|pattern| glob(&pattern.to_ascii_lowercase(), &action))
     };
-    // A variable may be anything: it allows what it may, and denies nothing for certain.
-    let in_doubt = |pattern: &&String| statement.effect == Effect::Allow || !pattern.contains("${");
+    // A variable may be anything, as suits the caller: it is about what is allowed and about nothing that is denied, and the
+    // other way round where everything but it is.
+    let suits = (statement.effect == Effect::Allow) == statement.not_resource.is_empty();
+    let counts = |pattern: &&String| suits || !pattern.contains("${");
     let resource = |patterns: &Vec<String>| {
-        patterns.iter().filter(in_doubt).any(|pattern| arn_like(&without_variables(pattern), &request.resource))
+        patterns.iter().filter(counts).any(|pattern| arn_like(&without_variables(pattern), &request.resource))
     };
     let one_of = |some: &Vec<String>, not: &Vec<String>, matches: &dyn Fn(&Vec<String>) -> bool| {
         if some.is_empty() { !not.is_empty() && !matches(not) } else { matches(some) }
@@ -154,12 +158,13 @@ fn holds(operator: &str, key: Option<&Key>, values: &[String]) -> Option<bool> {
     let operator = operator.to_ascii_lowercase();
     let (for_all, for_any) = (operator.starts_with("forallvalues:"), operator.starts_with("foranyvalue:"));
     let bare = operator.rsplit(':').next().unwrap_or(&operator);
+    let key = key.filter(|key| !matches!(key, Key::Is(values) if values.is_empty()));
     let (bare, if_exists) = bare.strip_suffix("ifexists").map_or((bare, false), |bare| (bare, true));
     if bare == "null" {
         let wants_absent = values.iter().any(|value| value == "true");
         return match key {
             Some(Key::Chosen) => None,
-            Some(Key::Is(values)) => Some(values.is_empty() == wants_absent),
+            Some(Key::Is(_) | Key::Among(_)) => Some(!wants_absent),
             None => Some(wants_absent),
         };
     }
@@ -177,6 +182,9 @@ fn holds(operator: &str, key: Option<&Key>, values: &[String]) -> Option<bool> {
     let present = match key {
         Some(Key::Chosen) => return None,
         Some(Key::Is(present)) => present.as_slice(),
+        // Another value beside it may be the one that is asked for.
+        Some(Key::Among(_)) if for_any => return None,
+        Some(Key::Among(one)) => std::slice::from_ref(one),
         None if if_exists => return Some(true),
         None => &[],
     };
@@ -262,7 +270,8 @@ mod tests {
     #[test]
     fn conditions_hold_as_iam_says() {
         let is = |values: &[&str]| Some(Key::Is(values.iter().map(ToString::to_string).collect()));
-        let table: [Row<'_>; 22] = [
+        let among = || Some(Key::Among("z".to_owned()));
+        let table: [Row<'_>; 28] = [
             ("StringEquals", is(&["a"]), &["a", "b"], Some(true)),
             ("StringEquals", is(&["A"]), &["a"], Some(false)),
             ("StringEquals", None, &["a"], Some(false)),
@@ -283,6 +292,12 @@ mod tests {
             ("ForAnyValue:StringEquals", None, &["a"], Some(false)),
             ("StringEquals", Some(Key::Chosen), &["a"], None),
             ("StringEquals", is(&["a"]), &["${aws:username}"], None),
+            ("StringEqualsIfExists", is(&[]), &["a"], Some(true)),
+            ("ForAllValues:StringEquals", is(&[]), &["a"], Some(true)),
+            ("Null", is(&[]), &["true"], Some(true)),
+            ("ForAllValues:StringEquals", among(), &["a"], Some(false)),
+            ("ForAnyValue:StringEquals", among(), &["a"], None),
+            ("Null", among(), &["true"], Some(false)),
             ("IpAddress", is(&["10.0.0.1"]), &["10.0.0.0/8"], None),
             ("ArnEquals", is(&["arn:aws:iam::1:role/x"]), &["arn:aws:iam::*:role/x"], Some(true)),
         ];
@@ -356,6 +371,17 @@ mod tests {
         assert!(allowed("Allow", "s3:GetObject", "arn:aws:s3:::home-alice/x"));
         assert!(!allowed("Allow", "s3:GetObject", "arn:aws:s3:::other/x"));
         assert!(allowed("Deny", "s3:PutObject", "arn:aws:s3:::home-alice/x"));
+        let but = |effect: &str| {
+            let text = format!(
+                r#"{{"Statement":[{{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}},
+                {{"Effect":"{effect}","Action":"s3:*","NotResource":"arn:aws:s3:::${{aws:username}}/*"}}]}}"#
+            );
+            Document::parse(&text).unwrap()
+        };
+        let allowed = |effect: &str, action: &str| {
+            evaluate([&but(effect)], &Request::new(action, "arn:aws:s3:::other/x")).allowed_by().is_some()
+        };
+        assert!(allowed("Deny", "s3:GetObject") && allowed("Allow", "s3:PutObject"));
     }
 
     #[test]

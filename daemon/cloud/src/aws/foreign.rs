@@ -41,7 +41,7 @@ const OPERATORS: [&str; 27] = [
 
 /// Reads a policy that somebody hands over.
 pub fn read_policy(text: &str) -> Result<Document, DocumentError> {
-    let unreadable = |what: String| DocumentError::Unreadable(what);
+    let unreadable = |what: String| DocumentError::Unreadable(harmless(&what));
     let text = text.trim_start_matches('\u{feff}');
     let Unique(value) = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
     let Some(policy) = value.as_object() else {
@@ -56,6 +56,10 @@ pub fn read_policy(text: &str) -> Result<Document, DocumentError> {
              `aws iam get-policy-version --query PolicyVersion.Document` prints it"
         )));
     }
+    if let Some(version) = policy.get("Version").filter(|version| *version != "2012-10-17" && *version != "2008-10-17")
+    {
+        return Err(unreadable(format!("its Version is {version}; IAM has 2012-10-17 and 2008-10-17")));
+    }
     let statements = match &value["Statement"] {
         Value::Array(all) => all.iter().collect(),
         Value::Null => return Err(unreadable("it has no Statement".to_owned())),
@@ -64,6 +68,20 @@ pub fn read_policy(text: &str) -> Result<Document, DocumentError> {
     for (position, statement) in statements.into_iter().enumerate() {
         let name = statement["Sid"].as_str().map_or_else(|| format!("#{}", position + 1), str::to_owned);
         let has = |one: &str| statement.get(one).is_some();
+        for (both, what) in [
+            (has("Action") && has("NotAction"), "Action and NotAction"),
+            (has("Resource") && has("NotResource"), "Resource and NotResource"),
+        ] {
+            if both {
+                return Err(unreadable(format!("its statement {name} has {what}, of which IAM takes one")));
+            }
+        }
+        if (has("Principal") || has("NotPrincipal")) && (has("Resource") || has("NotResource")) {
+            return Err(unreadable(format!(
+                "its statement {name} is one of a resource, such as a bucket, and says who may do what to it; those are not \
+                 judged here"
+            )));
+        }
         for (there, what) in [
             (has("Effect"), "Effect"),
             (has("Action") || has("NotAction"), "Action or NotAction"),
@@ -79,7 +97,20 @@ pub fn read_policy(text: &str) -> Result<Document, DocumentError> {
             }
         }
     }
-    Document::parse(text)
+    Document::parse(text).map_err(|error| match error {
+        DocumentError::Unreadable(what) => unreadable(what),
+        other @ DocumentError::TooLong { .. } => other,
+    })
+}
+
+/// A text of somebody else's without what a terminal would obey: control characters, and those that turn the direction of what
+/// is written.
+pub fn harmless(text: &str) -> String {
+    let is_harmful = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().map(|c| if is_harmful(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
 
 fn is_operator(operator: &str) -> bool {
@@ -167,6 +198,13 @@ mod tests {
             (statement(r#""Sid":"A","Effect":"Allow","Resource":"*""#), "A has no Action"),
             (statement(r#""Effect":"Allow","Action":"s3:*""#), "no Resource"),
             (statement(r#""Effect":"Deny","Effect":"Allow","Action":"s3:*","Resource":"*""#), "Effect twice"),
+            (statement(r#""Effect":"Allow","Action":"a:*","NotAction":"b:*","Resource":"*""#), "Action and NotAction"),
+            (statement(r#""Effect":"Allow","Action":"s3:*","Resource":"*","Principal":"*""#), "one of a resource"),
+            (r#"{"Version":"2024-01-01","Statement":[]}"#.to_owned(), "IAM has 2012-10-17"),
+            (
+                statement(r#""Sid":"a\u001b[2J\u202e","Effect":"Allow","Resource":"*""#),
+                r"a\u{1b}[2J\u{202e} has no Action",
+            ),
             (
                 statement(r#""Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEqual":{"a":"b"}}"#),
                 "the operator StringEqual,",

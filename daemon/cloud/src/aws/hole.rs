@@ -1,11 +1,12 @@
 //! Known holes: what policies of this kind have let through, each told as what an attacker would try. A hole is open when
-//! the policy allows every check that AWS makes for one of the ways to try it, in any account and region that it names.
+//! the policy allows every check that AWS makes for one of the ways to try it, in any account and region that it names or in
+//! one that it does not, on what carries another stack's tag or none.
 
 mod known;
 mod of_trust;
 mod place;
 
-use self::place::Place;
+use self::place::{Place, untagged};
 use super::cross_account::CrossAccount;
 use super::document::{Document, Statement};
 use super::evaluate::{Key, Request, Verdict, evaluate};
@@ -82,6 +83,11 @@ pub fn attempts(request: &CrossAccount) -> Vec<Attempt> {
         check.keys = keys
             .filter_map(|(key, value)| match value {
                 Key::Chosen => Some((key.clone(), Key::Is(best(&key)?))),
+                Key::Among(one) => {
+                    let all = best(&key).unwrap_or_default().into_iter().chain([one]).collect();
+                    Some((key, Key::Is(all)))
+                }
+                Key::Is(values) if values.is_empty() => None,
                 known @ Key::Is(_) => Some((key, known)),
             })
             .collect();
@@ -118,7 +124,8 @@ pub fn holes_of(policies: &[Document]) -> Vec<FoundHole> {
     for hole in HOLES {
         let mut statements: Vec<String> = Vec::new();
         let mut is_open = false;
-        for way in places.iter().flat_map(hole.ways) {
+        let ways = places.iter().flat_map(hole.ways);
+        for way in ways.flat_map(|way| [untagged(&way), way]) {
             let verdicts: Vec<Verdict<'_>> = way.iter().map(|check| evaluate(&of_roles, check)).collect();
             let through: Vec<&Statement> = verdicts.iter().filter_map(Verdict::allowed_by).collect();
             if through.len() == way.len() {

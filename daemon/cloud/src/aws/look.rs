@@ -132,7 +132,8 @@ fn ingress(groups: &BTreeSet<SecurityGroupId>, rules: &[IpPermission]) -> (Vec<P
         let range = ports(rule.from_port(), rule.to_port());
         let (own, foreign): (Vec<_>, Vec<_>) =
             rule.user_id_group_pairs().iter().partition(|pair| pair.group_id().is_some_and(of_nodes));
-        if !own.is_empty() {
+        let everybody = rule.ip_ranges().iter().any(|range| range.cidr_ip() == Some(ANYWHERE));
+        if !own.is_empty() || everybody {
             nodes.push(range);
         }
         if !foreign.is_empty()

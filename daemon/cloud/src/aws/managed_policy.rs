@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::account::{AwsAccount, AwsError, failed};
 use super::document::Document;
-use super::ownership::{from_tags, to_tags, unwanted_keys};
+use super::ownership::{STACK_TAG, from_tags, to_tags, unwanted_keys};
 use super::role::{RoleError, decoded, gone, not_seen, split};
 
 /// IAM keeps so many versions of a policy.
@@ -27,6 +27,21 @@ pub struct OwnPolicy {
     pub tags: BTreeMap<String, String>,
     /// Whether the role has it.
     pub is_attached: bool,
+    /// Whether something else has it too.
+    pub is_shared: bool,
+}
+
+impl OwnPolicy {
+    /// Whether it stands there as the role's own, by its tag.
+    pub(super) fn is_of(&self, role: &BTreeMap<String, String>) -> bool {
+        let [own, role] = [&self.tags, role].map(|tags| tags.get(STACK_TAG));
+        self.is_attached && own.is_some() && (role.is_none() || own == role)
+    }
+
+    /// Fails when something else has it, which somebody must undo who knows why.
+    pub(super) fn check_not_shared(&self) -> Result<(), RoleError> {
+        if self.is_shared { Err(RoleError::PolicyShared { arn: self.arn.clone() }) } else { Ok(()) }
+    }
 }
 
 /// The ARN of the n-th policy of a role, from 1.
@@ -51,10 +66,16 @@ impl AwsAccount {
             };
             let version = policy.default_version_id().unwrap_or_default();
             let answer = self.iam.get_policy_version().policy_arn(&arn).version_id(version).send().await;
-            let answer = answer.map_err(failed("iam:GetPolicyVersion"))?;
+            let answer = match answer.map_err(failed("iam:GetPolicyVersion")) {
+                Err(error) if error.is("NoSuchEntity") => return Err(not_seen("policy", &arn)),
+                other => other?,
+            };
             let text = answer.policy_version.and_then(|version| version.document).unwrap_or_default();
             let (document, tags) = (decoded(&text, "a policy")?, from_tags(policy.tags()));
-            own.push(OwnPolicy { is_attached: attached.contains(&arn), arn, number, document, tags });
+            let is_attached = attached.contains(&arn);
+            let uses = policy.attachment_count().unwrap_or_default() - i32::from(is_attached);
+            let is_shared = uses + policy.permissions_boundary_usage_count().unwrap_or_default() > 0;
+            own.push(OwnPolicy { arn, number, document, tags, is_attached, is_shared });
         }
         Ok(own)
     }

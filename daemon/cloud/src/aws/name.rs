@@ -219,6 +219,24 @@ impl Partition {
     }
 }
 
+impl RoleName {
+    /// Without its path, as names are unique.
+    pub fn bare(&self) -> &str {
+        bare(&self.0)
+    }
+}
+
+impl ProfileName {
+    /// Without its path, as names are unique.
+    pub fn bare(&self) -> &str {
+        bare(&self.0)
+    }
+}
+
+fn bare(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

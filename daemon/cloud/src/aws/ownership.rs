@@ -15,20 +15,32 @@ pub const STACK_TAG: &str = "ringfence:stack";
 pub enum Claim {
     /// Nothing.
     OnlyOurs,
-    /// What was the stack's of this name until now, or was given its tag since we made it: it gets ours.
+    /// What carries the tag of the stack by its former name.
     Was(String),
+    /// What we made, as its unique id says, and what has lost its tag since. What carries another stack's is that one's.
+    Made,
     /// Whatever has the name: somebody has said that it is ours from now on.
     Imported,
 }
 
 impl Claim {
-    /// Whether what carries these tags is ours.
+    /// Whether the role or profile that carries these tags is ours.
     pub(super) fn covers(&self, tags: &BTreeMap<String, String>, stack: &StackName) -> bool {
         let of = tags.get(STACK_TAG).map(String::as_str);
+        of == Some(stack.as_str())
+            || match self {
+                Self::OnlyOurs => false,
+                Self::Was(old) => of == Some(old),
+                Self::Made => of.is_none(),
+                Self::Imported => true,
+            }
+    }
+
+    /// What is ours among policies: nobody has said of one without a tag that it is ours, nor can its id tell.
+    pub(super) fn of_policies(&self) -> Self {
         match self {
-            Self::OnlyOurs => of == Some(stack.as_str()),
-            Self::Was(old) => of == Some(stack.as_str()) || of == Some(old),
-            Self::Imported => true,
+            Self::Was(_) => self.clone(),
+            Self::OnlyOurs | Self::Made | Self::Imported => Self::OnlyOurs,
         }
     }
 
@@ -67,8 +79,10 @@ pub(super) fn to_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     tags.iter().filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok()).collect()
 }
 
+/// Tags that are for people to set. Those of AWS's own services begin with `aws:` and can be neither set nor removed.
 pub(super) fn from_tags(tags: &[Tag]) -> BTreeMap<String, String> {
-    tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
+    let settable = tags.iter().filter(|tag| !tag.key().starts_with("aws:"));
+    settable.map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -80,17 +94,21 @@ mod tests {
         let stack = StackName::parse("prod").unwrap();
         let tagged = |value: &str| BTreeMap::from([(STACK_TAG.to_owned(), value.to_owned())]);
         let was = Claim::Was("old".to_owned());
-        for (claim, tags, ours) in [
-            (&Claim::OnlyOurs, tagged("prod"), true),
-            (&Claim::OnlyOurs, tagged("old"), false),
-            (&Claim::OnlyOurs, BTreeMap::new(), false),
-            (&was, tagged("prod"), true),
-            (&was, tagged("old"), true),
-            (&was, tagged("other"), false),
-            (&was, BTreeMap::new(), false),
-            (&Claim::Imported, BTreeMap::new(), true),
+        let none = BTreeMap::new();
+        for (claim, [ours, old, other, untagged]) in [
+            (&Claim::OnlyOurs, [true, false, false, false]),
+            (&was, [true, true, false, false]),
+            (&Claim::Made, [true, false, false, true]),
+            (&Claim::Imported, [true, true, true, true]),
+            (&Claim::Imported.of_policies(), [true, false, false, false]),
+            (&Claim::Made.of_policies(), [true, false, false, false]),
+            (&was.of_policies(), [true, true, false, false]),
         ] {
-            assert_eq!(claim.covers(&tags, &stack), ours, "{claim:?} {tags:?}");
+            for (tags, is_ours) in
+                [(&tagged("prod"), ours), (&tagged("old"), old), (&tagged("other"), other), (&none, untagged)]
+            {
+                assert_eq!(claim.covers(tags, &stack), is_ours, "{claim:?} {tags:?}");
+            }
         }
     }
 }

@@ -36,6 +36,13 @@ pub struct ProfileObserved {
     pub tags: BTreeMap<String, String>,
 }
 
+impl ProfileObserved {
+    /// Whether it carries the stack's tag.
+    pub fn is_of(&self, stack: &StackName) -> bool {
+        Claim::OnlyOurs.covers(&self.tags, stack)
+    }
+}
+
 impl AwsAccount {
     /// The instance profile of this name, if there is one.
     pub async fn find_instance_profile(&self, name: &ProfileName) -> Result<Option<ProfileObserved>, RoleError> {
@@ -60,9 +67,9 @@ impl AwsAccount {
         spec: &ProfileSpec,
         (profile_claim, role_claim): (&Claim, &Claim),
     ) -> Result<(ProfileObserved, RoleObserved), RoleError> {
+        let _one_at_a_time = self.profiles.lock().await;
         if self.check_role(&spec.role, role_claim).await?.is_some() && *role_claim == Claim::OnlyOurs {
-            let (_, bare) = split(spec.name.as_str());
-            self.check_worn_nowhere_else(&spec.role.name, Some(bare)).await?;
+            self.check_worn_nowhere_else(&spec.role.name, Some(spec.name.bare())).await?;
         }
         self.check_profile(spec, profile_claim).await?;
         let role = self.ensure_role(&spec.role, role_claim).await?;
@@ -123,27 +130,35 @@ impl AwsAccount {
         self.find_instance_profile(&spec.name).await?.ok_or_else(|| not_seen("instance profile", spec.name.as_str()))
     }
 
-    /// Removes an instance profile of this stack, and the role in it. What is not there is as good as removed.
+    /// Removes an instance profile of this stack, and the role of this unique id in it. What is not there is as good as
+    /// removed, and so is what has another unique id.
     pub async fn remove_instance_profile(
         &self,
-        name: &ProfileName,
-        role: &RoleName,
+        (name, unique_id): (&ProfileName, Option<&str>),
+        role: Option<(&RoleName, Option<&str>)>,
         stack: &StackName,
     ) -> Result<(), RoleError> {
-        let (_, bare) = split(name.as_str());
-        let role = self.check_removal(role, stack, Some(bare)).await?;
-        if let Some(there) = self.find_instance_profile(name).await? {
-            Claim::OnlyOurs.check("instance profile", name.as_str(), &there.tags, stack)?;
-            for role in there.roles {
-                let call = self.iam.remove_role_from_instance_profile().instance_profile_name(bare).role_name(role);
-                gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
+        until_known(|| async move {
+            let bare = name.bare();
+            let role = match role {
+                Some((role, id)) => self.check_removal(role, id, stack, Some(bare)).await?,
+                None => None,
+            };
+            let there = self.find_instance_profile(name).await?;
+            if let Some(there) = there.filter(|there| unique_id.is_none_or(|id| id == there.unique_id)) {
+                Claim::OnlyOurs.check("instance profile", name.as_str(), &there.tags, stack)?;
+                for role in there.roles {
+                    let call = self.iam.remove_role_from_instance_profile().instance_profile_name(bare).role_name(role);
+                    gone(call.send().await.map(drop).map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
+                }
+                let call = self.iam.delete_instance_profile().instance_profile_name(bare);
+                gone(call.send().await.map(drop).map_err(failed("iam:DeleteInstanceProfile")))?;
             }
-            let call = self.iam.delete_instance_profile().instance_profile_name(bare);
-            gone(call.send().await.map(drop).map_err(failed("iam:DeleteInstanceProfile")))?;
-        }
-        match role {
-            Some(role) => self.remove_checked(&role, stack).await,
-            None => Ok(()),
-        }
+            match role {
+                Some(role) => self.remove_checked(&role, stack).await,
+                None => Ok(()),
+            }
+        })
+        .await
     }
 }

@@ -31,9 +31,14 @@ where
 fn is_lag(error: &RoleError) -> bool {
     match error {
         RoleError::NotSeen { .. } => true,
-        RoleError::Aws(error) => unknown_principal(error) || unknown_name(error),
+        RoleError::Aws(error) => unknown_principal(error) || unknown_name(error) || still_in_use(error),
         _ => false,
     }
+}
+
+/// What was taken off just now, when what it was on is deleted.
+fn still_in_use(error: &AwsError) -> bool {
+    error.is("DeleteConflict")
 }
 
 /// A principal in a trust policy that was just made.
@@ -67,6 +72,7 @@ mod tests {
             "NoSuchEntity",
             "Scope ARN: arn:aws:iam::111122223333:policy/b does not exist or is not attachable."
         ));
+        assert!(aws("DeleteConflict", "Cannot delete entity, must detach all policies first."));
         assert!(!aws("MalformedPolicyDocument", "Syntax errors in policy."));
         assert!(!aws("AccessDenied", "The role with name r cannot be found."));
         assert!(!is_lag(&RoleError::Unreadable("a role")));

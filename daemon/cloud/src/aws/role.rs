@@ -57,7 +57,7 @@ pub struct RoleObserved {
     pub inline: Vec<String>,
     /// The managed policies that are named as its own, attached or not.
     pub own: Vec<OwnPolicy>,
-    /// Other managed policies that somebody has attached.
+    /// Managed policies of other names that are attached.
     pub attached: Vec<String>,
     /// The most that it may ever do.
     pub boundary_arn: Option<String>,
@@ -66,15 +66,26 @@ pub struct RoleObserved {
 }
 
 impl RoleObserved {
+    /// Whether it carries the stack's tag.
+    pub fn is_of(&self, stack: &StackName) -> bool {
+        Claim::OnlyOurs.covers(&self.tags, stack)
+    }
+
     /// Where its policy stands.
     pub fn policy_type(&self) -> PolicyType {
-        if self.own.iter().any(|policy| policy.is_attached) { PolicyType::Managed } else { PolicyType::Inline }
+        if self.own.iter().any(|policy| policy.is_of(&self.tags)) { PolicyType::Managed } else { PolicyType::Inline }
     }
 
     /// The tags of the role and of the policies of its own.
     pub fn all_tags(&self) -> impl Iterator<Item = &BTreeMap<String, String>> {
-        let own = self.own.iter().filter(|policy| policy.is_attached).map(|policy| &policy.tags);
+        let own = self.own.iter().filter(|policy| policy.is_of(&self.tags)).map(|policy| &policy.tags);
         std::iter::once(&self.tags).chain(own)
+    }
+
+    /// Managed policies that somebody else has attached.
+    pub fn foreign(&self) -> Vec<String> {
+        let own = self.own.iter().filter(|policy| policy.is_attached && !policy.is_of(&self.tags));
+        self.attached.iter().chain(own.map(|policy| &policy.arn)).cloned().collect()
     }
 }
 
@@ -109,6 +120,12 @@ pub enum RoleError {
         role: String,
         /// The other profile.
         profile: String,
+    },
+    /// A policy of the role's own is on something else too.
+    #[error("the policy {arn} is attached to something else too")]
+    PolicyShared {
+        /// The policy.
+        arn: String,
     },
     /// It is there under another path, which cannot be changed.
     #[error("the {what} {name} is wanted, and {arn} is there: names are unique whatever their path")]
@@ -161,7 +178,10 @@ impl AwsAccount {
         let inline = self.inline_policies(name).await?;
         for policy in &inline {
             let answer = self.iam.get_role_policy().role_name(name).policy_name(policy).send().await;
-            let answer = answer.map_err(failed("iam:GetRolePolicy"))?;
+            let answer = match answer.map_err(failed("iam:GetRolePolicy")) {
+                Err(error) if error.is("NoSuchEntity") => return Err(not_seen("policy", policy)),
+                other => other?,
+            };
             statements.extend(decoded(&answer.policy_document, "a policy")?.statement);
         }
         let mut attached = Vec::new();
@@ -171,7 +191,8 @@ impl AwsAccount {
             attached.extend(page.attached_policies.unwrap_or_default().into_iter().filter_map(|one| one.policy_arn));
         }
         let own = self.find_own_policies(role.arn(), &attached).await?;
-        for policy in own.iter().filter(|policy| policy.is_attached) {
+        let tags = from_tags(role.tags());
+        for policy in own.iter().filter(|policy| policy.is_of(&tags)) {
             statements.extend(policy.document.statement.iter().cloned());
         }
         attached.retain(|arn| !own.iter().any(|policy| policy.arn == *arn));
@@ -185,7 +206,7 @@ impl AwsAccount {
             own,
             attached,
             boundary_arn: boundary.map(str::to_owned),
-            tags: from_tags(role.tags()),
+            tags,
         }))
     }
 
@@ -208,11 +229,16 @@ impl AwsAccount {
         for arn in &there.attached {
             self.detach_policy(name, arn).await?;
         }
+        for policy in there.own.iter().filter(|policy| policy.is_attached) {
+            if !claim.of_policies().covers(&policy.tags, &spec.stack) {
+                self.detach_policy(name, &policy.arn).await?;
+            }
+        }
         if !there.trust.means_the_same(&spec.trust) {
             let call = self.iam.update_assume_role_policy().role_name(name).policy_document(spec.trust.minified());
             call.send().await.map_err(failed("iam:UpdateAssumeRolePolicy"))?;
         }
-        self.put_policy(spec, name, &there, &tags).await?;
+        self.put_policy(spec, &claim.of_policies(), &there, &tags).await?;
         if there.boundary_arn != spec.boundary_arn {
             if let Some(arn) = &spec.boundary_arn {
                 let call = self.iam.put_role_permissions_boundary().role_name(name).permissions_boundary(arn);
@@ -244,7 +270,8 @@ impl AwsAccount {
                 let caller = self.identity().await?;
                 let partition = caller.arn.split(':').nth(1).unwrap_or_default();
                 let arn = format!("arn:{partition}:iam::{}:role/{}", caller.account, spec.name);
-                for policy in self.find_own_policies(&arn, &[]).await?.iter().take(parts) {
+                let own = self.find_own_policies(&arn, &[]).await?;
+                for policy in own.iter().filter(|policy| policy.number <= parts) {
                     Claim::OnlyOurs.check("policy", &policy.arn, &policy.tags, &spec.stack)?;
                 }
             }
@@ -257,52 +284,45 @@ impl AwsAccount {
         if *claim == Claim::OnlyOurs && there.trust.trusts_services() != spec.trust.trusts_services() {
             return Err(RoleError::AnotherRole { name: spec.name.to_string(), stack: spec.stack.to_string() });
         }
+        let claim = claim.of_policies();
         for policy in &there.own {
-            // Nobody has said that what lies about is the role's.
-            let claim = if policy.is_attached { claim } else { &Claim::OnlyOurs };
-            if policy.is_attached || policy.number <= parts {
+            if policy.number <= parts {
                 claim.check("policy", &policy.arn, &policy.tags, &spec.stack)?;
+            } else if claim.covers(&policy.tags, &spec.stack) {
+                policy.check_not_shared()?;
             }
         }
         Ok(Some(there))
     }
 
-    /// Makes the role's policy be as it should and where it should. What it may do is there before what it may do no more goes.
+    /// Makes the role's policy be as it should and where it should. The new place has it before the old one has it no more.
     async fn put_policy(
         &self,
         spec: &RoleSpec,
-        name: &str,
+        claim: &Claim,
         there: &RoleObserved,
         tags: &BTreeMap<String, String>,
     ) -> Result<(), RoleError> {
-        let same = there.policy.as_ref().is_some_and(|policy| policy.means_the_same(&spec.policy));
+        let name = spec.name.bare();
         let parts = match spec.policy_type {
-            PolicyType::Inline => Vec::new(),
-            PolicyType::Managed => spec.policy.split(),
-        };
-        let stays = |policy: &&OwnPolicy| policy.number <= parts.len();
-        match spec.policy_type {
             PolicyType::Inline => {
-                if !same || there.inline != [POLICY] {
+                let same = there.policy.as_ref().is_some_and(|policy| policy.means_the_same(&spec.policy));
+                if !same || there.inline != [POLICY] || there.policy_type() == PolicyType::Managed {
                     self.put_inline_policy(name, &spec.policy).await?;
                 }
+                Vec::new()
             }
-            PolicyType::Managed => {
-                let as_wanted = |policy: &OwnPolicy| policy.is_attached && policy.tags == *tags;
-                let own = there.own.iter().filter(stays);
-                if !same || own.clone().count() != parts.len() || !own.clone().all(as_wanted) {
-                    for (number, part) in (1..).zip(&parts) {
-                        let own = there.own.iter().find(|policy| policy.number == number);
-                        self.ensure_policy(name, &policy_arn(&there.arn, number), own, part, tags).await?;
-                    }
-                }
-                if !there.inline.is_empty() {
-                    self.remove_inline_policies(name, None).await?;
-                }
-            }
+            PolicyType::Managed => spec.policy.split(),
+        };
+        for (number, part) in (1..).zip(&parts) {
+            let own = there.own.iter().find(|policy| policy.number == number);
+            self.ensure_policy(name, &policy_arn(&there.arn, number), own, part, tags).await?;
         }
-        for policy in there.own.iter().filter(|policy| !stays(policy)) {
-            if policy.is_attached || Claim::OnlyOurs.covers(&policy.tags, &spec.stack) {
+        if spec.policy_type == PolicyType::Managed && !there.inline.is_empty() {
+            self.remove_inline_policies(name, None).await?;
+        }
+        for policy in there.own.iter().filter(|policy| policy.number > parts.len()) {
+            if claim.covers(&policy.tags, &spec.stack) {
                 self.remove_policy(name, &policy.arn).await?;
             }
         }
@@ -353,23 +373,39 @@ impl AwsAccount {
         }
     }
 
-    /// Removes a role of this stack and everything of it. One that is not there is as good as removed.
-    pub async fn remove_role(&self, name: &RoleName, stack: &StackName) -> Result<(), RoleError> {
-        let Some(there) = self.check_removal(name, stack, None).await? else { return Ok(()) };
-        self.remove_checked(&there, stack).await
+    /// Removes a role of this stack, and everything of it. One that is not there, or is another one than that of this unique
+    /// id, is as good as removed.
+    pub async fn remove_role(
+        &self,
+        name: &RoleName,
+        unique_id: Option<&str>,
+        stack: &StackName,
+    ) -> Result<(), RoleError> {
+        until_known(|| async move {
+            match self.check_removal(name, unique_id, stack, None).await? {
+                Some(there) => self.remove_checked(&there, stack).await,
+                None => Ok(()),
+            }
+        })
+        .await
     }
 
-    /// The role that may be removed, if it is there: ours, with nothing on it that is not, and in no profile but this one.
+    /// The role that may be removed, if it is there: ours, with no policy of its own that others have, and in no profile but
+    /// this one.
     pub(super) async fn check_removal(
         &self,
         name: &RoleName,
+        unique_id: Option<&str>,
         stack: &StackName,
         profile: Option<&str>,
     ) -> Result<Option<RoleObserved>, RoleError> {
-        let Some(there) = self.find_role(name).await? else { return Ok(None) };
+        let there = self.find_role(name).await?;
+        let Some(there) = there.filter(|there| unique_id.is_none_or(|id| id == there.unique_id)) else {
+            return Ok(None);
+        };
         Claim::OnlyOurs.check("role", name.as_str(), &there.tags, stack)?;
-        for policy in there.own.iter().filter(|policy| policy.is_attached) {
-            Claim::OnlyOurs.check("policy", &policy.arn, &policy.tags, stack)?;
+        for policy in there.own.iter().filter(|policy| Claim::OnlyOurs.covers(&policy.tags, stack)) {
+            policy.check_not_shared()?;
         }
         self.check_worn_nowhere_else(name, profile).await?;
         Ok(Some(there))
@@ -381,8 +417,7 @@ impl AwsAccount {
         role: &RoleName,
         profile: Option<&str>,
     ) -> Result<(), RoleError> {
-        let (_, bare) = split(role.as_str());
-        let mut pages = self.iam.list_instance_profiles_for_role().role_name(bare).into_paginator().send();
+        let mut pages = self.iam.list_instance_profiles_for_role().role_name(role.bare()).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed("iam:ListInstanceProfilesForRole"))?;
             let other = page.instance_profiles.into_iter().find(|one| Some(one.instance_profile_name()) != profile);
@@ -399,8 +434,12 @@ impl AwsAccount {
         for arn in &there.attached {
             self.detach_policy(name, arn).await?;
         }
-        for policy in there.own.iter().filter(|policy| Claim::OnlyOurs.covers(&policy.tags, stack)) {
-            self.remove_policy(name, &policy.arn).await?;
+        for policy in &there.own {
+            if Claim::OnlyOurs.covers(&policy.tags, stack) {
+                self.remove_policy(name, &policy.arn).await?;
+            } else if policy.is_attached {
+                self.detach_policy(name, &policy.arn).await?;
+            }
         }
         self.remove_inline_policies(name, None).await?;
         Ok(gone(self.iam.delete_role().role_name(name).send().await.map(drop).map_err(failed("iam:DeleteRole")))?)

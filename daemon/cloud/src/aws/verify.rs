@@ -141,10 +141,10 @@ impl AwsAccount {
             .set_groups(Some(groups))
             .associate_public_ip_address(false);
         let disk = EbsBlockDevice::builder().encrypted(true).delete_on_termination(true).build();
-        let profile = request.instance_profiles.first().map(|one| {
-            let bare = one.profile.as_str().rsplit('/').next().unwrap_or_default();
-            IamInstanceProfileSpecification::builder().name(bare).build()
-        });
+        let profile = request
+            .instance_profiles
+            .first()
+            .map(|one| IamInstanceProfileSpecification::builder().name(one.profile.bare()).build());
         let options = InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build();
         let call = self
             .ec2

@@ -90,3 +90,106 @@ fn an_administrator_has_every_hole_and_an_empty_policy_none() {
     assert_eq!(holes_of(&[Document::parse(administrator).unwrap()]).len(), HOLES.len());
     assert!(holes_of(&[Document::new(Vec::new())]).is_empty());
 }
+
+/// Policies that hide a hole, and the hole.
+const HIDDEN: &[(&str, &str)] = &[
+    (
+        r#"{"Effect":"Allow","Action":"iam:*","Resource":"*"},{"Effect":"Deny","Action":"iam:*","Resource":"arn:aws:iam::999999999999:*"}"#,
+        "become_administrator",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*","Resource":["arn:aws:ec2:ap-south-1:999999999999:*","arn:aws:ec2:ap-south-1::*"]}"#,
+        "terminate_foreign_instance",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-north-1"}}}"#,
+        "terminate_foreign_instance",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*","Resource":"*","Condition":{"StringNotLike":{"aws:RequestedRegion":"us-*"}}}"#,
+        "terminate_foreign_instance",
+    ),
+    (r#"{"Effect":"Allow","Action":"ec2:*","Resource":"arn:aws:ec2:us-*:111122223333:*"}"#, "stop_foreign_instance"),
+    (
+        r#"{"Effect":"Allow","Action":"ec2:StopInstances","Resource":"arn:aws:ec2:us-east-1:222233334444:instance/*"},{"Effect":"Allow","Action":"ec2:Describe*","Resource":"arn:aws:ec2:eu-west-1:111122223333:vpc/x"}"#,
+        "stop_foreign_instance",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*","NotResource":"arn:aws:ec2:*:${aws:PrincipalAccount}:*"}"#,
+        "terminate_foreign_instance",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"ec2:TerminateInstances","Resource":"*","Condition":{"StringEqualsIfExists":{"aws:ResourceTag/ringfence:stack":"prod"}}}"#,
+        "terminate_foreign_instance",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"ec2:DeleteSnapshot","Resource":"*","Condition":{"Null":{"aws:ResourceTag/ringfence:stack":"true"}}}"#,
+        "delete_foreign_backup",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"ec2:RunInstances","Resource":"*","Condition":{"StringEqualsIfExists":{"ec2:MetadataHttpTokens":"required"}}}"#,
+        "launch_with_imdsv1",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"ec2:RunInstances","Resource":"*","Condition":{"StringLike":{"aws:RequestTag/CostCenter":"*"}}}"#,
+        "launch_with_imdsv1",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"elasticloadbalancing:CreateLoadBalancer","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"elasticloadbalancing:SecurityGroup":"sg-1"}}}"#,
+        "balance_into_foreign_security_group",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"ec2:DeleteTags","Resource":"*","Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":"Name"}}}"#,
+        "disown_node",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::111122223333:role/node","Condition":{"StringEquals":{"iam:PassedToService":["ec2.amazonaws.com","codebuild.amazonaws.com"]}}}"#,
+        "pass_role_to_another_service",
+    ),
+    (
+        r#"{"Effect":"Allow","Action":"ssm:SendCommand","Resource":"*","Condition":{"StringEquals":{"ssm:resourceTag/env":"dev"}}}"#,
+        "run_commands_on_foreign_instance",
+    ),
+    (r#"{"Effect":"Allow","Action":"elasticloadbalancing:AddTags","Resource":"*"}"#, "forge_ownership"),
+    (
+        r#"{"Effect":"Allow","Action":"iam:PutRolePolicy","Resource":"arn:aws:iam::111122223333:role/self"}"#,
+        "become_administrator",
+    ),
+    (r#"{"Effect":"Allow","Action":"iam:CreatePolicyVersion","Resource":"*"}"#, "become_administrator"),
+];
+
+#[test]
+fn a_hole_is_found_however_it_is_hidden() {
+    for (statements, hole) in HIDDEN {
+        let policy = Document::parse(&format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)).unwrap();
+        let found = holes_of(&[policy]);
+        assert!(found.iter().any(|found| found.name == *hole), "{hole} in {statements}");
+    }
+}
+
+#[test]
+fn a_sane_policy_is_no_false_alarm() {
+    for statements in [
+        r#"{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::111122223333:role/node","Condition":{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}}"#,
+        r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::my-bucket/*"}"#,
+        r#"{"Effect":"Allow","Action":"ec2:TerminateInstances","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/ringfence:stack":"prod"}}}"#,
+        r#"{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"*","Condition":{"StringEquals":{"ec2:CreateAction":"RunInstances"}}}"#,
+        r#"{"Effect":"Deny","Action":"*","Resource":"*"}"#,
+    ] {
+        let policy = Document::parse(&format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)).unwrap();
+        let names: Vec<&str> = holes_of(&[policy]).iter().map(|found| found.name).collect();
+        assert_eq!(names, Vec::<&str>::new(), "{statements}");
+    }
+}
+
+#[test]
+fn a_policy_of_very_many_regions_and_accounts_is_judged_too() {
+    let arns: Vec<String> =
+        (0..250).map(|n| format!("\"arn:aws:ec2:us-east-{n}:{:012}:instance/*\"", 222_200_000_000_u64 + n)).collect();
+    let text = format!(
+        r#"{{"Statement":[{{"Effect":"Allow","Action":"ec2:StopInstances","Resource":[{}]}}]}}"#,
+        arns.join(",")
+    );
+    let found = holes_of(&[Document::parse(&text).unwrap()]);
+    assert_eq!(found.iter().map(|found| found.name).collect::<Vec<_>>(), ["stop_foreign_instance"]);
+}

@@ -40,7 +40,8 @@ fn a_policy_of_others_is_explained_with_its_holes_and_how_to_close_them() {
     let output = explain(&["--json", &path("described_restricted")]);
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     let hole = said["holes"].as_array().unwrap().iter().find(|hole| hole["name"] == "attach_foreign_snapshot").unwrap();
-    assert_eq!(hole["statements"], serde_json::json!(["RemainingRunInstancePermissions"]));
+    let through = hole["statements"].as_array().unwrap();
+    assert!(through.contains(&serde_json::json!("RemainingRunInstancePermissions")), "{through:?}");
     assert!(hole["fix"].as_str().unwrap().contains("aws:ResourceTag"));
 }
 

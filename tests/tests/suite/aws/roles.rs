@@ -347,19 +347,16 @@ async fn a_tag_that_is_taken_off_shows_and_what_is_not_tagged_is_not_destroyed()
     account.terraform.apply(&[]).await.expect("apply");
     for (what, script) in [
         ("of the role", "untag_role(RoleName='ringfence-prod', TagKeys=['ringfence:stack'])"),
-        (
-            "of its policy",
-            "untag_policy(PolicyArn='arn:aws:iam::123456789012:policy/team/ringfence-prod-1', TagKeys=['ringfence:stack'])",
-        ),
         ("of the profile", "untag_instance_profile(InstanceProfileName='ringfence-node', TagKeys=['ringfence:stack'])"),
         (
-            "of the profile, another",
+            "of the profile, one more",
             "tag_instance_profile(InstanceProfileName='ringfence-node', Tags=[{'Key': 'x', 'Value': 'y'}])",
         ),
         (
-            "of the node role, another's",
-            "tag_role(RoleName='ringfence-node', Tags=[{'Key': 'ringfence:stack', 'Value': 'other'}])",
+            "of its policy, one more",
+            "tag_policy(PolicyArn='arn:aws:iam::123456789012:policy/team/ringfence-prod-1', Tags=[{'Key': 'x', 'Value': 'y'}])",
         ),
+        ("of the node role", "untag_role(RoleName='ringfence-node', TagKeys=['ringfence:stack'])"),
     ] {
         let before = inventory(&account).await;
         account.by_hand(&format!("client('iam').{script}")).await;
@@ -370,7 +367,7 @@ async fn a_tag_that_is_taken_off_shows_and_what_is_not_tagged_is_not_destroyed()
     }
     account.by_hand("client('iam').untag_role(RoleName='ringfence-prod', TagKeys=['ringfence:stack'])").await;
     let error = account.terraform.destroy(&[]).await.expect_error("destroy");
-    assert!(error.contains("Apply once, so that it is tagged"), "{error}");
+    assert!(error.contains("apply once, so that it is tagged"), "{error}");
     let there = inventory(&account).await;
     assert_eq!(
         (there["roles"].as_object().unwrap().len(), there["managed"].as_object().unwrap().len()),
@@ -547,4 +544,146 @@ async fn a_state_of_another_account_is_neither_read_nor_destroyed_here() {
         assert!(error.contains("in account 123456789012, not 111122223333"), "{what}: {error}");
     }
     assert_eq!(inventory(&account).await, before);
+}
+
+#[tokio::test]
+async fn what_was_handed_over_to_another_stack_is_neither_taken_back_nor_destroyed() {
+    let account = Account::new().await;
+    account.write(&format!("{}{PROFILE}", managed(ROLE)));
+    account.terraform.apply(&[]).await.expect("apply");
+    let other = "Tags=[{'Key': 'ringfence:stack', 'Value': 'other'}]";
+    account
+        .by_hand(&format!(
+            "iam = client('iam')\niam.tag_role(RoleName='ringfence-prod', {other})\niam.tag_role(RoleName='ringfence-node', {other})"
+        ))
+        .await;
+    let before = inventory(&account).await;
+    for round in 0..2 {
+        assert_eq!(account.terraform.plan(&[]).await.code, 2, "it shows, round {round}");
+        let error = account.terraform.apply(&[]).await.expect_error("apply");
+        assert!(error.contains("exists and is not ours"), "{error}");
+        let error = account.terraform.destroy(&[]).await.expect_error("destroy");
+        assert!(error.contains("It does not carry the stack's tag"), "{error}");
+        account.terraform.run(&["apply", "-refresh-only", "-auto-approve"]).await.expect("a look");
+        assert_eq!(inventory(&account).await, before, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_of_somebody_else_that_is_called_like_the_roles_own_is_never_changed() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("apply");
+    let policy =
+        json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": "*" }] });
+    let arn = "arn:aws:iam::123456789012:policy/team/ringfence-prod-1";
+    let attach = format!("client('iam').attach_role_policy(RoleName='ringfence-prod', PolicyArn='{arn}')");
+    account
+        .by_hand(&format!(
+            "client('iam').create_policy(PolicyName='ringfence-prod-1', Path='/team/', PolicyDocument='''{policy}''', \
+             Tags=[{{'Key': 'owner', 'Value': 'else'}}])\n{attach}"
+        ))
+        .await;
+    let theirs = inventory(&account).await["managed"].clone();
+    assert_eq!(account.terraform.plan(&[]).await.code, 2, "it shows");
+    account.terraform.apply(&[]).await.expect("it is detached");
+    assert_eq!(account.terraform.plan(&[]).await.code, 0);
+    let there = inventory(&account).await;
+    assert_eq!((&there["managed"], &there["roles"]["ringfence-prod"]["attached"]), (&theirs, &json!([])));
+    account.by_hand(&attach).await;
+    account.write(&managed(ROLE));
+    let error = account.terraform.apply(&[]).await.expect_error("its place is taken");
+    assert!(error.contains("A policy stands where the role's own would") && error.contains(arn), "{error}");
+    account.terraform.destroy(&[]).await.expect("destroy");
+    let there = inventory(&account).await;
+    assert_eq!((&there["managed"], &there["roles"]), (&theirs, &json!({})));
+}
+
+#[tokio::test]
+async fn a_policy_of_the_roles_own_that_something_else_has_is_not_taken_from_it() {
+    let account = Account::new().await;
+    account.write(&managed(ROLE));
+    account.terraform.apply(&[]).await.expect("apply");
+    account
+        .by_hand(
+            "iam = client('iam')\niam.create_role(RoleName='theirs', AssumeRolePolicyDocument='{\"Statement\":[]}')\n\
+             iam.attach_role_policy(RoleName='theirs', PolicyArn='arn:aws:iam::123456789012:policy/team/ringfence-prod-1')",
+        )
+        .await;
+    let before = inventory(&account).await;
+    account.write(ROLE);
+    let error = account.terraform.apply(&[]).await.expect_error("inline");
+    assert!(error.contains("ringfence-prod-1 is attached to something else too"), "{error}");
+    account.terraform.destroy(&[]).await.expect_error("destroy");
+    assert_eq!(inventory(&account).await, before, "nothing was changed");
+}
+
+#[tokio::test]
+async fn what_is_known_only_when_applying_does_not_replace_what_nodes_wear() {
+    let account = Account::new().await;
+    account.write(PROFILE);
+    account.terraform.apply(&[]).await.expect("apply");
+    let id = |there: &Value| there["unique_id"].clone();
+    let before = account.terraform.attributes("ringfence_aws_instance_profile.node").await;
+    let unknown = PROFILE.replace("  account_id", "  tags = { made = terraform_data.it.id }\n  account_id");
+    account.write(&format!("resource \"terraform_data\" \"it\" {{}}\n{unknown}"));
+    account.terraform.apply(&[]).await.expect("apply");
+    let after = account.terraform.attributes("ringfence_aws_instance_profile.node").await;
+    assert_eq!((id(&after), &after["role_unique_id"]), (id(&before), &before["role_unique_id"]));
+    assert_eq!(account.terraform.plan(&[]).await.code, 0);
+    // Another name of the role is another role.
+    account.write(&PROFILE.replace("  account_id", "  role_name = \"ringfence-other\"\n  account_id"));
+    account.terraform.apply(&[]).await.expect("apply");
+    assert_eq!(inventory(&account).await["profiles"], json!({ "ringfence-node": ["ringfence-other"] }));
+    assert!(inventory(&account).await["roles"].get("ringfence-node").is_none());
+}
+
+#[tokio::test]
+async fn what_a_failed_creation_has_made_is_destroyed() {
+    let account = Account::new().await;
+    for (configuration, refused_at) in [(ROLE.to_owned(), 2), (managed(ROLE), 3), (PROFILE.to_owned(), 4)] {
+        account.write(&configuration);
+        let at_change = BTreeMap::from([(refused_at, Fault::Refuse("AccessDenied"))]);
+        account.double.inject(Faults { at_change });
+        account.terraform.apply(&[]).await.expect_error("apply");
+        account.double.inject(Faults::default());
+        assert_ne!(inventory(&account).await["roles"], json!({}), "something was made");
+        account.terraform.destroy(&[]).await.expect("destroy");
+        assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }), "{refused_at}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_not_applied_to_what_somebody_made_anew_since() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("apply");
+    account.write(&ROLE.replace("security\"", "platform\""));
+    account.terraform.plan(&["-out", "saved"]).await;
+    account
+        .by_hand(
+            "iam = client('iam')\niam.delete_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')\n\
+             iam.delete_role(RoleName='ringfence-prod')\n\
+             iam.create_role(RoleName='ringfence-prod', Path='/team/', AssumeRolePolicyDocument='{\"Statement\":[]}', \
+             Tags=[{'Key': 'ringfence:stack', 'Value': 'prod'}])",
+        )
+        .await;
+    let before = inventory(&account).await;
+    let error = account.terraform.run(&["apply", "-input=false", "saved"]).await.expect_error("the saved plan");
+    assert!(error.contains("It is not what was planned for"), "{error}");
+    assert_eq!(inventory(&account).await, before);
+}
+
+#[tokio::test]
+async fn two_profiles_that_name_one_new_role_are_told_so() {
+    let account = Account::new().await;
+    let second = PROFILE
+        .replace("\"node\"", "\"second\"")
+        .replace("\"ringfence-node\"", "\"ringfence-second\"\n  role_name = \"ringfence-node\"");
+    account.write(&format!("{PROFILE}{second}"));
+    let error = account.terraform.apply(&[]).await.expect_error("both at once");
+    assert!(error.contains("Another instance profile holds the role"), "{error}");
+    assert_eq!(inventory(&account).await["profiles"].as_object().unwrap().len(), 1);
+    account.terraform.destroy(&[]).await.expect("destroy");
+    assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }));
 }

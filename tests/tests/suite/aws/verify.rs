@@ -280,11 +280,18 @@ async fn a_launch_is_asked_as_the_role_only_and_one_that_cannot_be_asked_leaves_
         ("subnet_ids", json!([]), "subnet_ids: name the subnets"),
         ("image_owners", json!(["123456789012"]), "image_owners: this is the account itself"),
         ("style", json!("open"), "\"open\" is not a style"),
-        ("instance_profile_name", Value::Null, "instance_profile_name: name the instance profile"),
+        ("instance_profile_name", Value::Null, "instance_role_name: name both"),
     ] {
         let mut words = words(&onboarded);
         words[attribute] = value;
         let errors = run(&words).await;
         assert!(errors.contains(said), "{attribute}: {errors}");
     }
+}
+
+#[tokio::test]
+async fn a_profile_that_is_named_is_meant_whatever_keys_the_environment_has() {
+    let onboarded = Onboarded::new(&[]).await;
+    let (code, _, errors) = verify(&onboarded, &["--profile", "nowhere"]).await;
+    assert!(code != 0 && errors.contains("nowhere") && !errors.contains("DispatchFailure("), "{errors}");
 }

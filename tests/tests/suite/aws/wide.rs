@@ -178,6 +178,7 @@ fn concrete(request: &Request, statement: &Statement) -> Check {
         let value = match request.keys.get(&key.to_ascii_lowercase()) {
             None => continue,
             Some(Key::Is(values)) => values.clone(),
+            Some(Key::Among(value)) => vec![value.clone()],
             Some(Key::Chosen) if operator == "Null" => continue,
             Some(Key::Chosen) => values.clone(),
         };

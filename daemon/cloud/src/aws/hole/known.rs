@@ -1,8 +1,8 @@
 //! The known holes: how each is tried.
 
 use super::Hole;
-use super::place::{asking, untagged};
-use crate::aws::evaluate::Request;
+use super::place::{asking, asking_no_tags, leaving_out};
+use crate::aws::evaluate::{Key, Request};
 
 /// Every known hole.
 pub const HOLES: &[Hole] = &[
@@ -34,10 +34,16 @@ pub const HOLES: &[Hole] = &[
         what: "copy any snapshot of the account, and own the copy",
         fix: "ec2:CopySnapshot on snapshot/* only with aws:ResourceTag of the stack",
         ways: |place| {
-            vec![vec![
-                place.foreign("ec2:CopySnapshot", "snapshot/snap-0ffffffffffffffff"),
-                place.made("ec2:CopySnapshot", "snapshot/snap-new"),
-            ]]
+            vec![
+                vec![
+                    place.foreign("ec2:CopySnapshot", "snapshot/snap-0ffffffffffffffff"),
+                    place.made("ec2:CopySnapshot", "snapshot/snap-new"),
+                ],
+                vec![
+                    place.foreign("ec2:CopyImage", "image/ami-0ffffffffffffffff"),
+                    place.made("ec2:CopyImage", "image/ami-new"),
+                ],
+            ]
         },
     },
     Hole {
@@ -96,6 +102,10 @@ pub const HOLES: &[Hole] = &[
                     place.foreign("ec2:CreateVolume", "snapshot/snap-0ffffffffffffffff"),
                     place.made("ec2:CreateVolume", "volume/vol-new"),
                 ],
+                vec![
+                    place.foreign("ec2:RegisterImage", "snapshot/snap-0ffffffffffffffff"),
+                    place.made("ec2:RegisterImage", "image/ami-new"),
+                ],
             ]
         },
     },
@@ -136,20 +146,29 @@ pub const HOLES: &[Hole] = &[
         what: "launch a node whose role can be stolen through a forged request (IMDSv1)",
         fix: "ec2:RunInstances on instance/* only with ec2:MetadataHttpTokens required",
         ways: |place| {
-            each([place.made("ec2:RunInstances", "instance/i-new").with("ec2:MetadataHttpTokens", "optional")])
+            each([
+                place.made("ec2:RunInstances", "instance/i-new").with("ec2:MetadataHttpTokens", "optional"),
+                leaving_out(place.made("ec2:RunInstances", "instance/i-new"), "ec2:MetadataHttpTokens"),
+                place.own("ec2:ModifyInstanceMetadataOptions", "instance/i-0ffffffffffffffff"),
+            ])
         },
     },
     Hole {
         name: "launch_unencrypted",
         what: "launch a node whose disks are not encrypted",
         fix: "ec2:RunInstances on volume/* only with ec2:Encrypted true",
-        ways: |place| each([place.made("ec2:RunInstances", "volume/vol-new").with("ec2:Encrypted", "false")]),
+        ways: |place| {
+            each([
+                place.made("ec2:RunInstances", "volume/vol-new").with("ec2:Encrypted", "false"),
+                leaving_out(place.made("ec2:RunInstances", "volume/vol-new"), "ec2:Encrypted"),
+            ])
+        },
     },
     Hole {
         name: "launch_without_tags",
         what: "launch a node that no tag finds",
         fix: "ec2:RunInstances on instance/* only with the stack's aws:RequestTag",
-        ways: |place| each([untagged(place.made("ec2:RunInstances", "instance/i-new"))]),
+        ways: |place| each([asking_no_tags(place.made("ec2:RunInstances", "instance/i-new"))]),
     },
     Hole {
         name: "launch_with_any_key_pair",
@@ -205,7 +224,15 @@ pub const HOLES: &[Hole] = &[
         name: "forge_ownership",
         what: "write the stack's tag on what is not its own, and so defeat every rule that trusts tags",
         fix: "ec2:CreateTags only with ec2:CreateAction, or on what is the stack's already and without the stack's key",
-        ways: |place| each(TAGGED.map(|what| asking(place.foreign("ec2:CreateTags", what)))),
+        ways: |place| {
+            each(
+                TAGGED
+                    .map(|what| place.foreign("ec2:CreateTags", what))
+                    .into_iter()
+                    .chain(BALANCING.map(|what| place.foreign("elasticloadbalancing:AddTags", what)))
+                    .map(asking),
+            )
+        },
     },
     Hole {
         name: "disown_node",
@@ -213,8 +240,11 @@ pub const HOLES: &[Hole] = &[
         fix: "ec2:CreateTags on what is there only with aws:TagKeys without ringfence:stack; no ec2:DeleteTags",
         ways: |place| {
             each(TAGGED.into_iter().flat_map(|what| {
-                let write = place.own("ec2:CreateTags", what).with("aws:RequestTag/ringfence:stack", "another");
-                [write, place.own("ec2:DeleteTags", what)].map(|request| request.with("aws:TagKeys", "ringfence:stack"))
+                let write = place.own("ec2:CreateTags", what).with("aws:RequestTag/ringfence:stack", "another's");
+                let [write, delete] =
+                    [write, place.own("ec2:DeleteTags", what)].map(|one| among(one, "aws:tagkeys", "ringfence:stack"));
+                // Without any keys it deletes all tags.
+                [write, delete, leaving_out(place.own("ec2:DeleteTags", what), "aws:TagKeys")]
             }))
         },
     },
@@ -247,11 +277,16 @@ pub const HOLES: &[Hole] = &[
         what: "hand a role to another service than EC2, such as Lambda, and run code as it there",
         fix: "iam:PassRole only with iam:PassedToService ec2.amazonaws.com",
         ways: |place| {
-            each(
-                place.named("iam:PassRole", "role/").into_iter().chain([place.arn("iam", "role/administrator")]).map(
-                    |role| place.foreign_at("iam:PassRole", role).with("iam:PassedToService", "lambda.amazonaws.com"),
-                ),
-            )
+            let named = place.values("iam:PassedToService").into_iter().filter(|one| !is_ec2(one));
+            let services: Vec<String> = SERVICES.map(str::to_owned).into_iter().chain(named).collect();
+            let roles =
+                place.named("iam:PassRole", "role/").into_iter().chain([place.arn("iam", "role/administrator")]);
+            each(roles.flat_map(|role| {
+                let to = |service: &String| {
+                    place.foreign_at("iam:PassRole", role.clone()).with("iam:PassedToService", service)
+                };
+                services.iter().map(to).collect::<Vec<_>>()
+            }))
         },
     },
     Hole {
@@ -272,19 +307,7 @@ pub const HOLES: &[Hole] = &[
         name: "change_foreign_network",
         what: "delete or open networks of the account",
         fix: "bring your own VPC: no ec2:Create*, Delete*, Replace* or Modify* of networks",
-        ways: |place| {
-            each([
-                place.foreign("ec2:DeleteRoute", "route-table/rtb-0ffffffffffffffff"),
-                place.foreign("ec2:ReplaceRoute", "route-table/rtb-0ffffffffffffffff"),
-                place.foreign("ec2:CreateRoute", "route-table/rtb-0ffffffffffffffff"),
-                place.foreign("ec2:DeleteVpc", "vpc/vpc-0ffffffffffffffff"),
-                place.foreign("ec2:DeleteSubnet", "subnet/subnet-0ffffffffffffffff"),
-                place.foreign("ec2:DeleteSecurityGroup", "security-group/sg-0ffffffffffffffff"),
-                place.foreign("ec2:DeleteNetworkInterface", "network-interface/eni-0ffffffffffffffff"),
-                place.foreign("ec2:ModifyNetworkInterfaceAttribute", "network-interface/eni-0ffffffffffffffff"),
-                place.foreign("ec2:ReplaceNetworkAclEntry", "network-acl/acl-0ffffffffffffffff"),
-            ])
-        },
+        ways: |place| each(NETWORK.into_iter().map(|(action, what)| place.foreign(action, what))),
     },
     Hole {
         name: "delete_foreign_load_balancer",
@@ -300,6 +323,10 @@ pub const HOLES: &[Hole] = &[
                     "elasticloadbalancing:DeleteListener",
                     "listener/net/ringfence-x/0123456789abcdef/0123456789abcdef",
                 ),
+                place.foreign(
+                    "elasticloadbalancing:DeleteRule",
+                    "listener-rule/net/ringfence-x/0123456789abcdef/0123456789abcdef/0123456789abcdef",
+                ),
                 place.foreign("elasticloadbalancing:DeleteTargetGroup", "targetgroup/ringfence-x/0123456789abcdef"),
             ])
         },
@@ -314,9 +341,27 @@ pub const HOLES: &[Hole] = &[
                     "elasticloadbalancing:ModifyListener",
                     "listener/net/ringfence-x/0123456789abcdef/0123456789abcdef",
                 ),
+                place.foreign(
+                    "elasticloadbalancing:ModifyRule",
+                    "listener-rule/net/ringfence-x/0123456789abcdef/0123456789abcdef/0123456789abcdef",
+                ),
+                place.foreign(
+                    "elasticloadbalancing:SetRulePriorities",
+                    "listener-rule/net/ringfence-x/0123456789abcdef/0123456789abcdef/0123456789abcdef",
+                ),
+                place.foreign(
+                    "elasticloadbalancing:CreateRule",
+                    "listener/net/ringfence-x/0123456789abcdef/0123456789abcdef",
+                ),
                 place.foreign("elasticloadbalancing:RegisterTargets", "targetgroup/ringfence-x/0123456789abcdef"),
                 place.foreign("elasticloadbalancing:DeregisterTargets", "targetgroup/ringfence-x/0123456789abcdef"),
                 place.foreign("elasticloadbalancing:ModifyTargetGroup", "targetgroup/ringfence-x/0123456789abcdef"),
+                asking(
+                    place.foreign(
+                        "elasticloadbalancing:CreateListener",
+                        "loadbalancer/net/ringfence-x/0123456789abcdef",
+                    ),
+                ),
             ])
         },
     },
@@ -325,11 +370,14 @@ pub const HOLES: &[Hole] = &[
         what: "put a load balancer on the internet",
         fix: "elasticloadbalancing:CreateLoadBalancer only with elasticloadbalancing:Scheme internal",
         ways: |place| {
-            each([place
+            let new = place
                 .made("elasticloadbalancing:CreateLoadBalancer", "loadbalancer/net/ringfence-x/new")
                 .choosing("elasticloadbalancing:Subnet")
-                .choosing("elasticloadbalancing:SecurityGroup")
-                .with("elasticloadbalancing:Scheme", "internet-facing")])
+                .choosing("elasticloadbalancing:SecurityGroup");
+            each([
+                new.clone().with("elasticloadbalancing:Scheme", "internet-facing"),
+                leaving_out(new, "elasticloadbalancing:Scheme"),
+            ])
         },
     },
     Hole {
@@ -346,7 +394,7 @@ pub const HOLES: &[Hole] = &[
                     place
                         .own("elasticloadbalancing:SetSecurityGroups", "loadbalancer/net/ringfence-x/0123456789abcdef"),
                 ]
-                .map(|request| request.with("elasticloadbalancing:SecurityGroup", "sg-0ffffffffffffffff")),
+                .map(|request| among(request, "elasticloadbalancing:securitygroup", "sg-0ffffffffffffffff")),
             )
         },
     },
@@ -374,7 +422,7 @@ pub const HOLES: &[Hole] = &[
         fix: "ssm:SendCommand and ssm:StartSession only on instances with ssm:resourceTag of the stack",
         ways: |place| {
             each(
-                ["ssm:SendCommand", "ssm:StartSession"]
+                ["ssm:SendCommand", "ssm:StartSession", "ec2-instance-connect:SendSSHPublicKey"]
                     .map(|action| place.foreign_at(action, place.arn("ec2", "instance/i-0ffffffffffffffff"))),
             )
         },
@@ -392,8 +440,12 @@ pub const HOLES: &[Hole] = &[
         ways: |place| {
             each([
                 place.foreign("s3:GetObject", "another-bucket/file"),
+                place.foreign("s3:GetObjectVersion", "another-bucket/file"),
+                place.foreign("s3:PutBucketPolicy", "another-bucket"),
                 place.foreign("secretsmanager:GetSecretValue", "secret:another-AbCdEf"),
                 place.foreign("ssm:GetParameter", "parameter/another"),
+                place.foreign("ssm:GetParameters", "parameter/another"),
+                place.foreign("ssm:GetParametersByPath", "parameter/another"),
             ])
         },
     },
@@ -411,7 +463,7 @@ const TAGGED: [&str; 6] = [
 
 /// What makes an administrator of whoever may do it to the right one, and the kind that it is done to.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html>
-const IAM_WRITES: [(&str, &str); 16] = [
+const IAM_WRITES: [(&str, &str); 26] = [
     ("iam:AddRoleToInstanceProfile", "instance-profile/"),
     ("iam:AddUserToGroup", "group/"),
     ("iam:AttachGroupPolicy", "group/"),
@@ -419,16 +471,76 @@ const IAM_WRITES: [(&str, &str); 16] = [
     ("iam:AttachUserPolicy", "user/"),
     ("iam:CreateAccessKey", "user/"),
     ("iam:CreateLoginProfile", "user/"),
+    ("iam:CreateOpenIDConnectProvider", "oidc-provider/"),
     ("iam:CreatePolicyVersion", "policy/"),
+    ("iam:CreateServiceSpecificCredential", "user/"),
     ("iam:DeleteRolePermissionsBoundary", "role/"),
     ("iam:DeleteRolePolicy", "role/"),
+    ("iam:DeleteUserPermissionsBoundary", "user/"),
+    ("iam:DeleteUserPolicy", "user/"),
+    ("iam:DetachRolePolicy", "role/"),
+    ("iam:DetachUserPolicy", "user/"),
     ("iam:PutGroupPolicy", "group/"),
+    ("iam:PutRolePermissionsBoundary", "role/"),
     ("iam:PutRolePolicy", "role/"),
+    ("iam:PutUserPermissionsBoundary", "user/"),
     ("iam:PutUserPolicy", "user/"),
     ("iam:SetDefaultPolicyVersion", "policy/"),
+    ("iam:UpdateAccessKey", "user/"),
     ("iam:UpdateAssumeRolePolicy", "role/"),
     ("iam:UpdateLoginProfile", "user/"),
+    ("iam:UpdateSAMLProvider", "saml-provider/"),
 ];
+
+/// What carries tags in load balancing.
+const BALANCING: [&str; 3] = [
+    "loadbalancer/net/ringfence-x/0123456789abcdef",
+    "targetgroup/ringfence-x/0123456789abcdef",
+    "listener/net/ringfence-x/0123456789abcdef/0123456789abcdef",
+];
+
+/// What changes networks, and on what.
+const NETWORK: [(&str, &str); 20] = [
+    ("ec2:DeleteRoute", "route-table/rtb-0ffffffffffffffff"),
+    ("ec2:ReplaceRoute", "route-table/rtb-0ffffffffffffffff"),
+    ("ec2:CreateRoute", "route-table/rtb-0ffffffffffffffff"),
+    ("ec2:AssociateRouteTable", "route-table/rtb-0ffffffffffffffff"),
+    ("ec2:DeleteVpc", "vpc/vpc-0ffffffffffffffff"),
+    ("ec2:ModifyVpcAttribute", "vpc/vpc-0ffffffffffffffff"),
+    ("ec2:CreateVpcPeeringConnection", "vpc/vpc-0ffffffffffffffff"),
+    ("ec2:DeleteSubnet", "subnet/subnet-0ffffffffffffffff"),
+    ("ec2:ModifySubnetAttribute", "subnet/subnet-0ffffffffffffffff"),
+    ("ec2:DeleteSecurityGroup", "security-group/sg-0ffffffffffffffff"),
+    ("ec2:RevokeSecurityGroupIngress", "security-group/sg-0ffffffffffffffff"),
+    ("ec2:DeleteNetworkInterface", "network-interface/eni-0ffffffffffffffff"),
+    ("ec2:ModifyNetworkInterfaceAttribute", "network-interface/eni-0ffffffffffffffff"),
+    ("ec2:CreateNetworkAclEntry", "network-acl/acl-0ffffffffffffffff"),
+    ("ec2:DeleteNetworkAclEntry", "network-acl/acl-0ffffffffffffffff"),
+    ("ec2:ReplaceNetworkAclEntry", "network-acl/acl-0ffffffffffffffff"),
+    ("ec2:ReplaceNetworkAclAssociation", "network-acl/acl-0ffffffffffffffff"),
+    ("ec2:AttachInternetGateway", "internet-gateway/igw-0ffffffffffffffff"),
+    ("ec2:DetachInternetGateway", "internet-gateway/igw-0ffffffffffffffff"),
+    ("ec2:DeleteVpcEndpoints", "vpc-endpoint/vpce-0ffffffffffffffff"),
+];
+
+/// Services that run code as a role that is passed to them.
+const SERVICES: [&str; 5] = [
+    "cloudformation.amazonaws.com",
+    "ecs-tasks.amazonaws.com",
+    "glue.amazonaws.com",
+    "lambda.amazonaws.com",
+    "sagemaker.amazonaws.com",
+];
+
+fn is_ec2(service: &str) -> bool {
+    service.starts_with("ec2.")
+}
+
+/// With one of several values being this.
+fn among(mut request: Request, key: &str, value: &str) -> Request {
+    request.keys.insert(key.to_owned(), Key::Among(value.to_owned()));
+    request
+}
 
 /// Each check is a way by itself.
 fn each(checks: impl IntoIterator<Item = Request>) -> Vec<Vec<Request>> {

@@ -6,7 +6,34 @@
 use std::collections::BTreeSet;
 
 use crate::aws::document::{Document, Effect};
-use crate::aws::evaluate::{Request, glob};
+use crate::aws::evaluate::{Key, Request, glob};
+use crate::aws::name::{AccountId, Partition, Region};
+
+/// The stack of what is somebody else's.
+const ANOTHER: &str = "another";
+/// More places than this are not tried each with each.
+const MANY: usize = 400;
+/// Regions that patterns fit, and from which one is taken that no policy names.
+const REGIONS: [&str; 18] = [
+    "eu-north-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "eu-central-1",
+    "eu-west-1",
+    "eu-south-1",
+    "ap-northeast-1",
+    "ap-southeast-1",
+    "ap-south-1",
+    "ca-central-1",
+    "sa-east-1",
+    "me-central-1",
+    "af-south-1",
+    "cn-north-1",
+    "us-gov-west-1",
+    "eusc-de-east-1",
+];
 
 /// An account and a region that policies speak of.
 pub(super) struct Place<'a> {
@@ -23,40 +50,22 @@ impl<'a> Place<'a> {
         Self { policies, partition, region, account }
     }
 
-    /// Every partition, region and account that the policies name, each with each; made-up ones where they name none.
+    /// Every partition, region and account that the policies name, each with each, and always a region and an account that they
+    /// do not name. Where that would be very many, those that stand in one ARN, and each with the one that is not named.
     pub(super) fn all(policies: &'a [Document]) -> Vec<Self> {
-        let [mut partitions, mut regions, mut accounts] = [(); 3].map(|()| BTreeSet::new());
-        let mut note = |all: usize, value: &str| {
-            // AWS's own things have `aws` for an account.
-            if !value.is_empty() && value != "aws" && !value.contains(['*', '?', '$']) || all == 0 && value == "aws" {
-                [&mut partitions, &mut regions, &mut accounts][all].insert(value.to_owned());
-            }
-        };
-        for statement in policies.iter().flat_map(|policy| &policy.statement) {
-            let conditions = || statement.condition.values().flatten();
-            for text in statement.resource.iter().chain(conditions().flat_map(|(_, values)| values)) {
-                if let ["arn", partition, _, region, account, _] = text.splitn(6, ':').collect::<Vec<_>>()[..] {
-                    note(0, partition);
-                    note(1, region);
-                    note(2, account);
-                }
-            }
-            for (_, values) in conditions().filter(|(key, _)| key.to_ascii_lowercase().ends_with("region")) {
-                for region in values {
-                    note(1, region);
-                }
-            }
-        }
-        for (all, made_up) in [(&mut partitions, "aws"), (&mut regions, "eu-north-1"), (&mut accounts, "111122223333")]
-        {
-            if all.is_empty() {
-                all.insert(made_up.to_owned());
-            }
-        }
+        let named = Named::of(policies);
+        let together = |region: &String, account: &String| named.together.contains(&(region.clone(), account.clone()));
+        let [regions, accounts] = [named.regions(), named.accounts()];
+        let many = regions.len() * accounts.len() > MANY;
         let mut places = Vec::new();
-        for partition in &partitions {
+        for partition in &named.partitions() {
             for region in &regions {
-                places.extend(accounts.iter().map(|account| Self::new(policies, [partition, region, account])));
+                for account in &accounts {
+                    let unnamed = Some(region) == regions.last() || Some(account) == accounts.last();
+                    if !many || unnamed || together(region, account) {
+                        places.push(Self::new(policies, [partition, region, account]));
+                    }
+                }
             }
         }
         places
@@ -82,11 +91,12 @@ impl<'a> Place<'a> {
     /// The same of another service's.
     pub(super) fn foreign_at(&self, action: &str, arn: String) -> Request {
         // No more is known of it than that it is in the account and not the stack's.
-        let request = Request::new(action, arn)
-            .choosing("aws:ResourceTag/*")
-            .choosing("ec2:ResourceTag/*")
-            .with("aws:ResourceTag/ringfence:stack", "another")
-            .with("ec2:ResourceTag/ringfence:stack", "another")
+        let tags = ["aws:", "ec2:", "elasticloadbalancing:", "ssm:"];
+        let tagged = tags.iter().fold(Request::new(action, arn), |request, service| {
+            let of_stack = format!("{service}ResourceTag/ringfence:stack");
+            request.choosing(&format!("{service}ResourceTag/*")).with(&of_stack, ANOTHER)
+        });
+        let request = tagged
             .with("ec2:Vpc", self.arn("ec2", "vpc/vpc-0ffffffffffffffff"))
             .with("ec2:Owner", &self.account)
             .in_doubt();
@@ -96,7 +106,8 @@ impl<'a> Place<'a> {
     /// A check on something of the stack's own.
     pub(super) fn own(&self, action: &str, what: &str) -> Request {
         let request = self.foreign(action, what).choosing("ec2:InstanceProfile").choosing("ec2:Vpc");
-        request.choosing("aws:ResourceTag/ringfence:stack").choosing("ec2:ResourceTag/ringfence:stack")
+        let tags = ["aws:", "ec2:", "elasticloadbalancing:", "ssm:"];
+        tags.iter().fold(request, |request, service| request.choosing(&format!("{service}ResourceTag/ringfence:stack")))
     }
 
     /// A check on something that the call makes: its tags and settings are the caller's choice.
@@ -104,6 +115,17 @@ impl<'a> Place<'a> {
         let service = action.split(':').next().unwrap_or_default();
         let request = Request::new(action, self.arn(service, what)).in_doubt();
         asking(request).with("aws:RequestedRegion", &self.region)
+    }
+
+    /// What the conditions of the policies say of a key.
+    pub(super) fn values(&self, key: &str) -> BTreeSet<String> {
+        let conditions =
+            self.policies.iter().flat_map(|policy| &policy.statement).flat_map(|one| one.condition.values());
+        conditions
+            .flatten()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(key))
+            .flat_map(|(_, all)| all.clone())
+            .collect()
     }
 
     /// What the policies let an action do something to, as far as it may be of this kind, with every star filled in.
@@ -128,7 +150,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// A pattern with every star, question mark and variable filled in, and the account where it is open.
+/// A pattern with every star, question mark and variable filled in.
 fn filled(pattern: &str) -> String {
     let mut text = String::new();
     let mut rest = pattern;
@@ -156,7 +178,90 @@ pub(super) fn asking(request: Request) -> Request {
 }
 
 /// Without any tag in the request.
-pub(super) fn untagged(mut request: Request) -> Request {
+pub(super) fn asking_no_tags(mut request: Request) -> Request {
     request.keys.retain(|key, _| !key.starts_with("aws:requesttag/") && key != "aws:tagkeys");
     request
+}
+
+/// With a setting left out, so that the key is not there.
+pub(super) fn leaving_out(mut request: Request, key: &str) -> Request {
+    request.keys.insert(key.to_ascii_lowercase(), Key::Is(Vec::new()));
+    request
+}
+
+/// The same way, on what carries no tag at all instead of another stack's.
+pub(super) fn untagged(way: &[Request]) -> Vec<Request> {
+    let bare = |request: &Request| {
+        let mut request = request.clone();
+        for value in request.keys.values_mut() {
+            if matches!(value, Key::Is(values) if *values == [ANOTHER]) {
+                *value = Key::Is(Vec::new());
+            }
+        }
+        request
+    };
+    way.iter().map(bare).collect()
+}
+
+/// What policies name of regions and accounts.
+#[derive(Default)]
+struct Named {
+    partitions: BTreeSet<String>,
+    /// Regions, and patterns of them.
+    regions: BTreeSet<String>,
+    accounts: BTreeSet<String>,
+    together: BTreeSet<(String, String)>,
+}
+
+impl Named {
+    fn of(policies: &[Document]) -> Self {
+        let mut named = Self::default();
+        for statement in policies.iter().flat_map(|policy| &policy.statement) {
+            let conditions = || statement.condition.values().flatten();
+            let resources = statement.resource.iter().chain(&statement.not_resource);
+            for text in resources.chain(conditions().flat_map(|(_, values)| values)) {
+                if let ["arn", partition, _, region, account, _] = text.splitn(6, ':').collect::<Vec<_>>()[..] {
+                    named.partitions.extend(Partition::from_word(partition).map(|one| one.as_str().to_owned()));
+                    named.note_region(region);
+                    if AccountId::parse(account).is_ok() {
+                        named.accounts.insert(account.to_owned());
+                        named.together.insert((region.to_owned(), account.to_owned()));
+                    }
+                }
+            }
+            for (_, values) in conditions().filter(|(key, _)| key.to_ascii_lowercase().ends_with("region")) {
+                for region in values {
+                    named.note_region(region);
+                }
+            }
+        }
+        named
+    }
+
+    fn note_region(&mut self, region: &str) {
+        let is_pattern = region.contains(['*', '?']) && region != "*";
+        if is_pattern || Region::parse(region).is_ok() {
+            self.regions.insert(region.to_owned());
+        }
+    }
+
+    fn partitions(&self) -> Vec<String> {
+        if self.partitions.is_empty() { vec!["aws".to_owned()] } else { self.partitions.iter().cloned().collect() }
+    }
+
+    /// Those that are named, or fit a pattern, and last one that is not and does not.
+    fn regions(&self) -> Vec<String> {
+        let fits = |region: &str| self.regions.iter().any(|pattern| glob(pattern, region));
+        let plain = self.regions.iter().filter(|region| !region.contains(['*', '?']));
+        let mut all: BTreeSet<String> = plain.cloned().collect();
+        all.extend(REGIONS.iter().filter(|region| fits(region)).map(ToString::to_string));
+        let unnamed = REGIONS.iter().find(|region| !fits(region)).map(ToString::to_string);
+        all.into_iter().chain(unnamed).collect()
+    }
+
+    /// Those that are named, and last one that is not.
+    fn accounts(&self) -> Vec<String> {
+        let unnamed = (100..1_000).map(|n| format!("{n}111222333")).find(|account| !self.accounts.contains(account));
+        self.accounts.iter().cloned().chain(unnamed).collect()
+    }
 }
