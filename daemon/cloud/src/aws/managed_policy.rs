@@ -27,8 +27,6 @@ pub struct OwnPolicy {
     pub tags: BTreeMap<String, String>,
     /// Whether the role has it.
     pub is_attached: bool,
-    /// Whether something else has it too.
-    pub is_shared: bool,
 }
 
 impl OwnPolicy {
@@ -36,11 +34,6 @@ impl OwnPolicy {
     pub(super) fn is_of(&self, role: &BTreeMap<String, String>) -> bool {
         let [own, role] = [&self.tags, role].map(|tags| tags.get(STACK_TAG));
         self.is_attached && own.is_some() && (role.is_none() || own == role)
-    }
-
-    /// Fails when something else has it, which somebody must undo who knows why.
-    pub(super) fn check_not_shared(&self) -> Result<(), RoleError> {
-        if self.is_shared { Err(RoleError::PolicyShared { arn: self.arn.clone() }) } else { Ok(()) }
     }
 }
 
@@ -73,9 +66,7 @@ impl AwsAccount {
             let text = answer.policy_version.and_then(|version| version.document).unwrap_or_default();
             let (document, tags) = (decoded(&text, "a policy")?, from_tags(policy.tags()));
             let is_attached = attached.contains(&arn);
-            let uses = policy.attachment_count().unwrap_or_default() - i32::from(is_attached);
-            let is_shared = uses + policy.permissions_boundary_usage_count().unwrap_or_default() > 0;
-            own.push(OwnPolicy { arn, number, document, tags, is_attached, is_shared });
+            own.push(OwnPolicy { arn, number, document, tags, is_attached });
         }
         Ok(own)
     }
@@ -129,6 +120,24 @@ impl AwsAccount {
             Err(error) if error.is("NoSuchEntity") && error.text.contains(arn) => Err(not_seen("policy", arn)),
             other => Ok(other?),
         }
+    }
+
+    /// Fails when something else than the role has a policy, which somebody must undo who knows why.
+    pub(super) async fn check_not_shared(&self, role: &str, arn: &str) -> Result<(), RoleError> {
+        let mut pages = self.iam.list_entities_for_policy().policy_arn(arn).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = match page.map_err(failed("iam:ListEntitiesForPolicy")) {
+                Err(error) if error.is("NoSuchEntity") => return Ok(()),
+                other => other?,
+            };
+            let roles = page.policy_roles().iter().filter_map(|one| one.role_name()).filter(|other| *other != role);
+            let users = page.policy_users().iter().filter_map(|one| one.user_name());
+            let groups = page.policy_groups().iter().filter_map(|one| one.group_name());
+            if let Some(other) = roles.chain(users).chain(groups).next() {
+                return Err(RoleError::PolicyShared { arn: arn.to_owned(), other: other.to_owned() });
+            }
+        }
+        Ok(())
     }
 
     /// Takes a policy off a role.

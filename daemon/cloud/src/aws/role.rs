@@ -122,10 +122,12 @@ pub enum RoleError {
         profile: String,
     },
     /// A policy of the role's own is on something else too.
-    #[error("the policy {arn} is attached to something else too")]
+    #[error("the policy {arn} is attached to {other} too")]
     PolicyShared {
         /// The policy.
         arn: String,
+        /// The name of the role, user or group that has it.
+        other: String,
     },
     /// It is there under another path, which cannot be changed.
     #[error("the {what} {name} is wanted, and {arn} is there: names are unique whatever their path")]
@@ -289,7 +291,7 @@ impl AwsAccount {
             if policy.number <= parts {
                 claim.check("policy", &policy.arn, &policy.tags, &spec.stack)?;
             } else if claim.covers(&policy.tags, &spec.stack) {
-                policy.check_not_shared()?;
+                self.check_not_shared(spec.name.bare(), &policy.arn).await?;
             }
         }
         Ok(Some(there))
@@ -405,7 +407,7 @@ impl AwsAccount {
         };
         Claim::OnlyOurs.check("role", name.as_str(), &there.tags, stack)?;
         for policy in there.own.iter().filter(|policy| Claim::OnlyOurs.covers(&policy.tags, stack)) {
-            policy.check_not_shared()?;
+            self.check_not_shared(name.bare(), &policy.arn).await?;
         }
         self.check_worn_nowhere_else(name, profile).await?;
         Ok(Some(there))

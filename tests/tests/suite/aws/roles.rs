@@ -613,7 +613,7 @@ async fn a_policy_of_the_roles_own_that_something_else_has_is_not_taken_from_it(
     let before = inventory(&account).await;
     account.write(ROLE);
     let error = account.terraform.apply(&[]).await.expect_error("inline");
-    assert!(error.contains("ringfence-prod-1 is attached to something else too"), "{error}");
+    assert!(error.contains("ringfence-prod-1 is attached to theirs too"), "{error}");
     account.terraform.destroy(&[]).await.expect_error("destroy");
     assert_eq!(inventory(&account).await, before, "nothing was changed");
 }
