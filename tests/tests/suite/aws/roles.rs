@@ -66,6 +66,14 @@ async fn inventory(account: &Account) -> Value {
     account.by_hand(INVENTORY).await
 }
 
+/// Makes a role of the name that carries no tag.
+const UNTAGGED: &str = "client('iam').create_role(RoleName='ringfence-prod', Path='/team/', AssumeRolePolicyDocument='{\"Statement\":[]}')";
+
+/// The inventory of an account with nothing in it.
+fn nothing() -> Value {
+    json!({ "roles": {}, "profiles": {}, "managed": {} })
+}
+
 #[tokio::test]
 async fn a_role_is_made_kept_changed_and_removed() {
     let account = Account::new().await;
@@ -131,7 +139,6 @@ async fn an_instance_profile_is_made_with_its_role_and_removed_with_it() {
 #[tokio::test]
 async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leaves_nothing() {
     let account = Account::new().await;
-    let nothing = json!({ "roles": {}, "profiles": {}, "managed": {} });
     // One role with a managed policy, the other with an inline one.
     account.write(&format!("{}{PROFILE}", managed(ROLE)));
     account.terraform.apply(&[]).await.expect("a clean run");
@@ -152,7 +159,7 @@ async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leav
             assert_eq!(inventory(&account).await, wanted, "{fault:?} at change {n}");
             assert_eq!(account.terraform.plan(&[]).await.code, 0, "{fault:?} at change {n}");
             account.terraform.destroy(&[]).await.expect("destroy");
-            assert_eq!(inventory(&account).await, nothing, "{fault:?} at change {n}");
+            assert_eq!(inventory(&account).await, nothing(), "{fault:?} at change {n}");
         }
     }
     assert!(failed >= 3, "the faults were felt: {failed}");
@@ -165,7 +172,7 @@ async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leav
             failed += usize::from(account.terraform.destroy(&[]).await.code != 0);
             account.double.inject(Faults::default());
             account.terraform.destroy(&[]).await.expect("another destroy");
-            assert_eq!(inventory(&account).await, nothing, "{fault:?} at removal {n}");
+            assert_eq!(inventory(&account).await, nothing(), "{fault:?} at removal {n}");
         }
     }
     assert!(failed >= 3, "the faults were felt: {failed}");
@@ -185,9 +192,7 @@ async fn a_lost_answer_to_a_creation_is_adopted_by_its_tag() {
 #[tokio::test]
 async fn a_role_that_is_not_ours_is_left_alone_until_it_is_imported() {
     let account = Account::new().await;
-    account
-        .by_hand("client('iam').create_role(RoleName='ringfence-prod', Path='/team/', AssumeRolePolicyDocument='{\"Statement\":[]}')")
-        .await;
+    account.by_hand(UNTAGGED).await;
     let before = inventory(&account).await;
     account.write(ROLE);
     let error = account.terraform.apply(&[]).await.expect_error("apply");
@@ -274,7 +279,7 @@ async fn a_role_and_a_profile_that_iam_does_not_show_yet_are_waited_for() {
     account.terraform.apply(&[]).await.expect("apply");
     assert_eq!(account.terraform.plan(&[]).await.code, 0, "an empty plan");
     account.terraform.destroy(&[]).await.expect("destroy");
-    assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }));
+    assert_eq!(inventory(&account).await, nothing());
 }
 
 #[tokio::test]
@@ -376,7 +381,7 @@ async fn a_tag_that_is_taken_off_shows_and_what_is_not_tagged_is_not_destroyed()
     );
     account.terraform.apply(&[]).await.expect("apply");
     account.terraform.destroy(&[]).await.expect("destroy");
-    assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }));
+    assert_eq!(inventory(&account).await, nothing());
 }
 
 #[tokio::test]
@@ -474,7 +479,7 @@ async fn a_stack_is_renamed_in_place_with_the_policies_of_its_role() {
     }
     assert_eq!(there["managed"]["ringfence-prod-1"]["tags"]["ringfence:stack"], "live", "{there}");
     account.terraform.destroy(&[]).await.expect("destroy");
-    assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }));
+    assert_eq!(inventory(&account).await, nothing());
 }
 
 #[tokio::test]
@@ -489,7 +494,7 @@ async fn a_policy_that_was_made_and_not_attached_goes_with_its_role() {
     account.double.inject(Faults::default());
     assert_eq!(inventory(&account).await["managed"].as_object().unwrap().len(), 1);
     account.terraform.destroy(&[]).await.expect("destroy");
-    assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }));
+    assert_eq!(inventory(&account).await, nothing());
 }
 
 #[tokio::test]
@@ -513,9 +518,7 @@ async fn what_somebody_added_makes_room_where_both_do_not_fit() {
 #[tokio::test]
 async fn what_was_imported_is_not_destroyed_before_it_is_tagged() {
     let account = Account::new().await;
-    account
-        .by_hand("client('iam').create_role(RoleName='ringfence-prod', Path='/team/', AssumeRolePolicyDocument='{\"Statement\":[]}')")
-        .await;
+    account.by_hand(UNTAGGED).await;
     let before = inventory(&account).await;
     account.write(ROLE);
     let import = ["import", "ringfence_aws_cross_account_role.prod", "team/ringfence-prod"];
@@ -649,7 +652,7 @@ async fn what_a_failed_creation_has_made_is_destroyed() {
         account.double.inject(Faults::default());
         assert_ne!(inventory(&account).await["roles"], json!({}), "something was made");
         account.terraform.destroy(&[]).await.expect("destroy");
-        assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }), "{refused_at}");
+        assert_eq!(inventory(&account).await, nothing(), "{refused_at}");
     }
 }
 
@@ -685,5 +688,5 @@ async fn two_profiles_that_name_one_new_role_are_told_so() {
     assert!(error.contains("Another instance profile holds the role"), "{error}");
     assert_eq!(inventory(&account).await["profiles"].as_object().unwrap().len(), 1);
     account.terraform.destroy(&[]).await.expect("destroy");
-    assert_eq!(inventory(&account).await, json!({ "roles": {}, "profiles": {}, "managed": {} }));
+    assert_eq!(inventory(&account).await, nothing());
 }

@@ -32,22 +32,29 @@ fn words(onboarded: &Onboarded) -> Value {
     })
 }
 
+/// `ringfenced` with this access key and nothing of the machine's own configuration.
+fn ringfenced(access_key: &str) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(program("ringfenced"));
+    command
+        .env("AWS_ACCESS_KEY_ID", access_key)
+        .env("AWS_SECRET_ACCESS_KEY", "not-looked-at")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    command
+}
+
 /// Runs `ringfenced verify aws` as the cross-account role.
 async fn verify(onboarded: &Onboarded, more: &[&str]) -> (i32, Value, String) {
     let sandbox = Sandbox::new();
     let file = sandbox.path().join("request.json");
     std::fs::write(&file, words(onboarded).to_string()).unwrap();
     let double = &onboarded.account.double;
-    let output = tokio::process::Command::new(program("ringfenced"))
+    let output = ringfenced(&double.principal(CONTROL))
         .args(["verify", "aws", "--json", "--assume-role", ROLE, "--external-id", EXTERNAL_ID, "--request"])
         .arg(&file)
         .args(["--endpoint-url", &double.endpoint()])
         .args(more)
-        .env("AWS_ACCESS_KEY_ID", double.principal(CONTROL))
-        .env("AWS_SECRET_ACCESS_KEY", "not-looked-at")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .output()
         .await
         .unwrap();
@@ -253,7 +260,7 @@ async fn a_launch_is_asked_as_the_role_only_and_one_that_cannot_be_asked_leaves_
     let file = sandbox.path().join("request.json");
     let run = async |words: &Value| {
         std::fs::write(&file, words.to_string()).unwrap();
-        let output = tokio::process::Command::new(program("ringfenced"))
+        let output = ringfenced(ringfence_aws_double::ADMINISTRATOR)
             .args([
                 "verify",
                 "aws",
@@ -264,11 +271,6 @@ async fn a_launch_is_asked_as_the_role_only_and_one_that_cannot_be_asked_leaves_
                 "--request",
             ])
             .arg(&file)
-            .env("AWS_ACCESS_KEY_ID", ringfence_aws_double::ADMINISTRATOR)
-            .env("AWS_SECRET_ACCESS_KEY", "not-looked-at")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .output()
             .await
             .unwrap();

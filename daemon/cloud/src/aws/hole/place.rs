@@ -11,6 +11,8 @@ use crate::aws::name::{AccountId, Partition, Region};
 
 /// The stack of what is somebody else's.
 const ANOTHER: &str = "another";
+/// Whose condition keys tell the tags of a resource.
+const TAG_KEYS: [&str; 4] = ["aws:", "ec2:", "elasticloadbalancing:", "ssm:"];
 /// More places than this are not tried each with each.
 const MANY: usize = 400;
 /// Regions that patterns fit, and from which one is taken that no policy names.
@@ -91,8 +93,7 @@ impl<'a> Place<'a> {
     /// The same of another service's.
     pub(super) fn foreign_at(&self, action: &str, arn: String) -> Request {
         // No more is known of it than that it is in the account and not the stack's.
-        let tags = ["aws:", "ec2:", "elasticloadbalancing:", "ssm:"];
-        let tagged = tags.iter().fold(Request::new(action, arn), |request, service| {
+        let tagged = TAG_KEYS.iter().fold(Request::new(action, arn), |request, service| {
             let of_stack = format!("{service}ResourceTag/ringfence:stack");
             request.choosing(&format!("{service}ResourceTag/*")).with(&of_stack, ANOTHER)
         });
@@ -106,8 +107,9 @@ impl<'a> Place<'a> {
     /// A check on something of the stack's own.
     pub(super) fn own(&self, action: &str, what: &str) -> Request {
         let request = self.foreign(action, what).choosing("ec2:InstanceProfile").choosing("ec2:Vpc");
-        let tags = ["aws:", "ec2:", "elasticloadbalancing:", "ssm:"];
-        tags.iter().fold(request, |request, service| request.choosing(&format!("{service}ResourceTag/ringfence:stack")))
+        TAG_KEYS
+            .iter()
+            .fold(request, |request, service| request.choosing(&format!("{service}ResourceTag/ringfence:stack")))
     }
 
     /// A check on something that the call makes: its tags and settings are the caller's choice.
