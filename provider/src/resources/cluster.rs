@@ -103,22 +103,21 @@ impl Resource for ClusterResource {
             return Ok(Some(state));
         };
         let recorded = state.id.known().and_then(|id| ringfence_api::ClusterId::parse(id).ok());
-        let (owner, running) = match local.look()? {
+        let owner = match local.look()? {
             Sight::Gone => {
                 if let Some(recorded) = recorded {
                     ctx.data().note(recorded, Seen::Gone);
                 }
                 return Ok(None);
             }
-            Sight::Stopped(owner) => (owner, false),
-            Sight::Running(owner) => (owner, true),
+            Sight::Stopped(owner) | Sight::Running(owner) => owner,
         };
         if let Some(recorded) = recorded.filter(|recorded| *recorded != owner.id) {
             // Somebody made another cluster in this directory; ours is gone.
             ctx.data().note(recorded, Seen::Gone);
             return Ok(None);
         }
-        if !running {
+        let Some(connection) = local.reached().await? else {
             ctx.data().note(owner.id, Seen::Stopped);
             let (id, name) = (owner.id.to_string().into(), owner.name.as_str().into());
             let incomplete = state.state == INCOMPLETE;
@@ -129,8 +128,7 @@ impl Resource for ClusterResource {
                 Err(_) => ClusterModel { state: "stopped".into(), ..seen },
             };
             return Ok(Some(if incomplete { ClusterModel { state: INCOMPLETE.into(), ..seen } } else { seen }));
-        }
-        let connection = local.connection()?;
+        };
         ctx.data().note(owner.id, Seen::Running(connection.clone()));
         let client = ctx.data().client(&connection)?;
         let cluster = failed(ctx.data(), client.cluster().await)?;

@@ -209,15 +209,30 @@ impl Local {
             .map_err(|error| failed("The head cannot be started", &error))?;
         let deadline = tokio::time::Instant::now() + START;
         loop {
-            if !matches!(self.look()?, Sight::Running(_)) {
+            let Some(connection) = self.reached().await? else { return Err(self.ended_early()) };
+            // The address may be that of the last time until the head has bound the port that it was told to.
+            if listen == 0 || self.port() == Some(listen) {
+                return Ok(connection);
+            }
+            if tokio::time::Instant::now() > deadline {
                 return Err(self.ended_early());
             }
-            // The address may be that of the last time until the head has bound the port that it was told to.
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// How to reach the head that runs: one that is starting, perhaps for somebody who was interrupted, is waited for
+    /// until it has said so. None when it does not run, or ends before.
+    pub(crate) async fn reached(&self) -> Result<Option<Connection>> {
+        let deadline = tokio::time::Instant::now() + START;
+        loop {
+            if !matches!(self.look()?, Sight::Running(_)) {
+                return Ok(None);
+            }
             match self.connection() {
-                Ok(connection) if listen == 0 || self.port() == Some(listen) => return Ok(connection),
                 Err(error) if tokio::time::Instant::now() > deadline => return Err(error),
-                Ok(_) if tokio::time::Instant::now() > deadline => return Err(self.ended_early()),
-                Ok(_) | Err(_) => tokio::time::sleep(LOOK).await,
+                Err(_) => tokio::time::sleep(LOOK).await,
+                Ok(connection) => return Ok(Some(connection)),
             }
         }
     }
@@ -228,7 +243,7 @@ impl Local {
         endpoint.trim().rsplit_once(':')?.1.parse().ok()
     }
 
-    /// How to reach the head, from the files it wrote.
+    /// How to reach the head, from the files it wrote, whether it runs or not.
     pub(crate) fn connection(&self) -> Result<Connection> {
         let Some(owner) = self.owner()? else {
             return Err(Diagnostic::error("There is no local cluster in this directory")
@@ -421,4 +436,42 @@ fn failed(summary: &str, error: &dyn std::error::Error) -> Diagnostics {
         source = cause.source();
     }
     Diagnostic::error(summary).detail(format!("{detail}.")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfence_cloud::local::claim;
+
+    use super::*;
+
+    fn made(directory: &FilePath) -> Local {
+        let local = Local { directory: directory.join("cluster") };
+        let name = ClusterName::parse("main").unwrap();
+        local.claim(&name, &OperatorPublicKey::from_base64("a-key")).unwrap();
+        create_directory(&local.head()).unwrap();
+        local
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_still_starting_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let local = made(directory.path());
+        let running = claim(&local.head(), HEAD_CLAIM).unwrap();
+        // The first looks before the second writes, and finds nothing yet.
+        let (reached, ()) = tokio::join!(local.reached(), async {
+            std::fs::write(local.head().join("endpoint"), "https://127.0.0.1:1").unwrap();
+            std::fs::write(local.head().join("ca.pem"), "a certificate").unwrap();
+        });
+        assert_eq!(reached.unwrap().expect("it runs").endpoint, "https://127.0.0.1:1");
+        drop(running);
+    }
+
+    #[tokio::test]
+    async fn a_head_that_ends_before_it_has_said_how_it_is_reached_is_stopped() {
+        let directory = tempfile::tempdir().unwrap();
+        let local = made(directory.path());
+        let running = claim(&local.head(), HEAD_CLAIM).unwrap();
+        let (reached, ()) = tokio::join!(local.reached(), async { drop(running) });
+        assert_eq!(reached.unwrap(), None);
+    }
 }

@@ -71,7 +71,7 @@ pub(super) async fn check_existing(ctx: &ResourceContext<ClusterResource>, plann
         Sight::Running(owner) => {
             let declared = declared(planned);
             if declared.is_known()
-                && let Ok(connection) = local.connection()
+                && let Some(connection) = local.reached().await?
                 && let Ok(cluster) = data.client(&connection)?.cluster().await
                 && !cluster.nodes.is_empty()
                 && cluster.declared != declared.to_put()?
