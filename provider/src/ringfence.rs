@@ -36,6 +36,8 @@ pub(crate) struct Ringfence {
 struct Aws {
     settings: ringfence_cloud::aws::AwsSettings,
     account: tokio::sync::OnceCell<ringfence_cloud::aws::AwsAccount>,
+    /// The unique ids of what this run has read there: it is in the state.
+    read: Mutex<std::collections::HashSet<String>>,
 }
 
 /// What this run has seen of a cluster, by a channel that its target vouches for. Resources in a cluster are read
@@ -68,7 +70,8 @@ impl Ringfence {
     /// The same, reaching AWS by these settings, or not at all while they are not known.
     #[cfg(feature = "aws")]
     pub(crate) fn with_aws(mut self, settings: Option<ringfence_cloud::aws::AwsSettings>) -> Self {
-        self.aws = settings.map(|settings| Aws { settings, account: tokio::sync::OnceCell::new() });
+        self.aws =
+            settings.map(|settings| Aws { settings, account: tokio::sync::OnceCell::new(), read: Mutex::default() });
         self
     }
 
@@ -77,6 +80,20 @@ impl Ringfence {
     pub(crate) async fn aws(&self) -> Option<&ringfence_cloud::aws::AwsAccount> {
         let aws = self.aws.as_ref()?;
         Some(aws.account.get_or_init(|| ringfence_cloud::aws::AwsAccount::new(&aws.settings)).await)
+    }
+
+    /// Notes that something of the account, by its unique id, is in the state.
+    #[cfg(feature = "aws")]
+    pub(crate) fn note_in_state(&self, unique_id: &str) {
+        if let Some(aws) = &self.aws {
+            lock(&aws.read).insert(unique_id.to_owned());
+        }
+    }
+
+    /// Whether something of the account is in the state, as far as this run has read.
+    #[cfg(feature = "aws")]
+    pub(crate) fn is_in_state(&self, unique_id: &str) -> bool {
+        self.aws.as_ref().is_some_and(|aws| lock(&aws.read).contains(unique_id))
     }
 
     /// Whether clusters can be called at all, as far as can be told before that is needed.

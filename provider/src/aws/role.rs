@@ -31,10 +31,43 @@ pub(crate) async fn account_of<'a>(data: &'a Ringfence, account_id: &Value<Strin
 }
 
 /// The same when planning, as far as AWS can be asked: whoever plans without credentials is told when applying.
-pub(crate) async fn check_account(data: &Ringfence, account_id: &Value<String>) -> Result<()> {
-    let Some(account) = data.aws().await else { return Ok(()) };
-    let Ok(caller) = account.identity().await else { return Ok(()) };
-    another_account(account_id, &caller).map_or(Ok(()), |error| Err(error.into()))
+pub(crate) async fn check_account<'a>(
+    data: &'a Ringfence,
+    account_id: &Value<String>,
+) -> Result<Option<&'a AwsAccount>> {
+    let Some(account) = data.aws().await else { return Ok(None) };
+    let Ok(caller) = account.identity().await else { return Ok(None) };
+    another_account(account_id, &caller).map_or(Ok(Some(account)), |error| Err(error.into()))
+}
+
+/// Tells, when planning something that is to be made, of what is there by its name: it would be taken over, or stands in the way.
+/// No more than a warning, because whoever destroys plans first. Whatever else is wrong is told when applying, as are rights
+/// that whoever plans may lack.
+pub(crate) fn warn_of_existing<R: Resource<Data = Ringfence>>(
+    ctx: &ResourceContext<R>,
+    (what, name, stack): (&str, &str, &StackName),
+    import_id: &Value<String>,
+    unique_id: std::result::Result<Option<String>, RoleError>,
+) {
+    match unique_id {
+        // One that is in the state goes before this one comes.
+        Ok(Some(id)) if !ctx.data().is_in_state(&id) => ctx.warn(
+            Diagnostic::warning(format!("The {what} {name} is there already"))
+                .detail(format!(
+                    "It carries the tag {STACK_TAG} = {stack}, so it is taken over and made as it is declared here. That is \
+                     right after a creation that was interrupted; if another configuration manages it, it would be managed \
+                     by both."
+                ))
+                .at(Path::root().attr("name")),
+        ),
+        Err(error @ RoleError::NotOurs { .. }) => {
+            for error in fault(&error, R::NAME, import_id.as_str().unwrap_or_default()).iter() {
+                let warning = Diagnostic::warning(error.summary()).detail(error.detail_text());
+                ctx.warn(warning.at(error.path().clone()));
+            }
+        }
+        Ok(_) | Err(_) => {}
+    }
 }
 
 /// Fails when what is there is another one than what was planned for: somebody has made it anew since.
@@ -162,7 +195,7 @@ pub(crate) fn fault(error: &RoleError, resource: &str, id: &str) -> Diagnostics 
         RoleError::NotOurs { what: what @ "policy", name, stack } => {
             Diagnostic::error("A policy stands where the role's own would, and is not ours")
                 .detail(format!(
-                    "{name} does not carry the tag {STACK_TAG} = {stack}, so it was left as it is. If it is the stack's, give it \
+                    "{name} does not carry the tag {STACK_TAG} = {stack}, so it is left as it is. If it is the stack's, give it \
                      the tag; if not, detach it from the role and delete it, or choose another name for the role."
                 ))
                 .at(at(what))
@@ -170,7 +203,7 @@ pub(crate) fn fault(error: &RoleError, resource: &str, id: &str) -> Diagnostics 
         }
         RoleError::NotOurs { what, name, stack } => Diagnostic::error(format!("The {what} {name} exists and is not ours"))
             .detail(format!(
-                "It does not carry the tag {STACK_TAG} = {stack}, so it was left as it is. Choose another name, or let \
+                "It does not carry the tag {STACK_TAG} = {stack}, so it is left as it is. Choose another name, or let \
                  Terraform take it over, which replaces its policies:\n\nimport {{\n  to = {resource}.NAME\n  id = {id:?}\n}}"
             ))
             .at(at(what))

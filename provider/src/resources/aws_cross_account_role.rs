@@ -10,7 +10,7 @@ use tfplugin_rs::prelude::*;
 use crate::aws::{
     Fault, TrustInputs, account_in, account_of, attached, check_account, check_moved, check_same, claim,
     cross_account_model, fault, invalid, is_free_tag_key, may_be_made, report, same_document, stack_of,
-    stack_to_remove, tags_of,
+    stack_to_remove, tags_of, warn_of_existing,
 };
 use crate::ringfence::Ringfence;
 
@@ -194,12 +194,18 @@ impl Resource for AwsCrossAccountRole {
 
     async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<AwsCrossAccountRoleModel>) -> Result<()> {
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        if let Some(prior) = &plan.prior {
+        let new_in = if let Some(prior) = &plan.prior {
             check_moved(&prior.account_id, &planned.account_id)?;
+            None
         } else {
-            check_account(ctx.data(), &planned.account_id).await?;
-        }
+            check_account(ctx.data(), &planned.account_id).await?
+        };
         if let Ok(Some(spec)) = planned.spec() {
+            if let Some(account) = new_in {
+                let there =
+                    account.check_role(&spec, &Claim::OnlyOurs).await.map(|there| there.map(|there| there.unique_id));
+                warn_of_existing(ctx, ("role", spec.name.as_str(), &spec.stack), &planned.name, there);
+            }
             planned.policy_json = spec.policy.minified().into();
             planned.trust_policy_json = spec.trust.minified().into();
         } else {
@@ -230,7 +236,10 @@ impl Resource for AwsCrossAccountRole {
         let found = account.find_role(&name).await.map_err(|error| state.fault(&error))?;
         // Another one of the same name is not this one.
         let same = |id: &str| state.unique_id.as_str().is_none_or(|known| known == id);
-        Ok(found.filter(|found| same(&found.unique_id)).map(|found| state.seen(&found)))
+        Ok(found.filter(|found| same(&found.unique_id)).map(|found| {
+            ctx.data().note_in_state(&found.unique_id);
+            state.seen(&found)
+        }))
     }
 
     async fn update(

@@ -11,6 +11,7 @@ use tfplugin_rs::prelude::*;
 use crate::aws::{
     Fault, account_in, account_of, attached, check_account, check_moved, check_same, claim, fault, invalid,
     is_free_tag_key, may_be_made, node_role_model, report, same_document, stack_of, stack_to_remove, tags_of,
+    warn_of_existing,
 };
 use crate::ringfence::Ringfence;
 
@@ -211,12 +212,26 @@ impl Resource for AwsInstanceProfile {
         };
         let (profile_gone, role_gone) = (gone(|prior| &prior.arn), gone(|prior| &prior.role_arn));
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        if let Some(prior) = &plan.prior {
+        let new_in = if let Some(prior) = &plan.prior {
             check_moved(&prior.account_id, &planned.account_id)?;
+            None
         } else {
-            check_account(ctx.data(), &planned.account_id).await?;
-        }
+            check_account(ctx.data(), &planned.account_id).await?
+        };
         if let Ok(Some(spec)) = planned.spec() {
+            if let Some(account) = new_in {
+                let stack = &spec.role.stack;
+                let there = account
+                    .check_profile(&spec, &Claim::OnlyOurs)
+                    .await
+                    .map(|there| there.map(|there| there.unique_id));
+                warn_of_existing(ctx, ("instance profile", spec.name.as_str(), stack), &planned.name, there);
+                let there = account
+                    .check_role(&spec.role, &Claim::OnlyOurs)
+                    .await
+                    .map(|there| there.map(|there| there.unique_id));
+                warn_of_existing(ctx, ("role", spec.role.name.as_str(), stack), &planned.name, there);
+            }
             planned.role_name = spec.role.name.as_str().into();
             planned.policy_json = spec.role.policy.minified().into();
             planned.trust_policy_json = spec.role.trust.minified().into();
@@ -273,6 +288,10 @@ impl Resource for AwsInstanceProfile {
         let found = found.filter(|_| taken_out.is_none());
         if worn.is_none() && found.is_none() {
             return Ok(None);
+        }
+        let ids = [worn.as_ref().map(|worn| &worn.unique_id), found.as_ref().map(|found| &found.unique_id)];
+        for id in ids.into_iter().flatten().chain(&taken_out) {
+            ctx.data().note_in_state(id);
         }
         // What is in the profile has no path; the role's own ARN has.
         let whole = found.as_ref().and_then(|found| found.arn.split_once(":role/")).map(|(_, name)| name.to_owned());

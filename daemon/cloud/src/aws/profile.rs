@@ -76,7 +76,8 @@ impl AwsAccount {
         Ok((until_known(|| self.bring_profile_about(spec, profile_claim)).await?, role))
     }
 
-    async fn check_profile(&self, spec: &ProfileSpec, claim: &Claim) -> Result<Option<ProfileObserved>, RoleError> {
+    /// The instance profile, if there is one. Fails when it is not ours.
+    pub async fn check_profile(&self, spec: &ProfileSpec, claim: &Claim) -> Result<Option<ProfileObserved>, RoleError> {
         let Some(there) = self.find_instance_profile(&spec.name).await? else { return Ok(None) };
         claim.check("instance profile", spec.name.as_str(), &there.tags, &spec.role.stack)?;
         if !there.arn.ends_with(&format!(":instance-profile/{}", spec.name)) {

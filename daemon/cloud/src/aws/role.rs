@@ -262,7 +262,7 @@ impl AwsAccount {
     }
 
     /// The role, if there is one. Fails when it, or a policy where one of its own would stand, is not ours.
-    pub(super) async fn check_role(&self, spec: &RoleSpec, claim: &Claim) -> Result<Option<RoleObserved>, RoleError> {
+    pub async fn check_role(&self, spec: &RoleSpec, claim: &Claim) -> Result<Option<RoleObserved>, RoleError> {
         let parts = match spec.policy_type {
             PolicyType::Inline => 0,
             PolicyType::Managed => spec.policy.split().len(),

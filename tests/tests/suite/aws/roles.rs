@@ -385,6 +385,37 @@ async fn a_tag_that_is_taken_off_shows_and_what_is_not_tagged_is_not_destroyed()
 }
 
 #[tokio::test]
+async fn what_is_there_already_is_told_in_the_plan() {
+    let account = Account::new().await;
+    account.write(&format!("{ROLE}{PROFILE}"));
+    account.terraform.apply(&[]).await.expect("apply");
+    // Another configuration declares the same, and this one has a role of its own replaced.
+    let replaced = account.terraform.plan(&["-replace", "ringfence_aws_cross_account_role.prod"]).await;
+    assert_eq!((replaced.code, replaced.stdout.contains("is there already")), (2, false), "{}", replaced.stdout);
+    let kept = account.terraform.run(&["state", "pull"]).await.stdout;
+    let all = account.terraform.addresses().await;
+    let all: Vec<&str> = ["state", "rm"].into_iter().chain(all.iter().map(String::as_str)).collect();
+    account.terraform.run(&all).await.expect("Terraform forgets them");
+    let plan = account.terraform.plan(&[]).await;
+    let said = plan.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for what in ["role team/ringfence-prod", "role ringfence-node", "instance profile ringfence-node"] {
+        assert!(said.contains(&format!("The {what} is there already")), "{what}: {said}");
+    }
+    account.terraform.push(&kept).await;
+    account.terraform.destroy(&[]).await.expect("destroy");
+
+    account
+        .by_hand(&format!("{UNTAGGED}\nclient('iam').create_instance_profile(InstanceProfileName='ringfence-node')"))
+        .await;
+    account.write(&format!("{ROLE}{PROFILE}"));
+    let plan = account.terraform.plan(&[]).await;
+    let said = plan.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for what in ["role team/ringfence-prod", "instance profile ringfence-node"] {
+        assert!(said.contains(&format!("The {what} exists and is not ours")), "{what}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn whose_everything_is_is_looked_at_before_anything_is_made() {
     let account = Account::new().await;
     let by_hand = "iam = client('iam')\n\
