@@ -78,14 +78,33 @@ fn in_json(explained: &Explained) -> String {
             })
         })
         .collect();
-    let all =
-        json!({ "statements": explained.statements, "holes": holes, "known": explained.known, "size": explained.size });
+    let Explained { statements, known, untried, size, .. } = explained;
+    let all = json!({ "statements": statements, "holes": holes, "known": known, "untried": untried, "size": size });
     format!("{all:#}\n")
 }
 
 /// What a look at policies alone does not tell.
 const NOT_JUDGED: &str =
     "not judged: what else they allow, a permissions boundary, and policies of resources and of the organization";
+
+/// More actions than this are not named.
+const FEW: usize = 12;
+
+/// What was not looked at: actions that no attempt uses, besides those that list and describe, and what is never looked at.
+fn not_judged(explained: &Explained) -> String {
+    let reads = |action: &str| {
+        action.split_once(':').is_some_and(|(_, name)| ["Describe", "List"].iter().any(|read| name.starts_with(read)))
+    };
+    let untried: Vec<String> =
+        explained.untried.iter().filter(|action| !reads(action)).map(|action| harmless(action)).collect();
+    let more = match untried.len().saturating_sub(FEW) {
+        0 => String::new(),
+        more => format!(" and {more} more, which --json names"),
+    };
+    let named = untried.iter().take(FEW).cloned().collect::<Vec<_>>().join(", ");
+    let untried = if named.is_empty() { named } else { format!("no attempt uses {named}{more}\n") };
+    format!("{untried}{NOT_JUDGED}")
+}
 
 fn in_tables(explained: &Explained) -> String {
     let mut statements = table(&["STATEMENT", "EFFECT", "ACTIONS", "ON", "ONLY IF"]);
@@ -110,9 +129,9 @@ fn in_tables(explained: &Explained) -> String {
         counted(explained.statements.len(), "statement"),
         counted(explained.size, "character")
     );
-    let known = explained.known;
+    let (known, not_judged) = (explained.known, not_judged(explained));
     if explained.holes.is_empty() {
-        return format!("{statements}\n{summary}\nnone of the {known} known holes is open\n{NOT_JUDGED}\n");
+        return format!("{statements}\n{summary}\nnone of the {known} known holes is open\n{not_judged}\n");
     }
     let mut holes = table(&["KNOWN HOLE", "AN ATTACKER CAN", "THROUGH", "CLOSE IT WITH"]);
     for found in &explained.holes {
@@ -121,7 +140,7 @@ fn in_tables(explained: &Explained) -> String {
     }
     let open = explained.holes.len();
     let are = if open == 1 { "is" } else { "are" };
-    format!("{statements}\n{summary}\n\n{holes}\n{open} of the {known} known holes {are} open\n{NOT_JUDGED}\n")
+    format!("{statements}\n{summary}\n\n{holes}\n{open} of the {known} known holes {are} open\n{not_judged}\n")
 }
 
 fn table(headers: &[&str]) -> Table {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::document::{Document, Effect, Statement};
-use super::hole::{FoundHole, holes_of, known_holes};
+use super::hole::{FoundHole, holes_of, known_holes, untried};
 
 /// A policy in words.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Explained {
     pub holes: Vec<FoundHole>,
     /// How many were looked for.
     pub known: usize,
+    /// The actions that they allow and no attempt uses, as they stand there.
+    pub untried: Vec<String>,
     /// How many characters IAM counts.
     pub size: usize,
 }
@@ -42,6 +44,7 @@ pub fn explain(policies: &[Document]) -> Explained {
         statements: statements.map(|(position, statement)| in_words(position, statement)).collect(),
         holes: holes_of(policies),
         known: known_holes(policies),
+        untried: untried(policies),
         size: policies.iter().map(Document::size).sum(),
     }
 }

@@ -6,10 +6,12 @@ mod known;
 mod of_trust;
 mod place;
 
+use std::collections::BTreeSet;
+
 use self::place::{Place, untagged};
 use super::cross_account::CrossAccount;
-use super::document::{Document, Statement};
-use super::evaluate::{Key, Request, Verdict, evaluate};
+use super::document::{Document, Effect, Statement};
+use super::evaluate::{Key, Request, Verdict, evaluate, glob};
 
 pub use known::HOLES;
 
@@ -143,6 +145,18 @@ pub fn holes_of(policies: &[Document]) -> Vec<FoundHole> {
         }
     }
     found
+}
+
+/// The actions that these policies allow and no attempt uses, as they stand there: of them nothing is said.
+pub(super) fn untried(policies: &[Document]) -> Vec<String> {
+    let (_, of_roles) = split(policies);
+    let places = Place::all(&of_roles);
+    let ways = HOLES.iter().flat_map(|hole| places.iter().take(1).flat_map(hole.ways));
+    let tried: BTreeSet<String> = ways.flatten().map(|check| check.action.to_ascii_lowercase()).collect();
+    let statements = of_roles.iter().flat_map(|policy| &policy.statement);
+    let allowed = statements.filter(|statement| statement.effect == Effect::Allow).flat_map(|one| &one.action);
+    let untried = allowed.filter(|action| !tried.iter().any(|tried| glob(&action.to_ascii_lowercase(), tried)));
+    untried.cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The statements that say whom, and those that say what.

@@ -59,6 +59,20 @@ fn policies_of_one_role_are_explained_together() {
 }
 
 #[test]
+fn what_no_attempt_uses_is_named() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path().join("other.json");
+    let actions = r#"["lambda:Create*", "lambda:ListFunctions", "kms:Decrypt", "EC2:CreateVolume"]"#;
+    std::fs::write(&file, format!(r#"{{"Statement":{{"Effect":"Allow","Action":{actions},"Resource":"*"}}}}"#))
+        .unwrap();
+    let file = file.display().to_string();
+    let said = String::from_utf8(explain(&[&file]).stdout).unwrap();
+    assert!(said.contains("no attempt uses kms:Decrypt, lambda:Create*\nnot judged"), "{said}");
+    let said: Value = serde_json::from_slice(&explain(&["--json", &file]).stdout).unwrap();
+    assert_eq!(said["untried"], serde_json::json!(["kms:Decrypt", "lambda:Create*", "lambda:ListFunctions"]));
+}
+
+#[test]
 fn what_is_no_policy_is_refused_by_name() {
     let sandbox = Sandbox::new();
     let broken = sandbox.path().join("broken.json");
