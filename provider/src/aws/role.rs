@@ -61,7 +61,7 @@ pub(crate) fn warn_of_existing<R: Resource<Data = Ringfence>>(
                 .at(Path::root().attr("name")),
         ),
         Err(error @ RoleError::NotOurs { .. }) => {
-            for error in fault(&error, R::NAME, import_id.as_str().unwrap_or_default()).iter() {
+            for error in &fault(&error, R::NAME, import_id.as_str().unwrap_or_default()) {
                 let warning = Diagnostic::warning(error.summary()).detail(error.detail_text());
                 ctx.warn(warning.at(error.path().clone()));
             }
