@@ -21,6 +21,8 @@ mod external_id;
 mod foreign;
 mod grant;
 mod hole;
+#[cfg(feature = "aws")]
+mod iam;
 mod instance_profile;
 #[cfg(feature = "aws")]
 mod look;
@@ -52,20 +54,22 @@ pub use external_id::{ExternalId, check_external_id};
 pub use foreign::{harmless, read_policy};
 pub use grant::{Grant, NodeGrant};
 pub use hole::{Attempt, FoundHole, HOLES, Hole, attempts, holes_of, known_holes};
+#[cfg(feature = "aws")]
+pub use iam::RoleError;
 pub use instance_profile::NodeRole;
 #[cfg(feature = "aws")]
 pub use managed_policy::OwnPolicy;
 pub use name::{
     AccountId, AwsNameError, BucketName, ImageOwner, KubernetesName, Partition, Principal, ProfileName, Region,
-    RoleName, SecurityGroupId, StackName, SubnetId, VpcId,
+    RoleName, STACK_TAG, SecurityGroupId, StackName, SubnetId, VpcId,
 };
 pub use network::{AclRule, CHECKS, Endpoint, Finding, Network, PortRange, SecurityGroup, Subnet, findings};
 #[cfg(feature = "aws")]
-pub use ownership::{Claim, STACK_TAG};
+pub use ownership::Claim;
 #[cfg(feature = "aws")]
 pub use profile::{ProfileObserved, ProfileSpec};
 #[cfg(feature = "aws")]
-pub use role::{RoleError, RoleObserved, RoleSpec};
+pub use role::{RoleObserved, RoleSpec};
 pub use template::Rendered;
 pub use trust::Trust;
 #[cfg(feature = "aws")]

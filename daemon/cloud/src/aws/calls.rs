@@ -7,6 +7,7 @@
 use super::cross_account::{CrossAccount, InstanceProfile};
 use super::evaluate::{Key, Request};
 use super::grant::Grant;
+use super::name::STACK_TAG;
 
 /// A call that is made, by what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +20,10 @@ pub struct NeededCall {
     pub checks: Vec<Request>,
 }
 
-/// The stack's tag.
-const STACK: &str = "ringfence:stack";
 /// The tags of a node and of what is its own.
-const NODE_TAGS: [&str; 5] = ["Name", "ringfence:cluster", "ringfence:group", "ringfence:node", STACK];
+const NODE_TAGS: [&str; 5] = ["Name", "ringfence:cluster", "ringfence:group", "ringfence:node", STACK_TAG];
 /// The tags of what belongs to the cluster.
-const CLUSTER_TAGS: [&str; 3] = ["Name", "ringfence:cluster", STACK];
+const CLUSTER_TAGS: [&str; 3] = ["Name", "ringfence:cluster", STACK_TAG];
 
 /// The calls that a request's grants are for, with those that are always made.
 pub fn needed_calls(request: &CrossAccount) -> Vec<NeededCall> {
@@ -85,14 +84,14 @@ impl Calls<'_> {
     }
 
     fn tagged(&self, request: Request, tags: &[&str]) -> Request {
-        let mut request = request.with(&format!("aws:RequestTag/{STACK}"), self.request.stack.as_str());
+        let mut request = request.with(&format!("aws:RequestTag/{STACK_TAG}"), self.request.stack.as_str());
         let keys = tags.iter().map(ToString::to_string).collect();
         request.keys.insert("aws:tagkeys".to_owned(), Key::Is(keys));
         request
     }
 
     fn own(&self, request: Request) -> Request {
-        request.with(&format!("aws:ResourceTag/{STACK}"), self.request.stack.as_str())
+        request.with(&format!("aws:ResourceTag/{STACK_TAG}"), self.request.stack.as_str())
     }
 
     fn created(&self, by: &str, what: &str, tags: &[&str]) -> Request {

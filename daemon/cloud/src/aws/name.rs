@@ -68,8 +68,11 @@ name!(
         rule(good, "it must look like eu-north-1 or us-gov-west-1; a zone such as eu-north-1a is not a region")
     }
 );
+/// The tag that says of which stack something is.
+pub const STACK_TAG: &str = "ringfence:stack";
+
 name!(
-    /// The name of an onboarding, the value of the tag `ringfence:stack`.
+    /// The name of an onboarding, the value of the tag [`STACK_TAG`].
     StackName, "the name of a stack", |text| {
         let good = (2..=40).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')

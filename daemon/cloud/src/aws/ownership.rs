@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::Tag;
 
-use super::name::StackName;
-use super::role::RoleError;
-
-/// The tag that says whose something is.
-pub const STACK_TAG: &str = "ringfence:stack";
+use super::iam::RoleError;
+use super::name::{STACK_TAG, StackName};
 
 /// What is ours besides that which carries the stack's tag.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::account::AwsError;
-use super::role::RoleError;
+use super::iam::RoleError;
 
 /// How often it is tried again, and after which pause.
 const MOST: u32 = 20;

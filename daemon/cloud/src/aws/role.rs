@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 
 use super::account::{AwsAccount, AwsError, failed};
 use super::document::{Document, PolicyType};
+use super::iam::{RoleError, decoded, gone, not_seen, other_path, split};
 use super::managed_policy::{OwnPolicy, policy_arn};
 use super::name::{RoleName, StackName};
-use super::ownership::{Claim, STACK_TAG, from_tags, to_tags, unwanted_keys, wanted_tags};
+use super::ownership::{Claim, from_tags, to_tags, unwanted_keys, wanted_tags};
 use super::propagation::until_known;
 
 /// The name of the one inline policy.
@@ -87,83 +88,6 @@ impl RoleObserved {
         let own = self.own.iter().filter(|policy| policy.is_attached && !policy.is_of(&self.tags));
         self.attached.iter().chain(own.map(|policy| &policy.arn)).cloned().collect()
     }
-}
-
-/// Why a role is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RoleError {
-    /// AWS did not do what was asked.
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    /// Something of the name is there and is somebody else's.
-    #[error("the {what} {name} exists and does not carry the tag {STACK_TAG} = {stack}")]
-    NotOurs {
-        /// `role`, `instance profile` or `policy`.
-        what: &'static str,
-        /// Its name, or the ARN of a policy.
-        name: String,
-        /// The stack that should own it.
-        stack: String,
-    },
-    /// The stack has another role of this name.
-    #[error("the role {name} exists and is another role of the stack {stack}: it is assumed by others")]
-    AnotherRole {
-        /// Its name.
-        name: String,
-        /// The stack.
-        stack: String,
-    },
-    /// The role is in another instance profile.
-    #[error("the role {role} is in the instance profile {profile} too")]
-    WornElsewhere {
-        /// The role.
-        role: String,
-        /// The other profile.
-        profile: String,
-    },
-    /// A policy of the role's own is on something else too.
-    #[error("the policy {arn} is attached to {other} too")]
-    PolicyShared {
-        /// The policy.
-        arn: String,
-        /// The name of the role, user or group that has it.
-        other: String,
-    },
-    /// It is there under another path, which cannot be changed.
-    #[error("the {what} {name} is wanted, and {arn} is there: names are unique whatever their path")]
-    OtherPath {
-        /// `role` or `instance profile`.
-        what: &'static str,
-        /// The name with the path that is wanted.
-        name: String,
-        /// What is there.
-        arn: String,
-    },
-    /// It was made, and AWS does not show it.
-    #[error("the {what} {name} was made, and AWS does not show it")]
-    NotSeen {
-        /// `role`, `instance profile` or `policy`.
-        what: &'static str,
-        /// Its name.
-        name: String,
-    },
-    /// What AWS answers is not what it says that it answers.
-    #[error("AWS answered {0}, which cannot be read")]
-    Unreadable(&'static str),
-}
-
-/// The path and the name after it, as IAM's calls take them.
-pub(super) fn split(name: &str) -> (String, &str) {
-    match name.rsplit_once('/') {
-        Some((path, name)) => (format!("/{path}/"), name),
-        None => ("/".to_owned(), name),
-    }
-}
-
-/// A document as IAM hands it out: percent-encoded.
-pub(super) fn decoded(text: &str, what: &'static str) -> Result<Document, RoleError> {
-    let text = percent_encoding::percent_decode_str(text).decode_utf8().map_err(|_| RoleError::Unreadable(what))?;
-    Document::parse(&text).map_err(|_| RoleError::Unreadable(what))
 }
 
 impl AwsAccount {
@@ -462,21 +386,5 @@ impl AwsAccount {
             gone(call.send().await.map(drop).map_err(failed("iam:DeleteRolePolicy")))?;
         }
         Ok(())
-    }
-}
-
-pub(super) fn not_seen(what: &'static str, name: &str) -> RoleError {
-    RoleError::NotSeen { what, name: name.to_owned() }
-}
-
-pub(super) fn other_path(what: &'static str, name: &str, arn: &str) -> RoleError {
-    RoleError::OtherPath { what, name: name.to_owned(), arn: arn.to_owned() }
-}
-
-/// What was to be removed and is not there is removed.
-pub(super) fn gone(result: Result<(), AwsError>) -> Result<(), AwsError> {
-    match result {
-        Err(error) if error.is("NoSuchEntity") => Ok(()),
-        other => other,
     }
 }

@@ -17,6 +17,7 @@ use super::cross_account::CrossAccount;
 use super::evaluate::{Key, Request};
 use super::grant::Grant;
 use super::hole::attempts;
+use super::name::STACK_TAG;
 
 /// One thing that was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +126,7 @@ impl AwsAccount {
         let root = answer.images().first().and_then(|image| image.root_device_name()).unwrap_or("/dev/xvda");
         let tags: Vec<Tag> = [
             ("Name", "ringfence-verify"),
-            ("ringfence:stack", request.stack.as_str()),
+            (STACK_TAG, request.stack.as_str()),
             ("ringfence:cluster", "verify"),
             ("ringfence:group", "verify"),
             ("ringfence:node", "verify"),

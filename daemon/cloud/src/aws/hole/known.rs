@@ -3,6 +3,7 @@
 use super::Hole;
 use super::place::{asking, asking_no_tags, leaving_out};
 use crate::aws::evaluate::{Key, Request};
+use crate::aws::name::STACK_TAG;
 
 /// Every known hole.
 pub const HOLES: &[Hole] = &[
@@ -242,7 +243,7 @@ pub const HOLES: &[Hole] = &[
             each(TAGGED.into_iter().flat_map(|what| {
                 let write = place.own("ec2:CreateTags", what).with("aws:RequestTag/ringfence:stack", "another's");
                 let [write, delete] =
-                    [write, place.own("ec2:DeleteTags", what)].map(|one| among(one, "aws:tagkeys", "ringfence:stack"));
+                    [write, place.own("ec2:DeleteTags", what)].map(|one| among(one, "aws:tagkeys", STACK_TAG));
                 // Without any keys it deletes all tags.
                 [write, delete, leaving_out(place.own("ec2:DeleteTags", what), "aws:TagKeys")]
             }))
