@@ -15,8 +15,8 @@ pub(crate) use node_role::{NodeRoleInputs, node_role_model};
 pub(crate) use rendered::{RenderedModel, StatementModel};
 #[cfg(feature = "aws")]
 pub(crate) use role::{
-    account, account_in, account_of, attached, call_failed, capital, check_account, check_moved, check_same, claim,
-    fault, invalid, is_free_tag_key, may_be_made, same_document, stack_of, stack_to_remove, tags_of, warn_of_existing,
+    account, account_in, account_of, account_to_make_in, attached, call_failed, capital, check_same, claim, fault,
+    invalid, is_free_tag_key, may_be_made, same_document, stack_of, stack_to_remove, tags_of, warn_of_existing,
 };
 pub(crate) use trust::TrustInputs;
 

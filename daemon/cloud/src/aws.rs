@@ -38,6 +38,8 @@ mod profile;
 mod propagation;
 #[cfg(feature = "aws")]
 mod role;
+#[cfg(feature = "aws")]
+mod role_error;
 mod template;
 mod trust;
 #[cfg(feature = "aws")]
@@ -54,8 +56,6 @@ pub use external_id::{ExternalId, check_external_id};
 pub use foreign::{harmless, read_policy};
 pub use grant::{Grant, NodeGrant};
 pub use hole::{Attempt, FoundHole, HOLES, Hole, attempts, holes_of, known_holes};
-#[cfg(feature = "aws")]
-pub use iam::RoleError;
 pub use instance_profile::NodeRole;
 #[cfg(feature = "aws")]
 pub use managed_policy::OwnPolicy;
@@ -70,6 +70,8 @@ pub use ownership::Claim;
 pub use profile::{ProfileObserved, ProfileSpec};
 #[cfg(feature = "aws")]
 pub use role::{RoleObserved, RoleSpec};
+#[cfg(feature = "aws")]
+pub use role_error::RoleError;
 pub use template::Rendered;
 pub use trust::Trust;
 #[cfg(feature = "aws")]

@@ -30,11 +30,17 @@ pub(crate) async fn account_of<'a>(data: &'a Ringfence, account_id: &Value<Strin
     another_account(account_id, &caller).map_or(Ok(account), |error| Err(error.into()))
 }
 
-/// The same when planning, as far as AWS can be asked: whoever plans without credentials is told when applying.
-pub(crate) async fn check_account<'a>(
+/// The account in which something is to be made, as far as AWS can be asked: whoever plans without credentials is told when
+/// applying. None for what is there, which stays where it is.
+pub(crate) async fn account_to_make_in<'a>(
     data: &'a Ringfence,
+    prior: Option<&Value<String>>,
     account_id: &Value<String>,
 ) -> Result<Option<&'a AwsAccount>> {
+    if let Some(prior) = prior {
+        check_moved(prior, account_id)?;
+        return Ok(None);
+    }
     let Some(account) = data.aws().await else { return Ok(None) };
     let Ok(caller) = account.identity().await else { return Ok(None) };
     another_account(account_id, &caller).map_or(Ok(Some(account)), |error| Err(error.into()))
@@ -81,7 +87,7 @@ pub(crate) fn check_same(recorded: &Value<String>, there: Option<&str>) -> Resul
 }
 
 /// The account of what is there, which a change cannot move.
-pub(crate) fn check_moved(prior: &Value<String>, planned: &Value<String>) -> Result<()> {
+fn check_moved(prior: &Value<String>, planned: &Value<String>) -> Result<()> {
     match (prior.as_str(), planned.as_str()) {
         (Some(prior), Some(planned)) if prior != planned => Err(Diagnostic::error("It cannot be moved to another account")
             .detail(format!(

@@ -9,9 +9,8 @@ use ringfence_cloud::aws::{
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{
-    Fault, account_in, account_of, attached, check_account, check_moved, check_same, claim, fault, invalid,
-    is_free_tag_key, may_be_made, node_role_model, report, same_document, stack_of, stack_to_remove, tags_of,
-    warn_of_existing,
+    Fault, account_in, account_of, account_to_make_in, attached, check_same, claim, fault, invalid, is_free_tag_key,
+    may_be_made, node_role_model, report, same_document, stack_of, stack_to_remove, tags_of, warn_of_existing,
 };
 use crate::ringfence::Ringfence;
 
@@ -212,12 +211,8 @@ impl Resource for AwsInstanceProfile {
         };
         let (profile_gone, role_gone) = (gone(|prior| &prior.arn), gone(|prior| &prior.role_arn));
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        let new_in = if let Some(prior) = &plan.prior {
-            check_moved(&prior.account_id, &planned.account_id)?;
-            None
-        } else {
-            check_account(ctx.data(), &planned.account_id).await?
-        };
+        let prior = plan.prior.as_ref().map(|prior| &prior.account_id);
+        let new_in = account_to_make_in(ctx.data(), prior, &planned.account_id).await?;
         if let Ok(Some(spec)) = planned.spec() {
             if let Some(account) = new_in {
                 let stack = &spec.role.stack;

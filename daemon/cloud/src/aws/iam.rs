@@ -1,72 +1,9 @@
-//! What IAM's calls about roles, policies and instance profiles have in common: how a name is taken, how a document is handed
-//! out, and why something is not as it should be.
+//! How IAM takes and gives what its calls about roles, policies and instance profiles share: names with their paths, documents,
+//! and the word that something is gone.
 
 use super::account::AwsError;
 use super::document::Document;
-use super::name::STACK_TAG;
-
-/// Why a role is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RoleError {
-    /// AWS did not do what was asked.
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    /// Something of the name is there and is somebody else's.
-    #[error("the {what} {name} exists and does not carry the tag {STACK_TAG} = {stack}")]
-    NotOurs {
-        /// `role`, `instance profile` or `policy`.
-        what: &'static str,
-        /// Its name, or the ARN of a policy.
-        name: String,
-        /// The stack that should own it.
-        stack: String,
-    },
-    /// The stack has another role of this name.
-    #[error("the role {name} exists and is another role of the stack {stack}: it is assumed by others")]
-    AnotherRole {
-        /// Its name.
-        name: String,
-        /// The stack.
-        stack: String,
-    },
-    /// The role is in another instance profile.
-    #[error("the role {role} is in the instance profile {profile} too")]
-    WornElsewhere {
-        /// The role.
-        role: String,
-        /// The other profile.
-        profile: String,
-    },
-    /// A policy of the role's own is on something else too.
-    #[error("the policy {arn} is attached to {other} too")]
-    PolicyShared {
-        /// The policy.
-        arn: String,
-        /// The name of the role, user or group that has it.
-        other: String,
-    },
-    /// It is there under another path, which cannot be changed.
-    #[error("the {what} {name} is wanted, and {arn} is there: names are unique whatever their path")]
-    OtherPath {
-        /// `role` or `instance profile`.
-        what: &'static str,
-        /// The name with the path that is wanted.
-        name: String,
-        /// What is there.
-        arn: String,
-    },
-    /// It was made, and AWS does not show it.
-    #[error("the {what} {name} was made, and AWS does not show it")]
-    NotSeen {
-        /// `role`, `instance profile` or `policy`.
-        what: &'static str,
-        /// Its name.
-        name: String,
-    },
-    /// What AWS answers is not what it says that it answers.
-    #[error("AWS answered {0}, which cannot be read")]
-    Unreadable(&'static str),
-}
+use super::role_error::RoleError;
 
 /// The path and the name after it, as IAM's calls take them.
 pub(super) fn split(name: &str) -> (String, &str) {
@@ -80,14 +17,6 @@ pub(super) fn split(name: &str) -> (String, &str) {
 pub(super) fn decoded(text: &str, what: &'static str) -> Result<Document, RoleError> {
     let text = percent_encoding::percent_decode_str(text).decode_utf8().map_err(|_| RoleError::Unreadable(what))?;
     Document::parse(&text).map_err(|_| RoleError::Unreadable(what))
-}
-
-pub(super) fn not_seen(what: &'static str, name: &str) -> RoleError {
-    RoleError::NotSeen { what, name: name.to_owned() }
-}
-
-pub(super) fn other_path(what: &'static str, name: &str, arn: &str) -> RoleError {
-    RoleError::OtherPath { what, name: name.to_owned(), arn: arn.to_owned() }
 }
 
 /// What was to be removed and is not there is removed.

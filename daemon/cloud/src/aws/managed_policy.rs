@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use super::account::{AwsAccount, AwsError, failed};
 use super::document::Document;
-use super::iam::{RoleError, decoded, gone, not_seen, split};
+use super::iam::{decoded, gone, split};
 use super::name::STACK_TAG;
 use super::ownership::{from_tags, to_tags, unwanted_keys};
+use super::role_error::{RoleError, not_seen};
 
 /// IAM keeps so many versions of a policy.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::Tag;
 
-use super::iam::RoleError;
 use super::name::{STACK_TAG, StackName};
+use super::role_error::RoleError;
 
 /// What is ours besides that which carries the stack's tag.
 #[derive(Debug, Clone, PartialEq, Eq)]

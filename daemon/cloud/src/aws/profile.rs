@@ -9,11 +9,12 @@
 use std::collections::BTreeMap;
 
 use super::account::{AwsAccount, failed};
-use super::iam::{RoleError, gone, not_seen, other_path, split};
+use super::iam::{gone, split};
 use super::name::{ProfileName, RoleName, StackName};
 use super::ownership::{Claim, from_tags, to_tags, unwanted_keys, wanted_tags};
 use super::propagation::until_known;
 use super::role::{RoleObserved, RoleSpec};
+use super::role_error::{RoleError, not_seen, other_path};
 
 /// An instance profile as it should be: with this role in it, of whose stack it is and whose tags it carries.
 #[derive(Debug, Clone, PartialEq, Eq)]

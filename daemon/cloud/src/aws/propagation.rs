@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::account::AwsError;
-use super::iam::RoleError;
+use super::role_error::RoleError;
 
 /// How often it is tried again, and after which pause.
 const MOST: u32 = 20;
