@@ -1,40 +1,30 @@
-//! Who did what: the actor of an operation, carried from the edge to the transaction that records it.
+//! The audit log: who did what, and signatures that say how it stood.
 
-use jiff::Timestamp;
-use ringfence_store::{NewAuditRow, StoreError, Transaction};
+mod checkpoint;
+mod log;
 
-/// Whoever causes a change, and from where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Actor {
-    name: String,
-    source: String,
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use ringfence_api::route::audit;
+
+use crate::access::{Access, Routes};
+use crate::base::{Base, Task};
+
+/// The routes of the audit log.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Arc<Access>: FromRef<S>,
+    Arc<Base>: FromRef<S>,
+{
+    Routes::new()
+        .add(&audit::LIST_AUDIT, log::list_audit)
+        .add(&audit::LIST_CHECKPOINTS, checkpoint::list_checkpoints)
+        .add(&audit::POST_CHECKPOINT, checkpoint::post_checkpoint)
+        .add(&audit::LIST_AUDIT_KEYS, checkpoint::list_audit_keys)
 }
 
-impl Actor {
-    /// Somebody who called the API.
-    pub(crate) fn caller(name: impl Into<String>, source: impl Into<String>) -> Self {
-        Self { name: name.into(), source: source.into() }
-    }
-
-    /// The daemon itself, by one of its tasks or sagas.
-    pub(crate) fn daemon(part: &str) -> Self {
-        Self { name: format!("daemon/{part}"), source: "daemon".to_owned() }
-    }
-
-    /// Writes the audit row of a change, in the change's own transaction.
-    pub(crate) async fn record(
-        &self,
-        tx: &mut Transaction,
-        action: &str,
-        object: &str,
-        outcome: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        tx.insert_audits(&[self.row(action, object, outcome)], now).await
-    }
-
-    /// The audit row of a change, for [`Transaction::insert_audits`].
-    pub(crate) fn row<'a>(&'a self, action: &'a str, object: &'a str, outcome: &'a str) -> NewAuditRow<'a> {
-        NewAuditRow { actor: &self.name, source: &self.source, action, object, outcome }
-    }
+/// The task that signs checkpoints.
+pub(crate) fn tasks(base: &Arc<Base>) -> Vec<Box<dyn Task>> {
+    vec![Box::new(checkpoint::SignCheckpoints(base.clone()))]
 }

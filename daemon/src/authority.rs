@@ -10,33 +10,65 @@
 
 mod api_certificate;
 pub(crate) mod bootstrap;
-mod bring;
-mod hand_out;
+mod import;
 mod issue;
 mod issuers;
+mod issuing;
+mod list_url;
 mod make;
 mod next;
 mod ocsp;
 mod publish;
 mod read;
+mod revoke;
 mod rotate;
-#[cfg(test)]
-mod simulation;
+mod server_tls;
 
-pub(crate) use api_certificate::{RenewApiCertificate, issue_api_certificate};
-pub(crate) use bring::{__path_bring_authorities, bring_authorities};
-pub(crate) use hand_out::{__path_delete_certificate, delete_certificate, hand_out, lifetime_of};
-pub(crate) use issue::{Identity, Signed, issue, sealed_key_context, sign};
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use ringfence_api::route::authority;
+
+use crate::access::{Access, Routes};
+use crate::base::{Base, Task};
+
+pub(crate) use api_certificate::issue_api_certificate;
+pub(crate) use issue::{Identity, Signed};
 pub(crate) use issuers::{Authorities, Issuer, Issuers};
+pub(crate) use issuing::{Issuing, Order, Verdict, lifetime_of};
 pub(crate) use make::subject_name;
-pub(crate) use ocsp::{__path_get_ocsp, __path_post_ocsp, OcspAnswers, get_ocsp, post_ocsp};
-pub(crate) use publish::{__path_publish_crls, PublishCrls, publish_crls};
-pub(crate) use read::{__path_list_certificates, __path_read_ca_bundle, __path_read_crl, __path_read_delta_crl};
-pub(crate) use read::{list_certificates, read_ca_bundle, read_crl, read_delta_crl};
-pub(crate) use rotate::{__path_list_authorities, __path_rotate_authority, RotateAuthorities};
-pub(crate) use rotate::{list_authorities, rotate_authority};
+pub(crate) use ocsp::OcspResponder;
+#[cfg(test)]
+pub(crate) use rotate::rotate_authority;
+pub(crate) use server_tls::ServerTls;
 
-/// The context under which an authority's key is sealed.
-pub(crate) fn key_context(issuer: &str) -> String {
-    format!("issuer/{issuer}")
+/// The routes of authorities, certificates, lists and OCSP.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Arc<Access>: FromRef<S>,
+    Arc<Base>: FromRef<S>,
+    Arc<Authorities>: FromRef<S>,
+    Arc<OcspResponder>: FromRef<S>,
+{
+    Routes::new()
+        .add(&authority::READ_CA_BUNDLE, read::read_ca_bundle)
+        .add(&authority::READ_CRL, read::read_crl)
+        .add(&authority::READ_DELTA_CRL, read::read_delta_crl)
+        .add(&authority::POST_OCSP, ocsp::post_ocsp)
+        .add(&authority::GET_OCSP, ocsp::get_ocsp)
+        .add(&authority::LIST_AUTHORITIES, rotate::list_authorities)
+        .add(&authority::ROTATE_AUTHORITY, rotate::rotate_authority)
+        .add(&authority::BRING_AUTHORITIES, import::bring_authorities)
+        .add(&authority::PUBLISH_CRLS, publish::publish_crls)
+        .add(&authority::LIST_CERTIFICATES, read::list_certificates)
+        .add(&authority::DELETE_CERTIFICATE, revoke::delete_certificate)
+}
+
+/// The tasks that publish lists, rotate authorities and renew the API's certificate.
+pub(crate) fn tasks(authorities: &Arc<Authorities>) -> Vec<Box<dyn Task>> {
+    vec![
+        Box::new(publish::PublishCrls(authorities.clone())),
+        Box::new(rotate::RotateAuthorities(authorities.clone())),
+        Box::new(api_certificate::RenewApiCertificate(authorities.clone())),
+    ]
 }

@@ -3,33 +3,39 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use jiff::Timestamp;
 use ringfence_api::certificate::RevocationReason;
 use ringfence_api::client::LONG_POLL;
 use ringfence_api::cluster::{Cluster, ClusterState, PutCluster};
 use ringfence_api::node::{Node, NodeState};
+use ringfence_api::route::cluster;
 use ringfence_api::{ProblemCode, ServiceName};
 use ringfence_store::Transaction;
 
-use crate::Daemon;
-use crate::audit::Actor;
-use crate::http::{After, Body, Creating, Failure, OperatorCaller};
-use crate::node::{nodes_differ, reconcile_nodes, view};
-use crate::task::Wake;
-use crate::token::end_undeclared_tokens;
+use crate::access::{Access, OperatorCaller, Routes};
+use crate::base::{Actor, After, Base, Body, Creating, Event, Failure};
+use crate::node::{end_undeclared_tokens, nodes_differ, reconcile_nodes, view};
+
+/// The routes of the cluster.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Arc<Access>: FromRef<S>,
+    Arc<Base>: FromRef<S>,
+{
+    Routes::new().add(&cluster::READ_CLUSTER, read_cluster).add(&cluster::PUT_CLUSTER, put_cluster)
+}
 
 /// The cluster. With `after`, waits until its revision is above it, for at most 25 seconds.
-#[utoipa::path(get, path = "/v1/cluster", tag = "cluster", params(("after" = Option<i64>, Query, description = "Wait until the revision is above this")), responses((status = 200, body = Cluster)))]
 pub(crate) async fn read_cluster(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     _: OperatorCaller,
     After(after): After,
 ) -> Result<Json<Cluster>, Failure> {
     let deadline = tokio::time::Instant::now() + LONG_POLL;
-    let mut changes = daemon.changes.listen();
+    let mut changes = base.changes.listen();
     loop {
-        let cluster = load(&mut daemon.store.read("read_cluster").await?).await?;
+        let cluster = load(&mut base.store.read("read_cluster").await?).await?;
         if after.is_none_or(|after| cluster.revision > after) {
             return Ok(Json(cluster));
         }
@@ -40,25 +46,24 @@ pub(crate) async fn read_cluster(
 }
 
 /// Declares the cluster. Nodes are launched and removed afterwards; `state` says how far that is.
-#[utoipa::path(put, path = "/v1/cluster", tag = "cluster", params(("If-None-Match" = Option<String>, Header, description = "`*`: refuse to change what exists already and differs, with `already_exists`")), request_body = PutCluster, responses((status = 200, body = Cluster), (status = 400, body = ringfence_api::Problem), (status = 409, description = "`already_exists`", body = ringfence_api::Problem)))]
 pub(crate) async fn put_cluster(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
     Creating(creating): Creating,
     Body(put): Body<PutCluster>,
 ) -> Result<Json<Cluster>, Failure> {
     put.check().map_err(|error| Failure::new(ProblemCode::InvalidRequest, error.to_string()))?;
-    let cluster = declare(&daemon, &actor, &put, creating).await?;
-    daemon.changes.ring_desired();
-    daemon.tasks.wake(Wake::RunSagas);
-    daemon.tasks.wake(Wake::PublishCrls);
+    let cluster = declare(&base, &actor, &put, creating).await?;
+    base.changes.ring_desired();
+    base.events.happened(Event::SagaRecorded);
+    base.events.happened(Event::Revoked);
     Ok(Json(cluster))
 }
 
 /// One transaction: the declaration, the nodes that must come and go, their sagas, the audit row.
-async fn declare(daemon: &Daemon, actor: &Actor, put: &PutCluster, creating: bool) -> Result<Cluster, Failure> {
-    let now = daemon.now();
-    let mut tx = daemon.store.write("put_cluster").await?;
+async fn declare(base: &Base, actor: &Actor, put: &PutCluster, creating: bool) -> Result<Cluster, Failure> {
+    let now = base.now();
+    let mut tx = base.store.write("put_cluster").await?;
     let before = tx.cluster().await?;
     if before.declared != *put {
         // A cluster begins with generation 1, before anybody has declared anything.
@@ -74,7 +79,7 @@ async fn declare(daemon: &Daemon, actor: &Actor, put: &PutCluster, creating: boo
         }
         actor.record(&mut tx, "put_cluster", before.name.as_str(), "declared", now).await?;
     }
-    reconcile_nodes(daemon, &mut tx, actor).await?;
+    reconcile_nodes(&mut tx, actor, now).await?;
     let cluster = load(&mut tx).await?;
     tx.commit().await?;
     Ok(cluster)

@@ -8,6 +8,8 @@ use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
 use ringfence_store::Database;
 use serde::{Deserialize, Serialize};
 
+pub use crate::master_key::MasterKeySource;
+
 /// The configuration of `ringfenced serve`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,24 +26,6 @@ pub struct ServeConfig {
     /// Where the master key comes from.
     #[serde(default)]
     pub master_key: MasterKeySource,
-}
-
-/// Where the master key comes from: a text with one line `VERSION:KEY` for each version, where KEY is 32 bytes in base64.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MasterKeySource {
-    /// A file, by default `master.key` beside the configuration. It is made when the cluster is made.
-    File(PathBuf),
-    /// An environment variable of the daemon.
-    Environment(String),
-    /// What a program prints, such as the client of a key management service. It may take half a minute.
-    Command(Vec<String>),
-}
-
-impl Default for MasterKeySource {
-    fn default() -> Self {
-        Self::File("master.key".into())
-    }
 }
 
 /// Where the data lies. By default in a file of SQLite beside the configuration, which is one daemon's alone.

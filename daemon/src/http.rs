@@ -1,21 +1,29 @@
-//! The API over HTTPS: the router, who calls, how bodies are read, how errors are answered.
+//! The API over HTTPS: connections, the router, the document, and how errors are answered.
 
-mod caller;
 mod drain;
-mod extract;
-mod failure;
 mod health;
-mod inspect;
 mod listener;
 mod openapi;
+mod problem;
 mod router;
-mod tls;
-mod whoami;
 
-pub(crate) use caller::{AgentCaller, AnyCaller, OperatorCaller, ProjectCaller, Sessions, Source};
-pub(crate) use extract::{After, Body, Creating, Limit, Range, Segment};
-pub use failure::Failure;
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use ringfence_api::route::server::READ_HEALTH;
+
+use crate::access::{Access, Routes};
+use crate::base::Base;
+
 pub(crate) use listener::listen;
-pub use openapi::document;
+pub(crate) use openapi::{document_text, with_document};
 pub(crate) use router::router;
-pub(crate) use tls::ServerTls;
+
+/// The route that says whether the daemon is up.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Arc<Access>: FromRef<S>,
+    Arc<Base>: FromRef<S>,
+{
+    Routes::new().add(&READ_HEALTH, health::read_health)
+}

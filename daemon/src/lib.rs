@@ -1,30 +1,31 @@
 //! `ringfenced`: the daemon on a cluster. It runs the certificate authority, publishes CRLs, rotates certificates
 //! on every node, holds projects and members, and provisions the nodes.
 //!
-//! A folder per noun: its operations, its routes, its background work. `http` and `task` are the two ways in;
-//! [`Daemon`] is what they all share.
+//! # Floors
+//!
+//! Each uses only what is below it, and what it is one of; `tests/tests/policy` checks it.
+//!
+//! 1. [`base`]: what everything stands on.
+//! 2. [`access`]: who calls, and who may call what.
+//! 3. The nouns, a folder each: `audit`, `authority`, `cluster`, `master_key`, `node`, `project`, `token`. A noun offers
+//!    `routes()` and `tasks()`.
+//! 4. `http`, `tasks`, `daemon`, which composes the nouns, `serve`, and the commands.
 
-pub mod authority;
-pub mod cluster;
+mod access;
+mod audit;
+mod authority;
+mod base;
+mod cluster;
+mod master_key;
+mod node;
+mod project;
+mod token;
+
 pub mod command;
 pub mod config;
-pub mod http;
-pub mod login;
-pub mod node;
-pub mod operator;
-pub mod project;
-pub mod serve;
-pub mod token;
-
-mod audit;
-mod changes;
-mod checkpoint;
 mod daemon;
-mod lead;
+mod http;
 mod logging;
-mod master_key;
+pub mod serve;
 mod service_manager;
-mod task;
-mod together;
-
-pub use daemon::Daemon;
+mod tasks;

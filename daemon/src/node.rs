@@ -3,6 +3,7 @@
 
 mod certificate;
 mod desired;
+mod issue;
 mod join;
 mod keep;
 mod launch;
@@ -12,22 +13,67 @@ mod remove;
 mod report;
 mod rotate;
 mod run_sagas;
+mod saga_input;
 mod service_certificate;
+mod service_token;
 
+use std::sync::Arc;
+
+use axum::extract::FromRef;
 use ringfence_api::ClusterName;
 use ringfence_api::node::Node;
+use ringfence_api::route::{node, server};
+use ringfence_cloud::NodeDriver;
 use ringfence_store::NodeRow;
 
-pub(crate) use certificate::{__path_post_certificate, post_certificate};
-pub(crate) use desired::{__path_read_desired, read_desired};
-pub(crate) use join::{__path_join_node, join_node};
-pub(crate) use keep::KeepNodes;
-pub(crate) use read::{__path_list_nodes, __path_read_node, list_nodes, read_node};
+use crate::access::{Access, Routes};
+use crate::authority::{Authorities, Issuing};
+use crate::base::{Base, Task};
+
+#[cfg(test)]
+pub(crate) use certificate::post_certificate;
+#[cfg(test)]
+pub(crate) use desired::read_desired;
+pub(crate) use issue::OnNode;
 pub(crate) use reconcile::{nodes_differ, reconcile_nodes};
-pub(crate) use report::{__path_put_report, put_report};
-pub(crate) use rotate::{__path_read_rotation, __path_rotate_node, read_rotation, rotate_node};
-pub(crate) use run_sagas::RunSagas;
-pub(crate) use service_certificate::{__path_post_service_certificate, post_service_certificate};
+#[cfg(test)]
+pub(crate) use report::put_report;
+pub(crate) use service_token::end_undeclared_tokens;
+
+/// What keeps nodes.
+pub(crate) struct Nodes {
+    pub(crate) base: Arc<Base>,
+    pub(crate) authorities: Arc<Authorities>,
+    /// What makes nodes exist.
+    pub(crate) place: Box<dyn NodeDriver>,
+}
+
+/// The routes of nodes, and of the sagas that launch and remove them.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Arc<Access>: FromRef<S>,
+    Arc<Base>: FromRef<S>,
+    Arc<Nodes>: FromRef<S>,
+    Arc<Issuing<OnNode>>: FromRef<S>,
+{
+    Routes::new()
+        .add(&node::LIST_NODES, read::list_nodes)
+        .add(&node::READ_NODE, read::read_node)
+        .add(&node::JOIN_NODE, join::join_node)
+        .add(&node::READ_DESIRED, desired::read_desired)
+        .add(&node::POST_CERTIFICATE, certificate::post_certificate)
+        .add(&node::POST_SERVICE_CERTIFICATE, service_certificate::post_service_certificate)
+        .add(&node::POST_SERVICE_TOKEN, service_token::post_service_token)
+        .add(&node::PUT_REPORT, report::put_report)
+        .add(&node::ROTATE_NODE, rotate::rotate_node)
+        .add(&node::READ_ROTATION, rotate::read_rotation)
+        .add(&server::LIST_SAGAS, read::list_sagas)
+}
+
+/// The tasks that run sagas and keep nodes as declared.
+pub(crate) fn tasks(nodes: &Arc<Nodes>) -> Vec<Box<dyn Task>> {
+    vec![Box::new(run_sagas::RunSagas::new(nodes.clone())), Box::new(keep::KeepNodes::new(nodes.clone()))]
+}
 
 /// A node as the API shows it.
 pub(crate) fn view(row: NodeRow, cluster: &ClusterName) -> Node {

@@ -2,26 +2,64 @@
 //! revokes it, in the same transaction as the row.
 
 mod certificate;
+mod change;
 mod credentials;
-pub(crate) mod job;
+mod identity;
+mod job;
 mod member;
 mod members;
 mod membership;
+mod order;
 #[expect(clippy::module_inception, reason = "the noun of the folder has operations of its own")]
 mod project;
 mod renew;
+mod token;
 
-pub(crate) use certificate::{__path_post_member_certificate, HandOuts, post_member_certificate};
-pub(crate) use credentials::{__path_read_credentials, read_credentials};
-pub(crate) use job::{__path_delete_job, __path_post_job_certificate, __path_put_job, __path_read_job};
-pub(crate) use job::{delete_job, post_job_certificate, put_job, read_job};
-pub(crate) use member::{
-    __path_delete_member, __path_put_member, __path_read_member, delete_member, put_member, read_member,
-    unknown as unknown_member,
-};
-pub(crate) use members::{__path_list_members, __path_put_members, list_members, put_members};
-pub(crate) use project::{
-    __path_delete_project, __path_list_projects, __path_put_project, __path_read_project, delete_project,
-    list_projects, put_project, read_project,
-};
-pub(crate) use renew::RenewProjectUsers;
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use ringfence_api::route::project as route;
+
+use crate::access::{Access, Routes};
+use crate::authority::{Authorities, Issuing};
+use crate::base::{Base, Task};
+
+#[cfg(test)]
+pub(crate) use credentials::read_credentials;
+#[cfg(test)]
+pub(crate) use member::{delete_member, put_member};
+pub(crate) use order::OfProject;
+#[cfg(test)]
+pub(crate) use project::put_project;
+
+/// The routes of projects, their members, and the jobs of members.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Arc<Access>: FromRef<S>,
+    Arc<Base>: FromRef<S>,
+    Arc<Authorities>: FromRef<S>,
+    Arc<Issuing<OfProject>>: FromRef<S>,
+{
+    Routes::new()
+        .add(&route::LIST_PROJECTS, project::list_projects)
+        .add(&route::READ_PROJECT, project::read_project)
+        .add(&route::PUT_PROJECT, project::put_project)
+        .add(&route::DELETE_PROJECT, project::delete_project)
+        .add(&route::LIST_MEMBERS, members::list_members)
+        .add(&route::PUT_MEMBERS, members::put_members)
+        .add(&route::READ_MEMBER, member::read_member)
+        .add(&route::PUT_MEMBER, member::put_member)
+        .add(&route::DELETE_MEMBER, member::delete_member)
+        .add(&route::READ_CREDENTIALS, credentials::read_credentials)
+        .add(&route::POST_TOKEN, token::post_token)
+        .add(&route::PUT_JOB, job::put_job)
+        .add(&route::READ_JOB, job::read_job)
+        .add(&route::DELETE_JOB, job::delete_job)
+        .add(&route::POST_MEMBER_CERTIFICATE, certificate::post_member_certificate)
+        .add(&route::POST_JOB_CERTIFICATE, certificate::post_job_certificate)
+}
+
+/// The task that renews project users.
+pub(crate) fn tasks(authorities: &Arc<Authorities>) -> Vec<Box<dyn Task>> {
+    vec![Box::new(renew::RenewProjectUsers(authorities.clone()))]
+}

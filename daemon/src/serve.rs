@@ -12,7 +12,8 @@
 //! serve.lock, serve.pid      who runs
 //! ```
 
-pub(crate) mod crash_point;
+#[cfg(test)]
+mod simulation;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -32,19 +33,16 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::Daemon;
-use crate::authority::{Authorities, OcspAnswers, bootstrap, issue_api_certificate};
-use crate::changes::{Changes, hear};
+use crate::access::{Access, KeysFile};
+use crate::authority::{Authorities, bootstrap, issue_api_certificate};
+use crate::base::{Base, Changes, Events, Failure, Lead, crash_point, follow, listen_to_others};
 use crate::config::{ConfigError, ServeConfig};
-use crate::http::{Failure, Sessions, listen, router};
-use crate::lead::Lead;
-use crate::operator::KeysFile;
-use crate::project::HandOuts;
+use crate::daemon::{Daemon, all_routes};
+use crate::http::{listen, router};
+use crate::master_key::{self, KeyFile};
+use crate::node::Nodes;
 use crate::service_manager;
-use crate::task::{Tasks, run_all};
 use crate::token::rotate_due;
-
-pub(crate) use crash_point::CrashPoint;
 
 /// What the first authorities are to be.
 const AUTHORITY_FILE: &str = "authority.json";
@@ -66,19 +64,20 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     // Before the cluster is made: certificates will name this address for ever, so a start after a crash must find it.
     atomic_write(&directory.join(ENDPOINT_FILE), endpoint.as_bytes(), 0o644)?;
 
-    let daemon = Arc::new(open(&directory, &config, &endpoint, Arc::new(SystemClock)).await?);
-    let tls = issue_api_certificate(&daemon).await?;
-    daemon.operator_keys.write(&daemon.store).await?;
-    atomic_write(&directory.join(CA_FILE), daemon.authorities.seen().client_bundle().as_bytes(), 0o644)?;
+    let daemon = open(&directory, &config, &endpoint, Arc::new(SystemClock)).await?;
+    let Daemon { base, access, authorities, tasks, .. } = &daemon;
+    let tls = issue_api_certificate(authorities).await?;
+    access.keys_file.write(&base.store).await?;
+    atomic_write(&directory.join(CA_FILE), authorities.seen().client_bundle().as_bytes(), 0o644)?;
 
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(listen(listener, tls.config(), router(daemon.clone()), stop.clone()));
-    let tasks = tokio::spawn(run_all(daemon.clone(), stop.clone()));
-    if let Some(heard) = daemon.store.heard() {
-        tokio::spawn(hear(daemon.clone(), heard, stop.clone()));
+    let serving = tokio::spawn(listen(listener, tls.config(), router(all_routes(), daemon.clone()), stop.clone()));
+    let running = tokio::spawn(tasks.clone().run(stop.clone()));
+    if let Some(heard) = base.store.heard() {
+        tokio::spawn(listen_to_others(base.clone(), heard, stop.clone()));
     }
-    info!(cluster = %daemon.cluster_name, cluster.id = %daemon.cluster_id, endpoint, "serving");
-    service_manager::ready(&format!("cluster {} at {endpoint}", daemon.cluster_name));
+    info!(cluster = %base.cluster_name, cluster.id = %base.cluster_id, endpoint, "serving");
+    service_manager::ready(&format!("cluster {} at {endpoint}", base.cluster_name));
     let ended = tokio::select! {
         ended = wait_for_signal() => ended,
         ended = watch_claim(&claim, async || republish(&daemon, &directory).await) => ended,
@@ -87,9 +86,9 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     service_manager::stopping();
     stop.cancel();
     // Whatever does not end soon is as safe to cut off as by a crash.
-    let _ = tokio::time::timeout(Duration::from_secs(2), async { tokio::join!(serving, tasks) }).await;
-    let _ = tokio::time::timeout(Duration::from_secs(2), daemon.lead.resign(&daemon.store, daemon.now())).await;
-    let _ = tokio::time::timeout(Duration::from_secs(2), daemon.store.close()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), async { tokio::join!(serving, running) }).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), base.lead.resign(&base.store, base.now())).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), base.store.close()).await;
     ended
 }
 
@@ -112,14 +111,14 @@ pub(crate) async fn watch_claim(claim: &Claim, each: impl AsyncFn() -> anyhow::R
 
 /// Writes what clients find us by, where it was lost or is another by now.
 async fn republish(daemon: &Daemon, directory: &Path) -> anyhow::Result<()> {
-    let files = [(CA_FILE, daemon.authorities.seen().client_bundle()), (ENDPOINT_FILE, daemon.endpoint.clone())];
+    let files = [(CA_FILE, daemon.authorities.seen().client_bundle()), (ENDPOINT_FILE, daemon.base.endpoint.clone())];
     for (name, text) in files {
         let path = directory.join(name);
         if std::fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             atomic_write(&path, text.as_bytes(), 0o644)?;
         }
     }
-    daemon.operator_keys.write(&daemon.store).await
+    daemon.access.keys_file.write(&daemon.base.store).await
 }
 
 /// Binds the configured address. Port 0 means the port of the last time, or a free one at the first.
@@ -147,9 +146,9 @@ pub(crate) async fn open(
     let database = config.database(directory)?;
     let store = Store::open(&database).await?.watched(crash_point::at_commit);
     let recorded = store.read("open").await?.find_cluster().await?;
-    let master_key = crate::master_key::read(&config.master_key, directory, recorded.is_some()).await?;
+    let key = master_key::read(&config.master_key, directory, recorded.is_some()).await?;
     let alone = matches!(database, Database::Sqlite(_));
-    let master_key_file = crate::master_key::own_file(&config.master_key, directory, alone);
+    let key_file = master_key::own_file(&config.master_key, directory, alone);
     match &recorded {
         None => {
             let new = bootstrap::NewCluster {
@@ -160,7 +159,7 @@ pub(crate) async fn open(
                 authority: first_authority(directory)?,
                 brought: brought(directory)?,
             };
-            bootstrap::bootstrap(&store, &master_key, &rng, &new, clock.now()).await.map_err(Failure::into_cause)?;
+            bootstrap::bootstrap(&store, &key, &rng, &new, clock.now()).await.map_err(Failure::into_cause)?;
         }
         Some(recorded) if recorded.id != config.cluster.id => {
             return Err(ConfigError::OtherCluster {
@@ -174,12 +173,24 @@ pub(crate) async fn open(
     }
     let mut tx = store.write("start").await?;
     let cluster = tx.cluster().await?;
-    let version = crate::master_key::follow(&mut tx, &master_key).await.map_err(Failure::into_cause)?;
+    let version = follow(&mut tx, &key).await.map_err(Failure::into_cause)?;
     if tx.master_key_check().await?.is_none() {
-        tx.update_master_key_version(version, &master_key.check_of(version).unwrap_or_default()).await?;
+        tx.update_master_key_version(version, &key.check_of(version).unwrap_or_default()).await?;
     }
     let lead = Lead::at_start(&mut tx, directory, &database, clock.now()).await?;
-    let authorities = Authorities::load(&mut tx, &master_key).await.map_err(Failure::into_cause)?;
+    let base = Arc::new(Base {
+        cluster_id: cluster.id,
+        cluster_name: cluster.name,
+        endpoint: endpoint.to_owned(),
+        clock,
+        rng,
+        master_key: key,
+        changes: Changes::new(store.announcer()),
+        events: Events::new(store.announcer()),
+        lead,
+        store,
+    });
+    let authorities = Arc::new(Authorities::load(base.clone(), &mut tx).await.map_err(Failure::into_cause)?);
     if let Some(brought) = brought(directory)? {
         let path = directory.join(BROUGHT_FILE);
         let root = pem_certificates(brought.root.as_deref().unwrap_or_default()).unwrap_or_default();
@@ -190,30 +201,18 @@ pub(crate) async fn open(
         std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
     // From here on there is a key that signs tokens.
-    rotate_due(&mut tx, &master_key, &rng, clock.now()).await.map_err(Failure::into_cause)?;
+    rotate_due(&mut tx, &base.master_key, &base.rng, base.now()).await.map_err(Failure::into_cause)?;
     tx.commit().await?;
 
     let mut nodes = LocalNodes::new(&config.nodes.local_root, &config.nodes.program);
     nodes.env = inherited_environment();
-    Ok(Daemon {
-        cluster_id: cluster.id,
-        cluster_name: cluster.name,
-        endpoint: endpoint.to_owned(),
-        nodes: Box::new(nodes),
-        clock,
-        operator_keys: KeysFile::in_directory(directory),
-        master_key,
-        master_key_file,
-        authorities,
-        rng,
-        changes: Changes::new(store.announcer()),
-        tasks: Tasks::new(store.announcer()),
-        lead,
-        sessions: Sessions::default(),
-        hand_outs: HandOuts::default(),
-        ocsp_answers: OcspAnswers::default(),
-        store,
-    })
+    let trust = {
+        let authorities = authorities.clone();
+        move || authorities.seen().trust_fingerprints()
+    };
+    let access = Arc::new(Access::new(base.clone(), KeysFile::in_directory(directory), trust));
+    let nodes = Arc::new(Nodes { base, authorities, place: Box::new(nodes) });
+    Ok(Daemon::new(access, nodes, KeyFile(key_file)))
 }
 
 /// What the first authorities are to be: by default, unless whoever starts the daemon says otherwise.

@@ -8,37 +8,55 @@
 //! - Keys lie in the database sealed under the master key, and the token lies nowhere.
 
 mod introspect;
-mod issue;
 mod jwks;
 mod keys;
 mod next;
 mod rotate;
-mod service;
+mod sign;
+
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use axum::extract::FromRef;
 use jiff::SignedDuration;
+use ringfence_api::route::token;
 use ringfence_api::token::Jwk;
 use ringfence_pki::{PrivateKey, PublicTokenKey, TokenKey};
-use ringfence_store::Transaction;
+use ringfence_store::{SealedOf, Transaction};
 
-use crate::Daemon;
-use crate::http::Failure;
+use crate::access::{Access, Routes};
+use crate::base::{Base, Failure, Task, open};
 
-pub(crate) use introspect::{__path_delete_token, __path_introspect, delete_token, introspect};
-pub(crate) use issue::{__path_post_token, post_token};
-pub(crate) use jwks::{__path_read_jwks, read_jwks};
-pub(crate) use keys::{__path_list_token_keys, __path_rotate_token_keys, list_token_keys, rotate_token_keys};
-pub(crate) use rotate::{RotateTokenKeys, rotate_due};
-pub(crate) use service::{__path_post_service_token, end_undeclared_tokens, post_service_token, tokens_to_replace};
+pub(crate) use rotate::rotate_due;
+pub(crate) use sign::{NewToken, describe, sign_token};
+
+/// The routes of tokens and of the keys that sign them.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Arc<Access>: FromRef<S>,
+    Arc<Base>: FromRef<S>,
+{
+    Routes::new()
+        .add(&token::READ_JWKS, jwks::read_jwks)
+        .add(&token::LIST_TOKEN_KEYS, keys::list_token_keys)
+        .add(&token::ROTATE_TOKEN_KEYS, keys::rotate_token_keys)
+        .add(&token::INTROSPECT, introspect::introspect)
+        .add(&token::DELETE_TOKEN, introspect::delete_token)
+}
+
+/// The task that rotates the keys that sign tokens.
+pub(crate) fn tasks(base: &Arc<Base>) -> Vec<Box<dyn Task>> {
+    vec![Box::new(rotate::RotateTokenKeys(base.clone()))]
+}
 
 /// How long a verifier may keep the JWKS, and so how long a key is published before it signs.
 const JWKS_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The key that signs, with its name.
-pub(crate) async fn active_key(daemon: &Daemon, tx: &mut Transaction) -> Result<(String, TokenKey), Failure> {
+pub(crate) async fn active_key(base: &Base, tx: &mut Transaction) -> Result<(String, TokenKey), Failure> {
     let row = tx.find_active_token_key().await?.context("no token key is active").map_err(Failure::internal)?;
     let kid = row.view.kid;
-    let der = daemon.master_key.open(&sealed_key_context(&kid), &row.sealed_key)?;
+    let der = open(base, &SealedOf::TokenKey(kid.clone()), &row.sealed_key)?;
     let private = PrivateKey::from_der(&der).map_err(Failure::internal)?;
     Ok((kid, TokenKey::new(&private).map_err(Failure::internal)?))
 }
@@ -54,9 +72,4 @@ fn jwk(key: &TokenKey) -> Jwk {
 /// The public half that was published.
 pub(crate) fn public_key(jwk: &Jwk) -> PublicTokenKey {
     PublicTokenKey { kid: jwk.kid.clone(), x: jwk.x.clone(), y: jwk.y.clone() }
-}
-
-/// The context under which a token key is sealed.
-pub(crate) fn sealed_key_context(kid: &str) -> String {
-    format!("token-key/{kid}")
 }

@@ -197,7 +197,7 @@ impl<'a> Story<'a> {
         self.step("5. The head is killed, and apply brings it back");
         let ca = self.ca()?;
         let before = self.operator()?;
-        let projects: serde_json::Value = before.read("/v1/projects").await?;
+        let projects = before.projects().await?;
         let members = self.members().await?;
         let alice = self.credentials("fraud__alice").await?;
         let head = self.cluster_directory().join("head");
@@ -215,8 +215,8 @@ impl<'a> Story<'a> {
         self.holds(format!("process {} serves", again.pid));
         ensure!(self.ca()? == ca, "the CA should be the same");
         self.holds(format!("with the same CA {}", &ca[..16]));
-        let after: serde_json::Value = self.operator()?.read("/v1/projects").await?;
-        ensure!(after == projects, "the projects should be the same:\n{projects}\n{after}");
+        let after = self.operator()?.projects().await?;
+        ensure!(after == projects, "the projects should be the same:\n{projects:?}\n{after:?}");
         ensure!(self.members().await? == members, "the members should be the same");
         let now = self.credentials("fraud__alice").await?;
         ensure!(now.serial == alice.serial && now.private_key == alice.private_key, "alice's key should be the same");
@@ -240,9 +240,8 @@ impl<'a> Story<'a> {
     async fn members(&self) -> Result<BTreeSet<String>> {
         let mut members = BTreeSet::new();
         for project in ["fraud", "churn"] {
-            let listed: serde_json::Value = self.operator()?.read(&format!("/v1/projects/{project}/members")).await?;
-            let listed = listed.as_array().context("a list of members")?;
-            members.extend(listed.iter().map(ToString::to_string));
+            let listed = self.operator()?.members(&project.parse()?).await?;
+            members.extend(listed.iter().map(|member| format!("{member:?}")));
         }
         Ok(members)
     }

@@ -6,6 +6,8 @@
 //!   then the error says which address was tried and for how long;
 //! - a session that has ended is renewed once by itself.
 
+mod operations;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,22 +22,12 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use crate::authority::{Authority, AuthorityDomain, BringAuthorities, RotateAuthority};
-use crate::certificate::PostIdentityCertificate;
-use crate::cluster::{Cluster, PutCluster};
-use crate::crl::PublishedCrl;
-use crate::inspect::AuditCheckpoint;
 use crate::inspect::Health;
 use crate::login::{Login, LoginNonce, PutLogin, message, trust_fingerprint};
-use crate::master_key::MasterKeyState;
-use crate::name::{ClusterId, NodeName, ProjectName, ServiceName, UserName};
-use crate::node::{DesiredNode, IssuedCertificate, NodeRotation, PostCertificate, PutJoin, PutReport};
-use crate::operator::{OperatorKey, OperatorKeys, PutOperatorKey};
-use crate::path;
+use crate::name::ClusterId;
+use crate::operator::OperatorKey;
 use crate::problem::{Problem, ProblemCode};
-use crate::project::{Member, MemberCredentials, Project, PutMember, PutMembers, PutProject};
-use crate::token::{IssuedToken, Jwks, PostToken, RotateTokenKeys, TokenKey};
-use crate::whoami::Caller;
+use crate::route::{self, Callers, Operation, Route, identity, server};
 
 /// What is needed to reach a cluster's daemon. Nothing in it is secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -212,7 +204,7 @@ impl Client {
 
     /// Asks whether the daemon is up, and whether it is the right one.
     pub async fn health(&self) -> Result<Health, ClientError> {
-        let health: Health = self.call(Method::GET, path::HEALTH, NO_BODY).await?;
+        let health: Health = self.ask(&server::READ_HEALTH, &[]).await?;
         if health.cluster_id == self.inner.connection.cluster_id {
             return Ok(health);
         }
@@ -240,7 +232,7 @@ impl Client {
                 "this client holds no operator key to log in with",
             ))));
         };
-        let nonce: LoginNonce = self.send(Method::POST, path::LOGIN_NONCES, NO_BODY, None).await?;
+        let nonce: LoginNonce = self.ask(&identity::POST_NONCE, &[]).await?;
         if nonce.cluster_id != self.inner.connection.cluster_id {
             return Err(ClientError::OtherCluster {
                 endpoint: self.inner.connection.endpoint.clone(),
@@ -250,238 +242,68 @@ impl Client {
         }
         let text = message(&self.inner.connection.cluster_id, &nonce.nonce, &self.inner.ca_fingerprint);
         let answer = PutLogin { signature: key.sign(&text), nonce: nonce.nonce };
-        self.send(Method::POST, path::LOGIN, Some(&answer), None).await
+        self.give(&identity::POST_LOGIN, &[], &answer).await
     }
 
-    /// Gives the cluster another operator token. The one before is good until the new one has logged in.
-    pub async fn put_operator_key(&self, put: &PutOperatorKey) -> Result<OperatorKeys, ClientError> {
-        self.call(Method::PUT, path::OPERATOR_KEY, Some(put)).await
+    /// Reads any path, for tools.
+    pub async fn read<A: DeserializeOwned>(&self, path: &str) -> Result<A, ClientError> {
+        self.call(&identity::READ_WHOAMI.operation(), path, NO_BODY).await
     }
 
-    /// Who the daemon takes us for.
-    pub async fn whoami(&self) -> Result<Caller, ClientError> {
-        self.call(Method::GET, path::WHOAMI, NO_BODY).await
+    /// Reads a listing with a query, such as `limit=20`.
+    pub async fn list<A: DeserializeOwned>(&self, route: &Route<(), A>, query: &str) -> Result<A, ClientError> {
+        let path = route.path(&[]);
+        let path = if query.is_empty() { path } else { format!("{path}?{query}") };
+        self.call(&route.operation(), &path, NO_BODY).await
     }
 
-    /// The cluster as it is.
-    pub async fn cluster(&self) -> Result<Cluster, ClientError> {
-        self.call(Method::GET, path::CLUSTER, NO_BODY).await
+    /// Calls an operation that takes no body.
+    async fn ask<A: DeserializeOwned>(&self, route: &Route<(), A>, segments: &[&str]) -> Result<A, ClientError> {
+        self.call(&route.operation(), &route.path(segments), NO_BODY).await
     }
 
-    /// The cluster once its revision is above `after`, or unchanged after [`LONG_POLL`].
-    pub async fn cluster_after(&self, after: i64) -> Result<Cluster, ClientError> {
-        self.call(Method::GET, &format!("{}?after={after}", path::CLUSTER), NO_BODY).await
-    }
-
-    /// Declares the cluster.
-    pub async fn put_cluster(&self, put: &PutCluster) -> Result<Cluster, ClientError> {
-        self.call(Method::PUT, path::CLUSTER, Some(put)).await
-    }
-
-    /// One project.
-    pub async fn project(&self, name: &ProjectName) -> Result<Project, ClientError> {
-        self.call(Method::GET, &path::project(path::PROJECT, name), NO_BODY).await
-    }
-
-    /// Creates or changes a project.
-    pub async fn put_project(&self, name: &ProjectName, put: &PutProject) -> Result<Project, ClientError> {
-        self.call(Method::PUT, &path::project(path::PROJECT, name), Some(put)).await
-    }
-
-    /// Deletes a project, its members and their identities.
-    pub async fn delete_project(&self, name: &ProjectName) -> Result<(), ClientError> {
-        self.call(Method::DELETE, &path::project(path::PROJECT, name), NO_BODY).await
-    }
-
-    /// The members of a project, by user.
-    pub async fn members(&self, project: &ProjectName) -> Result<Vec<Member>, ClientError> {
-        self.call(Method::GET, &path::project(path::MEMBERS, project), NO_BODY).await
-    }
-
-    /// Makes exactly these the members of a project.
-    pub async fn put_members(&self, project: &ProjectName, put: &PutMembers) -> Result<Vec<Member>, ClientError> {
-        self.call(Method::PUT, &path::project(path::MEMBERS, project), Some(put)).await
-    }
-
-    /// One member.
-    pub async fn member(&self, project: &ProjectName, user: &UserName) -> Result<Member, ClientError> {
-        self.call(Method::GET, &path::member(path::MEMBER, project, user), NO_BODY).await
-    }
-
-    /// Makes a user a member, or changes the role.
-    pub async fn put_member(
+    /// Calls a long poll: it answers once something is newer than `after`, or unchanged after [`LONG_POLL`].
+    async fn ask_after<A: DeserializeOwned>(
         &self,
-        project: &ProjectName,
-        user: &UserName,
-        put: &PutMember,
-    ) -> Result<Member, ClientError> {
-        self.call(Method::PUT, &path::member(path::MEMBER, project, user), Some(put)).await
+        route: &Route<(), A>,
+        segments: &[&str],
+        after: i64,
+    ) -> Result<A, ClientError> {
+        self.call(&route.operation(), &format!("{}?after={after}", route.path(segments)), NO_BODY).await
     }
 
-    /// Removes a member and revokes its certificates.
-    pub async fn delete_member(&self, project: &ProjectName, user: &UserName) -> Result<(), ClientError> {
-        self.call(Method::DELETE, &path::member(path::MEMBER, project, user), NO_BODY).await
-    }
-
-    /// The certificate and key of a project user.
-    pub async fn member_credentials(
+    /// Calls an operation with a body.
+    async fn give<B: Serialize, A: DeserializeOwned>(
         &self,
-        project: &ProjectName,
-        user: &UserName,
-    ) -> Result<MemberCredentials, ClientError> {
-        self.call(Method::GET, &path::member(path::MEMBER_CREDENTIALS, project, user), NO_BODY).await
-    }
-
-    /// Signs a token of a project user. After a lost answer there may be a second one, which nobody holds.
-    pub async fn issue_token(
-        &self,
-        project: &ProjectName,
-        user: &UserName,
-        post: &PostToken,
-    ) -> Result<IssuedToken, ClientError> {
-        self.call(Method::POST, &path::member(path::MEMBER_TOKENS, project, user), Some(post)).await
-    }
-
-    /// The keys by which tokens are verified.
-    pub async fn jwks(&self) -> Result<Jwks, ClientError> {
-        self.call(Method::GET, path::JWKS, NO_BODY).await
-    }
-
-    /// The keys that sign tokens, newest first.
-    pub async fn token_keys(&self) -> Result<Vec<TokenKey>, ClientError> {
-        self.call(Method::GET, path::TOKEN_KEYS, NO_BODY).await
-    }
-
-    /// Lets the next key sign from now on. After a lost answer it may happen twice, which harms no token.
-    pub async fn rotate_token_keys(&self) -> Result<Vec<TokenKey>, ClientError> {
-        self.call(Method::POST, path::TOKEN_KEYS_ROTATE, Some(&RotateTokenKeys { compromised: false })).await
-    }
-
-    /// Erases the keys that sign tokens, ends every token, and lets another key sign.
-    pub async fn rotate_compromised_token_keys(&self) -> Result<Vec<TokenKey>, ClientError> {
-        self.call(Method::POST, path::TOKEN_KEYS_ROTATE, Some(&RotateTokenKeys { compromised: true })).await
-    }
-
-    /// A certificate of a project user, for a key of the caller's own.
-    pub async fn issue_member_certificate(
-        &self,
-        project: &ProjectName,
-        user: &UserName,
-        post: &PostIdentityCertificate,
-    ) -> Result<IssuedCertificate, ClientError> {
-        self.call(Method::POST, &path::member(path::MEMBER_CERTIFICATES, project, user), Some(post)).await
-    }
-
-    /// A certificate of a service on a node, for a key of the caller's own.
-    pub async fn issue_service_certificate(
-        &self,
-        node: &NodeName,
-        service: &ServiceName,
-        post: &PostIdentityCertificate,
-    ) -> Result<IssuedCertificate, ClientError> {
-        self.call(Method::POST, &path::service(path::SERVICE_CERTIFICATES, node, service), Some(post)).await
-    }
-
-    /// Revokes a certificate that was handed out for a key of a caller's own. One that is over stays as it is.
-    pub async fn revoke_certificate(&self, serial: &str) -> Result<(), ClientError> {
-        self.call(Method::DELETE, &path::certificate(serial), NO_BODY).await
-    }
-
-    /// Has everything that a node's agent holds replaced, unless that is under way already.
-    pub async fn rotate_node(&self, node: &NodeName) -> Result<NodeRotation, ClientError> {
-        self.call(Method::POST, &path::node(path::NODE_ROTATE, node), NO_BODY).await
-    }
-
-    /// The node's last rotation once its revision is above `after`, or unchanged after [`LONG_POLL`].
-    pub async fn rotation_after(&self, node: &NodeName, after: i64) -> Result<NodeRotation, ClientError> {
-        self.call(Method::GET, &format!("{}?after={after}", path::node(path::NODE_ROTATION, node)), NO_BODY).await
-    }
-
-    /// Signs how the audit log stands now.
-    pub async fn post_audit_checkpoint(&self) -> Result<AuditCheckpoint, ClientError> {
-        self.call(Method::POST, path::AUDIT_CHECKPOINTS, NO_BODY).await
-    }
-
-    /// Brings in what was signed where the root's key is kept.
-    pub async fn bring_authorities(&self, bring: &BringAuthorities) -> Result<Vec<Authority>, ClientError> {
-        self.call(Method::POST, path::AUTHORITIES_BRING, Some(bring)).await
-    }
-
-    /// The versions of the master key.
-    pub async fn master_key(&self) -> Result<MasterKeyState, ClientError> {
-        self.read(path::MASTER_KEY).await
-    }
-
-    /// Seals with a newer version of the master key from now on. The rest is sealed anew in the background.
-    pub async fn rotate_master_key(&self) -> Result<MasterKeyState, ClientError> {
-        self.call(Method::POST, path::MASTER_KEY_ROTATE, NO_BODY).await
-    }
-
-    /// Has a fresh list of every shard signed now. Returns them once they are committed.
-    pub async fn publish_crls(&self) -> Result<Vec<PublishedCrl>, ClientError> {
-        self.call(Method::POST, path::CRLS_PUBLISH, NO_BODY).await
-    }
-
-    /// Trades a ticket for the node's certificate.
-    pub async fn join(&self, node: &NodeName, put: &PutJoin) -> Result<IssuedCertificate, ClientError> {
-        self.call(Method::POST, &path::node(path::NODE_JOIN, node), Some(put)).await
-    }
-
-    /// What the node should hold, once its generation is above `after`, or unchanged after [`LONG_POLL`].
-    pub async fn desired(&self, node: &NodeName, after: i64) -> Result<DesiredNode, ClientError> {
-        self.call(Method::GET, &format!("{}?after={after}", path::node(path::NODE_DESIRED, node)), NO_BODY).await
-    }
-
-    /// Asks for a certificate of the node or of one of its services.
-    pub async fn issue(&self, node: &NodeName, post: &PostCertificate) -> Result<IssuedCertificate, ClientError> {
-        self.call(Method::POST, &path::node(path::NODE_CERTIFICATES, node), Some(post)).await
-    }
-
-    /// Asks for a token of a service on the node.
-    pub async fn service_token(&self, node: &NodeName, service: &ServiceName) -> Result<IssuedToken, ClientError> {
-        self.call(Method::POST, &path::service(path::SERVICE_TOKENS, node, service), NO_BODY).await
-    }
-
-    /// Says what the node holds.
-    pub async fn report(&self, node: &NodeName, put: &PutReport) -> Result<(), ClientError> {
-        self.call(Method::PUT, &path::node(path::NODE_REPORT, node), Some(put)).await
-    }
-
-    /// The authorities, with those that are gone.
-    pub async fn authorities(&self) -> Result<Vec<Authority>, ClientError> {
-        self.call(Method::GET, path::AUTHORITIES, NO_BODY).await
-    }
-
-    /// Asks for a successor of the active authority of a domain.
-    pub async fn rotate_authority(
-        &self,
-        domain: AuthorityDomain,
-        rotate: RotateAuthority,
-    ) -> Result<Vec<Authority>, ClientError> {
-        let route = path::AUTHORITY_ROTATE.replace("{domain}", domain.as_str());
-        self.call(Method::POST, &route, Some(&rotate)).await
-    }
-
-    /// Reads any route, for inspection.
-    pub async fn read<T: DeserializeOwned>(&self, route: &str) -> Result<T, ClientError> {
-        self.call(Method::GET, route, NO_BODY).await
+        route: &Route<B, A>,
+        segments: &[&str],
+        body: &B,
+    ) -> Result<A, ClientError> {
+        self.call(&route.operation(), &route.path(segments), Some(body)).await
     }
 
     /// Sends with whatever credentials we have; logs in first, and again when the session has ended.
-    async fn call<B: Serialize, T: DeserializeOwned>(
+    async fn call<B: Serialize, A: DeserializeOwned>(
         &self,
-        method: Method,
-        route: &str,
+        operation: &Operation,
+        path: &str,
         body: Option<&B>,
-    ) -> Result<T, ClientError> {
-        if self.inner.operator.is_none() || route == path::HEALTH {
-            return self.send(method, route, body, None).await;
+    ) -> Result<A, ClientError> {
+        let method = match operation.method {
+            route::Method::Get => Method::GET,
+            route::Method::Put => Method::PUT,
+            route::Method::Post => Method::POST,
+            route::Method::Delete => Method::DELETE,
+        };
+        if self.inner.operator.is_none() || operation.callers == Callers::Anyone {
+            return self.send(method, path, body, None).await;
         }
-        let session = self.session(None).await?;
-        match self.send(method.clone(), route, body, Some(&session)).await {
+        // A login is made of calls, which anyone may make.
+        let session = Box::pin(self.session(None)).await?;
+        match self.send(method.clone(), path, body, Some(&session)).await {
             Err(error) if error.code() == Some(ProblemCode::SessionInvalid) => {
-                let session = self.session(Some(&session)).await?;
-                self.send(method, route, body, Some(&session)).await
+                let session = Box::pin(self.session(Some(&session))).await?;
+                self.send(method, path, body, Some(&session)).await
             }
             answer => answer,
         }

@@ -18,9 +18,9 @@ pub mod master_key;
 pub mod name;
 pub mod node;
 pub mod operator;
-pub mod path;
 pub mod problem;
 pub mod project;
+pub mod route;
 pub mod token;
 pub mod whoami;
 

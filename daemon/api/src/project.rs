@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 
 use crate::name::{ProjectName, ProjectUser, UserName};
 
+/// The most members that one request may put: each new one costs a key.
+pub const MOST_MEMBERS: usize = 1_000;
+
 /// A project needs nothing but its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -12,21 +12,19 @@ use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::{Lifetime, NodeName};
 use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates, renew_at};
 
-use crate::Daemon;
-use crate::audit::Actor;
-use crate::authority::{Identity, issue};
-use crate::http::ServerTls;
-use crate::task::Task;
+use crate::authority::{Authorities, Identity, ServerTls};
+use crate::base::{Actor, Event, Task};
 
 /// How long the API's certificate lives.
 const LIFETIME: Lifetime = Lifetime::from_secs(86_400);
 
 /// Issues the certificate, and serves with it from the next handshake on.
-pub(crate) async fn issue_api_certificate(daemon: &Daemon) -> anyhow::Result<Arc<ServerTls>> {
+pub(crate) async fn issue_api_certificate(authorities: &Authorities) -> anyhow::Result<Arc<ServerTls>> {
+    let base = &authorities.base;
     let key = PrivateKey::generate()?;
     let node = NodeName::head();
-    let dns_name = node.dns_name(&daemon.cluster_name).to_string();
-    let host = daemon.endpoint.trim_start_matches("https://").rsplit_once(':').map_or("", |(host, _)| host);
+    let dns_name = node.dns_name(&base.cluster_name).to_string();
+    let host = base.endpoint.trim_start_matches("https://").rsplit_once(':').map_or("", |(host, _)| host);
     let addresses: BTreeSet<IpAddr> = host.trim_matches(['[', ']']).parse().into_iter().collect();
     let identity = Identity {
         common_name: dns_name.clone(),
@@ -35,39 +33,37 @@ pub(crate) async fn issue_api_certificate(daemon: &Daemon) -> anyhow::Result<Arc
         node: None,
         ..Identity::default()
     };
-    let mut tx = daemon.store.write("issue_api_certificate").await?;
-    let issued = issue(
-        daemon,
-        &mut tx,
-        (CertificateProfile::ApiServer, CertificateHolder::Daemon),
-        &identity,
-        &key.public(),
-        LIFETIME,
-    )
-    .await?;
-    let now = daemon.now();
-    Actor::daemon("renew_api_certificate")
-        .record(&mut tx, "issue_certificate", "api_server", &issued.serial, now)
-        .await?;
-    tx.commit().await?;
+    let profile = (CertificateProfile::ApiServer, CertificateHolder::Daemon);
+    let issued = loop {
+        let signed = authorities.sign(&authorities.seen(), profile, identity.clone(), &key.public(), LIFETIME)?;
+        let mut tx = base.store.write("issue_api_certificate").await?;
+        if !authorities.record(&mut tx, &[&signed]).await? {
+            continue;
+        }
+        Actor::daemon("renew_api_certificate")
+            .record(&mut tx, "issue_certificate", "api_server", &signed.issued.serial, base.now())
+            .await?;
+        tx.commit().await?;
+        break signed.issued;
+    };
 
     let chain: Vec<Vec<u8>> = pem_certificates(&issued.chain)?.iter().map(|der| der.to_vec()).collect();
     let facts = CertificateFacts::read(&chain[0])?;
     let renewal = renew_at(facts.not_before, facts.not_after, facts.serial.as_bytes()[15]);
-    let issuers = daemon.authorities.seen();
+    let issuers = authorities.seen();
     let fresh = (issuers.active(AuthorityDomain::Services)?.view.id.clone(), facts.not_before, renewal);
-    *daemon.authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(fresh);
-    if let Some(tls) = daemon.authorities.server_tls.get() {
+    *authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(fresh);
+    if let Some(tls) = authorities.server_tls.get() {
         tls.replace(chain, &key.to_der())?;
         return Ok(tls.clone());
     }
     let roots: Vec<Vec<u8>> = issuers.roots().map(|root| root.authority.certificate().to_vec()).collect();
     let tls = Arc::new(ServerTls::new(chain, &key.to_der(), &roots)?);
-    Ok(daemon.authorities.server_tls.get_or_init(|| tls).clone())
+    Ok(authorities.server_tls.get_or_init(|| tls).clone())
 }
 
 /// Renews the API's certificate at two thirds of its life.
-pub(crate) struct RenewApiCertificate;
+pub(crate) struct RenewApiCertificate(pub(super) Arc<Authorities>);
 
 #[async_trait]
 impl Task for RenewApiCertificate {
@@ -83,15 +79,20 @@ impl Task for RenewApiCertificate {
         Duration::from_secs(5)
     }
 
-    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
-        let fresh = daemon.authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let now = daemon.now();
-        let issuers = daemon.authorities.seen();
+    fn woken_by(&self) -> &'static [Event] {
+        &[Event::AuthoritiesChanged]
+    }
+
+    async fn run(&self) -> anyhow::Result<String> {
+        let Self(authorities) = self;
+        let fresh = authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let now = authorities.base.now();
+        let issuers = authorities.seen();
         let active = &issuers.active(AuthorityDomain::Services)?.view.id;
         if fresh.is_some_and(|(issuer, from, until)| issuer == *active && from <= now && now < until) {
             return Ok(String::new());
         }
-        issue_api_certificate(daemon).await?;
+        issue_api_certificate(authorities).await?;
         Ok("renewed".to_owned())
     }
 }

@@ -8,10 +8,9 @@ use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
 use ringfence_pki::MasterKey;
 use ringfence_store::{ClusterRow, Store};
 
-use crate::audit::Actor;
-use crate::authority::bring::begin;
+use crate::authority::import::begin;
 use crate::authority::make::{New, make};
-use crate::http::Failure;
+use crate::base::{Actor, Failure};
 
 /// What a new cluster is made of.
 pub(crate) struct NewCluster<'a> {

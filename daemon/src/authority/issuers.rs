@@ -7,16 +7,16 @@ use jiff::Timestamp;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::login::trust_fingerprint;
-use ringfence_api::path;
+use ringfence_api::route::authority::READ_CRL;
 use ringfence_pki::{CertificateFacts, MasterKey, Serial, pem_certificate};
-use ringfence_store::{ClusterRow, IssuerRow, IssuingState, Transaction};
+use ringfence_store::{ClusterRow, IssuerRow, IssuingState, SealedOf, Transaction};
 
-use crate::authority::key_context;
-use crate::http::{Failure, ServerTls};
+use crate::authority::ServerTls;
+use crate::base::{Base, Failure, sealing_context};
 
 /// The authorities of the cluster, shared.
-#[derive(Debug)]
 pub(crate) struct Authorities {
+    pub(crate) base: Arc<Base>,
     present: RwLock<Arc<Issuers>>,
     pub(super) server_tls: OnceLock<Arc<ServerTls>>,
     /// Who signed the API's certificate, and from when to when it need not be renewed.
@@ -52,9 +52,9 @@ pub(crate) struct Issuer {
 
 impl Authorities {
     /// Takes up what the database holds.
-    pub(crate) async fn load(tx: &mut Transaction, master_key: &MasterKey) -> Result<Self, Failure> {
-        let present = RwLock::new(Arc::new(Issuers::load(tx, master_key).await?));
-        Ok(Self { present, server_tls: OnceLock::new(), api_fresh: Mutex::default() })
+    pub(crate) async fn load(base: Arc<Base>, tx: &mut Transaction) -> Result<Self, Failure> {
+        let present = RwLock::new(Arc::new(Issuers::load(tx, &base.master_key).await?));
+        Ok(Self { base, present, server_tls: OnceLock::new(), api_fresh: Mutex::default() })
     }
 
     /// The authorities as they were seen last. For signing, ask [`fresh`](Self::fresh).
@@ -63,12 +63,12 @@ impl Authorities {
     }
 
     /// The authorities as this transaction sees them. It must not be one that has changed them.
-    pub(crate) async fn fresh(&self, tx: &mut Transaction, master_key: &MasterKey) -> Result<Arc<Issuers>, Failure> {
+    pub(crate) async fn fresh(&self, tx: &mut Transaction) -> Result<Arc<Issuers>, Failure> {
         let seen = self.seen();
         if seen.state == tx.issuing_state().await? {
             return Ok(seen);
         }
-        let fresh = Arc::new(Issuers::load(tx, master_key).await?);
+        let fresh = Arc::new(Issuers::load(tx, &self.base.master_key).await?);
         // Under one lock, so that what TLS trusts is of the same moment.
         let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(tls) = self.server_tls.get() {
@@ -182,7 +182,7 @@ impl Issuer {
         let authority = if row.sealed_key.is_empty() {
             ringfence_pki::Authority::without_key(&row.certificate)?
         } else {
-            let key = master_key.open(&key_context(&row.view.id), &row.sealed_key)?;
+            let key = master_key.open(&sealing_context(&SealedOf::Issuer(row.view.id.clone())), &row.sealed_key)?;
             ringfence_pki::Authority::load(&row.certificate, &key)?
         };
         let IssuerRow { view, shards, cross_certificate, number, .. } = row;
@@ -192,5 +192,5 @@ impl Issuer {
 
 /// The address of a list.
 pub(super) fn crl_url(endpoint: &str, issuer: &str, shard: u32) -> String {
-    format!("{endpoint}{}", path::crl(issuer, shard))
+    format!("{endpoint}{}", READ_CRL.path(&[issuer, &shard.to_string()]))
 }

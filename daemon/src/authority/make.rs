@@ -9,15 +9,12 @@ use ringfence_api::cluster::AuthoritySettings;
 use ringfence_pki::{
     CertificateFacts, CrlShard, Domain, Entries, Extent, KeyAlgorithm, MasterKey, Plan, Serial, Validity,
 };
-use ringfence_store::{ClusterRow, CrlHead, CrlRow, IssuerRow, NewCertificate, Transaction};
+use ringfence_store::{ClusterRow, CrlHead, CrlRow, IssuerRow, NewCertificate, SealedOf, Transaction};
 
-use crate::audit::Actor;
 use crate::authority::issuers::crl_url;
-use crate::authority::key_context;
-use crate::authority::publish::delta_url;
-use crate::http::Failure;
-use crate::master_key::seal;
-use crate::serve::crash_point::signed;
+use crate::authority::list_url::delta_url;
+use crate::base::crash_point::signed;
+use crate::base::{Actor, Failure, seal};
 
 /// What is to be made.
 pub(super) struct New {
@@ -67,7 +64,7 @@ pub(super) async fn establish(
     let shards = if new.domain == AuthorityDomain::Root { 1 } else { settings.crl_shards };
     // Empty for one whose key is kept apart.
     let sealed_key = match private_key {
-        Some(key) => seal(tx, (master_key, rng), &key_context(&id), key).await?,
+        Some(key) => seal(tx, (master_key, rng), &SealedOf::Issuer(id.clone()), key).await?,
         None => Vec::new(),
     };
     let row = IssuerRow {

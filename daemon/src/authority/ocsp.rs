@@ -15,10 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use ringfence_pki::{CertificateId, OcspRequest, Refusal, Status};
 use tracing::error;
 
-use crate::Daemon;
-use crate::authority::Issuer;
-use crate::authority::publish::reason_of;
-use crate::http::Failure;
+use crate::authority::list_url::reason_of;
+use crate::authority::{Authorities, Issuer};
+use crate::base::Failure;
 
 /// How long an answer is good. A verifier may keep it for so long.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(5);
@@ -27,9 +26,21 @@ const FRESH: SignedDuration = SignedDuration::from_mins(2);
 /// How many answers are kept.
 const MOST: usize = 4_096;
 
+/// Answers OCSP requests.
+pub(crate) struct OcspResponder {
+    authorities: Arc<Authorities>,
+    answers: Answers,
+}
+
+impl OcspResponder {
+    pub(crate) fn new(authorities: Arc<Authorities>) -> Self {
+        Self { authorities, answers: Answers::default() }
+    }
+}
+
 /// Answers that were signed, by what they were asked.
 #[derive(Debug, Default)]
-pub(crate) struct OcspAnswers(Mutex<BTreeMap<Vec<u8>, Answered>>);
+struct Answers(Mutex<BTreeMap<Vec<u8>, Answered>>);
 
 #[derive(Debug, Clone)]
 struct Answered {
@@ -40,23 +51,24 @@ struct Answered {
 }
 
 /// Whether certificates are revoked. Public.
-#[utoipa::path(post, path = "/v1/ocsp", tag = "public", request_body(content = Vec<u8>, content_type = "application/ocsp-request"), responses((status = 200, description = "An OCSP response, DER", content_type = "application/ocsp-response", body = Vec<u8>)))]
-pub(crate) async fn post_ocsp(State(daemon): State<Arc<Daemon>>, body: Result<Bytes, BytesRejection>) -> Response {
-    respond(&daemon, &body.unwrap_or_default()).await
+pub(crate) async fn post_ocsp(
+    State(responder): State<Arc<OcspResponder>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    respond(&responder, &body.unwrap_or_default()).await
 }
 
 /// The same for a request in base64. Public.
-#[utoipa::path(get, path = "/v1/ocsp/{request}", tag = "public", params(("request" = String, Path, description = "The request, DER in base64")), responses((status = 200, description = "An OCSP response, DER", content_type = "application/ocsp-response", body = Vec<u8>)))]
 pub(crate) async fn get_ocsp(
-    State(daemon): State<Arc<Daemon>>,
+    State(responder): State<Arc<OcspResponder>>,
     request: Result<Path<String>, PathRejection>,
 ) -> Response {
     let request = request.ok().and_then(|Path(text)| STANDARD.decode(text).ok());
-    respond(&daemon, &request.unwrap_or_default()).await
+    respond(&responder, &request.unwrap_or_default()).await
 }
 
-async fn respond(daemon: &Daemon, request: &[u8]) -> Response {
-    let answer = match answer(daemon, request).await {
+async fn respond(responder: &OcspResponder, request: &[u8]) -> Response {
+    let answer = match answer(responder, request).await {
         Ok(Ok(der)) => der,
         Ok(Err(refusal)) => refusal.to_der().into(),
         Err(failure) => {
@@ -67,15 +79,16 @@ async fn respond(daemon: &Daemon, request: &[u8]) -> Response {
     ([(header::CONTENT_TYPE, "application/ocsp-response"), (header::CACHE_CONTROL, "no-cache")], answer).into_response()
 }
 
-async fn answer(daemon: &Daemon, request: &[u8]) -> Result<Result<Bytes, Refusal>, Failure> {
+async fn answer(responder: &OcspResponder, request: &[u8]) -> Result<Result<Bytes, Refusal>, Failure> {
+    let OcspResponder { authorities, answers: kept } = responder;
     let request = match OcspRequest::parse(request) {
         Ok(request) => request,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let (key, asked) = (request.key(), request.asked);
-    let now = daemon.now();
-    let mut tx = daemon.store.read("ocsp").await?;
-    let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
+    let now = authorities.base.now();
+    let mut tx = authorities.base.store.read("ocsp").await?;
+    let issuers = authorities.fresh(&mut tx).await?;
     let is_asked = |issuer: &&Issuer| asked.iter().all(|id| issuer.authority.is_asked(id));
     let Some(issuer) = issuers.all().filter(|issuer| issuer.authority.can_sign()).find(is_asked) else {
         return Ok(Err(Refusal::Unauthorized));
@@ -91,16 +104,16 @@ async fn answer(daemon: &Daemon, request: &[u8]) -> Result<Result<Bytes, Refusal
     }
     drop(tx);
     let statuses: Vec<Status> = answers.iter().map(|(_, status)| *status).collect();
-    if let Some(kept) = daemon.ocsp_answers.find(&key, &issuer.view.id, &statuses, now) {
-        return Ok(Ok(kept));
+    if let Some(der) = kept.find(&key, &issuer.view.id, &statuses, now) {
+        return Ok(Ok(der));
     }
     let der: Bytes = issuer.authority.sign_ocsp(&answers, now, LIFETIME)?.into();
     let answered = Answered { statuses, issuer: issuer.view.id.clone(), signed_at: now, der: der.clone() };
-    daemon.ocsp_answers.keep(key, answered, now);
+    kept.keep(key, answered, now);
     Ok(Ok(der))
 }
 
-impl OcspAnswers {
+impl Answers {
     fn find(&self, key: &[u8], issuer: &str, statuses: &[Status], now: Timestamp) -> Option<Bytes> {
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = answers.get(key)?;

@@ -8,22 +8,20 @@ use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
 use jiff::{SignedDuration, Timestamp};
-use ringfence_api::certificate::RevocationReason;
 use ringfence_api::crl::PublishedCrl;
-use ringfence_pki::{CrlShard, Domain, Entries, Extent, Reason, Revoked, Serial, Validity};
+use ringfence_pki::{CrlShard, Domain, Entries, Extent, Revoked, Serial, Validity};
 use ringfence_store::{CrlHead, CrlRow, RevokedRow, Transaction};
 use tracing::info;
 
-use crate::Daemon;
-use crate::audit::Actor;
-use crate::authority::Issuer;
+use crate::access::OperatorCaller;
+use crate::authority::list_url::{delta_url, reason_of};
 use crate::authority::make::pki_domain;
-use crate::http::{Failure, OperatorCaller};
-use crate::serve::crash_point::signed;
-use crate::task::Task;
+use crate::authority::{Authorities, Issuer};
+use crate::base::crash_point::signed;
+use crate::base::{Actor, Event, Failure, Task};
 
 /// Publishes what is due.
-pub(crate) struct PublishCrls;
+pub(crate) struct PublishCrls(pub(super) Arc<Authorities>);
 
 #[async_trait]
 impl Task for PublishCrls {
@@ -44,19 +42,24 @@ impl Task for PublishCrls {
         Duration::from_millis(200)
     }
 
-    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
-        let published = publish(daemon, &Occasion::Due).await?;
-        warn_of_brought_lists(daemon).await?;
+    fn woken_by(&self) -> &'static [Event] {
+        &[Event::Revoked, Event::AuthoritiesChanged]
+    }
+
+    async fn run(&self) -> anyhow::Result<String> {
+        let Self(authorities) = self;
+        let published = publish(authorities, &Occasion::Due).await?;
+        warn_of_imported_lists(authorities).await?;
         let names: Vec<String> = published.iter().map(|crl| format!("{} number {}", crl.issuer, crl.number)).collect();
         Ok(if names.is_empty() { String::new() } else { format!("published {}", names.join(", ")) })
     }
 }
 
 /// Complains of lists that end soon and can only be brought in.
-async fn warn_of_brought_lists(daemon: &Daemon) -> anyhow::Result<()> {
-    let now = daemon.now();
-    let mut tx = daemon.store.read("look_at_crls").await?;
-    let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
+async fn warn_of_imported_lists(authorities: &Authorities) -> anyhow::Result<()> {
+    let now = authorities.base.now();
+    let mut tx = authorities.base.store.read("look_at_crls").await?;
+    let issuers = authorities.fresh(&mut tx).await?;
     for list in tx.list_crl_heads().await? {
         let apart = issuers.find(&list.issuer).is_some_and(|issuer| !issuer.authority.can_sign());
         if !apart {
@@ -83,12 +86,11 @@ async fn warn_of_brought_lists(daemon: &Daemon) -> anyhow::Result<()> {
 }
 
 /// Signs a fresh list of every shard now, whether one is due or not.
-#[utoipa::path(post, path = "/v1/crls/publish", tag = "authority", responses((status = 200, body = Vec<PublishedCrl>)))]
 pub(crate) async fn publish_crls(
-    State(daemon): State<Arc<Daemon>>,
+    State(authorities): State<Arc<Authorities>>,
     OperatorCaller(actor): OperatorCaller,
 ) -> Result<Json<Vec<PublishedCrl>>, Failure> {
-    Ok(Json(publish(&daemon, &Occasion::Asked(actor)).await?))
+    Ok(Json(publish(&authorities, &Occasion::Asked(actor)).await?))
 }
 
 /// Why lists are published.
@@ -100,13 +102,13 @@ enum Occasion {
 }
 
 /// Signs and stores the next list of every shard that wants one, and tells whoever waits.
-async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCrl>, Failure> {
-    let mut tx = daemon.store.read("look_at_crls").await?;
-    let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
+async fn publish(authorities: &Authorities, occasion: &Occasion) -> Result<Vec<PublishedCrl>, Failure> {
+    let mut tx = authorities.base.store.read("look_at_crls").await?;
+    let issuers = authorities.fresh(&mut tx).await?;
     let mut wanting = Vec::new();
     for last in tx.list_crl_heads().await? {
         let signs = issuers.find(&last.issuer).is_some_and(|issuer| issuer.authority.can_sign());
-        if signs && wants_next(&mut tx, &last, occasion, daemon.now()).await? {
+        if signs && wants_next(&mut tx, &last, occasion, authorities.base.now()).await? {
             wanting.push(last);
         }
     }
@@ -116,10 +118,10 @@ async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCr
     });
     let mut published = Vec::new();
     for last in wanting {
-        published.extend(publish_shard(daemon, &last.issuer, last.shard, occasion).await?);
+        published.extend(publish_shard(authorities, &last.issuer, last.shard, occasion).await?);
     }
     if !published.is_empty() {
-        daemon.changes.ring_desired();
+        authorities.base.changes.ring_desired();
     }
     Ok(published)
 }
@@ -127,15 +129,15 @@ async fn publish(daemon: &Daemon, occasion: &Occasion) -> Result<Vec<PublishedCr
 /// Signs and stores the next list of a shard, unless it does not want one any more. The list is put together and signed from
 /// what a reader sees, in nobody's way; that it is still the next one is decided by whoever writes.
 async fn publish_shard(
-    daemon: &Daemon,
+    authorities: &Authorities,
     issuer: &str,
     shard: u32,
     occasion: &Occasion,
 ) -> Result<Option<PublishedCrl>, Failure> {
     loop {
-        let now = daemon.now();
-        let mut tx = daemon.store.read("sign_crl").await?;
-        let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
+        let now = authorities.base.now();
+        let mut tx = authorities.base.store.read("sign_crl").await?;
+        let issuers = authorities.fresh(&mut tx).await?;
         // One that has gone meanwhile needs no list.
         let Some(signer) = issuers.find(issuer) else { return Ok(None) };
         let Some(last) = tx.find_crl_head(issuer, shard).await? else { return Ok(None) };
@@ -145,8 +147,8 @@ async fn publish_shard(
         let lifetime = issuers.settings.crl_lifetime.as_signed();
         let next = sign_next(&mut tx, signer, last, lifetime, now).await?;
         drop(tx);
-        let mut tx = daemon.store.write("publish_crl").await?;
-        let same = Arc::ptr_eq(&issuers, &daemon.authorities.fresh(&mut tx, &daemon.master_key).await?);
+        let mut tx = authorities.base.store.write("publish_crl").await?;
+        let same = Arc::ptr_eq(&issuers, &authorities.fresh(&mut tx).await?);
         if !same || !tx.update_crl(next.row.head.number - 1, &next.row).await? {
             // Another was faster, or an authority has changed: what we wanted to list stands in another list, or in the next.
             continue;
@@ -227,11 +229,6 @@ async fn sign_next(
     Ok(Next { row: CrlRow { head, der: crl.der, delta }, entries: count, new })
 }
 
-/// Where the delta of a list is found. A root's list is short, and has none.
-pub(super) fn delta_url(url: &str, domain: Domain) -> Option<String> {
-    (domain != Domain::Root).then(|| format!("{url}/delta"))
-}
-
 /// Whether a shard wants its next list: because somebody asked, because it is due, or because a revocation waits.
 async fn wants_next(
     tx: &mut Transaction,
@@ -250,14 +247,4 @@ async fn crl_lifetime(tx: &mut Transaction) -> Result<SignedDuration, Failure> {
 /// A list is due at half of its life, and when it would outlive what is declared now.
 fn is_due(last: &CrlHead, lifetime: SignedDuration, now: Timestamp) -> bool {
     now >= last.this_update + last.next_update.duration_since(last.this_update) / 2 || last.next_update > now + lifetime
-}
-
-pub(super) fn reason_of(reason: RevocationReason) -> Reason {
-    match reason {
-        RevocationReason::KeyCompromise => Reason::KeyCompromise,
-        RevocationReason::CaCompromise => Reason::CaCompromise,
-        RevocationReason::Superseded => Reason::Superseded,
-        RevocationReason::CessationOfOperation => Reason::CessationOfOperation,
-        RevocationReason::PrivilegeWithdrawn => Reason::PrivilegeWithdrawn,
-    }
 }

@@ -15,16 +15,15 @@ use ringfence_pki::{CertificateFacts, Serial};
 use ringfence_store::{IssuerRow, Transaction};
 use tracing::info;
 
-use crate::Daemon;
-use crate::audit::Actor;
+use crate::access::OperatorCaller;
+use crate::authority::Authorities;
 use crate::authority::issuers::{Issuers, crl_url};
 use crate::authority::make::{New, make, record};
 use crate::authority::next::{Known, Step, next};
-use crate::http::{Body, Failure, OperatorCaller, Segment};
-use crate::task::{Task, Wake};
+use crate::base::{Actor, Base, Body, Event, Failure, Segment, Task};
 
 /// Rotates when it is time.
-pub(crate) struct RotateAuthorities;
+pub(crate) struct RotateAuthorities(pub(super) Arc<Authorities>);
 
 #[async_trait]
 impl Task for RotateAuthorities {
@@ -40,44 +39,48 @@ impl Task for RotateAuthorities {
         Duration::from_secs(5)
     }
 
-    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
+    fn woken_by(&self) -> &'static [Event] {
+        &[Event::RotationWanted, Event::AuthoritiesChanged]
+    }
+
+    async fn run(&self) -> anyhow::Result<String> {
+        let Self(authorities) = self;
+        let base = &authorities.base;
         let mut done = Vec::new();
         loop {
             // Most runs find nothing to do and should not stand in a writer's way.
-            let mut tx = daemon.store.read("look_at_authorities").await?;
-            daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
-            let step = next(&known(&mut tx, daemon.now()).await?, daemon.now());
+            let mut tx = base.store.read("look_at_authorities").await?;
+            authorities.fresh(&mut tx).await?;
+            let step = next(&known(&mut tx, base.now()).await?, base.now());
             drop(tx);
             if step.is_none() {
                 return Ok(done.join(", "));
             }
-            done.extend(take_next(daemon).await?);
+            done.extend(take_next(authorities).await?);
         }
     }
 }
 
 /// The authorities, the oldest of a domain first; with those that are gone.
-#[utoipa::path(get, path = "/v1/authorities", tag = "authority", responses((status = 200, body = Vec<Authority>)))]
 pub(crate) async fn list_authorities(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     _: OperatorCaller,
 ) -> Result<Json<Vec<Authority>>, Failure> {
-    let rows = daemon.store.read("list_authorities").await?.list_issuers().await?;
+    let rows = base.store.read("list_authorities").await?.list_issuers().await?;
     Ok(Json(rows.into_iter().map(|row| row.view).collect()))
 }
 
 /// Asks for a successor of the active authority of a domain. A root takes its intermediates along. Answers at once;
 /// `GET /v1/authorities` says how far it is. While one is under way, asking again changes nothing, unless it says now
 /// that the key is compromised.
-#[utoipa::path(post, path = "/v1/authorities/{domain}/rotate", tag = "authority", params(("domain" = AuthorityDomain, Path, description = "Whose")), request_body = RotateAuthority, responses((status = 200, body = Vec<Authority>)))]
 pub(crate) async fn rotate_authority(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
     Segment(domain): Segment<AuthorityDomain>,
     Body(RotateAuthority { compromised }): Body<RotateAuthority>,
 ) -> Result<Json<Vec<Authority>>, Failure> {
-    let now = daemon.now();
-    let mut tx = daemon.store.write("rotate_authority").await?;
+    let now = base.now();
+    let mut tx = base.store.write("rotate_authority").await?;
     let rows = tx.list_issuers().await?;
     let active = rows.iter().find(|row| row.view.domain == domain && row.view.state == AuthorityState::Active);
     let active = active.ok_or_else(|| Failure::new(ProblemCode::Conflict, "no authority of this domain signs"))?;
@@ -100,10 +103,8 @@ pub(crate) async fn rotate_authority(
     }
     let rows = tx.list_issuers().await?;
     tx.commit().await?;
-    daemon.changes.ring_desired();
-    for wake in [Wake::RotateAuthorities, Wake::RenewProjectUsers] {
-        daemon.tasks.wake(wake);
-    }
+    base.changes.ring_desired();
+    base.events.happened(Event::RotationWanted);
     Ok(Json(rows.into_iter().map(|row| row.view).collect()))
 }
 
@@ -127,14 +128,15 @@ async fn known(tx: &mut Transaction, now: Timestamp) -> Result<Vec<Known>, Failu
 }
 
 /// Takes one step that is due. Returns it in words; nothing when somebody else was faster.
-async fn take_next(daemon: &Daemon) -> Result<Option<String>, Failure> {
-    let now = daemon.now();
-    let mut tx = daemon.store.write("rotate_authorities").await?;
+async fn take_next(authorities: &Authorities) -> Result<Option<String>, Failure> {
+    let base = &authorities.base;
+    let now = base.now();
+    let mut tx = base.store.write("rotate_authorities").await?;
     let Some(step) = next(&known(&mut tx, now).await?, now) else { return Ok(None) };
-    let issuers = daemon.authorities.fresh(&mut tx, &daemon.master_key).await?;
+    let issuers = authorities.fresh(&mut tx).await?;
     let (object, done) = match &step {
         Step::Prepare(domain) => {
-            let id = prepare(daemon, &mut tx, &issuers, *domain, now).await?;
+            let id = prepare(authorities, &mut tx, &issuers, *domain, now).await?;
             (id, "prepared")
         }
         Step::NoteKnown(id) => {
@@ -162,22 +164,21 @@ async fn take_next(daemon: &Daemon) -> Result<Option<String>, Failure> {
     Actor::daemon("rotate_authorities").record(&mut tx, "rotate_authorities", &object, done, now).await?;
     tx.commit().await?;
     info!(authority = object, done, "authority");
-    daemon.authorities.fresh(&mut daemon.store.read("load_authorities").await?, &daemon.master_key).await?;
-    daemon.changes.ring_desired();
-    for wake in [Wake::PublishCrls, Wake::RenewApiCertificate, Wake::RenewProjectUsers] {
-        daemon.tasks.wake(wake);
-    }
+    authorities.fresh(&mut base.store.read("load_authorities").await?).await?;
+    base.changes.ring_desired();
+    base.events.happened(Event::AuthoritiesChanged);
     Ok(Some(format!("{object} {done}")))
 }
 
 /// Makes a successor.
 async fn prepare(
-    daemon: &Daemon,
+    authorities: &Authorities,
     tx: &mut Transaction,
     issuers: &Issuers,
     domain: AuthorityDomain,
     now: Timestamp,
 ) -> Result<String, Failure> {
+    let base = &authorities.base;
     let cluster = tx.cluster().await?;
     let number = tx.list_issuers().await?.iter().filter(|row| row.view.domain == domain).map(|row| row.number).max();
     let new = New {
@@ -189,10 +190,10 @@ async fn prepare(
     };
     let signer = issuers.active(AuthorityDomain::Root)?;
     let parent = (domain != AuthorityDomain::Root).then_some((signer.view.id.as_str(), &signer.authority));
-    let made = make(tx, &daemon.master_key, &daemon.rng, &cluster, parent, new, now).await?;
+    let made = make(tx, &base.master_key, &base.rng, &cluster, parent, new, now).await?;
     if domain == AuthorityDomain::Root && signer.view.distrusted_at.is_none() {
         let url = crl_url(&cluster.endpoint, &signer.view.id, 0);
-        let cross = signer.authority.cross_sign(&made.1, Serial::random(daemon.rng()), &url, now)?;
+        let cross = signer.authority.cross_sign(&made.1, Serial::random(base.rng()), &url, now)?;
         tx.update_issuer_cross_certificate(&made.0, &cross.certificate).await?;
         record(tx, &signer.view.id, &cross.certificate, now).await?;
     }

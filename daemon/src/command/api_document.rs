@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 /// Prints the OpenAPI document.
 pub(crate) fn print() -> anyhow::Result<()> {
-    std::io::stdout().write_all(crate::http::document().as_bytes())?;
+    let document = crate::http::document_text(crate::daemon::all_routes().operations());
+    std::io::stdout().write_all(document.as_bytes())?;
     Ok(())
 }

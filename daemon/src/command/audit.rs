@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 use ringfence_api::inspect::{AuditCheckpoint, AuditEntry};
-use ringfence_api::path;
+use ringfence_api::route::audit::{LIST_AUDIT, LIST_AUDIT_KEYS, LIST_CHECKPOINTS};
 use ringfence_api::token::Jwks;
 use ringfence_pki::Checkpoint;
 
@@ -89,7 +89,7 @@ impl Audit {
                 Ok(())
             }
             What::Keys { operator } => {
-                let keys: Jwks = operator.client()?.read(path::AUDIT_KEYS).await?;
+                let keys: Jwks = operator.client()?.list(&LIST_AUDIT_KEYS, "").await?;
                 println!("{}", serde_json::to_string_pretty(&keys)?);
                 Ok(())
             }
@@ -104,13 +104,12 @@ async fn export(operator: &Operator, mut after: i64) -> anyhow::Result<()> {
     let mut checkpoints: Vec<AuditCheckpoint> = Vec::new();
     let mut out = std::io::stdout().lock();
     loop {
-        let rows: Vec<AuditEntry> = client.read(&format!("{}?after={after}&limit={BATCH}", path::AUDIT)).await?;
+        let rows: Vec<AuditEntry> = client.list(&LIST_AUDIT, &format!("after={after}&limit={BATCH}")).await?;
         for row in &rows {
             serde_json::to_writer(&mut out, row)?;
             writeln!(out)?;
             if checkpoints.last().is_none_or(|last| last.sequence <= after) {
-                let route = format!("{}?after={after}&limit={BATCH}", path::AUDIT_CHECKPOINTS);
-                checkpoints = client.read(&route).await?;
+                checkpoints = client.list(&LIST_CHECKPOINTS, &format!("after={after}&limit={BATCH}")).await?;
             }
             for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.sequence == row.sequence) {
                 serde_json::to_writer(&mut out, &serde_json::json!({ "checkpoint": checkpoint }))?;
@@ -123,8 +122,7 @@ async fn export(operator: &Operator, mut after: i64) -> anyhow::Result<()> {
         }
     }
     // Of rows that are not there any more, which `verify` will say.
-    let route = format!("{}?after={after}&limit={BATCH}", path::AUDIT_CHECKPOINTS);
-    let missing: Vec<AuditCheckpoint> = client.read(&route).await?;
+    let missing: Vec<AuditCheckpoint> = client.list(&LIST_CHECKPOINTS, &format!("after={after}&limit={BATCH}")).await?;
     for checkpoint in missing {
         serde_json::to_writer(&mut out, &serde_json::json!({ "checkpoint": checkpoint }))?;
         writeln!(out)?;

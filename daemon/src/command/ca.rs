@@ -15,7 +15,8 @@ use aws_lc_rs::rand::SystemRandom;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::authority::{AuthorityDomain, BringAuthorities, BringIntermediate};
-use ringfence_api::{Clock as _, ClusterId, ClusterName, SystemClock, path};
+use ringfence_api::route::authority::READ_CRL;
+use ringfence_api::{Clock as _, ClusterId, ClusterName, SystemClock};
 use ringfence_cloud::file::atomic_write;
 use ringfence_pki::{
     Authority, CrlShard, Domain, Entries, Extent, KeyAlgorithm, Plan, PrivateKey, Reason, Revoked, Serial, Validity,
@@ -232,7 +233,7 @@ impl Root {
     }
 
     fn list_url(&self) -> String {
-        format!("{}{}", self.state.endpoint, path::crl("root-1", 0))
+        format!("{}{}", self.state.endpoint, READ_CRL.path(&["root-1", "0"]))
     }
 
     fn intermediate(&mut self, domain: AuthorityDomain) -> anyhow::Result<BringIntermediate> {

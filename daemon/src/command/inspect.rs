@@ -7,7 +7,7 @@ use ringfence_api::authority::Authority;
 use ringfence_api::certificate::Certificate;
 use ringfence_api::cluster::Cluster;
 use ringfence_api::inspect::{AuditEntry, Saga, Task};
-use ringfence_api::{Client, path};
+use ringfence_api::route::{Route, audit as of_audit, authority, cluster, server};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -57,12 +57,12 @@ struct ListOptions {
 impl Inspect {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.what {
-            What::Nodes(options) => show(&options, path::CLUSTER, nodes).await,
-            What::Tasks(options) => show(&options, path::TASKS, tasks).await,
-            What::Authorities(options) => show(&options, path::AUTHORITIES, authorities).await,
-            What::Certificates(list) => list.show(path::CERTIFICATES, certificates).await,
-            What::Sagas(list) => list.show(path::SAGAS, sagas).await,
-            What::Audit(list) => list.show(path::AUDIT, audit).await,
+            What::Nodes(options) => show(&options, &cluster::READ_CLUSTER, "", nodes).await,
+            What::Tasks(options) => show(&options, &server::LIST_TASKS, "", tasks).await,
+            What::Authorities(options) => show(&options, &authority::LIST_AUTHORITIES, "", authorities).await,
+            What::Certificates(list) => list.show(&authority::LIST_CERTIFICATES, certificates).await,
+            What::Sagas(list) => list.show(&server::LIST_SAGAS, sagas).await,
+            What::Audit(list) => list.show(&of_audit::LIST_AUDIT, audit).await,
         }
     }
 }
@@ -70,20 +70,20 @@ impl Inspect {
 impl ListOptions {
     async fn show<T: DeserializeOwned + Serialize>(
         &self,
-        route: &str,
+        route: &Route<(), T>,
         table: fn(&T) -> (Table, Option<String>),
     ) -> anyhow::Result<()> {
-        show(&self.options, &format!("{route}?limit={}", self.limit), table).await
+        show(&self.options, route, &format!("limit={}", self.limit), table).await
     }
 }
 
 async fn show<T: DeserializeOwned + Serialize>(
     options: &Options,
-    route: &str,
+    route: &Route<(), T>,
+    query: &str,
     table: fn(&T) -> (Table, Option<String>),
 ) -> anyhow::Result<()> {
-    let client: Client = options.operator.client()?;
-    let value: T = client.read(route).await?;
+    let value: T = options.operator.client()?.list(route, query).await?;
     if options.json {
         println!("{}", serde_json::to_string_pretty(&value)?);
         return Ok(());

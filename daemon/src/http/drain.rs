@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::{BodyExt as _, Limited};
 
-use crate::http::router::BODY_LIMIT;
+use crate::base::BODY_LIMIT;
 
 /// How long a peer may take to send what nobody reads.
 const PATIENCE: Duration = Duration::from_secs(1);

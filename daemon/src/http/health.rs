@@ -6,12 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use ringfence_api::inspect::Health;
 
-use crate::Daemon;
-use crate::http::failure::Answer;
+use crate::base::{Answer, Base};
 
 /// Whether the daemon is up. Public.
-#[utoipa::path(get, path = "/v1/health", tag = "public", responses((status = 200, body = Health)))]
-pub(crate) async fn read_health(State(daemon): State<Arc<Daemon>>) -> Answer<Json<Health>> {
-    daemon.store.read("read_health").await?.cluster().await?;
-    Ok(Json(Health { cluster_id: daemon.cluster_id, version: env!("CARGO_PKG_VERSION").to_owned() }))
+pub(crate) async fn read_health(State(base): State<Arc<Base>>) -> Answer<Json<Health>> {
+    base.store.read("read_health").await?.cluster().await?;
+    Ok(Json(Health { cluster_id: base.cluster_id, version: env!("CARGO_PKG_VERSION").to_owned() }))
 }

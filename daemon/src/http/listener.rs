@@ -15,14 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::debug;
 
-/// Who is at the other end of the connection.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Peer {
-    /// The client certificate, DER, if one was shown. Its possession is proven.
-    pub(crate) certificate: Option<Arc<[u8]>>,
-    /// The address.
-    pub(crate) address: Option<SocketAddr>,
-}
+use crate::access::Peer;
 
 /// How long a peer may take for its handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -13,47 +13,47 @@ use ringfence_api::{ClusterName, DnsName, Lifetime, NodeName, ServiceName};
 use ringfence_pki::pem_crl;
 use ringfence_store::CrlRow;
 
-use crate::Daemon;
-use crate::http::{After, AgentCaller, Failure};
-use crate::token::tokens_to_replace;
+use crate::access::AgentCaller;
+use crate::base::{After, Failure};
+use crate::node::Nodes;
+use crate::node::service_token::tokens_to_replace;
 
 /// How often an agent reports when nothing changes.
 const REPORT_EVERY: Lifetime = Lifetime::from_secs(5);
 
 /// What the node should hold. With `after`, waits until the generation is above it, for at most 25 seconds.
-#[utoipa::path(get, path = "/v1/nodes/{node}/desired", tag = "nodes", params(("node" = String, Path, description = "The node"), ("after" = Option<i64>, Query, description = "Wait until the generation is above this")), responses((status = 200, body = DesiredNode)))]
 pub(crate) async fn read_desired(
-    State(daemon): State<Arc<Daemon>>,
+    State(nodes): State<Arc<Nodes>>,
     caller: AgentCaller,
     After(after): After,
 ) -> Result<Json<DesiredNode>, Failure> {
     let deadline = tokio::time::Instant::now() + LONG_POLL;
-    let mut changes = daemon.changes.listen_desired();
+    let mut changes = nodes.base.changes.listen_desired();
     loop {
-        let generation = daemon.store.read("read_generation").await?.cluster().await?.generation;
+        let generation = nodes.base.store.read("read_generation").await?.cluster().await?.generation;
         let news = after.is_none_or(|after| generation > after);
         if news || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
-            return Ok(Json(load(&daemon, &caller.node).await?));
+            return Ok(Json(load(&nodes, &caller.node).await?));
         }
     }
 }
 
-async fn load(daemon: &Daemon, name: &NodeName) -> Result<DesiredNode, Failure> {
-    let mut tx = daemon.store.read("read_desired").await?;
+async fn load(nodes: &Nodes, name: &NodeName) -> Result<DesiredNode, Failure> {
+    let mut tx = nodes.base.store.read("read_desired").await?;
     let cluster = tx.cluster().await?;
     let node = tx.find_node(name).await?.ok_or_else(|| Failure::not_found(format!("node {name}")))?;
     let crls = tx.list_crls().await?;
-    let (ended, rotate) = tokens_to_replace(&mut tx, name, node.rotation_requested_at, daemon.now()).await?;
-    let revoked = tx.list_revoked_serials_of_node(name.as_str(), daemon.now()).await?;
+    let (ended, rotate) = tokens_to_replace(&mut tx, name, node.rotation_requested_at, nodes.base.now()).await?;
+    let revoked = tx.list_revoked_serials_of_node(name.as_str(), nodes.base.now()).await?;
     let certificates = to_rotate(
         tx.list_rotation(name).await?,
-        tx.list_distrusted_serials_of_node(name.as_str(), daemon.now()).await?,
+        tx.list_distrusted_serials_of_node(name.as_str(), nodes.base.now()).await?,
     );
     Ok(DesiredNode {
         generation: cluster.generation,
         cluster_id: cluster.id,
         services: services_of(&cluster.declared, name, &node.group, &cluster.name),
-        ca_bundle: daemon.authorities.fresh(&mut tx, &daemon.master_key).await?.ca_bundle(),
+        ca_bundle: nodes.authorities.fresh(&mut tx).await?.ca_bundle(),
         crls: crls
             .into_iter()
             .map(|CrlRow { head, der, .. }| DesiredCrl {

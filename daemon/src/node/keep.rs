@@ -14,11 +14,10 @@ use ringfence_cloud::NodeObserved;
 use ringfence_store::NodeRow;
 use tracing::warn;
 
-use crate::Daemon;
-use crate::audit::Actor;
+use crate::base::{Actor, Base, Event, Task};
+use crate::node::Nodes;
 use crate::node::launch::{node_launch, ticket};
 use crate::node::reconcile::{launch_node, nodes_differ, reconcile_nodes, remove_node};
-use crate::task::{Task, Wake};
 
 /// A launch or removal that failed is tried again no sooner than this.
 const AGAIN: SignedDuration = SignedDuration::from_secs(10);
@@ -28,9 +27,15 @@ const SILENCE: SignedDuration = SignedDuration::from_secs(30);
 const ASLEEP: SignedDuration = SignedDuration::from_secs(10);
 
 /// Keeps nodes.
-#[derive(Default)]
 pub(crate) struct KeepNodes {
+    nodes: Arc<Nodes>,
     awake: Mutex<Option<Awake>>,
+}
+
+impl KeepNodes {
+    pub(super) fn new(nodes: Arc<Nodes>) -> Self {
+        Self { nodes, awake: Mutex::default() }
+    }
 }
 
 /// Since when nodes could have reported.
@@ -66,38 +71,44 @@ impl Task for KeepNodes {
         true
     }
 
-    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
+    fn woken_by(&self) -> &'static [Event] {
+        &[Event::SagaEnded, Event::LeadTaken]
+    }
+
+    async fn run(&self) -> anyhow::Result<String> {
+        let place = &self.nodes.place;
+        let base = &self.nodes.base;
         let awake = {
             let mut awake = self.awake.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let next = Awake::next(*awake, daemon.now());
+            let next = Awake::next(*awake, base.now());
             *awake.insert(next)
         };
-        let mut tx = daemon.store.read("keep_nodes").await?;
+        let mut tx = base.store.read("keep_nodes").await?;
         let declared = tx.cluster().await?.declared;
-        let nodes = tx.list_nodes().await?;
+        let rows = tx.list_nodes().await?;
         drop(tx);
         let mut done = Vec::new();
-        for node in &nodes {
-            match keep(daemon, &declared, node, awake.since).await {
+        for node in &rows {
+            match keep(&self.nodes, &declared, node, awake.since).await {
                 Ok(Some(what)) => done.push(format!("{}: {what}", node.name)),
                 Ok(None) => {}
-                Err(error) => note_fault(daemon, node, &error).await?,
+                Err(error) => note_fault(base, node, &error).await?,
             }
         }
-        for name in daemon.nodes.list_nodes().await? {
-            if !nodes.iter().any(|node| node.name.as_str() == name) && is_unclaimed(daemon, &name).await? {
-                daemon.nodes.remove_node(&name).await?;
+        for name in place.list_nodes().await? {
+            if !rows.iter().any(|node| node.name.as_str() == name) && is_unclaimed(base, &name).await? {
+                place.remove_node(&name).await?;
                 warn!(node = name, "a node that nobody claims was removed");
                 done.push(format!("{name}: removed, unclaimed"));
             }
         }
         // An empty cluster has not been declared yet; its first declaration brings its head.
-        if !nodes.is_empty() && nodes_differ(&declared, &nodes) {
-            let mut tx = daemon.write_leading("keep_nodes").await?;
-            reconcile_nodes(daemon, &mut tx, &Actor::daemon("keep_nodes")).await?;
+        if !rows.is_empty() && nodes_differ(&declared, &rows) {
+            let mut tx = base.write_leading("keep_nodes").await?;
+            reconcile_nodes(&mut tx, &Actor::daemon("keep_nodes"), base.now()).await?;
             tx.commit().await?;
-            daemon.changes.ring_states();
-            daemon.tasks.wake(Wake::RunSagas);
+            base.changes.ring_states();
+            base.events.happened(Event::SagaRecorded);
             done.push("nodes declared anew".to_owned());
         }
         Ok(done.join("; "))
@@ -106,41 +117,42 @@ impl Task for KeepNodes {
 
 /// Looks after one node. Returns what it did, if anything.
 async fn keep(
-    daemon: &Arc<Daemon>,
+    nodes: &Nodes,
     declared: &PutCluster,
     node: &NodeRow,
     awake_since: Timestamp,
 ) -> anyhow::Result<Option<&'static str>> {
     match node.state {
-        NodeState::Joined | NodeState::Ready => keep_running(daemon, declared, node, awake_since).await,
-        NodeState::Launching | NodeState::Removing => try_again(daemon, node).await,
+        NodeState::Joined | NodeState::Ready => keep_running(nodes, declared, node, awake_since).await,
+        NodeState::Launching | NodeState::Removing => try_again(&nodes.base, node).await,
     }
 }
 
 /// Starts the node's agent if it does not run, with a ticket if it could not authenticate.
 async fn keep_running(
-    daemon: &Arc<Daemon>,
+    nodes: &Nodes,
     declared: &PutCluster,
     node: &NodeRow,
     awake_since: Timestamp,
 ) -> anyhow::Result<Option<&'static str>> {
-    let now = daemon.now();
+    let Nodes { base, place, .. } = nodes;
+    let now = base.now();
     let name = node.name.as_str();
-    let observed = daemon.nodes.observe_node(name).await?;
+    let observed = place.observe_node(name).await?;
     let running = matches!(observed, NodeObserved::Running { .. } | NodeObserved::Starting);
-    let live = daemon.store.read("keep_nodes").await?.list_live_certificates_of_node(name, now).await?;
+    let live = base.store.read("keep_nodes").await?.list_live_certificates_of_node(name, now).await?;
     let own = live.iter().filter(|certificate| certificate.profile == CertificateProfile::Node);
     let newest = own.map(|certificate| certificate.issued_at).max();
     let lost = newest.is_none_or(|issued_at| is_silent(declared, node, issued_at.max(awake_since), now));
     if lost {
         if running {
-            daemon.nodes.stop_node(name).await?;
+            place.stop_node(name).await?;
         }
-        let ticket = ticket(daemon, &node.name).await?;
-        daemon.nodes.ensure_node(&node_launch(daemon, &node.name, Some(ticket))).await?;
+        let ticket = ticket(base, &node.name).await?;
+        place.ensure_node(&node_launch(nodes, &node.name, Some(ticket))).await?;
     } else {
         // Also for a running one, so that a changed address reaches the agent's configuration.
-        daemon.nodes.ensure_node(&node_launch(daemon, &node.name, None)).await?;
+        place.ensure_node(&node_launch(nodes, &node.name, None)).await?;
     }
     let what = match (lost, running) {
         (false, true) => return Ok(None),
@@ -148,7 +160,7 @@ async fn keep_running(
         (true, _) => "it could not authenticate or did not report, and joins again",
     };
     warn!(node = name, what, "a node was repaired");
-    set_state(daemon, node, None).await?;
+    set_state(base, node, None).await?;
     Ok(Some(what))
 }
 
@@ -163,14 +175,14 @@ fn is_silent(declared: &PutCluster, node: &NodeRow, heard_since: Timestamp, now:
 }
 
 /// Begins another launch or removal when the last one failed, after a pause.
-async fn try_again(daemon: &Arc<Daemon>, node: &NodeRow) -> anyhow::Result<Option<&'static str>> {
-    let now = daemon.now();
-    let last = daemon.store.read("try_again").await?.find_last_saga_end(node.name.as_str()).await?;
+async fn try_again(base: &Base, node: &NodeRow) -> anyhow::Result<Option<&'static str>> {
+    let now = base.now();
+    let last = base.store.read("try_again").await?.find_last_saga_end(node.name.as_str()).await?;
     // A clock that was set back must not make the pause longer.
     if last.is_none_or(|ended| now.duration_since(ended).abs() <= AGAIN) {
         return Ok(None);
     }
-    let mut tx = daemon.write_leading("try_again").await?;
+    let mut tx = base.write_leading("try_again").await?;
     // Looked at again, now that nobody else writes.
     let present = tx.find_node(&node.name).await?.filter(|present| present.state == node.state);
     if present.is_none() || tx.find_last_saga_end(node.name.as_str()).await? != last {
@@ -184,37 +196,37 @@ async fn try_again(daemon: &Arc<Daemon>, node: &NodeRow) -> anyhow::Result<Optio
         "is being launched again"
     };
     tx.commit().await?;
-    daemon.tasks.wake(Wake::RunSagas);
+    base.events.happened(Event::SagaRecorded);
     Ok(Some(what))
 }
 
 /// What cannot be done for a node shows in its row.
-async fn note_fault(daemon: &Arc<Daemon>, node: &NodeRow, error: &anyhow::Error) -> anyhow::Result<()> {
+async fn note_fault(base: &Base, node: &NodeRow, error: &anyhow::Error) -> anyhow::Result<()> {
     let fault = format!("{error:#}");
     if node.fault.as_ref() == Some(&fault) {
         return Ok(());
     }
     warn!(node = %node.name, fault, "a node could not be kept");
-    set_state(daemon, node, Some(&fault)).await
+    set_state(base, node, Some(&fault)).await
 }
 
 /// What was complete is not known to be any more; the node's next report says. A node on its way in or out stays so.
-async fn set_state(daemon: &Arc<Daemon>, node: &NodeRow, fault: Option<&str>) -> anyhow::Result<()> {
-    let mut tx = daemon.write_leading("keep_node").await?;
+async fn set_state(base: &Base, node: &NodeRow, fault: Option<&str>) -> anyhow::Result<()> {
+    let mut tx = base.write_leading("keep_node").await?;
     if let Some(present) = tx.find_node(&node.name).await? {
         let state = if present.state == NodeState::Ready { NodeState::Joined } else { present.state };
         tx.update_node_state(&node.name, state, fault).await?;
         tx.update_revision().await?;
         tx.commit().await?;
-        daemon.changes.ring_states();
+        base.changes.ring_states();
     }
     Ok(())
 }
 
 /// Whether nobody claims the node now; a row may have come since the nodes were listed.
-async fn is_unclaimed(daemon: &Daemon, name: &str) -> anyhow::Result<bool> {
+async fn is_unclaimed(base: &Base, name: &str) -> anyhow::Result<bool> {
     let Ok(name) = ringfence_api::NodeName::parse(name) else { return Ok(false) };
-    Ok(daemon.store.read("is_unclaimed").await?.find_node(&name).await?.is_none())
+    Ok(base.store.read("is_unclaimed").await?.find_node(&name).await?.is_none())
 }
 
 #[cfg(test)]

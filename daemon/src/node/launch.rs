@@ -15,23 +15,18 @@ use ringfence_api::node::NodeState;
 use ringfence_api::{Connection, NodeName};
 use ringfence_cloud::NodeLaunch;
 use ringfence_saga::{Outputs, Saga, Step, StepError};
-use serde::{Deserialize, Serialize};
 
-use crate::Daemon;
+use crate::base::Base;
+use crate::node::Nodes;
+use crate::node::saga_input::{LAUNCH_NODE, NodeInput};
 
 /// Launches one node and waits until it has joined.
 pub(crate) struct LaunchNode;
 
-/// What a launch is about.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct LaunchNodeInput {
-    pub(crate) node: NodeName,
-}
-
 impl Saga for LaunchNode {
-    const NAME: &'static str = "launch_node";
-    type Context = Arc<Daemon>;
-    type Input = LaunchNodeInput;
+    const NAME: &'static str = LAUNCH_NODE;
+    type Context = Arc<Nodes>;
+    type Input = NodeInput;
 
     fn steps() -> Vec<Step<Self>> {
         vec![
@@ -58,30 +53,30 @@ const TICKET_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// How long a started node may take to join.
 const JOIN_PATIENCE: Duration = Duration::from_mins(1);
 
-async fn grant_ticket(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
-    ticket(daemon, &input.node).await.map(drop).map_err(StepError::transient)
+async fn grant_ticket(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
+    ticket(&nodes.base, &input.node).await.map(drop).map_err(StepError::transient)
 }
 
-async fn revoke_ticket(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
-    let mut tx = daemon.write_leading("revoke_ticket").await.map_err(StepError::transient)?;
+async fn revoke_ticket(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
+    let mut tx = nodes.base.write_leading("revoke_ticket").await.map_err(StepError::transient)?;
     tx.delete_ticket(&input.node).await.map_err(StepError::transient)?;
     tx.commit().await.map_err(StepError::transient)
 }
 
-async fn start_node(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
-    let ticket = ticket(daemon, &input.node).await.map_err(StepError::transient)?;
-    daemon.nodes.ensure_node(&node_launch(daemon, &input.node, Some(ticket))).await.map_err(of_driver)
+async fn start_node(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
+    let ticket = ticket(&nodes.base, &input.node).await.map_err(StepError::transient)?;
+    nodes.place.ensure_node(&node_launch(nodes, &input.node, Some(ticket))).await.map_err(of_driver)
 }
 
-async fn remove_node(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
-    daemon.nodes.remove_node(input.node.as_str()).await.map_err(of_driver)
+async fn remove_node(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
+    nodes.place.remove_node(input.node.as_str()).await.map_err(of_driver)
 }
 
-async fn await_join(daemon: &Arc<Daemon>, input: &LaunchNodeInput, _: &Outputs) -> Result<(), StepError> {
+async fn await_join(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
     let deadline = tokio::time::Instant::now() + JOIN_PATIENCE;
-    let mut changes = daemon.changes.listen();
+    let mut changes = nodes.base.changes.listen();
     loop {
-        let mut tx = daemon.store.read("await_join").await.map_err(StepError::transient)?;
+        let mut tx = nodes.base.store.read("await_join").await.map_err(StepError::transient)?;
         let node = tx.find_node(&input.node).await.map_err(StepError::transient)?;
         drop(tx);
         if node.is_none_or(|node| node.state != NodeState::Launching) {
@@ -101,14 +96,14 @@ fn of_driver(error: ringfence_cloud::DriverError) -> StepError {
 }
 
 /// Everything a driver needs to launch this node.
-pub(crate) fn node_launch(daemon: &Daemon, node: &NodeName, ticket: Option<String>) -> NodeLaunch {
+pub(crate) fn node_launch(nodes: &Nodes, node: &NodeName, ticket: Option<String>) -> NodeLaunch {
     let config = AgentConfig {
         node: node.clone(),
-        dns_name: node.dns_name(&daemon.cluster_name),
+        dns_name: node.dns_name(&nodes.base.cluster_name),
         connection: Connection {
-            endpoint: daemon.endpoint.clone(),
-            ca_certificate: daemon.authorities.seen().ca_bundle(),
-            cluster_id: daemon.cluster_id,
+            endpoint: nodes.base.endpoint.clone(),
+            ca_certificate: nodes.authorities.seen().ca_bundle(),
+            cluster_id: nodes.base.cluster_id,
         },
     };
     let config_json = serde_json::to_string_pretty(&config).expect("an agent's configuration serializes");
@@ -118,11 +113,11 @@ pub(crate) fn node_launch(daemon: &Daemon, node: &NodeName, ticket: Option<Strin
 /// The node's ticket: the one it has while that is unused and lasts, else a new one. It is derived from the master
 /// key and from how many certificates the node was issued before, so that a repeated step finds the same ticket,
 /// and a node that joins again needs another one.
-pub(crate) async fn ticket(daemon: &Daemon, node: &NodeName) -> anyhow::Result<String> {
-    let mut tx = daemon.write_leading("grant_ticket").await?;
+pub(crate) async fn ticket(base: &Base, node: &NodeName) -> anyhow::Result<String> {
+    let mut tx = base.write_leading("grant_ticket").await?;
     let issued = tx.count_node_certificates(node).await?;
-    let ticket = daemon.master_key.derive("join ticket", &format!("{}/{node}/{issued}", daemon.cluster_id));
-    tx.put_ticket(node, &ticket_hash(&ticket), daemon.now() + TICKET_LIFETIME).await?;
+    let ticket = base.master_key.derive("join ticket", &format!("{}/{node}/{issued}", base.cluster_id));
+    tx.put_ticket(node, &ticket_hash(&ticket), base.now() + TICKET_LIFETIME).await?;
     tx.commit().await?;
     Ok(ticket.to_string())
 }

@@ -8,14 +8,11 @@ use ringfence_api::NodeName;
 use ringfence_api::certificate::RevocationReason;
 use ringfence_api::cluster::PutCluster;
 use ringfence_api::node::NodeState;
-use ringfence_saga::{Saga as _, SagaId};
+use ringfence_saga::SagaId;
 use ringfence_store::{NewSaga, NodeRow, Transaction};
 
-use crate::Daemon;
-use crate::audit::Actor;
-use crate::http::Failure;
-use crate::node::launch::{LaunchNode, LaunchNodeInput};
-use crate::node::remove::{RemoveNode, RemoveNodeInput};
+use crate::base::{Actor, Failure};
+use crate::node::saga_input::{LAUNCH_NODE, NodeInput, REMOVE_NODE};
 
 /// What must change, decided from what is declared and what is there.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -42,8 +39,11 @@ pub(crate) fn nodes_differ(declared: &PutCluster, present: &[NodeRow]) -> bool {
 }
 
 /// Makes the rows and sagas be what is declared. Returns whether there was anything to do.
-pub(crate) async fn reconcile_nodes(daemon: &Daemon, tx: &mut Transaction, actor: &Actor) -> Result<bool, Failure> {
-    let now = daemon.now();
+pub(crate) async fn reconcile_nodes(
+    tx: &mut Transaction,
+    actor: &Actor,
+    now: jiff::Timestamp,
+) -> Result<bool, Failure> {
     let declared = tx.cluster().await?.declared;
     let Difference { launch, remove } = difference(&declared, &tx.list_nodes().await?);
     let changed = !launch.is_empty() || !remove.is_empty();
@@ -70,23 +70,17 @@ pub(crate) async fn reconcile_nodes(daemon: &Daemon, tx: &mut Transaction, actor
 
 /// Records a saga that launches a node whose row exists.
 pub(crate) async fn launch_node(tx: &mut Transaction, node: &NodeName, now: jiff::Timestamp) -> Result<(), Failure> {
-    insert(tx, LaunchNode::NAME, node, &LaunchNodeInput { node: node.clone() }, now).await
+    insert(tx, LAUNCH_NODE, node, now).await
 }
 
 /// Records a saga that removes a node that is marked.
 pub(crate) async fn remove_node(tx: &mut Transaction, node: &NodeName, now: jiff::Timestamp) -> Result<(), Failure> {
-    insert(tx, RemoveNode::NAME, node, &RemoveNodeInput { node: node.clone() }, now).await
+    insert(tx, REMOVE_NODE, node, now).await
 }
 
-async fn insert<T: serde::Serialize>(
-    tx: &mut Transaction,
-    kind: &str,
-    node: &NodeName,
-    input: &T,
-    now: jiff::Timestamp,
-) -> Result<(), Failure> {
+async fn insert(tx: &mut Transaction, kind: &str, node: &NodeName, now: jiff::Timestamp) -> Result<(), Failure> {
     let id = SagaId::new(uuid::Uuid::new_v4().to_string());
-    let input = serde_json::to_value(input).map_err(Failure::internal)?;
+    let input = serde_json::to_value(NodeInput { node: node.clone() }).map_err(Failure::internal)?;
     tx.insert_saga(&NewSaga { id: &id, kind, subject: node.as_str(), input }, now).await?;
     Ok(())
 }

@@ -7,28 +7,20 @@
 
 use std::sync::Arc;
 
-use ringfence_api::NodeName;
 use ringfence_saga::{Outputs, Saga, Step, StepError};
-use serde::{Deserialize, Serialize};
 
-use crate::Daemon;
-use crate::audit::Actor;
-use crate::http::Failure;
+use crate::base::{Actor, Failure};
+use crate::node::Nodes;
 use crate::node::reconcile::reconcile_nodes;
+use crate::node::saga_input::{NodeInput, REMOVE_NODE};
 
 /// Removes one node.
 pub(crate) struct RemoveNode;
 
-/// What a removal is about.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct RemoveNodeInput {
-    pub(crate) node: NodeName,
-}
-
 impl Saga for RemoveNode {
-    const NAME: &'static str = "remove_node";
-    type Context = Arc<Daemon>;
-    type Input = RemoveNodeInput;
+    const NAME: &'static str = REMOVE_NODE;
+    type Context = Arc<Nodes>;
+    type Input = NodeInput;
 
     fn steps() -> Vec<Step<Self>> {
         vec![
@@ -39,24 +31,24 @@ impl Saga for RemoveNode {
     }
 }
 
-async fn remove_machine(daemon: &Arc<Daemon>, input: &RemoveNodeInput, _: &Outputs) -> Result<(), StepError> {
-    daemon
-        .nodes
+async fn remove_machine(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
+    nodes
+        .place
         .remove_node(input.node.as_str())
         .await
         .map_err(|error| if error.is_transient() { StepError::transient(error) } else { StepError::permanent(error) })
 }
 
-async fn forget_node(daemon: &Arc<Daemon>, input: &RemoveNodeInput, _: &Outputs) -> Result<(), StepError> {
+async fn forget_node(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
     let forget = async {
-        let mut tx = daemon.write_leading("forget_node").await.map_err(Failure::internal)?;
+        let mut tx = nodes.base.write_leading("forget_node").await.map_err(Failure::internal)?;
         tx.delete_node(&input.node).await?;
         tx.update_revision().await?;
         // It may be wanted again by now, and nobody must see it neither there nor on its way.
-        reconcile_nodes(daemon, &mut tx, &Actor::daemon(RemoveNode::NAME)).await?;
+        reconcile_nodes(&mut tx, &Actor::daemon(RemoveNode::NAME), nodes.base.now()).await?;
         Ok::<_, Failure>(tx.commit().await?)
     };
     forget.await.map_err(StepError::transient)?;
-    daemon.changes.ring_states();
+    nodes.base.changes.ring_states();
     Ok(())
 }

@@ -12,20 +12,20 @@ use ringfence_api::node::{HeldCertificate, NodeState, PutReport};
 use ringfence_api::{ClusterName, ServiceName};
 use ringfence_store::NodeRow;
 
-use crate::Daemon;
-use crate::http::{AgentCaller, Body, Failure};
+use crate::access::AgentCaller;
+use crate::base::{Body, Event, Failure};
+use crate::node::Nodes;
 use crate::node::desired::services_of;
-use crate::task::Wake;
 
 /// Takes a node's report.
-#[utoipa::path(put, path = "/v1/nodes/{node}/report", tag = "nodes", params(("node" = String, Path, description = "The node")), request_body = PutReport, responses((status = 200, description = "Taken")))]
 pub(crate) async fn put_report(
-    State(daemon): State<Arc<Daemon>>,
+    State(nodes): State<Arc<Nodes>>,
     caller: AgentCaller,
     Body(report): Body<PutReport>,
 ) -> Result<Json<()>, Failure> {
-    let now = daemon.now();
-    let mut tx = daemon.store.write("put_report").await?;
+    let Nodes { base, authorities, .. } = &*nodes;
+    let now = base.now();
+    let mut tx = base.store.write("put_report").await?;
     let cluster = tx.cluster().await?;
     let before = tx.find_node(&caller.node).await?;
     let before = before.ok_or_else(|| Failure::not_found(format!("node {}", caller.node)))?;
@@ -57,14 +57,14 @@ pub(crate) async fn put_report(
     }
     tx.commit().await?;
     if news {
-        daemon.changes.ring_states();
+        base.changes.ring_states();
     }
     if !superseded.is_empty() {
-        daemon.tasks.wake(Wake::PublishCrls);
+        base.events.happened(Event::Revoked);
     }
     let progress = after.reported_generation > before.reported_generation || !superseded.is_empty();
-    if progress && daemon.authorities.seen().change() {
-        daemon.tasks.wake(Wake::RotateAuthorities);
+    if progress && authorities.seen().change() {
+        base.events.happened(Event::RotationWanted);
     }
     Ok(Json(()))
 }

@@ -13,20 +13,21 @@ use ringfence_api::{NodeName, ProblemCode, ServiceName};
 use ringfence_cloud::NodeObserved;
 use ringfence_store::Transaction;
 
-use crate::Daemon;
-use crate::http::{After, Failure, OperatorCaller, Segment};
+use crate::access::OperatorCaller;
+use crate::base::{After, Base, Failure, Segment};
+use crate::node::Nodes;
 
 /// Has everything that the node's agent holds replaced. While that is under way, asking again changes nothing.
-#[utoipa::path(post, path = "/v1/nodes/{node}/rotate", tag = "nodes", params(("node" = String, Path, description = "The node")), responses((status = 200, body = NodeRotation), (status = 404, body = ringfence_api::Problem), (status = 409, body = ringfence_api::Problem)))]
 pub(crate) async fn rotate_node(
-    State(daemon): State<Arc<Daemon>>,
+    State(nodes): State<Arc<Nodes>>,
     OperatorCaller(actor): OperatorCaller,
     Segment(name): Segment<NodeName>,
 ) -> Result<Json<NodeRotation>, Failure> {
-    let observed = daemon.nodes.observe_node(name.as_str()).await.map_err(Failure::internal)?;
+    let observed = nodes.place.observe_node(name.as_str()).await.map_err(Failure::internal)?;
     let runs = matches!(observed, NodeObserved::Running { .. } | NodeObserved::Starting);
-    let mut tx = daemon.store.write("rotate_node").await?;
-    let now = daemon.now();
+    let base = &nodes.base;
+    let mut tx = base.store.write("rotate_node").await?;
+    let now = base.now();
     let node = tx.find_node(&name).await?.ok_or_else(|| Failure::not_found(format!("node {name}")))?;
     if let Some(why) = cannot_rotate(node.state, runs) {
         return Err(Failure::new(ProblemCode::Conflict, format!("node {name} {why}")));
@@ -43,23 +44,22 @@ pub(crate) async fn rotate_node(
     let outcome = format!("{} certificates to replace", rotation.certificates.len());
     actor.record(&mut tx, "rotate_node", name.as_str(), &outcome, now).await?;
     tx.commit().await?;
-    daemon.changes.ring_desired();
+    base.changes.ring_desired();
     Ok(Json(rotation))
 }
 
 /// The node's last rotation. With `after`, waits until the cluster's revision is above it, for at most 25 seconds.
-#[utoipa::path(get, path = "/v1/nodes/{node}/rotation", tag = "nodes", params(("node" = String, Path, description = "The node"), ("after" = Option<i64>, Query, description = "Wait until the revision is above this")), responses((status = 200, body = NodeRotation), (status = 404, body = ringfence_api::Problem)))]
 pub(crate) async fn read_rotation(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     _: OperatorCaller,
     Segment(name): Segment<NodeName>,
     After(after): After,
 ) -> Result<Json<NodeRotation>, Failure> {
     let deadline = tokio::time::Instant::now() + LONG_POLL;
-    let mut changes = daemon.changes.listen();
+    let mut changes = base.changes.listen();
     loop {
-        let mut tx = daemon.store.read("read_rotation").await?;
-        let rotation = load(&mut tx, &name, daemon.now()).await?.ok_or_else(|| none(&name))?;
+        let mut tx = base.store.read("read_rotation").await?;
+        let rotation = load(&mut tx, &name, base.now()).await?.ok_or_else(|| none(&name))?;
         drop(tx);
         let news = after.is_none_or(|after| rotation.revision > after);
         if news || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {

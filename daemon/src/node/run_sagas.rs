@@ -11,20 +11,26 @@ use ringfence_saga::{Backoff, Outcome, Runner, Saga};
 use ringfence_store::{SagaLog, SagaRow};
 use tracing::{info, warn};
 
-use crate::Daemon;
-use crate::lead::{LEASE, NotLeading};
+use crate::base::crash_point::CrashPoint;
+use crate::base::{Event, LEASE, NotLeading, Task};
+use crate::node::Nodes;
 use crate::node::launch::LaunchNode;
 use crate::node::remove::RemoveNode;
-use crate::task::{Task, Wake};
 
 /// How many sagas run at once: each may wait for a machine.
 const AT_ONCE: usize = 16;
 
 /// Runs unfinished sagas.
-#[derive(Default)]
 pub(crate) struct RunSagas {
+    nodes: Arc<Nodes>,
     /// Subjects that a run of this process is busy with.
     busy: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl RunSagas {
+    pub(super) fn new(nodes: Arc<Nodes>) -> Self {
+        Self { nodes, busy: Arc::default() }
+    }
 }
 
 #[async_trait]
@@ -45,8 +51,13 @@ impl Task for RunSagas {
         true
     }
 
-    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
-        let unfinished = daemon.store.read("list_unfinished_sagas").await?.list_unfinished_sagas().await?;
+    fn woken_by(&self) -> &'static [Event] {
+        &[Event::SagaRecorded, Event::SagaEnded, Event::LeadTaken]
+    }
+
+    async fn run(&self) -> anyhow::Result<String> {
+        let store = &self.nodes.base.store;
+        let unfinished = store.read("list_unfinished_sagas").await?.list_unfinished_sagas().await?;
         // The oldest of each subject; the next one's turn comes when it has ended.
         let mut turns: BTreeMap<String, SagaRow> = BTreeMap::new();
         for saga in unfinished {
@@ -63,22 +74,21 @@ impl Task for RunSagas {
         let count = mine.len();
         for saga in mine {
             // In the background, so that a launch that takes a minute does not keep a removal waiting.
-            tokio::spawn(run_in_turn(daemon.clone(), saga, self.busy.clone()));
+            tokio::spawn(run_in_turn(self.nodes.clone(), saga, self.busy.clone()));
         }
         Ok(if count == 0 { String::new() } else { format!("began {count}") })
     }
 }
 
 /// Runs one saga, and says that its subject is free again, also if the run panics.
-async fn run_in_turn(daemon: Arc<Daemon>, saga: SagaRow, busy: Arc<Mutex<BTreeSet<String>>>) {
+async fn run_in_turn(nodes: Arc<Nodes>, saga: SagaRow, busy: Arc<Mutex<BTreeSet<String>>>) {
     let turn = Turn { subject: saga.subject.clone(), busy };
-    let outcome = run_one(&daemon, &saga).await;
+    let outcome = run_one(&nodes, &saga).await;
     drop(turn);
     match outcome {
         Ok(()) => {
-            daemon.changes.ring_states();
-            daemon.tasks.wake(Wake::KeepNodes);
-            daemon.tasks.wake(Wake::RunSagas);
+            nodes.base.changes.ring_states();
+            nodes.base.events.happened(Event::SagaEnded);
         }
         // Whatever interrupted it may last; the task's next run is soon enough.
         Err(error) => warn!(saga.id = %saga.id, error = format!("{error:#}"), "a saga was interrupted"),
@@ -97,28 +107,29 @@ impl Drop for Turn {
     }
 }
 
-async fn run_one(daemon: &Arc<Daemon>, saga: &SagaRow) -> anyhow::Result<()> {
+async fn run_one(nodes: &Arc<Nodes>, saga: &SagaRow) -> anyhow::Result<()> {
     match saga.kind.as_str() {
-        LaunchNode::NAME => run_kind::<LaunchNode>(daemon, saga).await,
-        RemoveNode::NAME => run_kind::<RemoveNode>(daemon, saga).await,
+        LaunchNode::NAME => run_kind::<LaunchNode>(nodes, saga).await,
+        RemoveNode::NAME => run_kind::<RemoveNode>(nodes, saga).await,
         other => anyhow::bail!("saga {} is of the kind {other}, which this version does not know", saga.id),
     }
 }
 
-async fn run_kind<S: Saga<Context = Arc<Daemon>>>(daemon: &Arc<Daemon>, saga: &SagaRow) -> anyhow::Result<()> {
+async fn run_kind<S: Saga<Context = Arc<Nodes>>>(nodes: &Arc<Nodes>, saga: &SagaRow) -> anyhow::Result<()> {
     let input: S::Input = serde_json::from_value(saga.input.clone())?;
-    let epoch = daemon.lead.epoch(daemon.now()).ok_or(NotLeading)?;
-    let log = SagaLog::new(daemon.store.clone(), LEASE);
+    let base = &nodes.base;
+    let epoch = base.lead.epoch(base.now()).ok_or(NotLeading)?;
+    let log = SagaLog::new(base.store.clone(), LEASE);
     let pause = Backoff::default();
-    let runner = Runner { log: &log, observer: &crate::serve::CrashPoint, pause: &pause };
-    let outcome = runner.run::<S>(daemon, &input, &saga.id, epoch).await?;
+    let runner = Runner { log: &log, observer: &CrashPoint, pause: &pause };
+    let outcome = runner.run::<S>(nodes, &input, &saga.id, epoch).await?;
     let (state, fault) = match &outcome {
         Outcome::Done => ("done", None),
         Outcome::Undone { step, error } => ("undone", Some(format!("{}: {step}: {error}", S::NAME))),
         Outcome::Stuck { step, error } => ("stuck", Some(format!("{} is stuck at {step}: {error}", S::NAME))),
     };
-    let mut tx = daemon.write_leading("finish_saga").await?;
-    tx.update_saga_finished(&saga.id, state, daemon.now()).await?;
+    let mut tx = base.write_leading("finish_saga").await?;
+    tx.update_saga_finished(&saga.id, state, base.now()).await?;
     if let Some(fault) = &fault
         && let Some(node) = tx.find_node(&NodeName::parse(&saga.subject)?).await?
     {

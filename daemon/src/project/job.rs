@@ -5,31 +5,26 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use ringfence_api::certificate::{CertificateProfile, PostIdentityCertificate, RevocationReason};
+use ringfence_api::certificate::RevocationReason;
 use ringfence_api::job::Job;
-use ringfence_api::node::IssuedCertificate;
 use ringfence_api::{JobId, ProblemCode, ProjectName, ProjectUser, UserName};
-use ringfence_pki::Request;
 use ringfence_store::Transaction;
 
-use crate::Daemon;
-use crate::authority::{Identity, hand_out};
-use crate::http::{Body, Failure, OperatorCaller, Segment};
-use crate::project::member::unknown;
-use crate::task::Wake;
+use crate::access::OperatorCaller;
+use crate::base::{Base, Event, Failure, Segment};
+use crate::project::membership::unknown;
 
 /// Starts a job. Starting one that runs changes nothing; one that has ended does not run again.
-#[utoipa::path(put, path = "/v1/projects/{project}/members/{user}/jobs/{job}", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user"), ("job" = String, Path, description = "The job")), responses((status = 200, body = Job), (status = 404, body = ringfence_api::Problem), (status = 409, body = ringfence_api::Problem)))]
 pub(crate) async fn put_job(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
     Segment(project): Segment<ProjectName>,
     Segment(user): Segment<UserName>,
     Segment(job): Segment<JobId>,
 ) -> Result<Json<Job>, Failure> {
-    let now = daemon.now();
+    let now = base.now();
     let identity = ProjectUser { project, user };
-    let mut tx = daemon.store.write("put_job").await?;
+    let mut tx = base.store.write("put_job").await?;
     if let Some(job) = tx.find_job(&identity, &job).await? {
         return running(job).map(Json);
     }
@@ -42,30 +37,28 @@ pub(crate) async fn put_job(
 }
 
 /// One job, also when it has ended.
-#[utoipa::path(get, path = "/v1/projects/{project}/members/{user}/jobs/{job}", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user"), ("job" = String, Path, description = "The job")), responses((status = 200, body = Job), (status = 404, body = ringfence_api::Problem)))]
 pub(crate) async fn read_job(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     _: OperatorCaller,
     Segment(project): Segment<ProjectName>,
     Segment(user): Segment<UserName>,
     Segment(job): Segment<JobId>,
 ) -> Result<Json<Job>, Failure> {
-    let mut tx = daemon.store.read("read_job").await?;
+    let mut tx = base.store.read("read_job").await?;
     find(&mut tx, &ProjectUser { project, user }, &job).await.map(Json)
 }
 
 /// Ends a job: its certificates are revoked and its tokens are good no more. One that has ended stays so.
-#[utoipa::path(delete, path = "/v1/projects/{project}/members/{user}/jobs/{job}", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user"), ("job" = String, Path, description = "The job")), responses((status = 200, description = "Ended", body = Job), (status = 404, body = ringfence_api::Problem)))]
 pub(crate) async fn delete_job(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
     Segment(project): Segment<ProjectName>,
     Segment(user): Segment<UserName>,
     Segment(job): Segment<JobId>,
 ) -> Result<Json<Job>, Failure> {
-    let now = daemon.now();
+    let now = base.now();
     let identity = ProjectUser { project, user };
-    let mut tx = daemon.store.write("end_job").await?;
+    let mut tx = base.store.write("end_job").await?;
     if tx.update_job_ended(&identity, &job, now).await? {
         let reason = RevocationReason::CessationOfOperation;
         let revoked = tx.update_certificates_revoked_of_job(&identity, &job, reason, now).await?;
@@ -75,32 +68,8 @@ pub(crate) async fn delete_job(
     }
     let ended = find(&mut tx, &identity, &job).await?;
     tx.commit().await?;
-    daemon.tasks.wake(Wake::PublishCrls);
+    base.events.happened(Event::Revoked);
     Ok(Json(ended))
-}
-
-/// Issues a certificate of a job for a key of its own. Its organization is the job.
-#[utoipa::path(post, path = "/v1/projects/{project}/members/{user}/jobs/{job}/certificates", tag = "projects", params(("project" = String, Path, description = "The project"), ("user" = String, Path, description = "The user"), ("job" = String, Path, description = "The job")), request_body = PostIdentityCertificate, responses((status = 200, body = IssuedCertificate), (status = 400, body = ringfence_api::Problem), (status = 404, body = ringfence_api::Problem), (status = 409, body = ringfence_api::Problem)))]
-pub(crate) async fn post_job_certificate(
-    State(daemon): State<Arc<Daemon>>,
-    OperatorCaller(actor): OperatorCaller,
-    Segment(project): Segment<ProjectName>,
-    Segment(user): Segment<UserName>,
-    Segment(job): Segment<JobId>,
-    Body(post): Body<PostIdentityCertificate>,
-) -> Result<Json<IssuedCertificate>, Failure> {
-    let request = Request::parse(&post.request)?;
-    let identity = ProjectUser { project, user };
-    let mut tx = daemon.store.write("hand_out_job_certificate").await?;
-    running(find(&mut tx, &identity, &job).await?)?;
-    let declared = tx.cluster().await?.declared.authority.project_user_certificate_lifetime;
-    let subject = Identity { common_name: identity.to_string(), job: Some(job.clone()), ..Identity::default() };
-    let lifetime = (post.lifetime, declared);
-    let issued = hand_out(&daemon, &mut tx, CertificateProfile::Job, &subject, &request, lifetime).await?;
-    let holder = name_of(&identity, &job);
-    actor.record(&mut tx, "hand_out_certificate", &holder, &issued.serial, daemon.now()).await?;
-    tx.commit().await?;
-    Ok(Json(issued))
 }
 
 /// The job, which must be there.

@@ -4,24 +4,24 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use ringfence_api::project::{Member, PutMembers};
-use ringfence_api::{ProjectName, ProjectUser};
+use ringfence_api::project::{MOST_MEMBERS, Member, PutMembers};
+use ringfence_api::{ProblemCode, ProjectName, ProjectUser, UserName};
 use ringfence_store::Transaction;
 
-use crate::Daemon;
-use crate::http::{Body, Failure, ProjectCaller, Segment};
-use crate::project::member::{add, change_role, remove};
-use crate::project::membership::{Change, Roles, plan};
-use crate::task::Wake;
+use crate::access::ProjectCaller;
+use crate::authority::Authorities;
+use crate::base::{Base, Body, Event, Failure, Segment};
+use crate::project::change::{add, change_role, remove, roles};
+use crate::project::identity::NewIdentities;
+use crate::project::membership::{Change, plan, unknown};
 
 /// The members of a project, by user. For the operator and the project's data owners.
-#[utoipa::path(get, path = "/v1/projects/{project}/members", tag = "projects", params(("project" = String, Path, description = "The project")), responses((status = 200, body = Vec<Member>), (status = 404, body = ringfence_api::Problem)))]
 pub(crate) async fn list_members(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     _: ProjectCaller,
     Segment(project): Segment<ProjectName>,
 ) -> Result<Json<Vec<Member>>, Failure> {
-    let mut tx = daemon.store.read("list_members").await?;
+    let mut tx = base.store.read("list_members").await?;
     tx.find_project(&project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
     Ok(Json(tx.list_members(&project).await?))
 }
@@ -30,40 +30,71 @@ pub(crate) async fn list_members(
 ///
 /// For the operator and the project's data owners. A project that has a data owner keeps one (`last_data_owner`), and
 /// a data owner who calls stays one (`own_membership`).
-#[utoipa::path(put, path = "/v1/projects/{project}/members", tag = "projects", params(("project" = String, Path, description = "The project")), request_body = PutMembers, responses((status = 200, body = Vec<Member>), (status = 404, body = ringfence_api::Problem), (status = 409, description = "`last_data_owner` or `own_membership`", body = ringfence_api::Problem)))]
 pub(crate) async fn put_members(
-    State(daemon): State<Arc<Daemon>>,
+    State(authorities): State<Arc<Authorities>>,
     caller: ProjectCaller,
     Segment(project): Segment<ProjectName>,
     Body(put): Body<PutMembers>,
 ) -> Result<Json<Vec<Member>>, Failure> {
-    let now = daemon.now();
-    let mut tx = daemon.store.write("put_members").await?;
-    tx.find_project(&project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
-    let changes = plan(&roles(&mut tx, &project).await?, &put.members, caller.still(&mut tx).await?)?;
-    let (project, actor) = (&project, &caller.actor);
-    let mut revoked = false;
-    for (user, change) in changes {
-        let identity = ProjectUser { project: project.clone(), user };
-        match change {
-            Change::Add(role) => add(&daemon, &mut tx, actor, &identity, role, now).await?,
-            Change::Role(role) => change_role(&mut tx, actor, &identity, role, now).await?,
-            Change::Remove => {
-                remove(&mut tx, actor, &identity, now).await?;
-                revoked = true;
+    if put.members.len() > MOST_MEMBERS {
+        let detail = format!(
+            "the request has {} members and may have {MOST_MEMBERS}; put more of them one by one",
+            put.members.len()
+        );
+        return Err(Failure::new(ProblemCode::InvalidRequest, detail));
+    }
+    let base = &authorities.base;
+    let mut new = NewIdentities::new(&authorities);
+    let wanted = changes(&mut base.store.read("look_at_members").await?, &caller, &project, &put).await?;
+    new.prepare(&added(&project, &wanted)).await?;
+    loop {
+        let mut tx = base.store.write("put_members").await?;
+        let wanted = changes(&mut tx, &caller, &project, &put).await?;
+        let added = added(&project, &wanted);
+        let Some(keys) = new.record(&mut tx, &added).await? else {
+            drop(tx);
+            new.prepare(&added).await?;
+            continue;
+        };
+        let now = base.now();
+        let mut revoked = false;
+        for (user, change) in wanted {
+            let identity = ProjectUser { project: project.clone(), user };
+            match change {
+                Change::Add(role) => {
+                    let key = keys.get(&identity).ok_or_else(|| unknown(&identity))?;
+                    add(&mut tx, &caller.actor, &identity, (role, key), now).await?;
+                }
+                Change::Role(role) => change_role(&mut tx, &caller.actor, &identity, role, now).await?,
+                Change::Remove => {
+                    remove(&mut tx, &caller.actor, &identity, now).await?;
+                    revoked = true;
+                }
             }
         }
+        let members = tx.list_members(&project).await?;
+        tx.commit().await?;
+        if revoked {
+            base.events.happened(Event::Revoked);
+        }
+        return Ok(Json(members));
     }
-    let members = tx.list_members(project).await?;
-    tx.commit().await?;
-    if revoked {
-        daemon.tasks.wake(Wake::PublishCrls);
-    }
-    Ok(Json(members))
 }
 
-/// Who the members are now, in the transaction that may change them.
-pub(super) async fn roles(tx: &mut Transaction, project: &ProjectName) -> Result<Roles, Failure> {
-    let members = tx.list_members(project).await?;
-    Ok(members.into_iter().map(|member| (member.user, member.role)).collect())
+/// What the request comes to, as this transaction sees it, or why it is refused.
+async fn changes(
+    tx: &mut Transaction,
+    caller: &ProjectCaller,
+    project: &ProjectName,
+    put: &PutMembers,
+) -> Result<Vec<(UserName, Change)>, Failure> {
+    tx.find_project(project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
+    let before = roles(tx, project).await?;
+    Ok(plan(&before, &put.members, caller.still(tx).await?)?)
+}
+
+/// Who needs a new identity.
+fn added(project: &ProjectName, changes: &[(UserName, Change)]) -> Vec<ProjectUser> {
+    let added = changes.iter().filter(|(_, change)| matches!(change, Change::Add(_)));
+    added.map(|(user, _)| ProjectUser { project: project.clone(), user: user.clone() }).collect()
 }

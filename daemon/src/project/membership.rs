@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use ringfence_api::project::MemberRole;
-use ringfence_api::{ProblemCode, UserName};
+use ringfence_api::{ProblemCode, ProjectUser, UserName};
 
-use crate::http::Failure;
+use crate::base::Failure;
 
 /// The members of a project and their roles.
 pub(crate) type Roles = BTreeMap<UserName, MemberRole>;
@@ -51,6 +51,11 @@ pub(crate) fn plan(
         Some(_) => Some((user.clone(), Change::Role(*role))),
     });
     Ok(removed.chain(put).collect())
+}
+
+/// There is no such member.
+pub(crate) fn unknown(identity: &ProjectUser) -> Failure {
+    Failure::not_found(format!("member {} in project {}", identity.user, identity.project))
 }
 
 fn has_data_owner(roles: &Roles) -> bool {

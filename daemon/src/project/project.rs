@@ -9,37 +9,33 @@ use ringfence_api::project::{Project, PutProject};
 use ringfence_api::{ProblemCode, ProjectName};
 use ringfence_store::StoreError;
 
-use crate::Daemon;
-use crate::http::{Body, Creating, Failure, OperatorCaller, Segment};
-use crate::task::Wake;
+use crate::access::OperatorCaller;
+use crate::base::{Base, Body, Creating, Event, Failure, Segment};
 
 /// The longest description, in characters.
 const DESCRIPTION_LIMIT: usize = 500;
 
 /// All projects, by name.
-#[utoipa::path(get, path = "/v1/projects", tag = "projects", responses((status = 200, body = Vec<Project>)))]
 pub(crate) async fn list_projects(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     _: OperatorCaller,
 ) -> Result<Json<Vec<Project>>, Failure> {
-    Ok(Json(daemon.store.read("list_projects").await?.list_projects().await?))
+    Ok(Json(base.store.read("list_projects").await?.list_projects().await?))
 }
 
 /// One project.
-#[utoipa::path(get, path = "/v1/projects/{project}", tag = "projects", params(("project" = String, Path, description = "The project")), responses((status = 200, body = Project), (status = 404, body = ringfence_api::Problem)))]
 pub(crate) async fn read_project(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     _: OperatorCaller,
     Segment(name): Segment<ProjectName>,
 ) -> Result<Json<Project>, Failure> {
-    let project = daemon.store.read("read_project").await?.find_project(&name).await?;
+    let project = base.store.read("read_project").await?.find_project(&name).await?;
     project.map(Json).ok_or_else(|| Failure::not_found(format!("project {name}")))
 }
 
 /// Creates a project, or changes its description. A name that differs from another's only in case is refused.
-#[utoipa::path(put, path = "/v1/projects/{project}", tag = "projects", params(("project" = String, Path, description = "The project"), ("If-None-Match" = Option<String>, Header, description = "`*`: refuse to change what exists already and differs, with `already_exists`")), request_body = PutProject, responses((status = 200, body = Project), (status = 409, body = ringfence_api::Problem)))]
 pub(crate) async fn put_project(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
     Segment(name): Segment<ProjectName>,
     Creating(creating): Creating,
@@ -50,8 +46,8 @@ pub(crate) async fn put_project(
         let detail = format!("the description has {length} characters and may have {DESCRIPTION_LIMIT}");
         return Err(Failure::new(ProblemCode::InvalidRequest, detail));
     }
-    let now = daemon.now();
-    let mut tx = daemon.store.write("put_project").await?;
+    let now = base.now();
+    let mut tx = base.store.write("put_project").await?;
     let before = tx.find_project(&name).await?;
     if let Some(before) = before {
         if before.description == put.description {
@@ -75,14 +71,13 @@ pub(crate) async fn put_project(
 }
 
 /// Deletes a project with its members, and revokes their certificates.
-#[utoipa::path(delete, path = "/v1/projects/{project}", tag = "projects", params(("project" = String, Path, description = "The project")), responses((status = 200, description = "Deleted"), (status = 404, body = ringfence_api::Problem)))]
 pub(crate) async fn delete_project(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
     Segment(name): Segment<ProjectName>,
 ) -> Result<Json<()>, Failure> {
-    let now = daemon.now();
-    let mut tx = daemon.store.write("delete_project").await?;
+    let now = base.now();
+    let mut tx = base.store.write("delete_project").await?;
     let members = tx.list_members(&name).await?;
     let mut revoked = 0;
     for member in &members {
@@ -96,6 +91,6 @@ pub(crate) async fn delete_project(
     let outcome = format!("{} members removed, {revoked} certificates revoked", members.len());
     actor.record(&mut tx, "delete_project", name.as_str(), &outcome, now).await?;
     tx.commit().await?;
-    daemon.tasks.wake(Wake::PublishCrls);
+    base.events.happened(Event::Revoked);
     Ok(Json(()))
 }

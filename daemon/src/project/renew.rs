@@ -6,20 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ringfence_api::ProjectUser;
 use ringfence_api::certificate::RevocationReason;
 use ringfence_store::Transaction;
 
-use crate::Daemon;
-use crate::audit::Actor;
-use crate::http::Failure;
-use crate::project::member::make_key;
-use crate::task::Task;
+use crate::authority::Authorities;
+use crate::base::{Actor, Event, Failure, Task};
+use crate::project::identity::NewIdentities;
 
 /// How many are renewed in one run.
-const BATCH: u32 = 500;
+const MOST: u32 = 500;
+/// How many are renewed in one transaction.
+const BATCH: usize = 25;
 
 /// Renews project users.
-pub(crate) struct RenewProjectUsers;
+pub(crate) struct RenewProjectUsers(pub(super) Arc<Authorities>);
 
 #[async_trait]
 impl Task for RenewProjectUsers {
@@ -41,38 +42,53 @@ impl Task for RenewProjectUsers {
         true
     }
 
-    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
-        let mut tx = daemon.store.read("list_members_to_renew").await?;
-        let due = tx.list_members_to_renew(daemon.now(), BATCH).await?;
+    fn woken_by(&self) -> &'static [Event] {
+        &[Event::RotationWanted, Event::AuthoritiesChanged]
+    }
+
+    async fn run(&self) -> anyhow::Result<String> {
+        let base = &self.0.base;
+        let mut tx = base.store.read("list_members_to_renew").await?;
+        let due = tx.list_members_to_renew(base.now(), MOST).await?;
         drop(tx);
         let mut renewed = 0;
-        for identity in &due {
-            let mut tx = daemon.store.write("renew_project_user").await?;
-            if tx.find_member(identity).await?.is_none() {
-                // Removed since we looked.
-                continue;
-            }
-            let before = tx.find_member_key(identity).await?;
-            let key = make_key(daemon, &mut tx, identity).await?;
-            tx.update_member_key(identity, &key).await?;
-            if let Some(before) = before {
-                revoke_if_distrusted(daemon, &mut tx, &before.certificate).await?;
-            }
-            let actor = Actor::daemon("renew_project_users");
-            actor.record(&mut tx, "issue_certificate", &identity.to_string(), &key.certificate, daemon.now()).await?;
-            tx.commit().await?;
-            renewed += 1;
+        for due in due.chunks(BATCH) {
+            renewed += renew(&self.0, due).await?;
         }
         Ok(if renewed == 0 { String::new() } else { format!("renewed {renewed}") })
     }
 }
 
-/// Nobody can tell a certificate of an authority whose key was seen from one that a thief made.
-async fn revoke_if_distrusted(daemon: &Daemon, tx: &mut Transaction, serial: &str) -> Result<(), Failure> {
+/// Gives these new keys and certificates in one transaction. Returns how many still were members.
+async fn renew(authorities: &Authorities, due: &[ProjectUser]) -> Result<usize, Failure> {
+    let base = &authorities.base;
+    let mut new = NewIdentities::new(authorities);
+    loop {
+        new.prepare(due).await?;
+        let mut tx = base.store.write("renew_project_users").await?;
+        let present = tx.find_members(&due.iter().collect::<Vec<_>>()).await?;
+        let present: Vec<ProjectUser> = present.into_iter().map(|member| member.project_user).collect();
+        let Some(keys) = new.record(&mut tx, &present).await? else { continue };
+        let actor = Actor::daemon("renew_project_users");
+        for (identity, key) in &keys {
+            let before = tx.find_member_key(identity).await?;
+            tx.update_member_key(identity, key).await?;
+            if let Some(before) = before {
+                revoke_if_distrusted(authorities, &mut tx, &before.certificate).await?;
+            }
+            actor.record(&mut tx, "issue_certificate", &identity.to_string(), &key.certificate, base.now()).await?;
+        }
+        tx.commit().await?;
+        return Ok(keys.len());
+    }
+}
+
+/// Nobody can tell a certificate of an authority whose key is compromised from one that a thief made.
+async fn revoke_if_distrusted(authorities: &Authorities, tx: &mut Transaction, serial: &str) -> Result<(), Failure> {
     let Some(before) = tx.find_certificate(serial).await? else { return Ok(()) };
-    let issuers = daemon.authorities.fresh(tx, &daemon.master_key).await?;
+    let issuers = authorities.fresh(tx).await?;
     if issuers.find(&before.view.issuer).is_some_and(|issuer| issuer.view.distrusted_at.is_some()) {
-        tx.update_certificate_revoked(serial, RevocationReason::CaCompromise, daemon.now()).await?;
+        tx.update_certificate_revoked(serial, RevocationReason::CaCompromise, authorities.base.now()).await?;
     }
     Ok(())
 }

@@ -11,34 +11,28 @@ use ringfence_api::token::{Introspection, PostIntrospection, TokenSubject};
 use ringfence_pki::{ReadToken, token_kid};
 use ringfence_store::{TokenRow, Transaction};
 
-use crate::Daemon;
-use crate::audit::Actor;
-use crate::http::{AnyCaller, Body, Failure, OperatorCaller, Source};
+use crate::access::{AnyCaller, OperatorCaller};
+use crate::base::{Base, Body, Failure};
 use crate::token::public_key;
 
 /// Says whether a token is good now, and what it says. For anybody whom the daemon recognises.
-#[utoipa::path(post, path = "/v1/tokens/introspect", tag = "tokens", request_body = PostIntrospection, responses((status = 200, body = Introspection)))]
 pub(crate) async fn introspect(
-    State(daemon): State<Arc<Daemon>>,
-    caller: AnyCaller,
-    Source(source): Source,
+    State(base): State<Arc<Base>>,
+    AnyCaller { actor, .. }: AnyCaller,
     Body(post): Body<PostIntrospection>,
 ) -> Result<Json<Introspection>, Failure> {
-    let mut tx = daemon.store.read("introspect").await?;
-    let Some((row, read)) = good(&daemon, &mut tx, &post.token).await? else {
+    let mut tx = base.store.read("introspect").await?;
+    let Some((row, read)) = valid(&base, &mut tx, &post.token).await? else {
         return Ok(Json(Introspection::inactive()));
     };
     drop(tx);
     if row.one_time {
-        let mut tx = daemon.store.write("use_token").await?;
+        let mut tx = base.store.write("use_token").await?;
         // Of those who ask at the same time one is first.
-        if !tx.update_token_ended(&row.id, daemon.now()).await? {
+        if !tx.update_token_ended(&row.id, base.now()).await? {
             return Ok(Json(Introspection::inactive()));
         }
-        let actor = Actor::caller(caller.name(), source);
-        actor
-            .record(&mut tx, "use_token", &row.subject.to_string(), &format!("token {}", row.id), daemon.now())
-            .await?;
+        actor.record(&mut tx, "use_token", &row.subject.to_string(), &format!("token {}", row.id), base.now()).await?;
         tx.commit().await?;
     }
     Ok(Json(Introspection {
@@ -59,8 +53,8 @@ pub(crate) async fn introspect(
 }
 
 /// The token, if one of our keys has signed it, nobody has ended it, and its holder is still a member.
-async fn good(daemon: &Daemon, tx: &mut Transaction, token: &str) -> Result<Option<(TokenRow, ReadToken)>, Failure> {
-    let now = daemon.now();
+async fn valid(base: &Base, tx: &mut Transaction, token: &str) -> Result<Option<(TokenRow, ReadToken)>, Failure> {
+    let now = base.now();
     let Some(kid) = token_kid(token) else { return Ok(None) };
     let keys = tx.list_live_token_keys().await?;
     let Some(key) = keys.into_iter().find(|key| key.view.kid == kid) else { return Ok(None) };
@@ -80,15 +74,14 @@ async fn good(daemon: &Daemon, tx: &mut Transaction, token: &str) -> Result<Opti
 }
 
 /// Ends a token before its time, by its id. Verifiers that do not ask here take it until its end.
-#[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "tokens", params(("id" = String, Path, description = "The token's `jti`")), responses((status = 200, description = "Ended"), (status = 404, body = ringfence_api::Problem)))]
 pub(crate) async fn delete_token(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<()>, Failure> {
     let Path(id) = path.map_err(|rejection| Failure::new(ProblemCode::InvalidRequest, rejection.body_text()))?;
-    let now = daemon.now();
-    let mut tx = daemon.store.write("end_token").await?;
+    let now = base.now();
+    let mut tx = base.store.write("end_token").await?;
     let row = tx.find_token(&id).await?.ok_or_else(|| Failure::not_found(format!("token {id}")))?;
     if tx.update_token_ended(&id, now).await? {
         actor.record(&mut tx, "end_token", &row.subject.to_string(), &format!("token {id}"), now).await?;

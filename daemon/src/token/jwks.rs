@@ -8,14 +8,12 @@ use axum::response::IntoResponse;
 use http::header;
 use ringfence_api::token::Jwks;
 
-use crate::Daemon;
-use crate::http::Failure;
+use crate::base::{Base, Failure};
 use crate::token::JWKS_MAX_AGE;
 
 /// The keys by which tokens are verified (RFC 7517). Public.
-#[utoipa::path(get, path = "/v1/jwks", tag = "public", responses((status = 200, body = Jwks)))]
-pub(crate) async fn read_jwks(State(daemon): State<Arc<Daemon>>) -> Result<impl IntoResponse, Failure> {
-    let keys = daemon.store.read("read_jwks").await?.list_live_token_keys().await?;
+pub(crate) async fn read_jwks(State(base): State<Arc<Base>>) -> Result<impl IntoResponse, Failure> {
+    let keys = base.store.read("read_jwks").await?.list_live_token_keys().await?;
     let keys = keys.into_iter().map(|key| key.public_key).collect();
     let cache = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
     Ok(([(header::CACHE_CONTROL, cache)], Json(Jwks { keys })))

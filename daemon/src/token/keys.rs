@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use ringfence_api::token::{RotateTokenKeys, TokenKey};
 
-use crate::Daemon;
-use crate::http::{Body, Failure, Limit, OperatorCaller};
+use crate::access::OperatorCaller;
+use crate::base::{Base, Body, Failure, Limit};
 use crate::token::next::{Step, rotation};
 use crate::token::rotate::take;
 
@@ -16,28 +16,26 @@ use crate::token::rotate::take;
 const SHOWN: u32 = 100;
 
 /// The keys that sign tokens, newest first.
-#[utoipa::path(get, path = "/v1/token-keys", tag = "tokens", params(("limit" = Option<u32>, Query, description = "At most so many; 100 unless given, at most 1000")), responses((status = 200, body = Vec<TokenKey>)))]
 pub(crate) async fn list_token_keys(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     _: OperatorCaller,
     Limit(limit): Limit,
 ) -> Result<Json<Vec<TokenKey>>, Failure> {
-    Ok(Json(daemon.store.read("list_token_keys").await?.list_token_keys(limit).await?))
+    Ok(Json(base.store.read("list_token_keys").await?.list_token_keys(limit).await?))
 }
 
 /// Rotates at once: the prepared key signs from now on, the active one is retired, and another is prepared. Answers
 /// with the newest keys. Tokens that live go on to verify, unless the keys are compromised: then those that are there are
 /// erased, every token ends, and a key signs that verifiers do not know yet.
-#[utoipa::path(post, path = "/v1/token-keys/rotate", tag = "tokens", request_body = RotateTokenKeys, responses((status = 200, body = Vec<TokenKey>)))]
 pub(crate) async fn rotate_token_keys(
-    State(daemon): State<Arc<Daemon>>,
+    State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
     Body(RotateTokenKeys { compromised }): Body<RotateTokenKeys>,
 ) -> Result<Json<Vec<TokenKey>>, Failure> {
-    let now = daemon.now();
-    let mut tx = daemon.store.write("rotate_token_keys_at_once").await?;
+    let now = base.now();
+    let mut tx = base.store.write("rotate_token_keys_at_once").await?;
     let mut done = Vec::new();
-    let sealing = (&daemon.master_key, &daemon.rng);
+    let sealing = (&base.master_key, &base.rng);
     if compromised {
         let ended = tx.update_all_tokens_ended(now).await?;
         tx.update_all_token_keys_gone(now).await?;
@@ -51,10 +49,10 @@ pub(crate) async fn rotate_token_keys(
     for step in [step, Step::Prepare] {
         done.push(take(&mut tx, sealing.0, sealing.1, &step, now).await?);
     }
-    let cluster = daemon.cluster_name.as_str();
+    let cluster = base.cluster_name.as_str();
     actor.record(&mut tx, "rotate_token_keys", cluster, &done.join(", "), now).await?;
     let keys = tx.list_token_keys(SHOWN).await?;
     tx.commit().await?;
-    daemon.changes.ring_desired();
+    base.changes.ring_desired();
     Ok(Json(keys))
 }

@@ -8,18 +8,14 @@ use async_trait::async_trait;
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
 use ringfence_pki::{KeyAlgorithm, MasterKey, PrivateKey, TokenKey};
-use ringfence_store::{StoreError, Transaction};
+use ringfence_store::{SealedOf, StoreError, Transaction};
 
-use crate::Daemon;
-use crate::audit::Actor;
-use crate::http::Failure;
-use crate::master_key::seal;
-use crate::task::Task;
+use crate::base::{Actor, Base, Failure, Task, seal};
 use crate::token::next::{Policy, Step, next};
-use crate::token::{JWKS_MAX_AGE, jwk, sealed_key_context};
+use crate::token::{JWKS_MAX_AGE, jwk};
 
 /// Rotates when it is time.
-pub(crate) struct RotateTokenKeys;
+pub(crate) struct RotateTokenKeys(pub(super) Arc<Base>);
 
 #[async_trait]
 impl Task for RotateTokenKeys {
@@ -35,17 +31,18 @@ impl Task for RotateTokenKeys {
         Duration::from_secs(5)
     }
 
-    async fn run(&self, daemon: &Arc<Daemon>) -> anyhow::Result<String> {
-        let now = daemon.now();
+    async fn run(&self) -> anyhow::Result<String> {
+        let Self(base) = self;
+        let now = base.now();
         // Most runs find nothing to do and should not stand in a writer's way.
-        let mut tx = daemon.store.read("look_at_token_keys").await?;
+        let mut tx = base.store.read("look_at_token_keys").await?;
         let step = find_step(&mut tx, now).await?;
         drop(tx);
         if step.is_none() {
             return Ok(String::new());
         }
-        let mut tx = daemon.store.write("rotate_token_keys").await?;
-        let done = rotate_due(&mut tx, &daemon.master_key, &daemon.rng, now).await?;
+        let mut tx = base.store.write("rotate_token_keys").await?;
+        let done = rotate_due(&mut tx, &base.master_key, &base.rng, now).await?;
         tx.commit().await?;
         Ok(done)
     }
@@ -90,8 +87,8 @@ pub(super) async fn take(
             let algorithm = KeyAlgorithm::from_word(algorithm.as_str()).map_err(Failure::internal)?;
             let private = PrivateKey::generate_for(algorithm).map_err(Failure::internal)?;
             let public_key = jwk(&TokenKey::new(&private).map_err(Failure::internal)?);
-            let context = sealed_key_context(&public_key.kid);
-            let sealed_key = seal(tx, (master_key, rng), &context, &private.to_der()).await?;
+            let of = SealedOf::TokenKey(public_key.kid.clone());
+            let sealed_key = seal(tx, (master_key, rng), &of, &private.to_der()).await?;
             tx.insert_token_key(&public_key, &sealed_key, now).await?;
             Ok(format!("{} prepared", public_key.kid))
         }

@@ -1,6 +1,5 @@
 //! List resource `ringfence_project`.
 
-use ringfence_api::path;
 use ringfence_api::project::Project;
 use tfplugin_rs::prelude::*;
 
@@ -31,7 +30,7 @@ impl ListResource for ProjectList {
     ) -> Result<()> {
         let connection = connection::resolve(ctx.data(), &config.cluster)?;
         let client = ctx.data().client(&connection)?;
-        let projects: Vec<Project> = failed(ctx.data(), client.read(path::PROJECTS).await)?;
+        let projects: Vec<Project> = failed(ctx.data(), client.projects().await)?;
         for project in projects {
             let listed = Listed {
                 display_name: project.name.to_string(),

@@ -1,7 +1,7 @@
 //! List resource `ringfence_project_member`.
 
 use ringfence_api::project::Project;
-use ringfence_api::{NameError, ProjectName, path};
+use ringfence_api::{NameError, ProjectName};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::{self, ConnectionModel, failed};
@@ -38,7 +38,7 @@ impl ListResource for ProjectMemberList {
             let invalid = |error: NameError| Diagnostic::error("The project is not valid").detail(format!("{error}."));
             vec![ProjectName::parse(name).map_err(|error| invalid(error).at(Path::root().attr("project")))?]
         } else {
-            let all: Vec<Project> = failed(ctx.data(), client.read(path::PROJECTS).await)?;
+            let all: Vec<Project> = failed(ctx.data(), client.projects().await)?;
             all.into_iter().map(|project| project.name).collect()
         };
         for project in projects {

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use ringfence_api::Client;
 use ringfence_api::authority::{AuthorityDomain, AuthorityState, RotateAuthority};
 use ringfence_api::cluster::AuthoritySettings;
-use ringfence_api::{Client, path};
+use ringfence_api::route::server::LIST_TASKS;
 use ringfence_pki::{pem_certificates, pem_crl};
 use ringfence_tests::head::TOKEN;
 use ringfence_tests::sandbox::program;
@@ -162,6 +163,6 @@ async fn nothing_is_brought_in_that_the_root_has_not_signed_for_it() {
     assert!(twice.contains("services-2 is prepared already"), "{twice}");
     let all = client.authorities().await.unwrap();
     assert_eq!(all.len(), before.len() + 1);
-    let tasks: Vec<ringfence_api::inspect::Task> = client.read(path::TASKS).await.unwrap();
+    let tasks: Vec<ringfence_api::inspect::Task> = client.list(&LIST_TASKS, "").await.unwrap();
     assert!(tasks.iter().all(|task| task.last_error.is_none()), "{tasks:?}");
 }

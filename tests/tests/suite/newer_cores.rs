@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ringfence_api::certificate::{Certificate, CertificateHolder};
-use ringfence_api::path;
+use ringfence_api::route::authority::LIST_CERTIFICATES;
 use ringfence_api::token::TokenKeyState;
 use ringfence_tests::head::connection_of;
 use serde_json::{Value, json};
@@ -141,7 +141,7 @@ async fn rotating_a_node_replaces_everything_it_holds_and_nothing_else() {
     let (setup, mut plugin) = cluster().await;
     let operator = setup.operator();
     let live = async || -> Vec<Certificate> {
-        let all: Vec<Certificate> = operator.read(path::CERTIFICATES).await.unwrap();
+        let all: Vec<Certificate> = operator.list(&LIST_CERTIFICATES, "").await.unwrap();
         let held = all.into_iter().filter(|one| one.holder == CertificateHolder::Agent && one.revoked_at.is_none());
         held.collect()
     };

@@ -3,7 +3,8 @@
 
 use ringfence_api::certificate::{Certificate, CertificateHolder};
 use ringfence_api::inspect::AuditEntry;
-use ringfence_api::path;
+use ringfence_api::route::audit::LIST_AUDIT;
+use ringfence_api::route::authority::LIST_CERTIFICATES;
 use ringfence_api::{ProjectName, UserName};
 use ringfence_tests::head::{OTHER_TOKEN, TOKEN};
 
@@ -60,7 +61,7 @@ async fn a_data_owner_manages_members_with_a_certificate_that_ends_with_the_run(
     let plan = setup.terraform.plan(&["-out=plan"]).await;
     assert_eq!(plan.code, 0, "{}{}", plan.stdout, plan.stderr);
 
-    let audit: Vec<AuditEntry> = setup.operator().read(path::AUDIT).await.unwrap();
+    let audit: Vec<AuditEntry> = setup.operator().list(&LIST_AUDIT, "").await.unwrap();
     let added =
         audit.iter().find(|row| row.action == "put_member" && row.object == "fraud__bob").expect("bob was added");
     assert_eq!(added.actor, "project_user/fraud__alice");
@@ -78,7 +79,7 @@ async fn a_data_owner_manages_members_with_a_certificate_that_ends_with_the_run(
 
 /// Those that callers made keys for.
 async fn handed_out(setup: &Setup) -> Vec<Certificate> {
-    let certificates: Vec<Certificate> = setup.operator().read(path::CERTIFICATES).await.unwrap();
+    let certificates: Vec<Certificate> = setup.operator().list(&LIST_CERTIFICATES, "").await.unwrap();
     certificates.into_iter().filter(|one| one.holder == CertificateHolder::Caller).collect()
 }
 
@@ -203,7 +204,7 @@ async fn a_token_is_for_one_audience_and_stays_nowhere() {
     let setup = Setup::new(&[CLUSTER, OWNER, token]);
     setup.terraform.apply(&[]).await.expect("apply");
     assert_eq!(setup.terraform.plan(&["-out=plan"]).await.code, 0);
-    let audit: Vec<AuditEntry> = setup.operator().read(path::AUDIT).await.unwrap();
+    let audit: Vec<AuditEntry> = setup.operator().list(&LIST_AUDIT, "").await.unwrap();
     assert!(audit.iter().any(|row| row.object == "fraud__alice" && row.action.contains("token")), "{audit:?}");
     assert!(!left_by_terraform(&setup).contains("eyJhbGci"), "a token was stored");
     setup.write(&[CLUSTER, OWNER, &token.replace("\"5m\"", "\"500h\"")]);

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use ringfence_api::project::{MemberRole, PutMember, PutProject};
-use ringfence_api::{ProjectName, UserName, path};
+use ringfence_api::route::project::POST_MEMBER_CERTIFICATE;
+use ringfence_api::{ProjectName, UserName};
 use ringfence_pki::{PrivateKey, Request};
 use ringfence_tests::{Head, Sandbox, eventually};
 
@@ -106,7 +107,7 @@ pub(crate) async fn of_daemon(head: &Head) -> Result<Target> {
     for number in 0..MEMBERS {
         let user = UserName::parse(&format!("user{number:04}"))?;
         client.put_member(&project, &user, &PutMember { role: MemberRole::DataScientist }).await?;
-        paths.push(path::member(path::MEMBER_CERTIFICATES, &project, &user));
+        paths.push(POST_MEMBER_CERTIFICATE.path(&[project.as_str(), user.as_str()]));
     }
     let body = |request| Ok(Bytes::from(serde_json::to_vec(&serde_json::json!({ "request": request }))?));
     Ok(Target {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use ringfence_api::certificate::Certificate;
-use ringfence_api::{ProjectName, UserName, path};
+use ringfence_api::route::authority::{DELETE_CERTIFICATE, LIST_CERTIFICATES, READ_CRL};
+use ringfence_api::{ProjectName, UserName};
 use ringfence_pki::Serial;
 use ringfence_tests::{Head, Sandbox, eventually};
 
@@ -80,12 +81,12 @@ async fn revoke_all(head: &Head) -> Result<()> {
 async fn acknowledgements(head: &Head, issue: &Target) -> Result<(Duration, Duration)> {
     issue.as_fast_as_it_goes(64, MEASURED).await?;
     let client = head.operator();
-    let rows: Vec<Certificate> = client.read(&format!("{}?limit=1000", path::CERTIFICATES)).await?;
+    let rows: Vec<Certificate> = client.list(&LIST_CERTIFICATES, "limit=1000").await?;
     let paths: Vec<String> = rows
         .iter()
         .filter(|row| row.revoked_at.is_none() && row.common_name.starts_with("fraud__"))
         .filter(|row| row.holder == ringfence_api::certificate::CertificateHolder::Caller)
-        .map(|row| path::certificate(&row.serial))
+        .map(|row| DELETE_CERTIFICATE.path(&[&row.serial]))
         .collect();
     ensure!(paths.len() > MEASURED / 2, "there are certificates to revoke");
     let requests = paths.len();
@@ -106,13 +107,17 @@ async fn acknowledgements(head: &Head, issue: &Target) -> Result<(Duration, Dura
 async fn listed_after(head: &Head, issue: &Target) -> Result<Duration> {
     issue.as_fast_as_it_goes(1, 1).await?;
     let client = head.operator();
-    let rows: Vec<Certificate> = client.read(&format!("{}?limit=1", path::CERTIFICATES)).await?;
+    let rows: Vec<Certificate> = client.list(&LIST_CERTIFICATES, "limit=1").await?;
     let newest = rows.first().context("a certificate was issued")?;
     client.revoke_certificate(&newest.serial).await?;
     let acknowledged = Instant::now();
     let serial = Serial::parse(&newest.serial).context("a serial number")?;
     let significant: Vec<u8> = serial.as_bytes().iter().copied().skip_while(|byte| *byte == 0).collect();
-    let url = format!("{}{}", head.connection().endpoint, path::crl(&newest.issuer, serial.shard(SHARDS)));
+    let url = format!(
+        "{}{}",
+        head.connection().endpoint,
+        READ_CRL.path(&[&newest.issuer, &serial.shard(SHARDS).to_string()])
+    );
     let trusted = reqwest::Certificate::from_pem(head.connection().ca_certificate.as_bytes())?;
     let http = reqwest::Client::builder().tls_certs_only([trusted]).build()?;
     Ok(eventually("the revocation is listed", Duration::from_secs(30), async || {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, RotateAuthority};
 use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, PostIdentityCertificate};
 use ringfence_api::cluster::AuthoritySettings;
-use ringfence_api::{Client, Credentials, path};
+use ringfence_api::route::authority::LIST_CERTIFICATES;
+use ringfence_api::{Client, Credentials};
 use ringfence_pki::{CertificateFacts, pem_certificates};
 use ringfence_tests::eventually;
 
@@ -35,7 +36,7 @@ async fn rotated(client: &Client, domain: AuthorityDomain, to: &str) {
 }
 
 async fn certificates(client: &Client) -> Vec<Certificate> {
-    client.read(&format!("{}?limit=1000", path::CERTIFICATES)).await.unwrap()
+    client.list(&LIST_CERTIFICATES, "limit=1000").await.unwrap()
 }
 
 /// A cluster with a worker, a service, and a member.

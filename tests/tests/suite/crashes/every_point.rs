@@ -109,7 +109,7 @@ async fn run<S: Story>(point: Option<&str>) -> BTreeMap<String, u32> {
     let mut head = Head::prepare(sandbox.path());
     match point {
         Some(point) => head.spawn(&[("RINGFENCED_CRASH_AT", point)]),
-        None => head.spawn(&[("RINGFENCE_LOG", "info,ringfenced::serve::crash_point=trace")]),
+        None => head.spawn(&[("RINGFENCE_LOG", "info,ringfenced::base::crash_point=trace")]),
     }
     let (ledger, deaths) = (Ledger::default(), Cell::new(0));
     let told = async {
@@ -162,7 +162,7 @@ async fn nothing_that_was_answered_is_lost_whichever_step_the_daemon_dies_at() {
         "bootstrap/committed",
         "delete_certificate/committed",
         "delete_member/committed",
-        "hand_out_member_certificates/committing",
+        "issue_from_csr/committing",
         "login/committed",
         "publish_crl/committing",
         "put_member/committed",

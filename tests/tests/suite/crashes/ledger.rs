@@ -11,7 +11,8 @@ use ringfence_api::certificate::{Certificate, PostIdentityCertificate};
 use ringfence_api::client::ClientError;
 use ringfence_api::inspect::AuditEntry;
 use ringfence_api::project::{MemberRole, PutMember, PutProject};
-use ringfence_api::{Client, Credentials, ProjectName, UserName, path};
+use ringfence_api::route::authority::LIST_CERTIFICATES;
+use ringfence_api::{Client, Credentials, ProjectName, UserName};
 use ringfence_pki::{CertificateFacts, PrivateKey, Usage, pem_certificates, pem_crl, verify_leaf};
 use ringfence_tests::eventually;
 use ringfence_tests::head::{TOKEN, connection_of, token};
@@ -143,8 +144,7 @@ impl Ledger {
     /// Holds everything that was answered against what is.
     pub(super) async fn check(&self, client: &Client) {
         let public = Https::public(client.connection());
-        let recorded: Vec<Certificate> =
-            answered(async || client.read(&format!("{}?limit=1000", path::CERTIFICATES)).await).await;
+        let recorded: Vec<Certificate> = answered(async || client.list(&LIST_CERTIFICATES, "limit=1000").await).await;
         assert!(recorded.len() < 1_000, "the test reads all of them");
         let handed_out = self.handed_out.lock().unwrap().clone();
         let revoked = self.revoked.lock().unwrap().clone();
@@ -176,7 +176,7 @@ impl Ledger {
             assert!(!list.is_empty(), "{path}");
             crls.push_str(&pem_crl(list));
         }
-        let bundle = public.get(path::CA_BUNDLE).await.text();
+        let bundle = public.get("/v1/ca-bundle").await.text();
         for (serial, chain) in handed_out {
             let facts = CertificateFacts::read(&pem_certificates(chain).unwrap()[0]).unwrap();
             let now = facts.not_before.max(ringfence_api::Clock::now(&ringfence_api::SystemClock));
@@ -196,7 +196,7 @@ fn list_of(chain: &str) -> String {
 async fn check_audit(client: &Client) {
     let (mut previous, mut last) = (AuditEntry::GENESIS.to_owned(), 0);
     loop {
-        let route = format!("{}?after={last}&limit=1000", path::AUDIT);
+        let route = format!("/v1/audit?after={last}&limit=1000");
         let rows: Vec<AuditEntry> = answered(async || client.read(&route).await).await;
         if rows.is_empty() {
             return;

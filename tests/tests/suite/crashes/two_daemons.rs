@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use ringfence_api::Client;
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::inspect::Task;
 use ringfence_api::project::{MemberRole, PutMember, PutProject};
-use ringfence_api::{Client, path};
+use ringfence_api::route::server::LIST_TASKS;
 use ringfence_cloud::local::{AGENT_CLAIM, Observed, observe};
 use ringfence_tests::postgres::shared;
 use ringfence_tests::{Head, Sandbox, eventually};
@@ -29,7 +30,7 @@ pub(super) async fn two(sandbox: &Sandbox) -> (Head, Head) {
 }
 
 async fn leads(client: &Client) -> bool {
-    let tasks: Vec<Task> = client.read(path::TASKS).await.unwrap();
+    let tasks: Vec<Task> = client.list(&LIST_TASKS, "").await.unwrap();
     let holding = tasks.iter().find(|task| task.name == "hold_lead").unwrap();
     holding.last_status.as_deref() == Some("leads")
 }
@@ -97,7 +98,7 @@ async fn a_session_of_one_daemon_is_good_at_the_other_and_survives_both() {
     let session = first.operator().login().await.unwrap().session;
     let whoami = async |head: &Head| {
         let https = crate::api::https::Https::public(&head.connection()).with_session(&session);
-        https.get(path::WHOAMI).await.status
+        https.get("/v1/whoami").await.status
     };
     assert_eq!((whoami(&first).await, whoami(&second).await), (200, 200));
     first.kill().await;

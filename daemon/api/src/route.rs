@@ -1,0 +1,322 @@
+//! The operations of the API, each spelled once: its name, method, path, who may call it, what goes in and what comes out.
+//!
+//! The daemon serves these and nothing else, refuses callers by them, and generates its document from them; the client calls
+//! them. A noun's operations are in the file of the noun.
+
+mod document;
+
+#[expect(missing_docs, reason = "each route says what it is for in its summary")]
+pub mod audit;
+#[expect(missing_docs, reason = "each route says what it is for in its summary")]
+pub mod authority;
+#[expect(missing_docs, reason = "each route says what it is for in its summary")]
+pub mod cluster;
+#[expect(missing_docs, reason = "each route says what it is for in its summary")]
+pub mod identity;
+#[expect(missing_docs, reason = "each route says what it is for in its summary")]
+pub mod master_key;
+#[expect(missing_docs, reason = "each route says what it is for in its summary")]
+pub mod node;
+#[expect(missing_docs, reason = "each route says what it is for in its summary")]
+pub mod project;
+#[expect(missing_docs, reason = "each route says what it is for in its summary")]
+pub mod server;
+#[expect(missing_docs, reason = "each route says what it is for in its summary")]
+pub mod token;
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+pub use document::document;
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callers {
+    /// Anybody, without credentials.
+    Anyone,
+    /// Anybody whom the daemon recognizes.
+    Recognized,
+    /// The operator.
+    Operator,
+    /// The operator, and the data owners of the project in the path.
+    DataOwner,
+    /// The agent of the node in the path.
+    Agent,
+}
+
+impl Callers {
+    /// The word for it in the API document.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::Recognized => "recognized",
+            Self::Operator => "operator",
+            Self::DataOwner => "data_owner",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// The method of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Makes something be so; repeating it changes nothing.
+    Put,
+    /// Does something.
+    Post,
+    /// Takes something away.
+    Delete,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// One operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation {
+    /// Its name, unique in the API.
+    pub id: &'static str,
+    /// The method.
+    pub method: Method,
+    /// The template of its path.
+    pub path: &'static str,
+    /// Who may call it.
+    pub callers: Callers,
+    tag: &'static str,
+    summary: &'static str,
+    description: Option<&'static str>,
+    parameters: &'static [Parameter],
+    body: Option<Content>,
+    answer: Answer,
+    problems: &'static [(u16, &'static str)],
+}
+
+/// An operation with the types of its body and its answer.
+pub struct Route<B, A> {
+    operation: Operation,
+    types: PhantomData<fn(B) -> A>,
+}
+
+/// A parameter that does not stand in the path.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    name: &'static str,
+    place: Place,
+    description: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A 64-bit number in the query.
+    Number,
+    /// A 32-bit number in the query.
+    Count,
+    Header,
+}
+
+/// The schemas that a document names.
+pub(crate) type Components = Vec<(String, RefOr<Schema>)>;
+
+/// A body: its media type and its schema.
+#[derive(Debug, Clone, Copy)]
+struct Content {
+    media_type: &'static str,
+    schema: fn(&mut Components) -> RefOr<Schema>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    description: &'static str,
+    content: Option<Content>,
+}
+
+const JSON: &str = "application/json";
+
+/// `?after=N` of a long poll.
+const fn after(description: &'static str) -> Parameter {
+    Parameter { name: "after", place: Place::Number, description }
+}
+
+/// `?limit=N` of a listing.
+const LIMIT: Parameter =
+    Parameter { name: "limit", place: Place::Count, description: "At most so many; 100 unless given, at most 1000" };
+
+/// `If-None-Match: *` of a creation.
+const CREATING: Parameter = Parameter {
+    name: "If-None-Match",
+    place: Place::Header,
+    description: "`*`: refuse to change what exists already and differs, with `already_exists`",
+};
+
+impl Route<(), ()> {
+    const fn new(id: &'static str, method: Method, path: &'static str, callers: Callers) -> Self {
+        let operation = Operation {
+            id,
+            method,
+            path,
+            callers,
+            tag: "",
+            summary: "",
+            description: None,
+            parameters: &[],
+            body: None,
+            answer: Answer { description: "", content: None },
+            problems: &[],
+        };
+        Self { operation, types: PhantomData }
+    }
+
+    const fn get(id: &'static str, path: &'static str, callers: Callers) -> Self {
+        Self::new(id, Method::Get, path, callers)
+    }
+
+    const fn put(id: &'static str, path: &'static str, callers: Callers) -> Self {
+        Self::new(id, Method::Put, path, callers)
+    }
+
+    const fn post(id: &'static str, path: &'static str, callers: Callers) -> Self {
+        Self::new(id, Method::Post, path, callers)
+    }
+
+    const fn delete(id: &'static str, path: &'static str, callers: Callers) -> Self {
+        Self::new(id, Method::Delete, path, callers)
+    }
+}
+
+impl<B, A> Route<B, A> {
+    /// The operation, without its types.
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// The path with its parameters filled in, in the order in which they stand.
+    ///
+    /// # Panics
+    ///
+    /// When there are more or fewer than the path has.
+    pub fn path(&self, segments: &[&str]) -> String {
+        let mut segments = segments.iter();
+        let filled: Vec<&str> = self
+            .operation
+            .path
+            .split('/')
+            .map(
+                |part| {
+                    if part.starts_with('{') { segments.next().expect("a segment for each parameter") } else { part }
+                },
+            )
+            .collect();
+        assert!(segments.next().is_none(), "{} has fewer parameters", self.operation.path);
+        filled.join("/")
+    }
+
+    const fn tagged(self, tag: &'static str) -> Self {
+        Self::of(Operation { tag, ..self.operation })
+    }
+
+    const fn summary(self, summary: &'static str) -> Self {
+        Self::of(Operation { summary, ..self.operation })
+    }
+
+    const fn description(self, description: &'static str) -> Self {
+        Self::of(Operation { description: Some(description), ..self.operation })
+    }
+
+    const fn parameters(self, parameters: &'static [Parameter]) -> Self {
+        Self::of(Operation { parameters, ..self.operation })
+    }
+
+    /// The problems that are more than anybody would expect of any operation: statuses, and the codes behind them.
+    const fn problems(self, problems: &'static [(u16, &'static str)]) -> Self {
+        Self::of(Operation { problems, ..self.operation })
+    }
+
+    /// What an answer means.
+    const fn meaning(self, description: &'static str) -> Self {
+        let answer = Answer { description, content: self.operation.answer.content };
+        Self::of(Operation { answer, ..self.operation })
+    }
+
+    const fn takes<T: ToSchema>(self) -> Route<T, A> {
+        let body = Some(Content { media_type: JSON, schema: named::<T> });
+        Route { operation: Operation { body, ..self.operation }, types: PhantomData }
+    }
+
+    const fn takes_bytes(self, media_type: &'static str) -> Self {
+        let body = Some(Content { media_type, schema: plain::<Vec<u8>> });
+        Self::of(Operation { body, ..self.operation })
+    }
+
+    const fn answers<T: ToSchema>(self) -> Route<B, T> {
+        Route { operation: self.answering(Content { media_type: JSON, schema: named::<T> }), types: PhantomData }
+    }
+
+    const fn answers_list<T: ToSchema>(self) -> Route<B, Vec<T>> {
+        Route { operation: self.answering(Content { media_type: JSON, schema: list::<T> }), types: PhantomData }
+    }
+
+    /// What is not JSON: text, or bytes.
+    const fn answers_raw<T: PartialSchema>(self, media_type: &'static str) -> Self {
+        Self::of(self.answering(Content { media_type, schema: plain::<T> }))
+    }
+
+    const fn answering(&self, content: Content) -> Operation {
+        let answer = Answer { description: self.operation.answer.description, content: Some(content) };
+        Operation { answer, ..self.operation }
+    }
+
+    const fn of(operation: Operation) -> Self {
+        Self { operation, types: PhantomData }
+    }
+}
+
+impl<B, A> fmt::Debug for Route<B, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Route({} {})", self.operation.method.as_str(), self.operation.path)
+    }
+}
+
+/// A reference to a type that stands among the components.
+fn named<T: ToSchema>(components: &mut Components) -> RefOr<Schema> {
+    T::schemas(components);
+    components.push((T::name().into_owned(), T::schema()));
+    utoipa::openapi::Ref::from_schema_name(T::name()).into()
+}
+
+fn list<T: ToSchema>(components: &mut Components) -> RefOr<Schema> {
+    utoipa::openapi::schema::Array::new(named::<T>(components)).into()
+}
+
+fn plain<T: PartialSchema>(_: &mut Components) -> RefOr<Schema> {
+    T::schema()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::project::PUT_MEMBER;
+
+    #[test]
+    fn a_path_is_filled_in_order() {
+        assert_eq!(PUT_MEMBER.path(&["fraud", "alice"]), "/v1/projects/fraud/members/alice");
+    }
+
+    #[test]
+    #[should_panic(expected = "a segment for each parameter")]
+    fn a_path_with_a_hole_is_a_bug() {
+        PUT_MEMBER.path(&["fraud"]);
+    }
+}

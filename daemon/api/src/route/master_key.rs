@@ -1,0 +1,20 @@
+//! The versions of the master key.
+
+use super::{Callers, Route};
+use crate::master_key::MasterKeyState;
+
+pub const READ_MASTER_KEY: Route<(), MasterKeyState> =
+    Route::get("read_master_key", "/v1/master-key", Callers::Operator)
+        .tagged("authority")
+        .summary("The versions of the master key.")
+        .answers::<MasterKeyState>();
+
+pub const ROTATE_MASTER_KEY: Route<(), MasterKeyState> =
+    Route::post("rotate_master_key", "/v1/master-key/rotate", Callers::Operator)
+        .tagged("authority")
+        .summary(
+            "Seals with a newer version of the master key from now on, and everything else anew in the background. A \
+        daemon that keeps the key in a file of its own draws it; any other must have it at hand.",
+        )
+        .answers::<MasterKeyState>()
+        .problems(&[(409, "")]);

@@ -1,0 +1,57 @@
+//! Who may call what: callers are recognized by session or certificate, and let through by the row of the operation that they
+//! call.
+
+mod authorize;
+mod caller;
+mod login;
+mod operator_key;
+mod peer;
+mod routes;
+mod session;
+mod whoami;
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use ringfence_api::route::identity;
+
+use crate::base::Base;
+use session::Sessions;
+
+pub(crate) use authorize::{AgentCaller, AnyCaller, OperatorCaller, ProjectCaller, Source};
+pub(crate) use operator_key::KeysFile;
+pub(crate) use peer::Peer;
+pub(crate) use routes::Routes;
+
+/// What tells callers apart.
+pub(crate) struct Access {
+    base: Arc<Base>,
+    sessions: Sessions,
+    /// The copy of the operator's public keys beside the daemon.
+    pub(crate) keys_file: KeysFile,
+    /// The fingerprints of everything that a client may trust and that leads to this cluster.
+    trust: Box<dyn Fn() -> Vec<[u8; 32]> + Send + Sync>,
+}
+
+impl Access {
+    /// A login is a signature over one of the fingerprints that `trust` gives.
+    pub(crate) fn new(
+        base: Arc<Base>,
+        keys_file: KeysFile,
+        trust: impl Fn() -> Vec<[u8; 32]> + Send + Sync + 'static,
+    ) -> Self {
+        Self { base, sessions: Sessions::default(), keys_file, trust: Box::new(trust) }
+    }
+}
+
+/// Login, operator key, and who the caller is.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Arc<Access>: FromRef<S>,
+{
+    Routes::new()
+        .add(&identity::POST_NONCE, login::post_nonce)
+        .add(&identity::POST_LOGIN, login::post_login)
+        .add(&identity::PUT_OPERATOR_KEY, operator_key::put_operator_key)
+        .add(&identity::READ_WHOAMI, whoami::read_whoami)
+}

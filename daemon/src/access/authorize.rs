@@ -1,0 +1,153 @@
+//! Whether a caller may call an operation: the operation's row says who may, and this decides it for one request, before its
+//! handler runs. A handler gets what was decided, and decides nothing of it again.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use ringfence_api::project::MemberRole;
+use ringfence_api::route::{Callers, Operation};
+use ringfence_api::whoami::Caller;
+use ringfence_api::{NodeName, ProblemCode, ProjectUser, UserName};
+use ringfence_store::Transaction;
+
+use crate::access::caller::recognize;
+use crate::access::{Access, Peer};
+use crate::base::{Actor, Answer, Failure, text_in_path};
+
+/// Anybody whom the daemon recognizes.
+#[derive(Debug, Clone)]
+pub(crate) struct AnyCaller {
+    pub(crate) caller: Caller,
+    /// For the audit log.
+    pub(crate) actor: Actor,
+}
+
+/// The operator.
+pub(crate) struct OperatorCaller(pub(crate) Actor);
+
+/// The agent of the node in the path.
+pub(crate) struct AgentCaller {
+    pub(crate) node: NodeName,
+    pub(crate) actor: Actor,
+}
+
+/// Whoever has a say over the members of the project in the path: the operator, or a data owner of that project.
+pub(crate) struct ProjectCaller {
+    pub(crate) actor: Actor,
+    /// The data owner.
+    pub(crate) owner: Option<ProjectUser>,
+}
+
+/// Where a request comes from, for the audit log.
+pub(crate) struct Source(pub(crate) String);
+
+/// Why others than data owners are refused.
+const DATA_OWNERS_ONLY: &str = "only the operator and the project's data owners may do this";
+
+/// Lets the caller through to the handler, or refuses it.
+pub(super) async fn authorize(access: &Access, operation: &Operation, parts: &mut Parts) -> Answer<()> {
+    if operation.callers == Callers::Anyone {
+        return Ok(());
+    }
+    let caller = recognize(access, parts).await?;
+    check(operation.callers, &caller, parts).await?;
+    let actor = Actor::caller(caller.to_string(), Peer::of(parts).source());
+    parts.extensions.insert(AnyCaller { caller, actor });
+    Ok(())
+}
+
+/// One row of the table, for one caller.
+async fn check(allowed: Callers, caller: &Caller, parts: &mut Parts) -> Answer<()> {
+    match (allowed, caller) {
+        (Callers::Anyone | Callers::Recognized, _) | (Callers::Operator | Callers::DataOwner, Caller::Operator) => {
+            Ok(())
+        }
+        (Callers::Operator, _) => Err(forbidden(caller, "only the operator may do this")),
+        (Callers::DataOwner, Caller::ProjectUser { project, role: MemberRole::DataOwner, .. })
+            if text_in_path(parts, &(), "project").await? == project.as_str() =>
+        {
+            Ok(())
+        }
+        (Callers::DataOwner, _) => Err(forbidden(caller, DATA_OWNERS_ONLY)),
+        (Callers::Agent, Caller::Node { name }) => {
+            let asked = text_in_path(parts, &(), "node").await?;
+            if asked == name.as_str() {
+                Ok(())
+            } else {
+                Err(forbidden(caller, &format!("the path names node {asked}")))
+            }
+        }
+        (Callers::Agent, _) => Err(forbidden(caller, "only the agent of the node may do this")),
+    }
+}
+
+fn forbidden(caller: &Caller, why: &str) -> Failure {
+    Failure::new(ProblemCode::Forbidden, format!("you are {}; {why}", caller.prose()))
+}
+
+impl ProjectCaller {
+    /// The user who calls, if it is a data owner and no operator: looked up again in the transaction that changes
+    /// something, for another one may have been faster.
+    pub(crate) async fn still(&self, tx: &mut Transaction) -> Answer<Option<&UserName>> {
+        let Some(owner) = &self.owner else { return Ok(None) };
+        match tx.find_member(owner).await? {
+            Some(member) if member.role == MemberRole::DataOwner => Ok(Some(&owner.user)),
+            _ => Err(Failure::new(ProblemCode::Forbidden, format!("you are {owner}; {DATA_OWNERS_ONLY}"))),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AnyCaller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
+        let admitted = parts.extensions.get().cloned();
+        admitted.ok_or_else(|| Failure::internal(anyhow::anyhow!("the operation is for anyone and asks who calls")))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OperatorCaller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+        match AnyCaller::from_request_parts(parts, state).await? {
+            AnyCaller { caller: Caller::Operator, actor } => Ok(Self(actor)),
+            _ => Err(wider_than("the operator")),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AgentCaller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+        match AnyCaller::from_request_parts(parts, state).await? {
+            AnyCaller { caller: Caller::Node { name }, actor } => Ok(Self { node: name, actor }),
+            _ => Err(wider_than("an agent")),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ProjectCaller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+        match AnyCaller::from_request_parts(parts, state).await? {
+            AnyCaller { caller: Caller::Operator, actor } => Ok(Self { actor, owner: None }),
+            AnyCaller { caller: Caller::ProjectUser { name, .. }, actor } => Ok(Self { actor, owner: Some(name) }),
+            AnyCaller { .. } => Err(wider_than("a data owner")),
+        }
+    }
+}
+
+/// A handler that expects fewer callers than its operation's row lets through.
+fn wider_than(expected: &str) -> Failure {
+    Failure::internal(anyhow::anyhow!("the operation's row lets more through than {expected}"))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Source {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(Peer::of(parts).source()))
+    }
+}

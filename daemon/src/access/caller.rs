@@ -1,0 +1,101 @@
+//! Who calls: by session (the operator) or by client certificate (nodes, services, project users).
+//!
+//! TLS has proven that the peer holds the key of its certificate and that the certificate is of this cluster's
+//! chain. What TLS cannot know is decided here, on each request: the certificate must be recorded, byte for byte,
+//! and be neither revoked nor expired *now*. That is why a revocation takes effect at commit.
+
+use http::request::Parts;
+use ringfence_api::certificate::{Certificate, CertificateProfile};
+use ringfence_api::whoami::Caller;
+use ringfence_api::{JobId, NodeName, ProblemCode, ProjectUser, ServiceName};
+use ringfence_pki::CertificateFacts;
+
+use crate::access::session::{Standing, session_hash, standings};
+use crate::access::{Access, Peer};
+use crate::base::{Answer, Failure};
+
+/// Who sent this request.
+pub(super) async fn recognize(access: &Access, parts: &Parts) -> Answer<Caller> {
+    let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
+    if let Some(header) = parts.headers.get(http::header::AUTHORIZATION) {
+        let session = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+        return by_session(access, session.unwrap_or_default()).await;
+    }
+    match peer.certificate {
+        Some(der) => by_certificate(access, &der).await,
+        None => Err(Failure::new(
+            ProblemCode::Unauthenticated,
+            "send a session in the Authorization header, or call with a client certificate of this cluster",
+        )),
+    }
+}
+
+async fn by_session(access: &Access, session: &str) -> Answer<Caller> {
+    let invalid = |detail: &str| Failure::new(ProblemCode::SessionInvalid, detail);
+    let (store, now) = (access.base.store.clone(), access.base.now());
+    let asked = session_hash(session);
+    let standing = access.sessions.ask(asked, |asked| async move {
+        let standings = standings(&store, &asked, now).await;
+        asked.iter().map(|hash| Ok(standings.as_ref().map_err(Failure::clone)?[hash])).collect()
+    });
+    let standing = standing.await.ok_or_else(|| Failure::internal(anyhow::anyhow!("sessions cannot be looked at")))?;
+    match standing? {
+        Standing::Good => Ok(Caller::Operator),
+        Standing::Unknown => Err(invalid("the session is unknown or over; log in again")),
+        Standing::Replaced => {
+            Err(invalid("the operator token that opened this session was replaced by another; log in with that one"))
+        }
+    }
+}
+
+async fn by_certificate(access: &Access, der: &[u8]) -> Answer<Caller> {
+    let now = access.base.now();
+    let mut tx = access.base.store.read("recognise_caller").await?;
+    // Its number finds the record; what was recorded are its bytes.
+    let serial = CertificateFacts::read(der).map(|facts| facts.serial.to_string());
+    let found = tx.find_certificate(&serial.unwrap_or_default()).await?;
+    let Some(row) = found.filter(|row| row.der == der) else {
+        let detail = "it is not one that this daemon has issued";
+        return Err(Failure::new(ProblemCode::CertificateUnknown, detail));
+    };
+    let certificate = row.view;
+    if let (Some(at), Some(reason)) = (certificate.revoked_at, certificate.revocation_reason) {
+        let detail = format!("{} was revoked at {at}: {}", certificate.common_name, reason.as_str());
+        return Err(Failure::new(ProblemCode::CertificateRevoked, detail));
+    }
+    if certificate.not_after < now || now < row.not_before {
+        let detail =
+            format!("{} was good from {} to {}", certificate.common_name, row.not_before, certificate.not_after);
+        return Err(Failure::new(ProblemCode::CertificateExpired, detail));
+    }
+    let unknown = || Failure::new(ProblemCode::CertificateUnknown, "its holder does not exist any more");
+    match certificate.profile {
+        CertificateProfile::ProjectUser => {
+            let identity = ProjectUser::parse(&certificate.common_name)?;
+            let member = tx.find_member(&identity).await?.ok_or_else(unknown)?;
+            Ok(Caller::ProjectUser { name: identity, project: member.project, user: member.user, role: member.role })
+        }
+        CertificateProfile::Job => {
+            let name = ProjectUser::parse(&certificate.common_name)?;
+            let job = certificate.job.as_deref().and_then(|text| JobId::parse(text).ok()).ok_or_else(unknown)?;
+            tx.find_member(&name).await?.ok_or_else(unknown)?;
+            Ok(Caller::Job { name, job })
+        }
+        CertificateProfile::Node => Ok(Caller::Node { name: node_of(&certificate).ok_or_else(unknown)? }),
+        CertificateProfile::Service => {
+            let node = node_of(&certificate).ok_or_else(unknown)?;
+            let name = certificate.service.as_deref().and_then(|text| ServiceName::parse(text).ok());
+            let name = name.ok_or_else(unknown)?;
+            let declared = tx.cluster().await?.declared;
+            let group = tx.find_node(&node).await?.ok_or_else(unknown)?.group;
+            let service = declared.services.get(&name).filter(|service| service.runs_in(&group));
+            let user = service.ok_or_else(unknown)?.user.clone();
+            Ok(Caller::Service { name, node, user })
+        }
+        CertificateProfile::ApiServer | CertificateProfile::Authority => Err(unknown()),
+    }
+}
+
+fn node_of(certificate: &Certificate) -> Option<NodeName> {
+    certificate.node.as_deref().and_then(|text| NodeName::parse(text).ok())
+}

@@ -1,0 +1,177 @@
+//! The operator's login: a nonce, a signature, a session.
+//!
+//! The first login with the key that was put last makes it the one in force and retires the one before, in one
+//! transaction; whoever comes with a retired key is told so.
+//!
+//! Nonces are kept nowhere: each says when it was given out and carries a code that only a daemon with the master key can
+//! make. The session that it opens remembers it, so that it opens no other. Sessions lie in the database, for all daemons
+//! on it; what is kept of one is its SHA-256, so that whoever reads the database holds nothing to call with.
+
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::rand::SecureRandom;
+use axum::Json;
+use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use ringfence_api::login::{Login, LoginNonce, PutLogin, message};
+use ringfence_api::operator::OperatorKeys;
+use ringfence_api::{OperatorPublicKey, ProblemCode};
+use ringfence_pki::MasterKey;
+use ringfence_store::{SessionRow, StoreError, Transaction};
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+use crate::access::session::session_hash;
+use crate::access::{Access, Source};
+use crate::base::{Actor, Body, Failure};
+
+/// How long a nonce may be answered.
+const NONCE_LIFETIME: SignedDuration = SignedDuration::from_secs(60);
+/// How long a session lasts.
+const SESSION_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
+/// How many sessions are open at once; beyond it those that end first go.
+const MOST: u32 = 1_024;
+
+/// A nonce given out now.
+fn new_nonce(master_key: &MasterKey, rng: &dyn SecureRandom, now: Timestamp) -> String {
+    let text = format!("{}.{}", hex::encode(random::<16>(rng)), now.as_second());
+    format!("{text}.{}", code(master_key, &text))
+}
+
+/// Whether a nonce was given out by a daemon of this cluster within the last minute.
+fn is_fresh(master_key: &MasterKey, nonce: &str, now: Timestamp) -> bool {
+    let Some((text, shown)) = nonce.rsplit_once('.') else { return false };
+    let given = text.rsplit_once('.').and_then(|(_, second)| Timestamp::from_second(second.parse().ok()?).ok());
+    // Another daemon's clock may be a little ahead.
+    let recent = given.is_some_and(|given| now.duration_since(given).abs() <= NONCE_LIFETIME);
+    recent && verify_slices_are_equal(code(master_key, text).as_bytes(), shown.as_bytes()).is_ok()
+}
+
+fn code(master_key: &MasterKey, text: &str) -> String {
+    master_key.derive("login nonce", text).to_string()
+}
+
+/// A challenge to log in with. Public.
+pub(crate) async fn post_nonce(State(access): State<Arc<Access>>) -> Json<LoginNonce> {
+    let base = &access.base;
+    let nonce = new_nonce(&base.master_key, base.rng(), base.now());
+    Json(LoginNonce { nonce, cluster_id: base.cluster_id })
+}
+
+/// Trades a signed challenge for a session. Public.
+pub(crate) async fn post_login(
+    State(access): State<Arc<Access>>,
+    Source(source): Source,
+    Body(put): Body<PutLogin>,
+) -> Result<Json<Login>, Failure> {
+    let base = &access.base;
+    let now = base.now();
+    let refused = |why: String| {
+        warn!(source, why, "a login was refused");
+        Failure::new(ProblemCode::LoginRefused, why)
+    };
+    let spent = || "the nonce is unknown, was used, or is older than a minute; ask for another".to_owned();
+    if !is_fresh(&base.master_key, &put.nonce, now) {
+        return Err(refused(spent()));
+    }
+    let trusted = (access.trust)();
+    let texts: Vec<Vec<u8>> = trusted.iter().map(|ca| message(&base.cluster_id, &put.nonce, ca)).collect();
+    let signed = |key: &OperatorPublicKey| texts.iter().any(|text| key.verifies(text, &put.signature));
+    // Whoever has no token must not get into a writer's way.
+    signer(&mut base.store.read("look_at_login").await?, signed).await?.map_err(refused)?;
+    let mut tx = base.store.write("login").await?;
+    let key = signer(&mut tx, signed).await?.map_err(refused)?;
+    let actor = Actor::caller("operator", source.as_str());
+    let session = Zeroizing::new(URL_SAFE_NO_PAD.encode(random::<32>(base.rng())));
+    let expires_at = now + SESSION_LIFETIME;
+    tx.delete_sessions(now, MOST - 1).await?;
+    let row = SessionRow { hash: session_hash(&session), operator_key: key.clone(), nonce: put.nonce, expires_at };
+    match tx.insert_session(&row).await {
+        Err(StoreError::Exists(_)) => return Err(refused(spent())),
+        inserted => inserted?,
+    }
+    let taken_over = take_over(&mut tx, &key, &actor, base.cluster_name.as_str(), now).await?;
+    actor.record(&mut tx, "login", base.cluster_name.as_str(), "accepted", now).await?;
+    tx.commit().await?;
+    if taken_over {
+        access.keys_file.write(&base.store).await.map_err(Failure::internal)?;
+    }
+    info!(source, "the operator logged in");
+    Ok(Json(Login { session: session.to_string(), expires_at }))
+}
+
+/// The key that signed and may log in, or why there is none.
+async fn signer(
+    tx: &mut Transaction,
+    signed: impl Fn(&OperatorPublicKey) -> bool,
+) -> Result<Result<OperatorPublicKey, String>, Failure> {
+    let OperatorKeys { current, pending } = tx.operator_keys().await?;
+    if let Some(key) = [Some(current), pending].into_iter().flatten().find(&signed) {
+        return Ok(Ok(key));
+    }
+    let retired = tx.list_retired_operator_keys().await?.into_iter().find(|(key, _)| signed(key));
+    Ok(Err(match retired {
+        Some((_, at)) => {
+            format!(
+                "this operator token was replaced by another one at {at} and is retired; use the one that replaced it"
+            )
+        }
+        None => "the signature is not by this cluster's operator token, or was made for another CA".to_owned(),
+    }))
+}
+
+/// Makes the pending key the one in force if it is the one that logs in, and retires the one before. Returns whether it
+/// was.
+async fn take_over(
+    tx: &mut Transaction,
+    key: &OperatorPublicKey,
+    actor: &Actor,
+    cluster: &str,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let keys = tx.operator_keys().await?;
+    if keys.pending.as_ref() != Some(key) {
+        return Ok(false);
+    }
+    tx.delete_retired_operator_key(key).await?;
+    tx.insert_retired_operator_key(&keys.current, now).await?;
+    tx.update_operator_keys(&OperatorKeys { current: key.clone(), pending: None }).await?;
+    actor.record(tx, "retire_operator_key", cluster, &format!("{} by {key}", keys.current), now).await?;
+    Ok(true)
+}
+
+fn random<const N: usize>(rng: &dyn SecureRandom) -> [u8; N] {
+    let mut bytes = [0; N];
+    rng.fill(&mut bytes).expect("the operating system's random source answers");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn a_nonce_is_good_for_a_minute_and_only_as_it_was_given_out() {
+        let rng = SystemRandom::new();
+        let key = MasterKey::generate(&rng);
+
+        let nonce = new_nonce(&key, &rng, at(0));
+        assert!(is_fresh(&key, &nonce, at(60)), "{nonce}");
+        assert!(!is_fresh(&key, &nonce, at(61)));
+        assert!(is_fresh(&key, &nonce, at(-5)), "of a daemon whose clock is ahead");
+        assert!(!is_fresh(&MasterKey::generate(&rng), &nonce, at(0)), "another cluster's");
+        assert!(!is_fresh(&key, "made up", at(0)));
+        let later = nonce.replace(&at(0).as_second().to_string(), &at(30).as_second().to_string());
+        assert!(!is_fresh(&key, &later, at(30)), "{later}");
+        assert_ne!(nonce, new_nonce(&key, &rng, at(0)));
+    }
+}

@@ -1,0 +1,80 @@
+//! `PUT /v1/operator-key`: another operator token, by its public key. The new key logs in from the commit on; the one
+//! before stays good until the new one has logged in for the first time (see `login.rs`), so that a token that was
+//! mistyped or lost on the way locks nobody out.
+//!
+//! The keys lie in the database. A copy lies in the daemon's directory, for whoever starts the daemon and wants to know
+//! whose it is; it is written before a change is answered.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use ringfence_api::operator::{OperatorKeys, PutOperatorKey};
+use ringfence_api::{OperatorPublicKey, ProblemCode};
+use ringfence_cloud::file::atomic_write;
+use ringfence_store::Store;
+use tokio::sync::Mutex;
+
+use crate::access::{Access, OperatorCaller};
+use crate::base::{Actor, Base, Body, Failure};
+
+/// The copy of the keys: one a line, the one in force first.
+const OPERATOR_KEYS_FILE: &str = "operator_keys";
+
+/// Lets another key log in. Putting one that may log in already changes nothing.
+pub(crate) async fn put_operator_key(
+    State(access): State<Arc<Access>>,
+    OperatorCaller(actor): OperatorCaller,
+    Body(put): Body<PutOperatorKey>,
+) -> Result<Json<OperatorKeys>, Failure> {
+    if !put.public_key.is_key() {
+        let detail =
+            "public_key is not an Ed25519 public key: it must be the base64 of 32 bytes, as derived from a token";
+        return Err(Failure::new(ProblemCode::InvalidRequest, detail));
+    }
+    let keys = put_key(&access.base, &actor, put.public_key).await?;
+    access.keys_file.write(&access.base.store).await.map_err(Failure::internal)?;
+    Ok(Json(keys))
+}
+
+async fn put_key(base: &Base, actor: &Actor, key: OperatorPublicKey) -> Result<OperatorKeys, Failure> {
+    let mut tx = base.store.write("put_operator_key").await?;
+    let before = tx.operator_keys().await?;
+    if before.hold(&key) {
+        return Ok(before);
+    }
+    let outcome = format!("{key} takes over with its first login");
+    let keys = OperatorKeys { pending: Some(key), ..before };
+    tx.update_operator_keys(&keys).await?;
+    actor.record(&mut tx, "put_operator_key", base.cluster_name.as_str(), &outcome, base.now()).await?;
+    tx.commit().await?;
+    Ok(keys)
+}
+
+/// The copy of the keys in the daemon's directory.
+#[derive(Debug)]
+pub(crate) struct KeysFile {
+    path: PathBuf,
+    /// Held from reading to writing, so that the last one to write has read the latest.
+    writing: Mutex<()>,
+}
+
+impl KeysFile {
+    /// The copy in this directory.
+    pub(crate) fn in_directory(directory: &Path) -> Self {
+        Self { path: directory.join(OPERATOR_KEYS_FILE), writing: Mutex::new(()) }
+    }
+
+    /// Writes it, if it is not what the database says.
+    pub(crate) async fn write(&self, store: &Store) -> anyhow::Result<()> {
+        let _writing = self.writing.lock().await;
+        let keys = store.read("write_operator_keys").await?.operator_keys().await?;
+        let lines: Vec<String> = [Some(keys.current), keys.pending].iter().flatten().map(ToString::to_string).collect();
+        let text = lines.join("\n") + "\n";
+        if std::fs::read_to_string(&self.path).ok().as_ref() != Some(&text) {
+            atomic_write(&self.path, text.as_bytes(), 0o644)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! Who did what: the actor of an operation, carried from the edge to the transaction that records it.
+
+use jiff::Timestamp;
+use ringfence_store::{NewAuditRow, StoreError, Transaction};
+
+/// Whoever causes a change, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Actor {
+    name: String,
+    source: String,
+}
+
+impl Actor {
+    /// Somebody who called the API.
+    pub(crate) fn caller(name: impl Into<String>, source: impl Into<String>) -> Self {
+        Self { name: name.into(), source: source.into() }
+    }
+
+    /// The daemon itself, by one of its tasks or sagas.
+    pub(crate) fn daemon(part: &str) -> Self {
+        Self { name: format!("daemon/{part}"), source: "daemon".to_owned() }
+    }
+
+    /// Writes the audit row of a change, in the change's own transaction.
+    pub(crate) async fn record(
+        &self,
+        tx: &mut Transaction,
+        action: &str,
+        object: &str,
+        outcome: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        tx.insert_audits(&[self.row(action, object, outcome)], now).await
+    }
+
+    /// The audit row of a change, for [`Transaction::insert_audits`].
+    pub(crate) fn row<'a>(&'a self, action: &'a str, object: &'a str, outcome: &'a str) -> NewAuditRow<'a> {
+        NewAuditRow { actor: &self.name, source: &self.source, action, object, outcome }
+    }
+}

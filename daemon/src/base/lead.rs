@@ -1,0 +1,165 @@
+//! Which of the daemons on one database leads: the one that runs sagas and looks after nodes, so that no two act on the
+//! same machine. What only changes the database needs no leader: each decides it in the transaction that does it.
+//!
+//! # Guarantees
+//!
+//! - One daemon leads at a time, and what it writes as the leader is refused from the moment another has taken over,
+//!   whatever its clock says.
+//! - A leader that is gone is replaced within [`TERM`], one that stops cleanly at once.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use ringfence_cloud::file::atomic_write;
+use ringfence_saga::Epoch;
+use ringfence_store::{Database, Store, StoreError, Transaction};
+use tracing::{info, warn};
+
+use crate::base::{Base, Event, Task};
+
+/// The lease that the leader has.
+pub(crate) const LEASE: &str = "lead";
+/// How long a leader leads unless it renews.
+const TERM: SignedDuration = SignedDuration::from_secs(5);
+/// Who a daemon is among those of its database: a word in a file of its directory, so that one that starts again is known.
+const OWNER_FILE: &str = "daemon_id";
+
+/// What `inspect tasks` says of a daemon that leads.
+const LEADS: &str = "leads";
+
+/// Whether this daemon leads.
+#[derive(Debug)]
+pub(crate) struct Lead {
+    owner: String,
+    /// A database in a file has no other daemon, by the claim on the directory.
+    alone: bool,
+    held: Mutex<Option<Held>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    epoch: Epoch,
+    until: Timestamp,
+}
+
+/// Another daemon leads.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("another daemon of this database leads now")]
+pub(crate) struct NotLeading;
+
+impl Lead {
+    /// Takes the lead for the daemon in this directory, unless another has it.
+    pub(crate) async fn at_start(
+        tx: &mut Transaction,
+        directory: &Path,
+        database: &Database,
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let lead =
+            Self { owner: owner(directory)?, alone: matches!(database, Database::Sqlite(_)), held: Mutex::default() };
+        let taken = lead.take(tx, now).await?;
+        *lead.lock() = taken;
+        Ok(lead)
+    }
+
+    /// The hold on the lead, if this daemon has it now.
+    pub(crate) fn epoch(&self, now: Timestamp) -> Option<Epoch> {
+        self.lock().filter(|held| self.alone || now < held.until).map(|held| held.epoch)
+    }
+
+    /// Begins to write as the leader. Refused when another leads.
+    pub(crate) async fn write(&self, store: &Store, name: &'static str, now: Timestamp) -> anyhow::Result<Transaction> {
+        let epoch = self.epoch(now).ok_or(NotLeading)?;
+        let mut tx = store.write(name).await?;
+        anyhow::ensure!(tx.lease_epoch(LEASE).await? == epoch, NotLeading);
+        Ok(tx)
+    }
+
+    /// Lets the next one lead at once.
+    pub(crate) async fn resign(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        let held = self.lock().take();
+        if let Some(held) = held.filter(|_| !self.alone) {
+            let mut tx = store.write("resign").await?;
+            tx.renew_lease(LEASE, held.epoch, now).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&self, tx: &mut Transaction, now: Timestamp) -> Result<Option<Held>, StoreError> {
+        let until = now + TERM;
+        let Some(epoch) = tx.take_lease(LEASE, &self.owner, now, until).await? else { return Ok(None) };
+        // While nobody led, anything may have happened to the nodes.
+        tx.update_ready_nodes_joined().await?;
+        Ok(Some(Held { epoch, until }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the lead, or takes it when nobody has it.
+pub(crate) struct HoldLead(pub(crate) Arc<Base>);
+
+#[async_trait]
+impl Task for HoldLead {
+    fn name(&self) -> &'static str {
+        "hold_lead"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "keeps the lead of the daemons on this database, or takes it when nobody leads"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    async fn run(&self) -> anyhow::Result<String> {
+        let Self(base) = self;
+        let lead = &base.lead;
+        if lead.alone {
+            return Ok(LEADS.to_owned());
+        }
+        let now = base.now();
+        let held = *lead.lock();
+        let mut tx = base.store.write("hold_lead").await?;
+        if let Some(held) = held {
+            let until = now + TERM;
+            if tx.renew_lease(LEASE, held.epoch, until).await? {
+                tx.commit().await?;
+                *lead.lock() = Some(Held { until, ..held });
+                return Ok(LEADS.to_owned());
+            }
+            warn!("another daemon leads now");
+        }
+        let taken = lead.take(&mut tx, now).await?;
+        tx.commit().await?;
+        *lead.lock() = taken;
+        if taken.is_none() {
+            return Ok("another daemon leads".to_owned());
+        }
+        info!("this daemon leads now");
+        base.changes.ring_desired();
+        base.events.happened(Event::LeadTaken);
+        Ok(LEADS.to_owned())
+    }
+}
+
+fn owner(directory: &Path) -> anyhow::Result<String> {
+    let path = directory.join(OWNER_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(owner) => Ok(owner.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let owner = uuid::Uuid::new_v4().to_string();
+            atomic_write(&path, owner.as_bytes(), 0o644)?;
+            Ok(owner)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}

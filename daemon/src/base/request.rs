@@ -1,0 +1,212 @@
+//! Reading requests: JSON bodies, path segments and query parameters, with problems instead of plain text.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
+use http::request::Parts;
+use ringfence_api::{NameError, ProblemCode};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::base::Failure;
+
+/// The largest body that is read, in bytes. The largest request by design is a cluster's declaration.
+pub(crate) const BODY_LIMIT: usize = 256 * 1024;
+
+/// A JSON body.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match Json::<Object<T>>::from_request(request, state).await {
+            Ok(Json(Object(value))) => Ok(Self(value)),
+            Err(rejection) => Err(refuse(&rejection)),
+        }
+    }
+}
+
+/// A JSON object. Without it, an array would be taken for an object whose fields come in order.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
+fn refuse(rejection: &JsonRejection) -> Failure {
+    let text = rejection.body_text();
+    if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+        return Failure::new(ProblemCode::BodyTooLarge, format!("the body may have at most {BODY_LIMIT} bytes"));
+    }
+    if matches!(rejection, JsonRejection::JsonDataError(_)) && names_unknown_field(&text) {
+        return Failure::new(ProblemCode::UnknownField, text);
+    }
+    Failure::new(ProblemCode::InvalidRequest, text)
+}
+
+/// Whether this is the parser's own complaint, and not a value of the caller's that says the same words.
+fn names_unknown_field(text: &str) -> bool {
+    text.contains(": unknown field `")
+}
+
+/// A name at the place of its kind in the path: `{project}`, `{user}`, `{node}`, `{service}`.
+pub(crate) struct Segment<T>(pub(crate) T);
+
+/// Names that stand in paths, and what their segment is called.
+pub(crate) trait InPath: FromStr<Err = NameError> {
+    /// The name in the route's template.
+    const SEGMENT: &'static str;
+}
+
+impl InPath for ringfence_api::ProjectName {
+    const SEGMENT: &'static str = "project";
+}
+
+impl InPath for ringfence_api::UserName {
+    const SEGMENT: &'static str = "user";
+}
+
+impl InPath for ringfence_api::NodeName {
+    const SEGMENT: &'static str = "node";
+}
+
+impl InPath for ringfence_api::ServiceName {
+    const SEGMENT: &'static str = "service";
+}
+
+impl InPath for ringfence_api::JobId {
+    const SEGMENT: &'static str = "job";
+}
+
+impl InPath for ringfence_api::authority::AuthorityDomain {
+    const SEGMENT: &'static str = "domain";
+}
+
+impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Segment<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        Ok(Self(T::from_str(&text_in_path(parts, state, T::SEGMENT).await?)?))
+    }
+}
+
+/// Free text at this place of the path, such as a serial number.
+pub(crate) async fn text_in_path<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, Failure> {
+    let params = RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|error| Failure::new(ProblemCode::InvalidRequest, error.body_text()))?;
+    Ok(params.iter().find_map(|(key, value)| (key == name).then_some(value)).unwrap_or_default().to_owned())
+}
+
+/// `?after=N`: wait until something is newer than N.
+pub(crate) struct After(pub(crate) Option<i64>);
+
+/// `?limit=N`: at most so many, 100 unless asked, never more than 1,000.
+pub(crate) struct Limit(pub(crate) u32);
+
+/// `?after=N&limit=M`: what follows N, oldest first; without `after` the newest, newest first.
+pub(crate) struct Range {
+    pub(crate) after: Option<i64>,
+    pub(crate) limit: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RangeQuery {
+    after: Option<i64>,
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AfterQuery {
+    after: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitQuery {
+    limit: Option<u32>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for After {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        query::<AfterQuery, S>(parts, state).await.map(|query| Self(query.after))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Limit {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        limit(query::<LimitQuery, S>(parts, state).await?.limit).map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Range {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let range = query::<RangeQuery, S>(parts, state).await?;
+        Ok(Self { after: range.after, limit: limit(range.limit)? })
+    }
+}
+
+fn limit(asked: Option<u32>) -> Result<u32, Failure> {
+    let limit = asked.unwrap_or(100);
+    if (1..=1_000).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Failure::new(ProblemCode::InvalidRequest, format!("limit is {limit} and must be from 1 to 1000")))
+}
+
+/// `If-None-Match: *` (RFC 9110, section 13.1.2): the request is to create something, and what exists is not to be changed.
+/// What exists and is what the request says is the answer all the same, so that a lost answer can be asked for again.
+pub(crate) struct Creating(pub(crate) bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for Creating {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match parts.headers.get(http::header::IF_NONE_MATCH) {
+            None => Ok(Self(false)),
+            Some(value) if value == "*" => Ok(Self(true)),
+            Some(_) => Err(Failure::new(ProblemCode::InvalidRequest, "If-None-Match may only be `*` here")),
+        }
+    }
+}
+
+async fn query<T: DeserializeOwned, S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<T, Failure> {
+    match Query::<T>::from_request_parts(parts, state).await {
+        Ok(Query(value)) => Ok(value),
+        Err(error) => {
+            let text = error.body_text();
+            let unknown = names_unknown_field(&text);
+            Err(Failure::new(if unknown { ProblemCode::UnknownField } else { ProblemCode::InvalidRequest }, text))
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Sealing secrets under the master key, each bound to what it is the secret of.
+
+use aws_lc_rs::rand::SystemRandom;
+use ringfence_api::ProblemCode;
+use ringfence_pki::MasterKey;
+use ringfence_store::{SealedOf, Transaction};
+use zeroize::Zeroizing;
+
+use crate::base::{Base, Failure};
+
+/// What a secret is bound to: sealed bytes that are moved to another place do not open there.
+pub(crate) fn sealing_context(of: &SealedOf) -> String {
+    match of {
+        SealedOf::Issuer(id) => format!("issuer/{id}"),
+        SealedOf::TokenKey(kid) => format!("token-key/{kid}"),
+        SealedOf::Member(project, user) => format!("member/{project}__{user}"),
+    }
+}
+
+/// Seals a secret in the transaction that records it, with the version that is in force there: a daemon that does not have it
+/// seals nothing, so that nothing is sealed under a version that others have given up.
+pub(crate) async fn seal(
+    tx: &mut Transaction,
+    (key, rng): (&MasterKey, &SystemRandom),
+    of: &SealedOf,
+    secret: &[u8],
+) -> Result<Vec<u8>, Failure> {
+    follow(tx, key).await?;
+    Ok(key.seal(rng, &sealing_context(of), secret))
+}
+
+/// A secret that was sealed before its transaction began, under the version that is in force there.
+pub(crate) async fn reseal(
+    tx: &mut Transaction,
+    base: &Base,
+    of: &SealedOf,
+    sealed: &[u8],
+) -> Result<Vec<u8>, Failure> {
+    follow(tx, &base.master_key).await?;
+    Ok(base.master_key.reseal(&sealing_context(of), sealed)?)
+}
+
+/// Opens a secret.
+pub(crate) fn open(base: &Base, of: &SealedOf, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    Ok(base.master_key.open(&sealing_context(of), sealed)?)
+}
+
+/// Seals with the version that the database says, if this daemon has it, and has the same as the others.
+pub(crate) async fn follow(tx: &mut Transaction, key: &MasterKey) -> Result<u32, Failure> {
+    let version = tx.master_key_version().await?;
+    key.activate(version)?;
+    let check = tx.master_key_check().await?;
+    if check.is_some() && check != key.check_of(version) {
+        let detail = format!(
+            "version {version} of the master key is another key here than where the database was sealed with it; put the same \
+             one where this daemon's comes from, and start it again"
+        );
+        return Err(Failure::new(ProblemCode::Unavailable, detail));
+    }
+    Ok(version)
+}

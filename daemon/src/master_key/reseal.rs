@@ -1,0 +1,89 @@
+//! Sealing everything anew under the version of the master key that is in force.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use ringfence_store::SealedRow;
+use tracing::info;
+
+use crate::base::{Base, Event, Failure, Task, follow, sealing_context};
+use crate::master_key::KeyFile;
+use crate::master_key::source::write;
+
+/// How many secrets are sealed anew in one transaction.
+const BATCH: u32 = 100;
+
+/// Seals anew whatever is sealed under another version.
+pub(crate) struct ResealSecrets {
+    base: Arc<Base>,
+    file: Arc<KeyFile>,
+    /// The version under which everything was found sealed: versions only rise, and nobody seals under an earlier one.
+    complete: AtomicU32,
+}
+
+impl ResealSecrets {
+    pub(super) fn new(base: Arc<Base>, file: Arc<KeyFile>) -> Self {
+        Self { base, file, complete: AtomicU32::default() }
+    }
+}
+
+#[async_trait]
+impl Task for ResealSecrets {
+    fn name(&self) -> &'static str {
+        "reseal_secrets"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "seals under the present version of the master key what is sealed under another"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    fn woken_by(&self) -> &'static [Event] {
+        &[Event::MasterKeyRotated]
+    }
+
+    async fn run(&self) -> anyhow::Result<String> {
+        let base = &self.base;
+        let key = &base.master_key;
+        let mut resealed = 0;
+        let complete = loop {
+            let mut tx = base.store.read("look_at_secrets").await?;
+            let version = follow(&mut tx, key).await.map_err(Failure::into_cause)?;
+            if self.complete.load(Ordering::Relaxed) == version {
+                return Ok(String::new());
+            }
+            let done = tx.list_sealed_otherwise(version, 1).await?.is_empty();
+            drop(tx);
+            if done {
+                break version;
+            }
+            let mut tx = base.store.write("reseal_secrets").await?;
+            // Another daemon may be further.
+            if tx.master_key_version().await? != version {
+                continue;
+            }
+            for SealedRow { of, sealed } in tx.list_sealed_otherwise(version, BATCH).await? {
+                let context = sealing_context(&of);
+                let sealed = key.reseal(&context, &sealed).with_context(|| context.clone())?;
+                tx.update_sealed(&SealedRow { of, sealed }).await?;
+                resealed += 1;
+            }
+            tx.commit().await?;
+        };
+        // One that was drawn and never sealed, because the daemon died before, stays for the next time.
+        let oldest = key.versions().first().copied();
+        if let Some(path) = self.file.0.as_ref().filter(|_| oldest < Some(complete)) {
+            key.forget_before(complete);
+            write(path, key)?;
+            info!(version = complete, "the versions of the master key before this one are not needed and forgotten");
+        }
+        self.complete.store(complete, Ordering::Relaxed);
+        Ok(if resealed == 0 { String::new() } else { format!("sealed {resealed} anew") })
+    }
+}

@@ -1,0 +1,95 @@
+//! Where the master key comes from: a file, the environment, or a command.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use aws_lc_rs::rand::SystemRandom;
+use ringfence_cloud::file::atomic_write;
+use ringfence_pki::MasterKey;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// How long a command may take to print the key.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
+/// Where the master key comes from: a text with one line `VERSION:KEY` for each version, where KEY is 32 bytes in base64.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MasterKeySource {
+    /// A file, by default `master.key` beside the configuration. It is made when the cluster is made.
+    File(PathBuf),
+    /// An environment variable of the daemon.
+    Environment(String),
+    /// What a program prints, such as the client of a key management service. It may take half a minute.
+    Command(Vec<String>),
+}
+
+impl Default for MasterKeySource {
+    fn default() -> Self {
+        Self::File("master.key".into())
+    }
+}
+
+/// Reads the master key. One in a file is made when the cluster is made. A cluster whose key is gone is not started: everything
+/// sealed would be lost anew with each start.
+pub(crate) async fn read(source: &MasterKeySource, directory: &Path, exists: bool) -> anyhow::Result<MasterKey> {
+    match source {
+        MasterKeySource::File(path) => {
+            let path = directory.join(path);
+            match std::fs::read_to_string(&path).map(Zeroizing::new) {
+                Ok(text) => MasterKey::from_text(&text).with_context(|| path.display().to_string()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && !exists => {
+                    let key = MasterKey::generate(&SystemRandom::new());
+                    // Durable before anything is sealed under it.
+                    write(&path, &key)?;
+                    Ok(key)
+                }
+                Err(error) => Err(error).with_context(|| {
+                    format!(
+                        "cannot read the master key {}: restore it from a backup, or copy it from another daemon of this \
+                         database; without it no key opens",
+                        path.display()
+                    )
+                }),
+            }
+        }
+        MasterKeySource::Environment(name) => {
+            #[allow(clippy::disallowed_methods, reason = "the configuration names the variable that holds the key")]
+            let text = std::env::var(name).map(Zeroizing::new);
+            let text = text.with_context(|| format!("the environment variable {name} must hold the master key"))?;
+            MasterKey::from_text(&text).with_context(|| format!("the environment variable {name}"))
+        }
+        MasterKeySource::Command(command) => {
+            // Its arguments may be secrets too.
+            let program = command.first().cloned().unwrap_or_default();
+            let said = print(command).await.with_context(|| format!("the command of the master key, {program:?}"))?;
+            MasterKey::from_text(&said)
+                .with_context(|| format!("what the command of the master key prints, {program:?}"))
+        }
+    }
+}
+
+async fn print(command: &[String]) -> anyhow::Result<Zeroizing<String>> {
+    let Some((program, arguments)) = command.split_first() else { bail!("it is empty") };
+    let mut running = tokio::process::Command::new(program);
+    running.args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
+    let ended = tokio::time::timeout(COMMAND_PATIENCE, running.output()).await;
+    let output =
+        ended.map_err(|_| anyhow::anyhow!("it did not end within {} seconds", COMMAND_PATIENCE.as_secs()))??;
+    ensure!(output.status.success(), "it ended with {}", output.status);
+    let bytes = Zeroizing::new(output.stdout);
+    Ok(Zeroizing::new(std::str::from_utf8(&bytes).context("it did not print text")?.to_owned()))
+}
+
+pub(super) fn write(path: &Path, key: &MasterKey) -> anyhow::Result<()> {
+    Ok(atomic_write(path, key.to_text().as_bytes(), 0o600)?)
+}
+
+/// The file that this daemon may change: its own, and nobody else's.
+pub(crate) fn own_file(source: &MasterKeySource, directory: &Path, alone: bool) -> Option<PathBuf> {
+    match source {
+        MasterKeySource::File(path) if alone => Some(directory.join(path)),
+        _ => None,
+    }
+}

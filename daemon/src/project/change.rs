@@ -1,0 +1,62 @@
+//! Changing one member, in the transaction of whoever decided it.
+
+use jiff::Timestamp;
+use ringfence_api::certificate::RevocationReason;
+use ringfence_api::project::MemberRole;
+use ringfence_api::{ProjectName, ProjectUser};
+use ringfence_store::{MemberKeyRow, Transaction};
+
+use crate::base::{Actor, Failure};
+use crate::project::membership::{Roles, unknown};
+
+/// Who the members are now, in the transaction that may change them.
+pub(super) async fn roles(tx: &mut Transaction, project: &ProjectName) -> Result<Roles, Failure> {
+    let members = tx.list_members(project).await?;
+    Ok(members.into_iter().map(|member| (member.user, member.role)).collect())
+}
+
+/// Makes a user a member, with a key and certificate that are recorded already.
+pub(super) async fn add(
+    tx: &mut Transaction,
+    actor: &Actor,
+    identity: &ProjectUser,
+    (role, key): (MemberRole, &MemberKeyRow),
+    now: Timestamp,
+) -> Result<(), Failure> {
+    tx.insert_member(identity, role, key, now).await?;
+    let outcome = format!("{role}, certificate {}", key.certificate);
+    actor.record(tx, "put_member", &identity.to_string(), &outcome, now).await?;
+    Ok(())
+}
+
+/// Changes a member's role, in this transaction.
+pub(super) async fn change_role(
+    tx: &mut Transaction,
+    actor: &Actor,
+    identity: &ProjectUser,
+    role: MemberRole,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    tx.update_member_role(identity, role).await?;
+    // They say what the user could do before.
+    tx.update_tokens_ended_of(identity, None, now).await?;
+    actor.record(tx, "change_role", &identity.to_string(), role.as_str(), now).await?;
+    Ok(())
+}
+
+/// Removes a member and revokes its certificates, in this transaction. Afterwards the lists are to be published.
+pub(super) async fn remove(
+    tx: &mut Transaction,
+    actor: &Actor,
+    identity: &ProjectUser,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    if !tx.delete_member_row(identity).await? {
+        return Err(unknown(identity));
+    }
+    let (name, reason) = (identity.to_string(), RevocationReason::PrivilegeWithdrawn);
+    let revoked = tx.update_certificates_revoked_of_project_user(identity, reason, now).await?;
+    tx.update_tokens_ended_of(identity, None, now).await?;
+    actor.record(tx, "delete_member", &name, &format!("{revoked} certificates revoked"), now).await?;
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Who of a project may be issued a certificate from a CSR: a member, and a job that runs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
+use ringfence_api::{JobId, Lifetime, ProjectUser};
+use ringfence_pki::Request;
+use ringfence_store::Transaction;
+
+use crate::authority::{Authorities, Identity, Issuers, Order, Signed, Verdict, lifetime_of};
+use crate::base::Answer;
+use crate::project::job::{find, running};
+use crate::project::membership::unknown;
+
+/// A certificate of a project user, or of one of its jobs, for a key of the caller's own.
+#[derive(Debug)]
+pub(crate) struct OfProject {
+    pub(super) user: ProjectUser,
+    pub(super) job: Option<JobId>,
+    pub(super) request: Request,
+    /// How long it is to be valid.
+    pub(super) lifetime: Option<Lifetime>,
+}
+
+#[async_trait]
+impl Order for OfProject {
+    const TRANSACTION: &'static str = "issue_from_csr";
+
+    async fn sign(&self, authorities: &Authorities, issuers: &Arc<Issuers>) -> Answer<Signed> {
+        let profile = if self.job.is_some() { CertificateProfile::Job } else { CertificateProfile::ProjectUser };
+        let lifetime = lifetime_of(profile, self.lifetime, issuers.settings.project_user_certificate_lifetime)?;
+        let identity = Identity { common_name: self.user.to_string(), job: self.job.clone(), ..Identity::default() };
+        authorities.sign(issuers, (profile, CertificateHolder::Caller), identity, self.request.public_key(), lifetime)
+    }
+
+    async fn check(tx: &mut Transaction, all: &[(&Self, &Signed)]) -> Answer<Vec<Verdict>> {
+        let users: Vec<&ProjectUser> =
+            all.iter().filter(|(order, _)| order.job.is_none()).map(|(order, _)| &order.user).collect();
+        let members = if users.is_empty() { Vec::new() } else { tx.find_members(&users).await? };
+        let members: BTreeSet<&ProjectUser> = members.iter().map(|member| &member.project_user).collect();
+        let mut verdicts = Vec::new();
+        for (order, _) in all {
+            verdicts.push(match &order.job {
+                None if members.contains(&order.user) => Verdict::Sound,
+                None => Verdict::Refused(unknown(&order.user)),
+                Some(job) => match find(tx, &order.user, job).await.and_then(running) {
+                    Ok(_) => Verdict::Sound,
+                    Err(failure) => Verdict::Refused(failure),
+                },
+            });
+        }
+        Ok(verdicts)
+    }
+
+    fn audit_action(&self) -> &'static str {
+        "hand_out_certificate"
+    }
+
+    fn audit_object(&self) -> String {
+        self.job.as_ref().map_or_else(|| self.user.to_string(), |job| format!("{}/{job}", self.user))
+    }
+}

@@ -1,0 +1,89 @@
+//! `POST …/members/{user}/tokens`: signs a token of a project user. What it says comes from declared data; the caller
+//! chooses who is to verify it and how long it is valid; the declaration may say which claims its verifiers find in it. The
+//! audit log knows it by its id.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use ringfence_api::token::{ClaimSource, IssuedToken, PostToken, SubjectClaim, TokenClaims, TokenSubject};
+use ringfence_api::{JobId, Lifetime, ProblemCode, ProjectName, ProjectUser, UserName};
+use ringfence_pki::About;
+use serde_json::Value;
+
+use crate::access::OperatorCaller;
+use crate::base::{Base, Body, Failure, Segment};
+use crate::project::job::{find, running};
+use crate::project::membership::unknown;
+use crate::token::{NewToken, describe, sign_token};
+
+/// How long a token lives that is good for once, unless it is said.
+const ONCE: Lifetime = Lifetime::from_secs(60);
+
+/// Signs a token of a project user for one audience. It ends by itself, with its job, and with the membership; of an end
+/// before its time only introspection tells.
+pub(crate) async fn post_token(
+    State(base): State<Arc<Base>>,
+    OperatorCaller(actor): OperatorCaller,
+    Segment(project): Segment<ProjectName>,
+    Segment(user): Segment<UserName>,
+    Body(post): Body<PostToken>,
+) -> Result<Json<IssuedToken>, Failure> {
+    let identity = ProjectUser { project, user };
+    let mut tx = base.store.write("issue_token").await?;
+    let member = tx.find_member(&identity).await?.ok_or_else(|| unknown(&identity))?;
+    let longest = tx.cluster().await?.declared.authority.token_lifetime;
+    if let Some(job) = &post.job {
+        running(find(&mut tx, &identity, job).await?)?;
+    }
+    let lifetime = post.lifetime.unwrap_or(if post.one_time { ONCE.min(longest) } else { longest });
+    if lifetime > longest {
+        let detail = format!("the lifetime is {lifetime} and may be at most the cluster's token_lifetime, {longest}");
+        return Err(Failure::new(ProblemCode::InvalidRequest, detail));
+    }
+    let job = post.job.as_ref().map(JobId::as_str);
+    let claims = tx.cluster().await?.declared.token_audiences.remove(&post.audience).unwrap_or_default();
+    let what = NewToken {
+        subject: TokenSubject::ProjectUser(identity.clone()),
+        sub: subject_claim(claims.subject, &identity),
+        about: About::ProjectUser {
+            project: identity.project.as_str(),
+            user: identity.user.as_str(),
+            roles: &[member.role.as_str()],
+            job,
+        },
+        more: &more_claims(&claims, &identity, member.role.as_str(), job),
+        audience: &post.audience,
+        lifetime,
+        job: post.job.as_ref(),
+        one_time: post.one_time,
+    };
+    let issued = sign_token(&base, &mut tx, &what).await?;
+    let job = job.map(|job| format!(", job {job}")).unwrap_or_default();
+    let once = if post.one_time { ", good once" } else { "" };
+    let outcome = format!("{}{job}{once}", describe(&issued, &post.audience));
+    actor.record(&mut tx, "issue_token", &identity.to_string(), &outcome, base.now()).await?;
+    tx.commit().await?;
+    Ok(Json(issued))
+}
+
+fn subject_claim(subject: SubjectClaim, identity: &ProjectUser) -> String {
+    match subject {
+        SubjectClaim::ProjectUser => identity.to_string(),
+        SubjectClaim::Project => identity.project.to_string(),
+        SubjectClaim::User => identity.user.to_string(),
+    }
+}
+
+fn more_claims(claims: &TokenClaims, identity: &ProjectUser, role: &str, job: Option<&str>) -> BTreeMap<String, Value> {
+    let value = |source| match source {
+        ClaimSource::ProjectUser => Some(identity.to_string().into()),
+        ClaimSource::Project => Some(identity.project.as_str().into()),
+        ClaimSource::User => Some(identity.user.as_str().into()),
+        ClaimSource::Role => Some(role.into()),
+        ClaimSource::Roles => Some(vec![role].into()),
+        ClaimSource::Job => job.map(Value::from),
+    };
+    claims.claims.iter().filter_map(|(name, source)| Some((name.clone(), value(*source)?))).collect()
+}

@@ -1,0 +1,396 @@
+//! Ten years of a cluster in less than a minute: the real daemon on a real database with a clock of the test's, the agent's own plan for
+//! three nodes, and members who come and go, some hundreds in all, while everything rotates by schedule, on request, and because keys
+//! were compromised.
+//!
+//! At every look, whatever is in use verifies against the roots and the lists that each node has, and nothing that was revoked
+//! does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{FromRef as _, State};
+use jiff::{SignedDuration, Timestamp};
+use ringfence_agent::plan::{Action, plan};
+use ringfence_agent::{HeldSet, Observed};
+use ringfence_api::authority::{AuthorityDomain, AuthorityState, RotateAuthority};
+use ringfence_api::cluster::{AuthoritySettings, PutCluster, ServiceFiles};
+use ringfence_api::node::{DesiredNode, HeldCertificate, PostCertificate, PutReport};
+use ringfence_api::project::{MemberRole, PutMember, PutProject};
+use ringfence_api::{Clock, Lifetime, NodeName, ProjectName, ServiceName, UserName};
+use ringfence_pki::{CertificateFacts, PrivateKey, Usage, pem_certificates, verify_leaf};
+
+use crate::access::{AgentCaller, OperatorCaller, ProjectCaller};
+use crate::authority::{Authorities, Issuing, rotate_authority};
+use crate::base::{Actor, After, Base, Body, Creating, Segment};
+use crate::config::ServeConfig;
+use crate::daemon::Daemon;
+use crate::node::{OnNode, post_certificate, put_report, read_desired};
+use crate::project::{delete_member, put_member, put_project, read_credentials};
+use crate::serve::open;
+
+/// The time between two looks.
+const TICK: SignedDuration = SignedDuration::from_hours(15 * 24);
+/// How many ticks ten years have.
+const TICKS: u32 = 244;
+/// How long leaves and lists live.
+const LEAF: Lifetime = Lifetime::from_secs(90 * 86_400);
+const MEMBERS: usize = 100;
+
+#[derive(Debug)]
+struct TestClock(Mutex<Timestamp>);
+
+impl TestClock {
+    fn advance(&self, by: SignedDuration) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A node as its agent sees it.
+struct Node {
+    name: NodeName,
+    observed: Observed,
+    chains: BTreeMap<Option<ServiceName>, String>,
+}
+
+/// A certificate that nobody must accept any more, once the lists say so.
+struct Revoked {
+    why: String,
+    chain: String,
+    not_after: Timestamp,
+}
+
+struct Simulation {
+    daemon: Daemon,
+    clock: Arc<TestClock>,
+    nodes: Vec<Node>,
+    members: BTreeSet<String>,
+    joined: usize,
+    /// What was revoked and published.
+    revoked: Vec<Revoked>,
+    /// Chains of authorities that were said to be compromised, by the authority.
+    distrusted: BTreeMap<String, Vec<String>>,
+    looks: u64,
+    _directory: tempfile::TempDir,
+}
+
+fn actor() -> Actor {
+    Actor::caller("operator", "test")
+}
+
+fn operator() -> ProjectCaller {
+    ProjectCaller { actor: actor(), owner: None }
+}
+
+fn project() -> ProjectName {
+    ProjectName::parse("fraud").unwrap()
+}
+
+/// Many commits are cheap where nothing is written to a disk.
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+impl Simulation {
+    async fn new() -> Self {
+        let directory = directory();
+        let config = "[cluster]\nid = \"7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34\"\nname = \"demo\"\n\
+            operator_key = \"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n[api]\nlisten = \"127.0.0.1:0\"\n\
+            [nodes]\nlocal_root = \"/nowhere\"\nprogram = \"/nowhere\"\n";
+        std::fs::write(directory.path().join(ServeConfig::FILE), config).unwrap();
+        let config = ServeConfig::read(directory.path()).unwrap();
+        let clock = Arc::new(TestClock(Mutex::new("2027-01-01T00:00:00Z".parse().unwrap())));
+        let endpoint = "https://127.0.0.1:8443";
+        let daemon = open(directory.path(), &config, endpoint, Arc::<TestClock>::clone(&clock)).await.unwrap();
+        let names = ["head", "workers-0", "workers-1"].map(|name| NodeName::parse(name).unwrap());
+        let mut tx = daemon.base.store.write("test").await.unwrap();
+        let service = |user: &str| serde_json::from_value(serde_json::json!({ "user": user })).unwrap();
+        let put = PutCluster {
+            services: ["query", "ledger"].map(|name| (ServiceName::parse(name).unwrap(), service(name))).into(),
+            authority: AuthoritySettings {
+                service_certificate_lifetime: LEAF,
+                node_certificate_lifetime: LEAF,
+                project_user_certificate_lifetime: LEAF,
+                crl_lifetime: LEAF,
+                ..AuthoritySettings::default()
+            },
+            ..PutCluster::default()
+        };
+        put.check().expect("what is declared may be declared");
+        tx.update_declared(&put).await.unwrap();
+        for name in &names {
+            let group = if *name == NodeName::head() { "head" } else { "workers" };
+            tx.insert_node(name, group, daemon.base.now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let nodes = names.map(|name| Node { name, observed: Observed::default(), chains: BTreeMap::new() });
+        let mut simulation = Self {
+            daemon,
+            clock,
+            nodes: nodes.into(),
+            members: BTreeSet::new(),
+            joined: 0,
+            revoked: Vec::new(),
+            distrusted: BTreeMap::new(),
+            looks: 0,
+            _directory: directory,
+        };
+        let put = Body(PutProject::default());
+        let _ =
+            put_project(State(simulation.base()), OperatorCaller(actor()), Segment(project()), Creating(false), put)
+                .await
+                .unwrap();
+        for _ in 0..MEMBERS {
+            simulation.add_member().await;
+        }
+        simulation
+    }
+
+    fn base(&self) -> Arc<Base> {
+        self.daemon.base.clone()
+    }
+
+    fn authorities(&self) -> Arc<Authorities> {
+        self.daemon.authorities.clone()
+    }
+
+    async fn add_member(&mut self) {
+        self.joined += 1;
+        let name = format!("user_{:04}", self.joined);
+        let put = Body(PutMember { role: MemberRole::DataScientist });
+        let user = Segment(UserName::parse(&name).unwrap());
+        let _ = put_member(State(self.authorities()), operator(), Segment(project()), user, Creating(false), put)
+            .await
+            .unwrap();
+        self.members.insert(name);
+    }
+
+    /// The chain that a member is given now.
+    async fn chain_of(&self, member: &str) -> String {
+        let user = Segment(UserName::parse(member).unwrap());
+        let read = read_credentials(State(self.authorities()), OperatorCaller(actor()), Segment(project()), user).await;
+        read.unwrap().0.chain
+    }
+
+    async fn remove_member(&mut self, member: &str) -> Revoked {
+        let chain = self.chain_of(member).await;
+        let user = Segment(UserName::parse(member).unwrap());
+        let _ = delete_member(State(self.base()), operator(), Segment(project()), user).await.unwrap();
+        self.members.remove(member);
+        revoked(format!("{member} was removed"), chain)
+    }
+
+    /// Everything that is in use, with who uses it.
+    async fn in_use(&self) -> Vec<(String, String)> {
+        let mut chains = self.of_nodes();
+        for member in &self.members {
+            chains.push((member.clone(), self.chain_of(member).await));
+        }
+        chains
+    }
+
+    fn of_nodes(&self) -> Vec<(String, String)> {
+        let of = |node: &Node| {
+            let name = node.name.to_string();
+            node.chains.iter().map(move |(service, chain)| (format!("{service:?} on {name}"), chain.clone())).collect()
+        };
+        self.nodes.iter().flat_map(|node| -> Vec<(String, String)> { of(node) }).collect()
+    }
+
+    /// Somebody says that a key is compromised, or just wants another one.
+    async fn rotate(&mut self, domain: AuthorityDomain, compromised: bool) {
+        if compromised {
+            let live = |row: &ringfence_store::IssuerRow| row.view.state != AuthorityState::Gone;
+            let rows = self.daemon.base.store.read("test").await.unwrap().list_issuers().await.unwrap();
+            let concerned = rows.iter().filter(|row| live(row) && row.view.domain != AuthorityDomain::Root);
+            let concerned = concerned.filter(|row| domain == AuthorityDomain::Root || row.view.domain == domain);
+            let issuers: BTreeMap<String, String> = concerned
+                .map(|row| (CertificateFacts::read(&row.certificate).unwrap().common_name, row.view.id.clone()))
+                .collect();
+            for (_, chain) in self.in_use().await {
+                let parsed = pem_certificates(&chain).unwrap();
+                let issuer = CertificateFacts::read(&parsed[1]).unwrap().common_name;
+                if let Some(id) = issuers.get(&issuer) {
+                    self.distrusted.entry(id.clone()).or_default().push(chain);
+                }
+            }
+        }
+        let rotate = Body(RotateAuthority { compromised });
+        let _ = rotate_authority(State(self.base()), OperatorCaller(actor()), Segment(domain), rotate).await.unwrap();
+    }
+
+    /// Lets every task look and every node act; what nodes replaced is revoked.
+    async fn round(&mut self) {
+        self.daemon.tasks.run_named("rotate_authorities").await.unwrap();
+        self.verify_nodes("after a step of an authority");
+        self.daemon.tasks.run_named("rotate_token_keys").await.unwrap();
+        self.daemon.tasks.run_named("renew_project_users").await.unwrap();
+        self.daemon.tasks.run_named("publish_crls").await.unwrap();
+        let mut replaced = Vec::new();
+        for index in 0..self.nodes.len() {
+            replaced.extend(sync(&self.daemon, &mut self.nodes[index]).await);
+        }
+        self.daemon.tasks.run_named("publish_crls").await.unwrap();
+        for index in 0..self.nodes.len() {
+            replaced.extend(sync(&self.daemon, &mut self.nodes[index]).await);
+        }
+        self.verify_nodes("after a round");
+        self.revoked.extend(replaced);
+        self.clock.advance(SignedDuration::from_secs(6));
+    }
+
+    /// Rounds until no authority is on its way.
+    async fn settle(&mut self) {
+        for _ in 0..60 {
+            self.round().await;
+            if !self.daemon.authorities.seen().change() {
+                self.round().await;
+                return;
+            }
+        }
+        panic!("authorities do not settle: {:?}", self.daemon.authorities.seen());
+    }
+
+    /// What nodes show one another is good, at every moment.
+    fn verify_nodes(&mut self, when: &str) {
+        for (who, chain) in self.of_nodes() {
+            for node in &self.nodes {
+                self.looks += 1;
+                let verified = verify(node, &chain, self.clock.now());
+                assert_eq!(verified, Ok(()), "{when}, {}: {who} to {}", self.clock.now(), node.name);
+            }
+        }
+    }
+
+    /// Everything that is in use is good to every node, and what was revoked is to none.
+    async fn verify_all(&mut self) {
+        let now = self.clock.now();
+        let gone: Vec<String> = {
+            let rows = self.daemon.base.store.read("test").await.unwrap().list_issuers().await.unwrap();
+            rows.into_iter().filter(|row| row.view.state == AuthorityState::Gone).map(|row| row.view.id).collect()
+        };
+        for id in gone {
+            let chains = self.distrusted.remove(&id).unwrap_or_default();
+            self.revoked.extend(chains.into_iter().map(|chain| revoked(format!("{id} was compromised"), chain)));
+        }
+        // One node stands for all in the long list; they have the same files.
+        for (who, chain) in self.in_use().await {
+            self.looks += 1;
+            assert_eq!(verify(&self.nodes[0], &chain, now), Ok(()), "{now}: {who}");
+        }
+        self.revoked.retain(|revoked| revoked.not_after >= now);
+        for revoked in &self.revoked {
+            self.looks += 1;
+            assert!(verify(&self.nodes[0], &revoked.chain, now).is_err(), "{now}: {}", revoked.why);
+        }
+    }
+}
+
+fn revoked(why: String, chain: String) -> Revoked {
+    let leaf = pem_certificates(&chain).unwrap();
+    let not_after = CertificateFacts::read(&leaf[0]).unwrap().not_after;
+    Revoked { why, chain, not_after }
+}
+
+/// By the roots and lists that lie on a node. Members' certificates are for clients, and all others for them too.
+fn verify(node: &Node, chain: &str, now: Timestamp) -> Result<(), String> {
+    let bundle = node.observed.ca_bundle.as_deref().unwrap_or_default();
+    let crls = node.observed.crls.as_deref().unwrap_or_default();
+    verify_leaf(chain, bundle, crls, Usage::Client, now).map_err(|error| error.to_string())
+}
+
+/// What an agent does in a round: asks, plans, acts, reports. Returns what it replaced.
+async fn sync(daemon: &Daemon, node: &mut Node) -> Vec<Revoked> {
+    let caller = || AgentCaller { node: node.name.clone(), actor: actor() };
+    let desired: DesiredNode = read_desired(State(daemon.nodes.clone()), caller(), After(None)).await.unwrap().0;
+    let dns_name = node.name.dns_name(&daemon.base.cluster_name);
+    let mut replaced = Vec::new();
+    for action in plan(&desired, &node.observed, &dns_name, daemon.base.now()) {
+        let service = match action {
+            Action::WriteCaBundle => {
+                node.observed.ca_bundle = Some(desired.ca_bundle.clone());
+                continue;
+            }
+            Action::WriteCrls => {
+                node.observed.crls = Some(desired.crls.iter().map(|crl| crl.pem.as_str()).collect());
+                continue;
+            }
+            Action::RenewNode => None,
+            Action::Issue(service) => Some(service),
+            other => panic!("nobody is told, and nothing is refused or taken away: {other:?}"),
+        };
+        let csr = PrivateKey::generate().unwrap().request("x").unwrap();
+        let post = Body(PostCertificate { service: service.clone(), csr });
+        let caller = AgentCaller { node: node.name.clone(), actor: actor() };
+        let issuing = Arc::<Issuing<OnNode>>::from_ref(daemon);
+        let issued = post_certificate(State(issuing), caller, post).await.unwrap().0;
+        let facts = CertificateFacts::read(&pem_certificates(&issued.chain).unwrap()[0]).unwrap();
+        let before = node.chains.insert(service.clone(), issued.chain);
+        replaced.extend(before.map(|chain| revoked(format!("{service:?} on {} was replaced", node.name), chain)));
+        match service {
+            None => node.observed.node = Some(HeldSet { facts, files: ServiceFiles::default() }),
+            Some(service) => {
+                node.observed.services.insert(service, Some(HeldSet { facts, files: ServiceFiles::default() }));
+            }
+        }
+    }
+    let held = |service: Option<&ServiceName>, set: &HeldSet| HeldCertificate {
+        service: service.cloned(),
+        serial: set.facts.serial.to_string(),
+        not_after: set.facts.not_after,
+    };
+    let services = node.observed.services.iter();
+    let services = services.filter_map(|(name, set)| set.as_ref().map(|set| held(Some(name), set)));
+    let certificates = node.observed.node.iter().map(|set| held(None, set)).chain(services).collect();
+    let report = Body(PutReport { generation: desired.generation, certificates, fault: None });
+    let caller = AgentCaller { node: node.name.clone(), actor: actor() };
+    let _ = put_report(State(daemon.nodes.clone()), caller, report).await.unwrap();
+    replaced
+}
+
+#[tokio::test]
+async fn in_ten_years_everything_in_use_verifies_and_nothing_revoked_does() {
+    let mut simulation = Simulation::new().await;
+    simulation.settle().await;
+    // The first lists were signed before anything was declared, for a day.
+    simulation.clock.advance(SignedDuration::from_hours(13));
+    simulation.settle().await;
+    for tick in 1..=TICKS {
+        simulation.clock.advance(TICK);
+        // Two come and two go, so that in the end hardly anybody of the beginning is left.
+        let leaving: Vec<String> = simulation.members.iter().take(2).cloned().collect();
+        let mut left = Vec::new();
+        for member in leaving {
+            left.push(simulation.remove_member(&member).await);
+            simulation.add_member().await;
+        }
+        match tick {
+            30 => simulation.rotate(AuthorityDomain::Services, false).await,
+            60 => simulation.rotate(AuthorityDomain::Projects, true).await,
+            90 => simulation.rotate(AuthorityDomain::Services, true).await,
+            150 => simulation.rotate(AuthorityDomain::Root, false).await,
+            200 => simulation.rotate(AuthorityDomain::Root, true).await,
+            _ => {}
+        }
+        simulation.settle().await;
+        simulation.revoked.extend(left);
+        simulation.verify_all().await;
+    }
+    let years = simulation.clock.now().duration_since("2027-01-01T00:00:00Z".parse().unwrap()).as_hours() / 24 / 365;
+    assert!(years >= 10, "{years}");
+    let mut tx = simulation.daemon.base.store.read("test").await.unwrap();
+    let rows = tx.list_issuers().await.unwrap();
+    for (domain, least) in [(AuthorityDomain::Root, 4), (AuthorityDomain::Services, 6), (AuthorityDomain::Projects, 5)]
+    {
+        let made = rows.iter().filter(|row| row.view.domain == domain).count();
+        assert!(made >= least, "of {domain:?} there were {made}");
+    }
+    assert!(simulation.distrusted.is_empty(), "every compromised authority is gone");
+    assert_eq!(tx.find_audit_break().await.unwrap(), None);
+    println!("{} looks, {} authorities, {} members", simulation.looks, rows.len(), simulation.joined);
+}

@@ -1,0 +1,151 @@
+//! The registry of background work: every noun's tasks, run until the daemon stops, and what each last did.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Json;
+use axum::extract::{FromRef, State};
+use jiff::Timestamp;
+use ringfence_api::inspect;
+use ringfence_api::route::server::LIST_TASKS;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::access::{Access, OperatorCaller, Routes};
+use crate::base::{Base, Task};
+
+/// The route that shows what each task last did.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Arc<Access>: FromRef<S>,
+    Arc<Tasks>: FromRef<S>,
+{
+    Routes::new().add(&LIST_TASKS, list_tasks)
+}
+
+/// Background tasks and what they last did.
+async fn list_tasks(State(tasks): State<Arc<Tasks>>, _: OperatorCaller) -> Json<Vec<inspect::Task>> {
+    Json(tasks.views())
+}
+
+/// What a task says that another daemon runs.
+const LEFT: &str = "left to the daemon that leads";
+
+/// All tasks and what they last did.
+pub(crate) struct Tasks {
+    base: Arc<Base>,
+    all: Vec<Entry>,
+}
+
+struct Entry {
+    task: Box<dyn Task>,
+    bell: Arc<Notify>,
+    last: Mutex<inspect::Task>,
+}
+
+impl Tasks {
+    pub(crate) fn new(base: Arc<Base>, tasks: Vec<Box<dyn Task>>) -> Self {
+        let all = tasks.into_iter().map(|task| Entry {
+            bell: base.events.subscribe(task.woken_by(), task.leads()),
+            last: Mutex::new(never_run(&*task)),
+            task,
+        });
+        Self { all: all.collect(), base }
+    }
+
+    /// What each task last did.
+    fn views(&self) -> Vec<inspect::Task> {
+        self.all.iter().map(|entry| entry.last().clone()).collect()
+    }
+
+    /// Runs every task until told to stop.
+    pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let loops = (0..self.all.len()).map(|index| run_one(self.clone(), index, stop.clone()));
+        futures::future::join_all(loops).await;
+    }
+
+    /// Runs the task of this name once.
+    #[cfg(test)]
+    pub(crate) async fn run_named(&self, name: &str) -> anyhow::Result<String> {
+        let entry = self.all.iter().find(|entry| entry.task.name() == name);
+        self.run_once(&*entry.expect("a task of this name").task).await
+    }
+
+    /// One run of a task, unless it is the leader's and this daemon does not lead.
+    async fn run_once(&self, task: &dyn Task) -> anyhow::Result<String> {
+        if task.leads() && self.base.lead.epoch(self.base.now()).is_none() {
+            return Ok(LEFT.to_owned());
+        }
+        task.run().await
+    }
+}
+
+fn never_run(task: &dyn Task) -> inspect::Task {
+    inspect::Task {
+        name: task.name().to_owned(),
+        purpose: task.purpose().to_owned(),
+        period_seconds: task.period().as_secs(),
+        runs: 0,
+        last_run_at: None,
+        last_status: None,
+        last_error: None,
+    }
+}
+
+async fn run_one(tasks: Arc<Tasks>, index: usize, stop: CancellationToken) {
+    let entry = &tasks.all[index];
+    loop {
+        // In a task of its own, so that a panic in one run is that run's error and nobody's end.
+        let mut run = tokio::spawn({
+            let tasks = tasks.clone();
+            async move { tasks.run_once(&*tasks.all[index].task).await }
+        });
+        let outcome = tokio::select! {
+            outcome = &mut run => outcome.unwrap_or_else(|panic| Err(panic.into())),
+            () = stop.cancelled() => {
+                run.abort();
+                return;
+            }
+        };
+        entry.note(outcome, tasks.base.now());
+        if stop.run_until_cancelled(tokio::time::sleep(entry.task.rest())).await.is_none() {
+            return;
+        }
+        tokio::select! {
+            () = entry.bell.notified() => {}
+            () = tokio::time::sleep(entry.task.period()) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+impl Entry {
+    fn last(&self) -> MutexGuard<'_, inspect::Task> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, outcome: anyhow::Result<String>, now: Timestamp) {
+        let mut last = self.last();
+        last.runs += 1;
+        last.last_run_at = Some(now);
+        match outcome {
+            Ok(status) => {
+                last.last_error = None;
+                // What was left to another is not what this one last did, once it leads.
+                if last.last_status.as_deref() == Some(LEFT) {
+                    last.last_status = None;
+                }
+                if !status.is_empty() {
+                    if last.last_status.as_ref() != Some(&status) {
+                        debug!(task = self.task.name(), status, "task");
+                    }
+                    last.last_status = Some(status);
+                }
+            }
+            Err(error) => {
+                warn!(task = self.task.name(), error = format!("{error:#}"), "a task failed and will run again");
+                last.last_error = Some(format!("{error:#}"));
+            }
+        }
+    }
+}
