@@ -2,13 +2,17 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::name::NameError;
+use crate::word::words;
 
 /// What an authority signs for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", parse_err_ty = NameError, parse_err_fn = unknown_domain)]
 pub enum AuthorityDomain {
     /// Its successor and the intermediates.
     Root,
@@ -18,37 +22,15 @@ pub enum AuthorityDomain {
     Projects,
 }
 
-impl AuthorityDomain {
-    /// Every domain, the root first.
-    pub const ALL: [Self; 3] = [Self::Root, Self::Services, Self::Projects];
-
-    /// The word in the API and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Root => "root",
-            Self::Services => "services",
-            Self::Projects => "projects",
-        }
-    }
-
-    /// The domain of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|domain| domain.as_str() == word)
-    }
-}
-
-impl std::str::FromStr for AuthorityDomain {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        Self::from_word(text)
-            .ok_or_else(|| NameError::new("authority domain", text, "it must be root, services or projects"))
-    }
+fn unknown_domain(word: &str) -> NameError {
+    NameError::new("authority domain", word, "it must be root, services or projects")
 }
 
 /// The life of an authority. At most one of a domain is prepared and one is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum AuthorityState {
     /// Known to the nodes, with its lists or in the trust bundle; it signs nothing yet.
     Prepared,
@@ -60,22 +42,7 @@ pub enum AuthorityState {
     Gone,
 }
 
-impl AuthorityState {
-    /// The word in the API and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Prepared => "prepared",
-            Self::Active => "active",
-            Self::Retired => "retired",
-            Self::Gone => "gone",
-        }
-    }
-
-    /// The state of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Prepared, Self::Active, Self::Retired, Self::Gone].into_iter().find(|state| state.as_str() == word)
-    }
-}
+words!(AuthorityDomain, AuthorityState);
 
 /// An authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -2,13 +2,17 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::lifetime::Lifetime;
+use crate::word::words;
 
 /// What a certificate is for, which decides its names, usages and lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum CertificateProfile {
     /// The daemon's own server certificate.
     ApiServer,
@@ -24,30 +28,11 @@ pub enum CertificateProfile {
     Authority,
 }
 
-impl CertificateProfile {
-    /// The word in the API and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ApiServer => "api_server",
-            Self::Node => "node",
-            Self::Service => "service",
-            Self::ProjectUser => "project_user",
-            Self::Job => "job",
-            Self::Authority => "authority",
-        }
-    }
-
-    /// The profile of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::ApiServer, Self::Node, Self::Service, Self::ProjectUser, Self::Job, Self::Authority]
-            .into_iter()
-            .find(|profile| profile.as_str() == word)
-    }
-}
-
 /// Who holds the key of a certificate, and so looks after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum CertificateHolder {
     /// The daemon, which renews it.
     Daemon,
@@ -57,25 +42,11 @@ pub enum CertificateHolder {
     Caller,
 }
 
-impl CertificateHolder {
-    /// The word in the API and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Daemon => "daemon",
-            Self::Agent => "agent",
-            Self::Caller => "caller",
-        }
-    }
-
-    /// The holder of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Daemon, Self::Agent, Self::Caller].into_iter().find(|holder| holder.as_str() == word)
-    }
-}
-
 /// Why a certificate was revoked: the reasons of RFC 5280, section 5.3.1, that ringfence uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum RevocationReason {
     /// The key may be in other hands.
     KeyCompromise,
@@ -89,31 +60,7 @@ pub enum RevocationReason {
     PrivilegeWithdrawn,
 }
 
-impl RevocationReason {
-    /// The word in the API and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::KeyCompromise => "key_compromise",
-            Self::CaCompromise => "ca_compromise",
-            Self::Superseded => "superseded",
-            Self::CessationOfOperation => "cessation_of_operation",
-            Self::PrivilegeWithdrawn => "privilege_withdrawn",
-        }
-    }
-
-    /// The reason of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [
-            Self::KeyCompromise,
-            Self::CaCompromise,
-            Self::Superseded,
-            Self::CessationOfOperation,
-            Self::PrivilegeWithdrawn,
-        ]
-        .into_iter()
-        .find(|reason| reason.as_str() == word)
-    }
-}
+words!(CertificateProfile, CertificateHolder, RevocationReason);
 
 /// A recorded certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::lifetime::Lifetime;
 use crate::name::{Audience, ClusterId, ClusterName, DnsName, GroupName, ServiceName, SystemUser};
 use crate::node::Node;
 use crate::token::TokenClaims;
+use crate::word::words;
 
 /// The most workers that one group may have.
 pub const MAX_GROUP_COUNT: u32 = 1_000;
@@ -124,52 +126,36 @@ fn default_reload_timeout() -> Lifetime {
 
 /// A kind of key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum KeyAlgorithm {
     /// ECDSA on P-256, which everything can verify.
     #[default]
-    #[serde(rename = "ecdsa_p256")]
     EcdsaP256,
     /// ECDSA on P-384.
-    #[serde(rename = "ecdsa_p384")]
     EcdsaP384,
-    /// Ed25519.
-    #[serde(rename = "ed25519")]
+    /// Ed25519 (RFC 8410). Browsers and older Java do not take it in certificates.
     Ed25519,
     /// RSA of 2048 bits.
     #[serde(rename = "rsa_2048")]
+    #[strum(serialize = "rsa_2048")]
     Rsa2048,
     /// RSA of 3072 bits.
     #[serde(rename = "rsa_3072")]
+    #[strum(serialize = "rsa_3072")]
     Rsa3072,
-    /// RSA of 4096 bits.
+    /// RSA of 4096 bits. Making one takes a second or so.
     #[serde(rename = "rsa_4096")]
+    #[strum(serialize = "rsa_4096")]
     Rsa4096,
 }
 
-impl KeyAlgorithm {
-    /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::EcdsaP256, Self::EcdsaP384, Self::Ed25519, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096];
+words!(KeyAlgorithm);
 
+impl KeyAlgorithm {
     /// The kinds that sign tokens: ES256 and `EdDSA`.
     pub const OF_TOKENS: [Self; 2] = [Self::EcdsaP256, Self::Ed25519];
-
-    /// The word in declarations.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EcdsaP256 => "ecdsa_p256",
-            Self::EcdsaP384 => "ecdsa_p384",
-            Self::Ed25519 => "ed25519",
-            Self::Rsa2048 => "rsa_2048",
-            Self::Rsa3072 => "rsa_3072",
-            Self::Rsa4096 => "rsa_4096",
-        }
-    }
-
-    /// The kind of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == word)
-    }
 }
 
 /// Lifetimes and kinds of what the authority signs, and of the authority itself.

@@ -24,6 +24,8 @@ pub mod route;
 pub mod token;
 pub mod whoami;
 
+mod word;
+
 pub use client::{Client, ClientError, Connection, Credentials};
 pub use clock::{Clock, SystemClock};
 pub use lifetime::Lifetime;

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::cluster::{KeyAlgorithm, ServiceCommand, ServiceFiles, ServiceToken};
 use crate::lifetime::Lifetime;
 use crate::name::{ClusterId, DnsName, NodeName, ServiceName, SystemUser};
+use crate::word::words;
 
 /// A node as the daemon sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,6 +35,8 @@ pub struct Node {
 /// The life of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum NodeState {
     /// Declared; its launch is under way or will be tried again.
     Launching,
@@ -44,22 +48,7 @@ pub enum NodeState {
     Removing,
 }
 
-impl NodeState {
-    /// The word in the API and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Launching => "launching",
-            Self::Joined => "joined",
-            Self::Ready => "ready",
-            Self::Removing => "removing",
-        }
-    }
-
-    /// The state of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Launching, Self::Joined, Self::Ready, Self::Removing].into_iter().find(|state| state.as_str() == word)
-    }
-}
+words!(NodeState);
 
 /// A certificate on a node's disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -5,9 +5,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::name::{ProjectName, ProjectUser, UserName};
+use crate::word::words;
 
 /// The most members that one request may put: each new one costs a key.
 pub const MOST_MEMBERS: usize = 1_000;
@@ -36,6 +38,8 @@ pub struct Project {
 /// What a member may do in a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum MemberRole {
     /// Reads and writes everything in the project, manages members, imports and exports data.
     DataOwner,
@@ -43,29 +47,7 @@ pub enum MemberRole {
     DataScientist,
 }
 
-impl MemberRole {
-    /// Every role.
-    pub const ALL: [Self; 2] = [Self::DataOwner, Self::DataScientist];
-
-    /// The word in Terraform, the API and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DataOwner => "data_owner",
-            Self::DataScientist => "data_scientist",
-        }
-    }
-
-    /// The role of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == word)
-    }
-}
-
-impl fmt::Display for MemberRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+words!(MemberRole);
 
 /// Makes a user a member of a project, or changes the role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

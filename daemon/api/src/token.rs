@@ -8,10 +8,12 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::lifetime::Lifetime;
 use crate::name::{Audience, JobId, NameError, NodeName, ProjectUser, ServiceName};
+use crate::word::words;
 
 /// Whom a token speaks of: a project user, written `PROJECT__USER`, or a service on a node, written `SERVICE@NODE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +71,8 @@ pub struct TokenClaims {
 /// What the claim `sub` holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum SubjectClaim {
     /// `PROJECT__USER`.
     #[default]
@@ -79,28 +83,11 @@ pub enum SubjectClaim {
     User,
 }
 
-impl SubjectClaim {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::ProjectUser, Self::Project, Self::User];
-
-    /// The word in declarations.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ProjectUser => "project_user",
-            Self::Project => "project",
-            Self::User => "user",
-        }
-    }
-
-    /// The kind of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|subject| subject.as_str() == word)
-    }
-}
-
 /// What a further claim holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum ClaimSource {
     /// `PROJECT__USER`.
     ProjectUser,
@@ -114,28 +101,6 @@ pub enum ClaimSource {
     Roles,
     /// The job, in the tokens that are for one.
     Job,
-}
-
-impl ClaimSource {
-    /// Every kind.
-    pub const ALL: [Self; 6] = [Self::ProjectUser, Self::Project, Self::User, Self::Role, Self::Roles, Self::Job];
-
-    /// The word in declarations.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ProjectUser => "project_user",
-            Self::Project => "project",
-            Self::User => "user",
-            Self::Role => "role",
-            Self::Roles => "roles",
-            Self::Job => "job",
-        }
-    }
-
-    /// The kind of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.as_str() == word)
-    }
 }
 
 /// Asks for a token of a project user.
@@ -255,6 +220,8 @@ impl fmt::Debug for IssuedToken {
 /// Where a key is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum TokenKeyState {
     /// Published and signs nothing yet, so that verifiers know it before its first token.
     Prepared,
@@ -266,22 +233,7 @@ pub enum TokenKeyState {
     Gone,
 }
 
-impl TokenKeyState {
-    /// The word in the API and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Prepared => "prepared",
-            Self::Active => "active",
-            Self::Retired => "retired",
-            Self::Gone => "gone",
-        }
-    }
-
-    /// The state of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Prepared, Self::Active, Self::Retired, Self::Gone].into_iter().find(|state| state.as_str() == word)
-    }
-}
+words!(SubjectClaim, ClaimSource, TokenKeyState);
 
 /// A key that signs tokens, without anything of the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
