@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One entry in the append-only log of one saga.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
 pub enum Event {
     /// The step is about to act, or to act again; from here on its effect may exist.
     StepStarted {
@@ -69,14 +69,7 @@ impl Event {
 
     /// The variant's name, for messages and log fields.
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::StepStarted { .. } => "StepStarted",
-            Self::StepDone { .. } => "StepDone",
-            Self::StepFailed { .. } => "StepFailed",
-            Self::UndoStarted { .. } => "UndoStarted",
-            Self::UndoDone { .. } => "UndoDone",
-            Self::UndoFailed { .. } => "UndoFailed",
-        }
+        self.into()
     }
 }
 

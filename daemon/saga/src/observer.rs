@@ -38,7 +38,8 @@ impl fmt::Display for Point {
 }
 
 /// Where in a step a run is. Every append and every act lies between two of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
+#[strum(serialize_all = "snake_case")]
 pub enum Moment {
     /// Decided, nothing is logged.
     Starting,
@@ -60,21 +61,4 @@ pub enum Moment {
     UndoDone,
     /// The undo's failure is logged.
     UndoFailed,
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Starting => "starting",
-            Self::Started => "started",
-            Self::Acted => "acted",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::UndoStarting => "undo_starting",
-            Self::UndoStarted => "undo_started",
-            Self::UndoActed => "undo_acted",
-            Self::UndoDone => "undo_done",
-            Self::UndoFailed => "undo_failed",
-        })
-    }
 }
