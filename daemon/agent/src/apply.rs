@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use nix::unistd::{Group, User};
 use ringfence_api::node::{DesiredNode, DesiredService, PostCertificate};
 use ringfence_api::{Client, NodeName, ServiceName, SystemUser};
-use ringfence_pki::{KeyAlgorithm, PrivateKey, Usage, verify_leaf};
+use ringfence_pki::{PrivateKey, Usage, verify_leaf};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
@@ -116,8 +116,8 @@ async fn issue(
     now: Timestamp,
 ) -> Result<(), AgentError> {
     let declared = service.and_then(|service| find(desired, service));
-    let algorithm = declared.map(|declared| KeyAlgorithm::from_word(declared.key_algorithm.as_str())).transpose()?;
-    let key = PrivateKey::generate_for(algorithm.unwrap_or_default())?;
+    let algorithm = declared.map(|declared| declared.key_algorithm).unwrap_or_default();
+    let key = PrivateKey::generate_for(algorithm)?;
     let files = declared.map(set_files).transpose()?.unwrap_or_default();
     let csr = key.request(node.as_str())?;
     let issued = client.issue(node, &PostCertificate { service: service.cloned(), csr }).await?;

@@ -467,7 +467,9 @@ mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use jiff::SignedDuration;
     use proptest::prelude::*;
-    use ringfence_pki::{Authority, Domain, KeyAlgorithm, Plan, Serial, pem_certificate, pem_crl};
+    use ringfence_api::authority::AuthorityDomain;
+    use ringfence_api::cluster::KeyAlgorithm;
+    use ringfence_pki::{Authority, Plan, Serial, pem_certificate, pem_crl};
 
     use super::*;
 
@@ -476,7 +478,7 @@ mod tests {
         let disk = Disk::new(root);
         let now = "2026-03-01T12:00:00Z".parse().unwrap();
         let plan = |name: &str| Plan {
-            domain: Domain::Root,
+            domain: AuthorityDomain::Root,
             name: name.to_owned(),
             serial: Serial::random(&SystemRandom::new()),
             algorithm: KeyAlgorithm::default(),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use ringfence_api::cluster::ServiceToken;
 use ringfence_api::node::{DesiredNode, DesiredService};
 use ringfence_api::{DnsName, ServiceName};
-use ringfence_pki::{CertificateFacts, KeyAlgorithm, TokenFacts, renew_at};
+use ringfence_pki::{CertificateFacts, TokenFacts, renew_at};
 
 use crate::disk::{HeldSet, Observed};
 
@@ -111,7 +111,7 @@ fn is_good(set: &HeldSet, service: &DesiredService, dns_name: &DnsName, desired:
         && set.files == service.files
         && set.facts.common_name == dns_name.as_str()
         && set.facts.locality.as_deref() == Some(service.user.as_str())
-        && set.facts.key_algorithm.map(KeyAlgorithm::as_str) == Some(service.key_algorithm.as_str())
+        && set.facts.key_algorithm == Some(service.key_algorithm)
         && held == names.iter().collect()
 }
 
@@ -141,7 +141,7 @@ fn renewal_of(facts: &CertificateFacts) -> Timestamp {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ringfence_api::cluster::{ServiceCommand, ServiceFiles};
+    use ringfence_api::cluster::{KeyAlgorithm, ServiceCommand, ServiceFiles};
     use ringfence_api::node::DesiredCrl;
     use ringfence_api::{Audience, ClusterId, Lifetime, SystemUser};
     use ringfence_pki::Serial;
@@ -167,8 +167,8 @@ mod tests {
                 user: SystemUser::parse("query").unwrap(),
                 dns_names: vec![DnsName::parse(NODE).unwrap()],
                 ip_addresses: vec!["127.0.0.1".parse().unwrap()],
-                key_algorithm: ringfence_api::cluster::KeyAlgorithm::default(),
-                files: ringfence_api::cluster::ServiceFiles::default(),
+                key_algorithm: KeyAlgorithm::default(),
+                files: ServiceFiles::default(),
                 token: None,
                 check: None,
                 reload: Some(ServiceCommand { command: vec!["true".to_owned()], timeout: Lifetime::from_secs(5) }),
@@ -249,7 +249,7 @@ mod tests {
                 desired.services[0].files.owner = Some(SystemUser::parse("nobody").unwrap());
             }),
             ("another kind of key", |desired, _| {
-                desired.services[0].key_algorithm = ringfence_api::cluster::KeyAlgorithm::Rsa2048;
+                desired.services[0].key_algorithm = KeyAlgorithm::Rsa2048;
             }),
             ("revoked", |desired, _| desired.revoked = BTreeSet::from([set(2).facts.serial.to_string()])),
             ("to be rotated", |desired, _| desired.rotate = BTreeSet::from([set(2).facts.serial.to_string()])),

@@ -1,11 +1,12 @@
 //! The vocabulary of ringfence: what the provider, the daemon and the agents say to each other.
 //!
 //! Everything here is inert: data and parsing. A value that exists is well formed, because its type can only be
-//! made by `parse`; whoever holds a [`ProjectName`] need not check it again. The one thing that acts is
-//! [`Client`], the way to speak to a daemon, so that the trust rules stand in one place.
+//! made by `parse`; whoever holds a [`ProjectName`] need not check it again. The one thing that acts is the
+//! client, the way to speak to a daemon, so that the trust rules stand in one place; it is there with the feature `client`.
 
 pub mod authority;
 pub mod certificate;
+#[cfg(feature = "client")]
 pub mod client;
 pub mod clock;
 pub mod cluster;
@@ -26,6 +27,7 @@ pub mod whoami;
 
 mod word;
 
+#[cfg(feature = "client")]
 pub use client::{Client, ClientError, Connection, Credentials};
 pub use clock::{Clock, SystemClock};
 pub use lifetime::Lifetime;

@@ -6,43 +6,15 @@ use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, CrlDistributionPoint, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SubjectPublicKeyInfo,
 };
+use ringfence_api::authority::AuthorityDomain;
+use ringfence_api::cluster::KeyAlgorithm;
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 use crate::lint::{self, LintError};
 use crate::read::{CertificateFacts, ReadError, SubjectAndKey};
 use crate::validity::to_offset;
-use crate::{KeyAlgorithm, KeyError, PrivateKey, Serial, Validity};
-
-/// What an authority signs for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Domain {
-    /// The root: intermediates only.
-    Root,
-    /// Nodes, services and the API server.
-    Services,
-    /// Project users.
-    Projects,
-}
-
-impl Domain {
-    /// The word in ids, names and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Root => "root",
-            Self::Services => "services",
-            Self::Projects => "projects",
-        }
-    }
-
-    /// The domain of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|domain| domain.as_str() == word)
-    }
-
-    /// Every domain, the root first.
-    pub const ALL: [Self; 3] = [Self::Root, Self::Services, Self::Projects];
-}
+use crate::{KeyError, PrivateKey, Serial, Validity};
 
 /// Why an authority could not be made, or could not sign.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,7 +79,7 @@ pub struct NewCertificate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// What it signs for.
-    pub domain: Domain,
+    pub domain: AuthorityDomain,
     /// The common name of its subject, of which there is only one.
     pub name: String,
     /// Its serial number.
@@ -182,7 +154,7 @@ impl Authority {
     ) -> Result<NewCertificate, AuthorityError> {
         let lifetime = other.facts.not_after.duration_since(now);
         let plan = Plan {
-            domain: Domain::Root,
+            domain: AuthorityDomain::Root,
             name: other.facts.common_name.clone(),
             serial,
             algorithm: KeyAlgorithm::default(),
@@ -272,18 +244,18 @@ fn params(plan: &Plan, validity: Validity) -> CertificateParams {
     params.not_after = to_offset(validity.not_after);
     params.is_ca = IsCa::Ca(match plan.domain {
         // A root signs intermediates, which sign leaves only, and its successor, which may have one too.
-        Domain::Root => BasicConstraints::Unconstrained,
-        Domain::Services | Domain::Projects => BasicConstraints::Constrained(0),
+        AuthorityDomain::Root => BasicConstraints::Unconstrained,
+        AuthorityDomain::Services | AuthorityDomain::Projects => BasicConstraints::Constrained(0),
     });
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     // What an intermediate can be used for bounds what a thief of its key can do (RFC 5280, sections 4.2.1.10 and
     // 4.2.1.12): one that signs for project users can make nobody a server.
     match plan.domain {
-        Domain::Root => {}
-        Domain::Services => {
+        AuthorityDomain::Root => {}
+        AuthorityDomain::Services => {
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         }
-        Domain::Projects => {
+        AuthorityDomain::Projects => {
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
             params.name_constraints = Some(NameConstraints {
                 permitted_subtrees: Vec::new(),

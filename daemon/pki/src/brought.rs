@@ -2,13 +2,14 @@
 //! list. Each is held against the same rules as what is signed here.
 
 use jiff::Timestamp;
+use ringfence_api::authority::AuthorityDomain;
+use ringfence_api::cluster::KeyAlgorithm;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
-use crate::authority::{Authority, Domain, Plan};
+use crate::authority::{Authority, Plan};
 use crate::lint::{self, LintError};
 use crate::read::CertificateFacts;
-use crate::validity::from_unix;
-use crate::{KeyAlgorithm, Validity};
+use crate::validity::{Validity, from_unix};
 
 /// Why something is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +68,7 @@ pub fn take_root(certificate: &[u8], now: Timestamp) -> Result<(Authority, Certi
 /// Takes an intermediate with its key. It must be what this root would have signed for the domain.
 pub fn take_intermediate(
     root: &Authority,
-    domain: Domain,
+    domain: AuthorityDomain,
     certificate: &[u8],
     private_key: &[u8],
     now: Timestamp,

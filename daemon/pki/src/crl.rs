@@ -3,36 +3,21 @@
 
 use jiff::Timestamp;
 use rcgen::SigningKey as _;
+use ringfence_api::authority::AuthorityDomain;
+use ringfence_api::certificate::RevocationReason;
 
 use crate::authority::{Authority, AuthorityError};
 use crate::der::{self, BIT_STRING, ENUMERATED, SEQUENCE, context, context_primitive};
-use crate::{Domain, Serial, Validity};
+use crate::{Serial, Validity};
 
-/// Why a certificate stands in a list (RFC 5280, section 5.3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// Its key may be in other hands.
-    KeyCompromise,
-    /// Its issuer's key may be in other hands.
-    CaCompromise,
-    /// A newer one took its place.
-    Superseded,
-    /// What it was for has ended.
-    CessationOfOperation,
-    /// The holder may no longer.
-    PrivilegeWithdrawn,
-}
-
-impl Reason {
-    /// The number in lists.
-    pub(crate) fn code(self) -> u8 {
-        match self {
-            Self::KeyCompromise => 1,
-            Self::CaCompromise => 2,
-            Self::Superseded => 4,
-            Self::CessationOfOperation => 5,
-            Self::PrivilegeWithdrawn => 9,
-        }
+/// The number of a reason in lists and in OCSP answers (RFC 5280, section 5.3.1).
+pub(crate) fn reason_code(reason: RevocationReason) -> u8 {
+    match reason {
+        RevocationReason::KeyCompromise => 1,
+        RevocationReason::CaCompromise => 2,
+        RevocationReason::Superseded => 4,
+        RevocationReason::CessationOfOperation => 5,
+        RevocationReason::PrivilegeWithdrawn => 9,
     }
 }
 
@@ -44,7 +29,7 @@ pub struct Revoked {
     /// Since when.
     pub revoked_at: Timestamp,
     /// Why.
-    pub reason: Reason,
+    pub reason: RevocationReason,
 }
 
 /// The entries of a list to come, encoded as they are added, so that a million take no more than their bytes.
@@ -62,7 +47,7 @@ impl Entries {
         self.entry.clear();
         der::put_unsigned(&mut self.entry, one.serial.as_bytes());
         der::put_time(&mut self.entry, one.revoked_at);
-        let reason = der::extension(REASON_CODE, false, &der::value(ENUMERATED, &[one.reason.code()]));
+        let reason = der::extension(REASON_CODE, false, &der::value(ENUMERATED, &[reason_code(one.reason)]));
         der::put(&mut self.entry, SEQUENCE, &reason);
         der::put(&mut self.der, SEQUENCE, &self.entry);
         self.count += 1;
@@ -86,7 +71,7 @@ impl FromIterator<Revoked> for Entries {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrlShard {
     /// What the issuer signs for.
-    pub domain: Domain,
+    pub domain: AuthorityDomain,
     /// Where it is found: for an intermediate the issuing distribution point, equal to the one in the certificates byte
     /// for byte.
     pub url: String,
@@ -147,7 +132,7 @@ impl Authority {
         }
         // The root's list has no issuing distribution point: verifiers that check the whole chain (nginx, PostgreSQL)
         // hold the root certificate itself against it, and that names no place where a list is found.
-        if shard.domain != Domain::Root {
+        if shard.domain != AuthorityDomain::Root {
             extensions.extend(der::extension(ISSUING_DISTRIBUTION_POINT, true, &distribution_point(&shard.url)));
         }
         if let Some(url) = shard.delta_url.as_ref().filter(|_| extent == Extent::Complete) {

@@ -8,12 +8,15 @@ use rcgen::{
     CertificateParams, CrlDistributionPoint, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType,
     SubjectPublicKeyInfo,
 };
+use ringfence_api::authority::AuthorityDomain;
+use ringfence_api::certificate::CertificateProfile;
 
 use crate::authority::{Authority, AuthorityError};
 use crate::validity::to_offset;
 use crate::{PublicKeyInfo, Serial, Validity, lint};
 
-/// What a leaf is for. It decides the extended key usages (RFC 5280, section 4.2.1.12).
+/// What a leaf is for: any [`CertificateProfile`] but that of an authority. It decides who signs it and its extended key
+/// usages (RFC 5280, section 4.2.1.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// The daemon's own server certificate.
@@ -28,7 +31,35 @@ pub enum Profile {
     Job,
 }
 
+/// The certificate of an authority is not a leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate of an authority is not signed as a leaf")]
+pub struct NotALeaf;
+
+impl TryFrom<CertificateProfile> for Profile {
+    type Error = NotALeaf;
+
+    fn try_from(profile: CertificateProfile) -> Result<Self, NotALeaf> {
+        match profile {
+            CertificateProfile::ApiServer => Ok(Self::ApiServer),
+            CertificateProfile::Node => Ok(Self::Node),
+            CertificateProfile::Service => Ok(Self::Service),
+            CertificateProfile::ProjectUser => Ok(Self::ProjectUser),
+            CertificateProfile::Job => Ok(Self::Job),
+            CertificateProfile::Authority => Err(NotALeaf),
+        }
+    }
+}
+
 impl Profile {
+    /// The domain of the authority that signs it.
+    pub fn domain(self) -> AuthorityDomain {
+        match self {
+            Self::ApiServer | Self::Node | Self::Service => AuthorityDomain::Services,
+            Self::ProjectUser | Self::Job => AuthorityDomain::Projects,
+        }
+    }
+
     pub(crate) fn serves(self) -> bool {
         matches!(self, Self::ApiServer | Self::Service)
     }
@@ -115,4 +146,19 @@ fn params(leaf: &Leaf) -> Result<CertificateParams, AuthorityError> {
     params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![leaf.crl_url.clone()] }];
     params.use_authority_key_identifier_extension = true;
     Ok(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_profile_but_that_of_an_authority_is_a_leaf_that_an_intermediate_signs() {
+        for profile in CertificateProfile::ALL {
+            match Profile::try_from(profile) {
+                Ok(leaf) => assert_ne!(leaf.domain(), AuthorityDomain::Root, "{profile:?}"),
+                Err(NotALeaf) => assert_eq!(profile, CertificateProfile::Authority),
+            }
+        }
+    }
 }

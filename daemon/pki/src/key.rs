@@ -5,6 +5,7 @@ use rcgen::{
     CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
     RsaKeySize,
 };
+use ringfence_api::cluster::KeyAlgorithm;
 use zeroize::Zeroizing;
 
 use crate::PublicKeyInfo;
@@ -16,48 +17,6 @@ pub struct PrivateKey(pub(crate) KeyPair);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("private key {0}")]
 pub struct KeyError(String);
-
-/// What kind of key, and how large.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum KeyAlgorithm {
-    /// ECDSA on P-256.
-    #[default]
-    EcdsaP256,
-    /// ECDSA on P-384.
-    EcdsaP384,
-    /// Ed25519 (RFC 8410). Browsers and older Java do not take it in certificates.
-    Ed25519,
-    /// RSA of 2048 bits.
-    Rsa2048,
-    /// RSA of 3072 bits.
-    Rsa3072,
-    /// RSA of 4096 bits. Making one takes a second or so.
-    Rsa4096,
-}
-
-impl KeyAlgorithm {
-    /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::EcdsaP256, Self::EcdsaP384, Self::Ed25519, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096];
-
-    /// The word in declarations.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EcdsaP256 => "ecdsa_p256",
-            Self::EcdsaP384 => "ecdsa_p384",
-            Self::Ed25519 => "ed25519",
-            Self::Rsa2048 => "rsa_2048",
-            Self::Rsa3072 => "rsa_3072",
-            Self::Rsa4096 => "rsa_4096",
-        }
-    }
-
-    /// The kind of this word.
-    pub fn from_word(word: &str) -> Result<Self, KeyError> {
-        let found = Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == word);
-        found.ok_or_else(|| KeyError(format!("cannot be of the kind {word:?}, which is not known")))
-    }
-}
 
 impl PrivateKey {
     /// Makes a new key on P-256 from the operating system's random source.

@@ -1,7 +1,7 @@
 //! X.509 and JOSE for ringfence: keys, requests, certificates, CRLs, their verification, tokens, and sealing of
 //! secrets.
 //!
-//! No IO and no clock: whoever calls says what time it is. Nothing here remembers anything; what must be
+//! No IO and no clock: whoever calls says what time it is. Kinds of keys, domains and reasons are those of the API. Nothing here remembers anything; what must be
 //! recorded before it leaves is the caller's to record (see the daemon's `authority`).
 //!
 //! The order of an issuance: [`Request::parse`] proves possession → [`Leaf`] states the names from declared data
@@ -25,11 +25,11 @@ mod token;
 mod validity;
 mod verify;
 
-pub use authority::{Authority, AuthorityError, Domain, NewAuthority, NewCertificate, Plan};
+pub use authority::{Authority, AuthorityError, NewAuthority, NewCertificate, Plan};
 pub use brought::{BroughtError, ListFacts, take_intermediate, take_list, take_root};
-pub use crl::{Crl, CrlShard, Entries, Extent, Reason, Revoked};
-pub use issue::{Issued, Leaf, Profile};
-pub use key::{KeyAlgorithm, KeyError, PrivateKey};
+pub use crl::{Crl, CrlShard, Entries, Extent, Revoked};
+pub use issue::{Issued, Leaf, NotALeaf, Profile};
+pub use key::{KeyError, PrivateKey};
 pub use lint::LintError;
 pub use ocsp::{CertificateId, OcspRequest, Refusal, Status};
 pub use pkcs12::{Pkcs12Error, pkcs12};

@@ -1,10 +1,11 @@
 //! The last look at a certificate before it may leave: what was signed is read back and held against what was
 //! meant, with another library than the one that wrote it.
 
+use ringfence_api::authority::AuthorityDomain;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 
-use crate::authority::{Authority, Domain, Plan};
+use crate::authority::{Authority, Plan};
 use crate::issue::{Leaf, Profile};
 use crate::read::CertificateFacts;
 use crate::validity::Validity;
@@ -104,8 +105,8 @@ pub(crate) fn check_authority(
     let is_authority = constraints.as_ref().is_some_and(|c| c.critical && c.value.ca);
     rule(is_authority, "it must say that it is an authority")?;
     let depth = constraints.and_then(|c| c.value.path_len_constraint);
-    let of_domain = if plan.domain == Domain::Root { None } else { Some(0) };
+    let of_domain = if plan.domain == AuthorityDomain::Root { None } else { Some(0) };
     rule(depth == of_domain, "its depth must be its domain's")?;
     let names = parsed.name_constraints().ok().flatten();
-    rule(names.is_some() == (plan.domain == Domain::Projects), "its name constraints must be its domain's")
+    rule(names.is_some() == (plan.domain == AuthorityDomain::Projects), "its name constraints must be its domain's")
 }

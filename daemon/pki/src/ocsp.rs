@@ -4,10 +4,11 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use ringfence_api::certificate::RevocationReason;
 
 use crate::Serial;
 use crate::authority::{Authority, AuthorityError};
-use crate::crl::Reason;
+use crate::crl::reason_code;
 use crate::der::{
     self, ENUMERATED, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, context,
     context_primitive,
@@ -50,7 +51,7 @@ pub enum Status {
     /// It was issued and is not revoked.
     Good,
     /// It is revoked.
-    Revoked(Timestamp, Reason),
+    Revoked(Timestamp, RevocationReason),
 }
 
 /// Why there is no answer (RFC 6960, section 4.2.1). These are not signed.
@@ -151,7 +152,7 @@ impl Authority {
             let status = match status {
                 Status::Good => der::value(context_primitive(0), &[]),
                 Status::Revoked(at, reason) => {
-                    let reason = der::value(context(0), &der::value(ENUMERATED, &[reason.code()]));
+                    let reason = der::value(context(0), &der::value(ENUMERATED, &[reason_code(*reason)]));
                     der::constructed(context(1), &[&time(*at), &reason])
                 }
             };

@@ -1,12 +1,13 @@
 //! Reading certificates: the facts that callers decide by.
 
 use jiff::Timestamp;
+use ringfence_api::cluster::KeyAlgorithm;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::Serial;
 use crate::validity::from_unix;
-use crate::{KeyAlgorithm, Serial};
 
 /// What a certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]

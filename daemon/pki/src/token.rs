@@ -286,9 +286,9 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use jiff::SignedDuration;
+    use ringfence_api::cluster::KeyAlgorithm;
 
     use super::*;
-    use crate::KeyAlgorithm;
 
     /// The key of RFC 7517, appendix A.2, in PKCS #8.
     const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\

@@ -6,21 +6,24 @@ use std::collections::BTreeSet;
 
 use aws_lc_rs::rand::SystemRandom;
 use jiff::{SignedDuration, Timestamp};
+use ringfence_api::authority::AuthorityDomain;
+use ringfence_api::certificate::RevocationReason;
+use ringfence_api::cluster::KeyAlgorithm;
 use ringfence_pki::{
-    Authority, CertificateFacts, CrlShard, Domain, Entries, Extent, KeyAlgorithm, Leaf, Plan, PrivateKey, Profile,
-    Reason, Request, Revoked, Serial, Usage, Validity, pem_certificate, pem_crl, verify_leaf,
+    Authority, CertificateFacts, CrlShard, Entries, Extent, Leaf, Plan, PrivateKey, Profile, Request, Revoked, Serial,
+    Usage, Validity, pem_certificate, pem_crl, verify_leaf,
 };
 
 const ROOT_CRL: &str = "https://127.0.0.1:8443/v1/crls/root-1/0";
 const SERVICES_CRL: &str = "https://127.0.0.1:8443/v1/crls/services-1/0";
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-fn plan(domain: Domain, name: &str) -> Plan {
+fn plan(domain: AuthorityDomain, name: &str) -> Plan {
     plan_with(domain, name, KeyAlgorithm::default())
 }
 
-fn plan_with(domain: Domain, name: &str, algorithm: KeyAlgorithm) -> Plan {
-    let years = if domain == Domain::Root { 10 } else { 5 };
+fn plan_with(domain: AuthorityDomain, name: &str, algorithm: KeyAlgorithm) -> Plan {
+    let years = if domain == AuthorityDomain::Root { 10 } else { 5 };
     let serial = Serial::random(&SystemRandom::new());
     Plan { domain, name: name.to_owned(), serial, algorithm, lifetime: DAY * 365 * years }
 }
@@ -34,9 +37,10 @@ struct World {
 impl World {
     fn new() -> Self {
         let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-        let root = Authority::create_root(&plan(Domain::Root, "test root"), now).unwrap();
+        let root = Authority::create_root(&plan(AuthorityDomain::Root, "test root"), now).unwrap();
         let root = Authority::load(&root.certificate, &root.private_key).unwrap();
-        let services = root.create_intermediate(&plan(Domain::Services, "test services"), ROOT_CRL, now).unwrap();
+        let services =
+            root.create_intermediate(&plan(AuthorityDomain::Services, "test services"), ROOT_CRL, now).unwrap();
         let services = Authority::load(&services.certificate, &services.private_key).unwrap();
         Self { root, services, now }
     }
@@ -66,8 +70,8 @@ impl World {
     }
 
     fn crls(&self, number: i64, revoked: &[Revoked]) -> String {
-        let root = CrlShard { domain: Domain::Root, url: ROOT_CRL.to_owned(), delta_url: None };
-        let services = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned(), delta_url: None };
+        let root = CrlShard { domain: AuthorityDomain::Root, url: ROOT_CRL.to_owned(), delta_url: None };
+        let services = CrlShard { domain: AuthorityDomain::Services, url: SERVICES_CRL.to_owned(), delta_url: None };
         let root = self
             .root
             .sign_crl(&root, number, Extent::Complete, Entries::default(), Validity::starting(self.now, DAY))
@@ -111,7 +115,7 @@ fn a_revoked_certificate_is_refused_and_its_neighbour_is_not() {
     let world = World::new();
     let revoked = world.leaf(Profile::Service, DAY);
     let neighbour = world.issue(&world.leaf(Profile::Service, DAY));
-    let entry = Revoked { serial: revoked.serial, revoked_at: world.now, reason: Reason::PrivilegeWithdrawn };
+    let entry = Revoked { serial: revoked.serial, revoked_at: world.now, reason: RevocationReason::PrivilegeWithdrawn };
     let crls = world.crls(2, &[entry]);
     assert!(verify_leaf(&world.issue(&revoked), &world.bundle(), &crls, Usage::Client, world.now).is_err());
     assert_eq!(verify_leaf(&neighbour, &world.bundle(), &crls, Usage::Client, world.now), Ok(()));
@@ -164,7 +168,7 @@ fn a_server_certificate_without_a_name_is_withheld() {
 fn openssl_accepts_the_whole_chain_with_its_crls_and_refuses_a_revoked_leaf() {
     let world = World::new();
     let (good, revoked) = (world.leaf(Profile::Service, DAY), world.leaf(Profile::Service, DAY));
-    let entry = Revoked { serial: revoked.serial, revoked_at: world.now, reason: Reason::PrivilegeWithdrawn };
+    let entry = Revoked { serial: revoked.serial, revoked_at: world.now, reason: RevocationReason::PrivilegeWithdrawn };
     let crls = world.crls(2, &[entry]);
     assert_eq!(openssl_verify(&world, &world.issue(&good), &crls), Ok(()));
     let refusal = openssl_verify(&world, &world.issue(&revoked), &crls).unwrap_err();
@@ -196,10 +200,11 @@ fn openssl_verify(world: &World, chain: &str, crls: &str) -> Result<(), String> 
 fn every_kind_of_key_makes_chains_and_lists_that_verify() {
     let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
     for algorithm in KeyAlgorithm::ALL {
-        let root = Authority::create_root(&plan_with(Domain::Root, "root", algorithm), now).unwrap();
+        let root = Authority::create_root(&plan_with(AuthorityDomain::Root, "root", algorithm), now).unwrap();
         let root = Authority::load(&root.certificate, &root.private_key).unwrap();
-        let made =
-            root.create_intermediate(&plan_with(Domain::Services, "services", algorithm), ROOT_CRL, now).unwrap();
+        let made = root
+            .create_intermediate(&plan_with(AuthorityDomain::Services, "services", algorithm), ROOT_CRL, now)
+            .unwrap();
         let services = Authority::load(&made.certificate, &made.private_key).unwrap();
         let world = World { root, services, now };
         let leaf = world.leaf(Profile::Service, DAY);
@@ -212,7 +217,7 @@ fn every_kind_of_key_makes_chains_and_lists_that_verify() {
             let verified = verify_leaf(&chain, &world.bundle(), &world.crls(1, &[]), usage, now);
             assert_eq!(verified, Ok(()), "{algorithm:?}");
         }
-        let revoked = Revoked { serial: issued.serial, revoked_at: now, reason: Reason::KeyCompromise };
+        let revoked = Revoked { serial: issued.serial, revoked_at: now, reason: RevocationReason::KeyCompromise };
         let refused = verify_leaf(&chain, &world.bundle(), &world.crls(2, &[revoked]), Usage::Server, now);
         assert!(refused.is_err(), "{algorithm:?}");
     }
@@ -222,10 +227,11 @@ fn every_kind_of_key_makes_chains_and_lists_that_verify() {
 fn whoever_trusts_only_the_root_before_trusts_what_its_successor_signs_by_the_cross_certificate() {
     let world = World::new();
     let load = |made: ringfence_pki::NewAuthority| Authority::load(&made.certificate, &made.private_key).unwrap();
-    let second = load(Authority::create_root(&plan(Domain::Root, "test root 2"), world.now).unwrap());
+    let second = load(Authority::create_root(&plan(AuthorityDomain::Root, "test root 2"), world.now).unwrap());
     let cross = world.root.cross_sign(&second, Serial::random(&SystemRandom::new()), ROOT_CRL, world.now).unwrap();
-    let services =
-        load(second.create_intermediate(&plan(Domain::Services, "test services 2"), ROOT_CRL, world.now).unwrap());
+    let services = load(
+        second.create_intermediate(&plan(AuthorityDomain::Services, "test services 2"), ROOT_CRL, world.now).unwrap(),
+    );
     let request = Request::parse(&PrivateKey::generate().unwrap().request("x").unwrap()).unwrap();
     let issued = services.issue(&world.leaf(Profile::Service, DAY), request.public_key()).unwrap();
     let short = format!("{}{}", pem_certificate(&issued.certificate), pem_certificate(services.certificate()));
@@ -242,7 +248,8 @@ fn whoever_trusts_only_the_root_before_trusts_what_its_successor_signs_by_the_cr
 #[test]
 fn an_authority_for_project_users_makes_nobody_a_server() {
     let world = World::new();
-    let made = world.root.create_intermediate(&plan(Domain::Projects, "test projects"), ROOT_CRL, world.now).unwrap();
+    let made =
+        world.root.create_intermediate(&plan(AuthorityDomain::Projects, "test projects"), ROOT_CRL, world.now).unwrap();
     let projects = Authority::load(&made.certificate, &made.private_key).unwrap();
     let request = Request::parse(&PrivateKey::generate().unwrap().request("x").unwrap()).unwrap();
     let chain = |leaf: &Leaf| {
@@ -268,9 +275,9 @@ fn an_authority_for_project_users_makes_nobody_a_server() {
 fn a_delta_lists_what_came_after_its_base_and_says_so() {
     use x509_parser::prelude::{CertificateRevocationList, FromDer as _, ParsedExtension};
     let world = World::new();
-    let shard = CrlShard { domain: Domain::Services, url: SERVICES_CRL.to_owned(), delta_url: None };
+    let shard = CrlShard { domain: AuthorityDomain::Services, url: SERVICES_CRL.to_owned(), delta_url: None };
     let serial = Serial::random(&SystemRandom::new());
-    let revoked = Revoked { serial, revoked_at: world.now, reason: Reason::Superseded };
+    let revoked = Revoked { serial, revoked_at: world.now, reason: RevocationReason::Superseded };
     let delta = world
         .services
         .sign_crl(&shard, 9, Extent::Since(7), [revoked].into_iter().collect(), Validity::starting(world.now, DAY))

@@ -12,10 +12,13 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use p12_keystore::Pkcs12ImportPolicy;
 use proptest::prelude::*;
+use ringfence_api::authority::AuthorityDomain;
+use ringfence_api::certificate::RevocationReason;
+use ringfence_api::cluster::KeyAlgorithm;
 use ringfence_pki::{
-    About, Authority, CertificateFacts, CrlShard, Domain, Entries, Extent, KeyAlgorithm, Leaf, MasterKey, OcspRequest,
-    Plan, PrivateKey, Profile, Reason, Request, Revoked, Serial, Token, TokenKey, Usage, Validity, pem_certificate,
-    pem_certificates, pem_crl, pem_crls, pkcs12, verify_leaf,
+    About, Authority, CertificateFacts, CrlShard, Entries, Extent, Leaf, MasterKey, OcspRequest, Plan, PrivateKey,
+    Profile, Request, Revoked, Serial, Token, TokenKey, Usage, Validity, pem_certificate, pem_certificates, pem_crl,
+    pem_crls, pkcs12, verify_leaf,
 };
 
 const URL: &str = "https://127.0.0.1:8443/v1/crls/root-1/0";
@@ -35,7 +38,7 @@ static MATERIAL: LazyLock<Material> = LazyLock::new(|| {
     let day = SignedDuration::from_hours(24);
     let serial = Serial::random(&SystemRandom::new());
     let plan = Plan {
-        domain: Domain::Root,
+        domain: AuthorityDomain::Root,
         name: "fuzz".to_owned(),
         serial,
         algorithm: KeyAlgorithm::default(),
@@ -56,8 +59,8 @@ static MATERIAL: LazyLock<Material> = LazyLock::new(|| {
         crl_url: URL.to_owned(),
     };
     let issued = root.issue(&leaf, &key.public()).unwrap();
-    let revoked = Revoked { serial: issued.serial, revoked_at: now, reason: Reason::PrivilegeWithdrawn };
-    let shard = CrlShard { domain: Domain::Root, url: URL.to_owned(), delta_url: None };
+    let revoked = Revoked { serial: issued.serial, revoked_at: now, reason: RevocationReason::PrivilegeWithdrawn };
+    let shard = CrlShard { domain: AuthorityDomain::Root, url: URL.to_owned(), delta_url: None };
     let entries: Entries = [revoked].into_iter().collect();
     let revoking = root.sign_crl(&shard, 2, Extent::Complete, entries, Validity::starting(now, day)).unwrap().der;
     let pem = key.request("alice").unwrap();

@@ -17,7 +17,7 @@ use ringfence_store::{ClusterRow, CrlHead, CrlRow, Transaction};
 use crate::access::OperatorCaller;
 use crate::authority::Authorities;
 use crate::authority::issuers::crl_url;
-use crate::authority::make::{New, establish, pki_domain};
+use crate::authority::make::{New, establish};
 use crate::base::{Body, Event, Failure};
 
 /// Brings in intermediates and lists that were signed where the root's key is kept. An intermediate is known to every node
@@ -45,7 +45,7 @@ pub(crate) async fn bring_authorities(
             let detail = format!("{} is prepared already; it signs when it is its turn", prepared.view.id);
             return Err(Failure::new(ProblemCode::Conflict, detail));
         }
-        take_intermediate(&root.authority, pki_domain(domain), &certificate, &key.to_der(), now).map_err(refused)?;
+        take_intermediate(&root.authority, domain, &certificate, &key.to_der(), now).map_err(refused)?;
         let new = New {
             domain,
             number: of().map(|row| row.number).max().unwrap_or_default() + 1,
@@ -93,7 +93,7 @@ pub(super) async fn begin(
         let found = pieces.iter().find(|(of, ..)| *of == domain);
         let (_, certificate, key) =
             found.ok_or_else(|| missing(&format!("an intermediate for {}", domain.as_str())))?;
-        take_intermediate(&authority, pki_domain(domain), certificate, &key.to_der(), now).map_err(refused)?;
+        take_intermediate(&authority, domain, certificate, &key.to_der(), now).map_err(refused)?;
         let piece = (&certificate[..], Some(&key.to_der()[..]));
         establish(tx, keys, cluster, Some(&root), first(domain), piece, now).await?;
     }

@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::node::IssuedCertificate;
 use ringfence_api::{JobId, Lifetime, NodeName, ServiceName};
@@ -77,17 +76,8 @@ impl Authorities {
         lifetime: Lifetime,
     ) -> Result<Signed, Failure> {
         let now = self.base.now();
-        let (domain, leaf_profile) = match profile {
-            CertificateProfile::ApiServer => (AuthorityDomain::Services, Profile::ApiServer),
-            CertificateProfile::Node => (AuthorityDomain::Services, Profile::Node),
-            CertificateProfile::Service => (AuthorityDomain::Services, Profile::Service),
-            CertificateProfile::ProjectUser => (AuthorityDomain::Projects, Profile::ProjectUser),
-            CertificateProfile::Job => (AuthorityDomain::Projects, Profile::Job),
-            CertificateProfile::Authority => {
-                return Err(Failure::internal(anyhow::anyhow!("authorities are made by their rotation")));
-            }
-        };
-        let issuer = by.active(domain)?;
+        let leaf_profile = Profile::try_from(profile).map_err(Failure::internal)?;
+        let issuer = by.active(leaf_profile.domain())?;
         let serial = Serial::random(self.base.rng());
         let (shard, crl_url) = by.crl_of(issuer, &serial);
         let leaf = Leaf {

@@ -6,9 +6,7 @@ use jiff::Timestamp;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::cluster::AuthoritySettings;
-use ringfence_pki::{
-    CertificateFacts, CrlShard, Domain, Entries, Extent, KeyAlgorithm, MasterKey, Plan, Serial, Validity,
-};
+use ringfence_pki::{CertificateFacts, CrlShard, Entries, Extent, MasterKey, Plan, Serial, Validity};
 use ringfence_store::{ClusterRow, CrlHead, CrlRow, IssuerRow, NewCertificate, SealedOf, Transaction};
 
 use crate::authority::issuers::crl_url;
@@ -36,7 +34,7 @@ pub(super) async fn make(
 ) -> Result<(String, ringfence_pki::Authority), Failure> {
     let settings = &cluster.declared.authority;
     let id = format!("{}-{}", new.domain.as_str(), new.number);
-    let plan = plan(cluster, settings, &new, Serial::random(rng))?;
+    let plan = plan(cluster, settings, &new, Serial::random(rng));
     let made = match parent {
         None => ringfence_pki::Authority::create_root(&plan, now)?,
         Some((root, signer)) => signer.create_intermediate(&plan, &crl_url(&cluster.endpoint, root, 0), now)?,
@@ -98,8 +96,7 @@ pub(super) async fn establish(
     let lifetime = settings.crl_lifetime.as_signed();
     for shard in 0..shards {
         let url = crl_url(&cluster.endpoint, &id, shard);
-        let domain = pki_domain(new.domain);
-        let list = CrlShard { domain, url: url.clone(), delta_url: delta_url(&url, domain) };
+        let list = CrlShard { domain: new.domain, url: url.clone(), delta_url: delta_url(&url, new.domain) };
         let crl =
             authority.sign_crl(&list, 1, Extent::Complete, Entries::default(), Validity::starting(now, lifetime))?;
         let (this_update, next_update) = (crl.this_update, crl.next_update);
@@ -121,18 +118,18 @@ pub(crate) fn subject_name(
     format!("ringfence {cluster} {}{count} {short_id}", domain.as_str())
 }
 
-fn plan(cluster: &ClusterRow, settings: &AuthoritySettings, new: &New, serial: Serial) -> Result<Plan, Failure> {
+fn plan(cluster: &ClusterRow, settings: &AuthoritySettings, new: &New, serial: Serial) -> Plan {
     let lifetime = match new.domain {
         AuthorityDomain::Root => settings.root_lifetime,
         AuthorityDomain::Services | AuthorityDomain::Projects => settings.intermediate_lifetime,
     };
-    Ok(Plan {
-        domain: pki_domain(new.domain),
+    Plan {
+        domain: new.domain,
         name: subject_name(&cluster.name, &cluster.id, new.domain, new.number),
         serial,
-        algorithm: KeyAlgorithm::from_word(settings.authority_key_algorithm.as_str()).map_err(Failure::internal)?,
+        algorithm: settings.authority_key_algorithm,
         lifetime: lifetime.as_signed(),
-    })
+    }
 }
 
 /// Records a certificate of an authority like any other that was signed, so that it can be revoked like any other.
@@ -161,27 +158,4 @@ pub(super) async fn record(
     let serial = facts.serial.to_string();
     let actor = Actor::daemon("rotate_authorities");
     Ok(actor.record(tx, "issue_certificate", &facts.common_name, &serial, now).await?)
-}
-
-pub(super) fn pki_domain(domain: AuthorityDomain) -> Domain {
-    match domain {
-        AuthorityDomain::Root => Domain::Root,
-        AuthorityDomain::Services => Domain::Services,
-        AuthorityDomain::Projects => Domain::Projects,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ringfence_api::cluster;
-
-    use super::*;
-
-    #[test]
-    fn every_kind_of_key_that_may_be_declared_can_be_made() {
-        for declared in cluster::KeyAlgorithm::ALL {
-            assert_eq!(KeyAlgorithm::from_word(declared.as_str()).map(KeyAlgorithm::as_str), Ok(declared.as_str()));
-        }
-        assert!(KeyAlgorithm::from_word("rot13").is_err());
-    }
 }

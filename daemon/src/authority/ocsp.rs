@@ -15,7 +15,6 @@ use jiff::{SignedDuration, Timestamp};
 use ringfence_pki::{CertificateId, OcspRequest, Refusal, Status};
 use tracing::error;
 
-use crate::authority::list_url::reason_of;
 use crate::authority::{Authorities, Issuer};
 use crate::base::Failure;
 
@@ -100,7 +99,7 @@ async fn answer(responder: &OcspResponder, request: &[u8]) -> Result<Result<Byte
             return Ok(Err(Refusal::Unauthorized));
         };
         let revoked = row.view.revoked_at.zip(row.view.revocation_reason);
-        answers.push((id, revoked.map_or(Status::Good, |(at, reason)| Status::Revoked(at, reason_of(reason)))));
+        answers.push((id, revoked.map_or(Status::Good, |(at, reason)| Status::Revoked(at, reason))));
     }
     drop(tx);
     let statuses: Vec<Status> = answers.iter().map(|(_, status)| *status).collect();

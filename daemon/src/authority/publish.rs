@@ -8,14 +8,14 @@ use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
 use jiff::{SignedDuration, Timestamp};
+use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::crl::PublishedCrl;
-use ringfence_pki::{CrlShard, Domain, Entries, Extent, Revoked, Serial, Validity};
+use ringfence_pki::{CrlShard, Entries, Extent, Revoked, Serial, Validity};
 use ringfence_store::{CrlHead, CrlRow, RevokedRow, Transaction};
 use tracing::info;
 
 use crate::access::OperatorCaller;
-use crate::authority::list_url::{delta_url, reason_of};
-use crate::authority::make::pki_domain;
+use crate::authority::list_url::delta_url;
 use crate::authority::{Authorities, Issuer};
 use crate::base::crash_point::signed;
 use crate::base::{Actor, Event, Failure, Task};
@@ -190,7 +190,7 @@ async fn sign_next(
     let (mut entries, mut changed, mut new) = (Entries::default(), Entries::default(), Vec::new());
     tx.each_revoked(&last, |RevokedRow { serial, revoked_at, reason, listed_in }| {
         if let Some(serial) = Serial::parse(&serial) {
-            let entry = Revoked { serial, revoked_at, reason: reason_of(reason) };
+            let entry = Revoked { serial, revoked_at, reason };
             entries.push(entry);
             if listed_in.is_none_or(|number| number > last.base_number) {
                 changed.push(entry);
@@ -201,7 +201,7 @@ async fn sign_next(
         }
     })
     .await?;
-    let domain = pki_domain(issuer.view.domain);
+    let domain = issuer.view.domain;
     let shard = CrlShard { domain, url: last.url.clone(), delta_url: delta_url(&last.url, domain) };
     let mut validity = Validity::starting(now, lifetime);
     // A clock that stepped back must not make a list older than the one before.
@@ -210,7 +210,7 @@ async fn sign_next(
     let count = entries.count();
     // A list that replaces one by its age, or a delta that would not be small, is what later deltas are about.
     let is_base = is_due(&last, lifetime, now) || changed.count() > DELTA_ENTRIES.max(count / 8);
-    let is_base = is_base || domain == Domain::Root;
+    let is_base = is_base || domain == AuthorityDomain::Root;
     let base_number = if is_base { number } else { last.base_number };
     let mut since = last.base_number;
     if changed.count() > DELTA_ENTRIES.max(count / 2) {
@@ -219,7 +219,7 @@ async fn sign_next(
     }
     // Also when later ones are about this list: whoever has the one before learns from this what has changed.
     let delta = match domain {
-        Domain::Root => None,
+        AuthorityDomain::Root => None,
         _ => Some(issuer.authority.sign_crl(&shard, number, Extent::Since(since), changed, validity)?.der),
     };
     let crl = issuer.authority.sign_crl(&shard, number, Extent::Complete, entries, validity)?;

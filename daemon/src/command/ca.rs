@@ -15,12 +15,14 @@ use aws_lc_rs::rand::SystemRandom;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::authority::{AuthorityDomain, BringAuthorities, BringIntermediate};
+use ringfence_api::certificate::RevocationReason;
+use ringfence_api::cluster::KeyAlgorithm;
 use ringfence_api::route::authority::READ_CRL;
 use ringfence_api::{Clock as _, ClusterId, ClusterName, SystemClock};
 use ringfence_cloud::file::atomic_write;
 use ringfence_pki::{
-    Authority, CrlShard, Domain, Entries, Extent, KeyAlgorithm, Plan, PrivateKey, Reason, Revoked, Serial, Validity,
-    pem_certificate, pem_certificates, pem_crl,
+    Authority, CrlShard, Entries, Extent, Plan, PrivateKey, Revoked, Serial, Validity, pem_certificate,
+    pem_certificates, pem_crl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +103,7 @@ struct State {
     cluster_name: ClusterName,
     cluster_id: ClusterId,
     endpoint: String,
-    key_algorithm: String,
+    key_algorithm: KeyAlgorithm,
     list_days: i64,
     list_number: i64,
     /// How many intermediates of each domain there are.
@@ -121,7 +123,8 @@ impl Ca {
                     endpoint.starts_with("https://") && !endpoint.ends_with('/'),
                     "the endpoint must be https://HOST:PORT, as clients reach the API"
                 );
-                KeyAlgorithm::from_word(&key_algorithm)?;
+                let key_algorithm = KeyAlgorithm::from_word(&key_algorithm)
+                    .with_context(|| format!("there is no kind of key {key_algorithm:?}"))?;
                 let state = State {
                     cluster_name,
                     cluster_id,
@@ -186,10 +189,10 @@ fn init(place: &Place, state: State, lifetime: SignedDuration) -> anyhow::Result
     ringfence_cloud::local::create_directory(directory)?;
     ensure!(!directory.join("root.crt").exists(), "{} holds a root already", directory.display());
     let plan = Plan {
-        domain: Domain::Root,
+        domain: AuthorityDomain::Root,
         name: subject_name(&state.cluster_name, &state.cluster_id, AuthorityDomain::Root, 1),
         serial: Serial::random(&SystemRandom::new()),
-        algorithm: KeyAlgorithm::from_word(&state.key_algorithm)?,
+        algorithm: state.key_algorithm,
         lifetime,
     };
     let made = Authority::create_root(&plan, SystemClock.now())?;
@@ -240,10 +243,10 @@ impl Root {
         let count = self.state.intermediates.entry(domain.as_str().to_owned()).or_default();
         *count += 1;
         let plan = Plan {
-            domain: Domain::from_word(domain.as_str()).context("a domain")?,
+            domain,
             name: subject_name(&self.state.cluster_name, &self.state.cluster_id, domain, *count),
             serial: Serial::random(&SystemRandom::new()),
-            algorithm: KeyAlgorithm::from_word(&self.state.key_algorithm)?,
+            algorithm: self.state.key_algorithm,
             lifetime: INTERMEDIATE,
         };
         let made = self.authority.create_intermediate(&plan, &self.list_url(), SystemClock.now())?;
@@ -262,10 +265,14 @@ impl Root {
             .revoked
             .iter()
             .filter_map(|(serial, at)| {
-                Some(Revoked { serial: Serial::parse(serial)?, revoked_at: *at, reason: Reason::CaCompromise })
+                Some(Revoked {
+                    serial: Serial::parse(serial)?,
+                    revoked_at: *at,
+                    reason: RevocationReason::CaCompromise,
+                })
             })
             .collect();
-        let shard = CrlShard { domain: Domain::Root, url: self.list_url(), delta_url: None };
+        let shard = CrlShard { domain: AuthorityDomain::Root, url: self.list_url(), delta_url: None };
         let validity = Validity::starting(SystemClock.now(), SignedDuration::from_hours(24 * self.state.list_days));
         let list = self.authority.sign_crl(&shard, self.state.list_number, Extent::Complete, entries, validity)?;
         Ok(pem_crl(&list.der))

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use ringfence_api::ProjectUser;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
-use ringfence_pki::{KeyAlgorithm, PrivateKey};
+use ringfence_pki::PrivateKey;
 use ringfence_store::{MemberKeyRow, SealedOf, Transaction};
 
 use crate::authority::{Authorities, Identity, Signed};
@@ -38,7 +38,6 @@ impl<'a> NewIdentities<'a> {
     pub(super) async fn prepare(&mut self, users: &[ProjectUser]) -> Result<(), Failure> {
         let issuers = self.authorities.seen();
         let algorithm = issuers.settings.project_user_key_algorithm;
-        let algorithm = KeyAlgorithm::from_word(algorithm.as_str()).map_err(Failure::internal)?;
         let missing: Vec<&ProjectUser> = users.iter().filter(|user| !self.prepared.contains_key(user)).collect();
         // One core is left for everybody else.
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
-use ringfence_pki::{KeyAlgorithm, MasterKey, PrivateKey, TokenKey};
+use ringfence_pki::{MasterKey, PrivateKey, TokenKey};
 use ringfence_store::{SealedOf, StoreError, Transaction};
 
 use crate::base::{Actor, Base, Failure, Task, seal};
@@ -84,7 +84,6 @@ pub(super) async fn take(
     match step {
         Step::Prepare => {
             let algorithm = tx.cluster().await?.declared.authority.token_key_algorithm;
-            let algorithm = KeyAlgorithm::from_word(algorithm.as_str()).map_err(Failure::internal)?;
             let private = PrivateKey::generate_for(algorithm).map_err(Failure::internal)?;
             let public_key = jwk(&TokenKey::new(&private).map_err(Failure::internal)?);
             let of = SealedOf::TokenKey(public_key.kid.clone());

@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["ringfence-agent", "ringfence-api", "ringfence-cloud", "ringfence-pki", "ringfence-saga", "ringfence-store"],
     ),
     ("ringfence-store", &["ringfence-api", "ringfence-saga"]),
+    ("ringfence-pki", &["ringfence-api"]),
     ("ringfence-agent", &["ringfence-api", "ringfence-pki"]),
     ("tfplugin-rs", &["tfplugin-derive"]),
 ];

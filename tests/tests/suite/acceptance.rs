@@ -351,7 +351,7 @@ async fn the_first_authorities_are_already_as_declared() {
     let connection = connection_of(&setup.sandbox.path().join("cluster")).unwrap();
     let root = &ringfence_pki::pem_certificates(&connection.ca_certificate).unwrap()[0];
     let facts = ringfence_pki::CertificateFacts::read(root).unwrap();
-    assert_eq!(facts.key_algorithm, Some(ringfence_pki::KeyAlgorithm::EcdsaP384));
+    assert_eq!(facts.key_algorithm, Some(ringfence_api::cluster::KeyAlgorithm::EcdsaP384));
     no_changes(&setup.terraform, &[]).await;
     setup.terraform.destroy(&[]).await.expect("destroy");
 }

@@ -11,7 +11,9 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use ringfence_pki::{Authority, Domain, KeyAlgorithm, Plan, PrivateKey, Serial, pem_certificate};
+use ringfence_api::authority::AuthorityDomain;
+use ringfence_api::cluster::KeyAlgorithm;
+use ringfence_pki::{Authority, Plan, PrivateKey, Serial, pem_certificate};
 
 use crate::memory::resident_kib;
 use crate::table::{mebibytes, median, millis, report};
@@ -106,7 +108,7 @@ impl Identity {
         let now = ringfence_api::Clock::now(&ringfence_api::SystemClock);
         let serial = Serial::parse("00000000000000000000000000000001").context("a serial")?;
         let plan = Plan {
-            domain: Domain::Root,
+            domain: AuthorityDomain::Root,
             name: "localhost".to_owned(),
             serial,
             algorithm: KeyAlgorithm::default(),

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_api::cluster::AuthoritySettings;
+use ringfence_api::authority::AuthorityDomain;
+use ringfence_api::cluster::{AuthoritySettings, KeyAlgorithm};
 use ringfence_api::{Clock as _, Lifetime, ProblemCode, SystemClock};
 use ringfence_pki::{
-    Authority, CertificateFacts, Domain, KeyAlgorithm, Leaf, Plan, PrivateKey, Profile, Serial, Validity,
-    pem_certificate, pem_certificates,
+    Authority, CertificateFacts, Leaf, Plan, PrivateKey, Profile, Serial, Validity, pem_certificate, pem_certificates,
 };
 use ringfence_tests::eventually;
 
@@ -186,10 +186,10 @@ fn copied_authority(of: &Pem, root: &str) -> Authority {
         algorithm: KeyAlgorithm::default(),
         lifetime: of.not_after.duration_since(of.not_before),
     };
-    let made = Authority::create_root(&plan(Domain::Root, &root), root.not_before).unwrap();
+    let made = Authority::create_root(&plan(AuthorityDomain::Root, &root), root.not_before).unwrap();
     let root = Authority::load(&made.certificate, &made.private_key).unwrap();
     let url = "https://127.0.0.1:1/v1/crls/root-1/0";
-    let made = root.create_intermediate(&plan(Domain::Projects, &middle), url, middle.not_before).unwrap();
+    let made = root.create_intermediate(&plan(AuthorityDomain::Projects, &middle), url, middle.not_before).unwrap();
     Authority::load(&made.certificate, &made.private_key).unwrap()
 }
 
