@@ -20,8 +20,7 @@ use anyhow::Context as _;
 use axum::extract::FromRef;
 use jiff::SignedDuration;
 use ringfence_api::route::token;
-use ringfence_api::token::Jwk;
-use ringfence_pki::{PrivateKey, PublicTokenKey, TokenKey};
+use ringfence_pki::{PrivateKey, TokenKey};
 use ringfence_store::{SealedOf, Transaction};
 
 use crate::access::{Access, Routes};
@@ -59,17 +58,4 @@ pub(crate) async fn active_key(base: &Base, tx: &mut Transaction) -> Result<(Str
     let der = open(base, &SealedOf::TokenKey(kid.clone()), &row.sealed_key)?;
     let private = PrivateKey::from_der(&der).map_err(Failure::internal)?;
     Ok((kid, TokenKey::new(&private).map_err(Failure::internal)?))
-}
-
-/// The public half as it is published.
-fn jwk(key: &TokenKey) -> Jwk {
-    let PublicTokenKey { kid, x, y } = key.public().clone();
-    let [kty, crv, alg] =
-        if y.is_some() { ["EC", "P-256", "ES256"] } else { ["OKP", "Ed25519", "EdDSA"] }.map(str::to_owned);
-    Jwk { kid, kty, crv, x, y, alg, usage: "sig".to_owned() }
-}
-
-/// The public half that was published.
-pub(crate) fn public_key(jwk: &Jwk) -> PublicTokenKey {
-    PublicTokenKey { kid: jwk.kid.clone(), x: jwk.x.clone(), y: jwk.y.clone() }
 }

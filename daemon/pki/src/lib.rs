@@ -38,10 +38,7 @@ pub use request::{Request, RequestError};
 pub use rotation::renew_at;
 pub use seal::{MasterKey, SealError};
 pub use serial::Serial;
-pub use token::{
-    About, Checkpoint, PublicTokenKey, ReadToken, Token, TokenFacts, TokenKey, TokenKeyError, random_token_id,
-    token_kid,
-};
+pub use token::{About, Checkpoint, ReadToken, Token, TokenFacts, TokenKey, TokenKeyError, random_token_id, token_kid};
 pub use validity::Validity;
 pub use verify::{Usage, VerifyError, verify_leaf};
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::rand::SecureRandom;
 use jiff::Timestamp;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, ThumbprintHash};
+use jsonwebtoken::jwk::{self, AlgorithmParameters, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use ringfence_api::token::Jwk;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -113,9 +114,9 @@ pub struct ReadToken {
 
 impl ReadToken {
     /// What a token says, if this key has signed it.
-    pub fn verify(token: &str, key: &PublicTokenKey) -> Result<Self, TokenKeyError> {
+    pub fn verify(token: &str, key: &Jwk) -> Result<Self, TokenKeyError> {
         let unusable = |why: &dyn std::fmt::Display| TokenKeyError(format!("does not verify this: {why}"));
-        let (key, mut validation) = key.verifier().map_err(|e| unusable(&e))?;
+        let (key, mut validation) = verifier(key).map_err(|e| unusable(&e))?;
         validation.validate_exp = false;
         validation.validate_aud = false;
         let read = decode::<Self>(token, &key, &validation).map_err(|e| unusable(&e))?;
@@ -169,9 +170,9 @@ const CHECKPOINT: &str = "ringfence-audit+jwt";
 
 impl Checkpoint {
     /// What a checkpoint says, if this key has signed it.
-    pub fn verify(signature: &str, key: &PublicTokenKey) -> Result<Self, TokenKeyError> {
+    pub fn verify(signature: &str, key: &Jwk) -> Result<Self, TokenKeyError> {
         let unusable = |why: &dyn std::fmt::Display| TokenKeyError(format!("does not verify this: {why}"));
-        let (key, mut validation) = key.verifier().map_err(|e| unusable(&e))?;
+        let (key, mut validation) = verifier(key).map_err(|e| unusable(&e))?;
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
         let read = decode::<Self>(signature, &key, &validation).map_err(|e| unusable(&e))?;
@@ -187,32 +188,34 @@ impl Checkpoint {
 #[derive(Debug)]
 pub struct TokenKey {
     key: EncodingKey,
-    public: PublicTokenKey,
+    public: Jwk,
 }
 
-/// The public half of a key, as it stands in a JWK.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicTokenKey {
-    /// The thumbprint.
-    pub kid: String,
-    /// The x coordinate on P-256, or the public key of Ed25519; base64url.
-    pub x: String,
-    /// The y coordinate on P-256, base64url; none for Ed25519.
-    pub y: Option<String>,
+/// The algorithm of a key's signatures.
+fn algorithm(key: &Jwk) -> Algorithm {
+    if key.y.is_some() { Algorithm::ES256 } else { Algorithm::EdDSA }
 }
 
-impl PublicTokenKey {
-    fn algorithm(&self) -> Algorithm {
-        if self.y.is_some() { Algorithm::ES256 } else { Algorithm::EdDSA }
-    }
+/// What verifies the signatures of a key.
+fn verifier(key: &Jwk) -> Result<(DecodingKey, Validation), jsonwebtoken::errors::Error> {
+    let decoding = match &key.y {
+        Some(y) => DecodingKey::from_ec_components(&key.x, y)?,
+        None => DecodingKey::from_ed_components(&key.x)?,
+    };
+    Ok((decoding, Validation::new(algorithm(key))))
+}
 
-    fn verifier(&self) -> Result<(DecodingKey, Validation), jsonwebtoken::errors::Error> {
-        let key = match &self.y {
-            Some(y) => DecodingKey::from_ec_components(&self.x, y)?,
-            None => DecodingKey::from_ed_components(&self.x)?,
-        };
-        Ok((key, Validation::new(self.algorithm())))
-    }
+/// The public half as it is published, on P-256 or of Ed25519.
+fn published(key: &EncodingKey, algorithm: Algorithm) -> Result<Option<Jwk>, jsonwebtoken::errors::Error> {
+    let described = jwk::Jwk::from_encoding_key(key, algorithm)?;
+    let kid = described.thumbprint(ThumbprintHash::SHA256)?;
+    let ([kty, crv, alg], x, y) = match described.algorithm {
+        AlgorithmParameters::EllipticCurve(point) => (["EC", "P-256", "ES256"], point.x, Some(point.y)),
+        AlgorithmParameters::OctetKeyPair(pair) => (["OKP", "Ed25519", "EdDSA"], pair.x, None),
+        _ => return Ok(None),
+    };
+    let [kty, crv, alg] = [kty, crv, alg].map(str::to_owned);
+    Ok(Some(Jwk { kid, kty, crv, x, y, alg, usage: "sig".to_owned() }))
 }
 
 /// Why a token could not be signed.
@@ -229,18 +232,13 @@ impl TokenKey {
         } else {
             (EncodingKey::from_ec_der(&key.to_der()), Algorithm::ES256)
         };
-        let jwk = Jwk::from_encoding_key(&key, algorithm).map_err(|e| unusable(&e))?;
-        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|e| unusable(&e))?;
-        let public = match jwk.algorithm {
-            AlgorithmParameters::EllipticCurve(point) => PublicTokenKey { kid, x: point.x, y: Some(point.y) },
-            AlgorithmParameters::OctetKeyPair(pair) => PublicTokenKey { kid, x: pair.x, y: None },
-            _ => return Err(unusable(&"it is neither on P-256 nor of Ed25519")),
-        };
+        let public = published(&key, algorithm).map_err(|e| unusable(&e))?;
+        let public = public.ok_or_else(|| unusable(&"it is neither on P-256 nor of Ed25519"))?;
         Ok(Self { key, public })
     }
 
     /// The public half.
-    pub fn public(&self) -> &PublicTokenKey {
+    pub fn public(&self) -> &Jwk {
         &self.public
     }
 
@@ -249,14 +247,14 @@ impl TokenKey {
         let header = Header {
             kid: Some(self.public.kid.clone()),
             typ: Some(CHECKPOINT.to_owned()),
-            ..Header::new(self.public.algorithm())
+            ..Header::new(algorithm(&self.public))
         };
         encode(&header, checkpoint, &self.key).map_err(|e| TokenKeyError(format!("cannot sign: {e}")))
     }
 
     /// Signs a token.
     pub fn sign(&self, token: &Token<'_>) -> Result<String, TokenKeyError> {
-        let header = Header { kid: Some(self.public.kid.clone()), ..Header::new(self.public.algorithm()) };
+        let header = Header { kid: Some(self.public.kid.clone()), ..Header::new(algorithm(&self.public)) };
         let claims = Claims {
             iss: token.issuer,
             sub: token.subject,

@@ -13,7 +13,6 @@ use ringfence_api::token::Jwks;
 use ringfence_pki::Checkpoint;
 
 use crate::command::operator::Operator;
-use crate::token::public_key;
 
 /// Export the audit log, or verify an export.
 #[derive(Debug, Args)]
@@ -208,7 +207,7 @@ fn verify_checkpoint(checkpoint: &AuditCheckpoint, keys: &Jwks) -> anyhow::Resul
     let key = keys.keys.iter().find(|key| key.kid == checkpoint.kid);
     let key =
         key.with_context(|| format!("the checkpoint is signed by key {}, which is not among --keys", checkpoint.kid))?;
-    let said = Checkpoint::verify(&checkpoint.signature, &public_key(key))?;
+    let said = Checkpoint::verify(&checkpoint.signature, key)?;
     ensure!(
         (said.sequence, &said.hash, said.signed_at)
             == (checkpoint.sequence, &checkpoint.hash, checkpoint.at.as_second()),
@@ -288,15 +287,7 @@ mod tests {
         let good = log(3);
         let key = ringfence_pki::TokenKey::new(&ringfence_pki::PrivateKey::generate().unwrap()).unwrap();
         let public = key.public().clone();
-        let jwk = |kid: &str| ringfence_api::token::Jwk {
-            kid: kid.to_owned(),
-            kty: "EC".to_owned(),
-            crv: "P-256".to_owned(),
-            x: public.x.clone(),
-            y: public.y.clone(),
-            alg: "ES256".to_owned(),
-            usage: "sig".to_owned(),
-        };
+        let jwk = |kid: &str| ringfence_api::token::Jwk { kid: kid.to_owned(), ..public.clone() };
         let keys = Jwks { keys: vec![jwk(&public.kid)] };
         let of = |row: &AuditEntry, said: &AuditEntry| {
             let hash = said.hash.clone();

@@ -13,7 +13,6 @@ use ringfence_store::{TokenRow, Transaction};
 
 use crate::access::{AnyCaller, OperatorCaller};
 use crate::base::{Base, Body, Failure};
-use crate::token::public_key;
 
 /// Says whether a token is good now, and what it says. For anybody whom the daemon recognises.
 pub(crate) async fn introspect(
@@ -58,7 +57,7 @@ async fn valid(base: &Base, tx: &mut Transaction, token: &str) -> Result<Option<
     let Some(kid) = token_kid(token) else { return Ok(None) };
     let keys = tx.list_live_token_keys().await?;
     let Some(key) = keys.into_iter().find(|key| key.view.kid == kid) else { return Ok(None) };
-    let Ok(read) = ReadToken::verify(token, &public_key(&key.public_key)) else { return Ok(None) };
+    let Ok(read) = ReadToken::verify(token, &key.public_key) else { return Ok(None) };
     let Some(row) = tx.find_token(&read.jti).await? else { return Ok(None) };
     let in_time = read.nbf <= now.as_second() && now.as_second() < read.exp;
     if !in_time || row.kid != kid || row.ended_at.is_some() {

@@ -11,8 +11,8 @@ use ringfence_pki::{MasterKey, PrivateKey, TokenKey};
 use ringfence_store::{SealedOf, StoreError, Transaction};
 
 use crate::base::{Actor, Base, Failure, Task, seal};
+use crate::token::JWKS_MAX_AGE;
 use crate::token::next::{Policy, Step, next};
-use crate::token::{JWKS_MAX_AGE, jwk};
 
 /// Rotates when it is time.
 pub(crate) struct RotateTokenKeys(pub(super) Arc<Base>);
@@ -85,7 +85,7 @@ pub(super) async fn take(
         Step::Prepare => {
             let algorithm = tx.cluster().await?.declared.authority.token_key_algorithm;
             let private = PrivateKey::generate_for(algorithm).map_err(Failure::internal)?;
-            let public_key = jwk(&TokenKey::new(&private).map_err(Failure::internal)?);
+            let public_key = TokenKey::new(&private).map_err(Failure::internal)?.public().clone();
             let of = SealedOf::TokenKey(public_key.kid.clone());
             let sealed_key = seal(tx, (master_key, rng), &of, &private.to_der()).await?;
             tx.insert_token_key(&public_key, &sealed_key, now).await?;
