@@ -11,39 +11,29 @@
 //! services/NAME/reload-due              its files have changed and it has not been told yet
 //! ```
 //!
-//! A set is written whole and made durable before `current` is renamed to it, so a reader that opens
-//! `current/tls.crt` and `current/tls.key` finds a pair. Directories are the agent's and 0711: others pass through and can put
-//! nothing in its way. Keys and tokens are 0640, or 0600 if declared, of the service's owner; the agent's own key and ticket are 0600;
-//! the rest is 0644.
+//! A reader that opens `current/tls.crt` and `current/tls.key` finds a pair, because a set is whole before `current` names
+//! it. Directories are the agent's and 0711: others pass through and can put nothing in its way. Keys and tokens are 0640,
+//! or 0600 if declared, of the service's owner; the agent's own key and ticket are 0600; the rest is 0644.
+
+mod file;
+mod set;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use nix::unistd::{Gid, Uid, chown};
 use ringfence_api::ServiceName;
-use ringfence_api::cluster::ServiceFiles;
-use ringfence_pki::{CertificateFacts, PrivateKey, TokenFacts, pem_certificates, pem_crls, pkcs12};
+use ringfence_pki::{PrivateKey, TokenFacts, pem_certificates, pem_crls};
 use zeroize::Zeroizing;
 
+use crate::disk::file::{create_directory, names_in, read_sound, remove_directory, remove_file, write};
+pub(crate) use crate::disk::set::SetFiles;
+use crate::disk::set::{
+    BEFORE, CURRENT, REFUSED, held_set, link, make_set, read_link, remove_set, remove_unlinked, set_of, write_secret,
+};
+pub use crate::disk::set::{CERTIFICATE_FILE, HeldSet, KEY_FILE};
 use crate::error::AgentError;
 
-/// The certificate and its intermediate, in a set.
-pub const CERTIFICATE_FILE: &str = "tls.crt";
-/// The private key, in a set.
-pub const KEY_FILE: &str = "tls.key";
-/// Key, certificate and intermediates, in a set if declared.
-pub(crate) const COMBINED_FILE: &str = "tls.pem";
-/// The same as PKCS #12, in a set if declared.
-pub(crate) const PKCS12_FILE: &str = "tls.p12";
-/// How the files of a set were declared when it was written.
-const DECLARED_FILE: &str = "files.json";
-/// The links to sets.
-const CURRENT: &str = "current";
-const BEFORE: &str = "before";
-const REFUSED: &str = "refused";
 /// The token of a service, if declared.
 pub const TOKEN_FILE: &str = "token.jwt";
 /// The roots, under `trust`.
@@ -55,15 +45,6 @@ pub const CRL_FILE: &str = "crl.pem";
 #[derive(Debug, Clone)]
 pub struct Disk {
     root: PathBuf,
-}
-
-/// A certificate and key that lie on disk and belong together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldSet {
-    /// What the certificate says.
-    pub facts: CertificateFacts,
-    /// How its files were declared when they were written.
-    pub files: ServiceFiles,
 }
 
 /// What lies on disk.
@@ -185,7 +166,7 @@ impl Disk {
             link(&holder, BEFORE, &current)?;
         }
         link(&holder, CURRENT, set)?;
-        self.sweep_holder(&holder)
+        remove_unlinked(&holder)
     }
 
     /// The service has taken what is current.
@@ -193,7 +174,7 @@ impl Disk {
         let holder = self.service(service);
         remove_file(&holder.join(BEFORE))?;
         remove_file(&holder.join(REFUSED))?;
-        self.sweep_holder(&holder)
+        remove_unlinked(&holder)
     }
 
     /// The service has not taken what is current: what was before comes back. Returns whether there was anything.
@@ -232,11 +213,7 @@ impl Disk {
 
     /// Removes everything of a service.
     pub(crate) fn remove_service(&self, service: &ServiceName) -> Result<(), AgentError> {
-        let directory = self.service(service);
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(AgentError::file("remove", &directory)(error)),
-            _ => Ok(()),
-        }
+        remove_directory(&self.service(service))
     }
 
     /// Replaces the roots.
@@ -285,18 +262,7 @@ impl Disk {
         for name in names_in(&self.root.join("services"))? {
             holders.push(self.root.join("services").join(name));
         }
-        holders.iter().try_for_each(|holder| self.sweep_holder(holder))
-    }
-
-    #[allow(clippy::unused_self, reason = "it is the disk's")]
-    fn sweep_holder(&self, holder: &Path) -> Result<(), AgentError> {
-        let kept: Vec<PathBuf> = [CURRENT, BEFORE, REFUSED].iter().filter_map(|name| read_link(holder, name)).collect();
-        for name in names_in(&holder.join("sets"))? {
-            if !kept.contains(&set_of(&name)) {
-                remove_set(holder, &set_of(&name))?;
-            }
-        }
-        Ok(())
+        holders.iter().try_for_each(|holder| remove_unlinked(holder))
     }
 
     fn node(&self) -> PathBuf {
@@ -310,156 +276,6 @@ impl Disk {
     fn service(&self, service: &ServiceName) -> PathBuf {
         self.root.join("services").join(service.as_str())
     }
-}
-
-/// What is written of a set, and whose it is.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SetFiles {
-    /// How it was declared.
-    pub(crate) declared: ServiceFiles,
-    /// Who owns the key; the agent itself when none.
-    pub(crate) owner: Option<Uid>,
-    /// The group of the key; the agent's when none.
-    pub(crate) group: Option<Gid>,
-    /// The mode of whatever holds the key.
-    pub(crate) key_mode: u32,
-    /// Whether there is a file with everything in PEM.
-    pub(crate) combined_pem: bool,
-    /// The password of the PKCS #12 file, if there is to be one.
-    pub(crate) pkcs12: Option<Zeroizing<String>>,
-}
-
-/// The set that a link of a holder names, if it is whole and its key is the certificate's.
-fn held_set(holder: &Path, name: &str) -> Option<HeldSet> {
-    let set = holder.join(name);
-    let chain = fs::read_to_string(set.join(CERTIFICATE_FILE)).ok()?;
-    let key = Zeroizing::new(fs::read_to_string(set.join(KEY_FILE)).ok()?);
-    let certificates = pem_certificates(&chain).ok()?;
-    let facts = certificates.iter().map(|der| CertificateFacts::read(der)).collect::<Result<Vec<_>, _>>().ok()?;
-    let facts = facts.into_iter().next()?;
-    let files = fs::read(set.join(DECLARED_FILE)).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let files = files.unwrap_or_default();
-    (PrivateKey::from_pem(&key).ok()?.public() == facts.public_key).then_some(HeldSet { facts, files })
-}
-
-fn set_of(serial: &str) -> PathBuf {
-    Path::new("sets").join(serial)
-}
-
-fn read_link(holder: &Path, name: &str) -> Option<PathBuf> {
-    fs::read_link(holder.join(name)).ok()
-}
-
-/// Makes a link name that set, in one step.
-fn link(holder: &Path, name: &str, set: &Path) -> Result<(), AgentError> {
-    let beside = holder.join(format!(".{name}.new"));
-    remove_file(&beside)?;
-    std::os::unix::fs::symlink(set, &beside).map_err(AgentError::file("link", &beside))?;
-    fs::rename(&beside, holder.join(name)).map_err(AgentError::file("rename", &beside))?;
-    sync(holder)
-}
-
-fn remove_set(holder: &Path, set: &Path) -> Result<(), AgentError> {
-    let path = holder.join(set);
-    match fs::remove_dir_all(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(AgentError::file("remove", &path)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Writes a set and makes it durable.
-fn make_set(holder: &Path, serial: &str, chain: &str, key: &PrivateKey, files: &SetFiles) -> Result<(), AgentError> {
-    let sets = holder.join("sets");
-    let set = holder.join(set_of(serial));
-    create_directory(&set)?;
-    let secret = |name: &str, bytes: &[u8]| write_secret(&set.join(name), bytes, files);
-    write(&set.join(CERTIFICATE_FILE), chain.as_bytes(), 0o644)?;
-    let declared = serde_json::to_vec(&files.declared).expect("what was declared serializes");
-    write(&set.join(DECLARED_FILE), &declared, 0o644)?;
-    secret(KEY_FILE, key.to_pem().as_bytes())?;
-    if files.combined_pem {
-        let combined = Zeroizing::new(format!("{}{chain}", *key.to_pem()));
-        secret(COMBINED_FILE, combined.as_bytes())?;
-    }
-    if let Some(password) = &files.pkcs12 {
-        secret(PKCS12_FILE, &pkcs12(chain, key, password)?)?;
-        secret(&format!("{PKCS12_FILE}.password"), password.as_bytes())?;
-    }
-    sync(&set)?;
-    sync(&sets)
-}
-
-/// Writes for the service's owner and group alone.
-fn write_secret(path: &Path, bytes: &[u8], files: &SetFiles) -> Result<(), AgentError> {
-    replace(path, bytes, files.key_mode, |beside| {
-        if files.owner.is_some() || files.group.is_some() {
-            chown(beside, files.owner, files.group)?;
-        }
-        Ok(())
-    })
-}
-
-/// Writes beside, makes durable, renames.
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AgentError> {
-    replace(path, bytes, mode, |_| Ok(()))
-}
-
-fn replace(
-    path: &Path,
-    bytes: &[u8],
-    mode: u32,
-    before_it_is_seen: impl FnOnce(&Path) -> io::Result<()>,
-) -> Result<(), AgentError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.new"));
-    remove_file(&beside)?;
-    let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
-        before_it_is_seen(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    })();
-    written.map_err(AgentError::file("write", path))?;
-    sync(path.parent().unwrap_or(Path::new(".")))
-}
-
-fn sync(directory: &Path) -> Result<(), AgentError> {
-    File::open(directory).and_then(|file| file.sync_all()).map_err(AgentError::file("sync", directory))
-}
-
-/// A directory that others pass through and nobody but the agent lists or changes.
-fn create_directory(path: &Path) -> Result<(), AgentError> {
-    let created = fs::DirBuilder::new().recursive(true).mode(0o711).create(path);
-    created.map_err(AgentError::file("create", path))
-}
-
-fn remove_file(path: &Path) -> Result<(), AgentError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(AgentError::file("remove", path)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// The text of a file, if it is what it should be.
-fn read_sound(path: &Path, is_sound: fn(&str) -> bool) -> Result<Option<String>, AgentError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8(bytes).ok().filter(|text| is_sound(text))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(AgentError::file("read", path)(error)),
-    }
-}
-
-fn names_in(directory: &Path) -> Result<Vec<String>, AgentError> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(AgentError::file("list", directory)(error)),
-    };
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name().to_string_lossy().into_owned())).collect();
-    names.sort();
-    Ok(names)
 }
 
 #[cfg(test)]
