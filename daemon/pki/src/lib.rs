@@ -8,9 +8,9 @@
 //! → [`Authority::issue`] signs and lints → the caller records → the caller hands it out.
 
 mod authority;
-mod brought;
 mod crl;
 mod der;
+mod import;
 mod issue;
 mod key;
 mod lint;
@@ -26,8 +26,8 @@ mod validity;
 mod verify;
 
 pub use authority::{Authority, AuthorityError, NewAuthority, NewCertificate, Plan};
-pub use brought::{BroughtError, ListFacts, take_intermediate, take_list, take_root};
 pub use crl::{Crl, CrlShard, Entries, Extent, Revoked};
+pub use import::{BroughtError, ListFacts, take_intermediate, take_list, take_root};
 pub use issue::{Issued, Leaf, NotALeaf, Profile};
 pub use key::{KeyError, PrivateKey};
 pub use lint::LintError;
