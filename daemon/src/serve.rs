@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_lc_rs::rand::SystemRandom;
-use ringfence_api::authority::BringAuthorities;
+use ringfence_api::authority::ImportAuthorities;
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{Clock, SystemClock};
 use ringfence_cloud::file::atomic_write;
@@ -231,7 +231,7 @@ fn first_authority(directory: &Path) -> anyhow::Result<AuthoritySettings> {
 }
 
 /// The first authorities, if they were signed elsewhere.
-fn brought(directory: &Path) -> anyhow::Result<Option<BringAuthorities>> {
+fn brought(directory: &Path) -> anyhow::Result<Option<ImportAuthorities>> {
     let path = directory.join(BROUGHT_FILE);
     match std::fs::read(&path).map(zeroize::Zeroizing::new) {
         Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is not understood", path.display())),

@@ -82,7 +82,8 @@ pub struct RotateAuthority {
 /// Authorities and lists that were signed where the root's key is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BringAuthorities {
+#[schema(as = ImportAuthorities)]
+pub struct ImportAuthorities {
     /// The root's certificate, PEM; only when a cluster is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
@@ -91,13 +92,14 @@ pub struct BringAuthorities {
     pub list: Option<String>,
     /// Intermediates that the root has signed.
     #[serde(default)]
-    pub intermediates: Vec<BringIntermediate>,
+    pub intermediates: Vec<ImportIntermediate>,
 }
 
 /// An intermediate that was signed elsewhere. `Debug` shows no key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BringIntermediate {
+#[schema(as = ImportIntermediate)]
+pub struct ImportIntermediate {
     /// What it signs for.
     pub domain: AuthorityDomain,
     /// Its certificate, PEM.
@@ -106,8 +108,8 @@ pub struct BringIntermediate {
     pub private_key: String,
 }
 
-impl std::fmt::Debug for BringIntermediate {
+impl std::fmt::Debug for ImportIntermediate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "BringIntermediate({}, ..)", self.domain.as_str())
+        write!(f, "ImportIntermediate({}, ..)", self.domain.as_str())
     }
 }

@@ -92,7 +92,7 @@ pub struct Certificate {
 }
 
 /// How long a certificate for a key of the caller's own lives when nobody says.
-pub const DEFAULT_CSR_LIFETIME: Lifetime = Lifetime::from_secs(3_600);
+pub const CSR_CERTIFICATE_LIFETIME: Lifetime = Lifetime::from_secs(3_600);
 
 /// Asks for a certificate of a project user or of a service, for a key that the caller made and keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -29,8 +29,8 @@ pub enum AuthorityError {
     #[error("the private key is not the one of the authority's certificate")]
     OtherKey,
     /// Its key is not here.
-    #[error("the key of this authority is kept apart; what it signs is brought in")]
-    KeptApart,
+    #[error("the key of this authority is offline: sign there, and import what it signed")]
+    Offline,
     /// Signing failed.
     #[error("signing failed: {0}")]
     Sign(String),
@@ -100,7 +100,7 @@ pub struct Authority {
     pub(crate) key_bits: Vec<u8>,
     /// The identifier of its key, as it stands in what it signs.
     pub(crate) key_identifier: Vec<u8>,
-    /// Its key, unless that is kept apart.
+    /// Its key; none for an offline root.
     issuer: Option<Issuer<'static, KeyPair>>,
 }
 
@@ -185,7 +185,7 @@ impl Authority {
         Ok(loaded)
     }
 
-    /// Takes up an authority whose key is kept apart: it is trusted and signs nothing here.
+    /// Takes up an offline root: it is trusted and signs nothing here.
     pub fn without_key(certificate: &[u8]) -> Result<Self, AuthorityError> {
         let facts = CertificateFacts::read(certificate)?;
         let SubjectAndKey { subject, key_bits, key_identifier } = SubjectAndKey::read(certificate)?;
@@ -199,7 +199,7 @@ impl Authority {
 
     /// What signs.
     pub(crate) fn signer(&self) -> Result<&Issuer<'static, KeyPair>, AuthorityError> {
-        self.issuer.as_ref().ok_or(AuthorityError::KeptApart)
+        self.issuer.as_ref().ok_or(AuthorityError::Offline)
     }
 
     fn prove(&self) -> Result<(), AuthorityError> {

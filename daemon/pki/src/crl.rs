@@ -108,7 +108,7 @@ const FRESHEST_CRL: &[u8] = &[0x55, 0x1d, 0x2e];
 const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x23];
 
 impl Authority {
-    /// Signs a list that is good for this time. The number must be above every earlier one of this shard, and the
+    /// Signs a list that is valid for this time. The number must be above every earlier one of this shard, and the
     /// time must not begin before that of an earlier one; the caller sees to both.
     pub fn sign_crl(
         &self,

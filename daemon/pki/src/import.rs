@@ -1,5 +1,5 @@
-//! What was signed elsewhere and is brought in: a root whose key stays apart, intermediates that it has signed, and its
-//! list. Each is held against the same rules as what is signed here.
+//! Importing what an offline root has signed: its own certificate, intermediates and its revocation list. Each must follow
+//! the same rules as what is signed here.
 
 use jiff::Timestamp;
 use ringfence_api::authority::AuthorityDomain;
@@ -11,21 +11,16 @@ use crate::lint::{self, LintError};
 use crate::read::CertificateFacts;
 use crate::validity::{Validity, from_unix};
 
-/// Why something is not taken.
+/// Why something is not imported: which rule it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BroughtError {
-    /// It breaks a rule.
-    #[error("the {what} is not taken: {rule}")]
-    Rule {
-        /// What it should be.
-        what: &'static str,
-        /// Which rule.
-        rule: String,
-    },
+#[error("the {what} cannot be imported: {rule}")]
+pub struct ImportError {
+    what: &'static str,
+    rule: String,
 }
 
-fn broken(what: &'static str, rule: impl Into<String>) -> BroughtError {
-    BroughtError::Rule { what, rule: rule.into() }
+fn broken(what: &'static str, rule: impl Into<String>) -> ImportError {
+    ImportError { what, rule: rule.into() }
 }
 
 /// What a list says of itself.
@@ -41,8 +36,8 @@ pub struct ListFacts {
     pub revoked: Vec<String>,
 }
 
-/// Takes a root, of which only the certificate is here. It must have signed itself and be an authority.
-pub fn take_root(certificate: &[u8], now: Timestamp) -> Result<(Authority, CertificateFacts), BroughtError> {
+/// Imports the certificate of an offline root. It must be an authority, signed by itself.
+pub fn import_root(certificate: &[u8], now: Timestamp) -> Result<(Authority, CertificateFacts), ImportError> {
     let what = "root";
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| broken(what, "it must be X.509"))?;
     let authority = Authority::without_key(certificate).map_err(|error| broken(what, error.to_string()))?;
@@ -60,19 +55,19 @@ pub fn take_root(certificate: &[u8], now: Timestamp) -> Result<(Authority, Certi
         return Err(broken(what, "it must be signed by itself"));
     }
     if now < facts.not_before || facts.not_after <= now {
-        return Err(broken(what, "it must be good now"));
+        return Err(broken(what, "it must be valid now"));
     }
     Ok((authority, facts))
 }
 
-/// Takes an intermediate with its key. It must be what this root would have signed for the domain.
-pub fn take_intermediate(
+/// Imports an intermediate with its key. It must be what this root would have signed for the domain.
+pub fn import_intermediate(
     root: &Authority,
     domain: AuthorityDomain,
     certificate: &[u8],
     private_key: &[u8],
     now: Timestamp,
-) -> Result<(Authority, CertificateFacts), BroughtError> {
+) -> Result<(Authority, CertificateFacts), ImportError> {
     let what = "intermediate";
     let refused = |error: LintError| broken(what, error.to_string());
     let facts = CertificateFacts::read(certificate).map_err(|error| broken(what, error.to_string()))?;
@@ -86,14 +81,14 @@ pub fn take_intermediate(
     };
     lint::check_authority(&plan, validity, certificate, root.certificate()).map_err(refused)?;
     if now < facts.not_before || facts.not_after <= now {
-        return Err(broken(what, "it must be good now"));
+        return Err(broken(what, "it must be valid now"));
     }
     let authority = Authority::load(certificate, private_key).map_err(|error| broken(what, error.to_string()))?;
     Ok((authority, facts))
 }
 
-/// Takes a list of a root whose key is apart.
-pub fn take_list(root: &Authority, list: &[u8], now: Timestamp) -> Result<ListFacts, BroughtError> {
+/// Imports a list of an offline root.
+pub fn import_list(root: &Authority, list: &[u8], now: Timestamp) -> Result<ListFacts, ImportError> {
     let what = "list";
     let (rest, parsed) = CertificateRevocationList::from_der(list).map_err(|_| broken(what, "it must be a CRL"))?;
     let (_, certificate) =
@@ -115,7 +110,7 @@ pub fn take_list(root: &Authority, list: &[u8], now: Timestamp) -> Result<ListFa
     let next_update = parsed.next_update().and_then(time);
     let next_update = next_update.ok_or_else(|| broken(what, "it must say when it ends"))?;
     if now < this_update || next_update <= now {
-        return Err(broken(what, "it must be good now"));
+        return Err(broken(what, "it must be valid now"));
     }
     let revoked = parsed.iter_revoked_certificates().map(|one| {
         crate::Serial::from_der_bytes(one.raw_serial()).map_or_else(String::new, |serial| serial.to_string())

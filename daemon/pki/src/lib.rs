@@ -5,7 +5,7 @@
 //! recorded before it leaves is the caller's to record (see the daemon's `authority`).
 //!
 //! The order of an issuance: [`Request::parse`] proves possession → [`Leaf`] states the names from declared data
-//! → [`Authority::issue`] signs and lints → the caller records → the caller hands it out.
+//! → [`Authority::issue`] signs and lints → the caller records → the caller gives it to its holder.
 
 mod authority;
 mod crl;
@@ -27,7 +27,7 @@ mod verify;
 
 pub use authority::{Authority, AuthorityError, NewAuthority, NewCertificate, Plan};
 pub use crl::{Crl, CrlShard, Entries, Extent, Revoked};
-pub use import::{BroughtError, ListFacts, take_intermediate, take_list, take_root};
+pub use import::{ImportError, ListFacts, import_intermediate, import_list, import_root};
 pub use issue::{Issued, Leaf, NotALeaf, Profile};
 pub use key::{KeyError, PrivateKey};
 pub use lint::LintError;

@@ -45,7 +45,7 @@ enum Hash {
     Sha256,
 }
 
-/// What is known of a certificate.
+/// The status of a certificate (RFC 6960, section 2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// It was issued and is not revoked.
@@ -139,7 +139,7 @@ impl Authority {
         name == id.issuer_name && key == id.issuer_key
     }
 
-    /// Signs what is known of certificates of this authority, good for so long.
+    /// Signs the status of certificates of this authority. The answer is valid for this long.
     pub fn sign_ocsp(
         &self,
         answers: &[(&CertificateId, Status)],

@@ -1,5 +1,5 @@
-//! Tokens: JWTs (RFC 7519) in compact form, signed with ES256 or `EdDSA` (RFC 8037). The header names the key by its thumbprint (RFC 7638),
-//! so that a verifier finds it in the JWKS, and holds nothing else that a verifier might be led astray by.
+//! Tokens: JWTs (RFC 7519) in compact form, signed with ES256 or `EdDSA` (RFC 8037). The header names the key by its
+//! thumbprint (RFC 7638), so that a verifier finds it in the JWKS, and holds nothing else that might mislead a verifier.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct Token<'a> {
     pub audience: &'a str,
     /// When it is signed, `iat`.
     pub issued_at: Timestamp,
-    /// From when to when it is good, `nbf` and `exp`.
+    /// From when to when it is valid, `nbf` and `exp`.
     pub validity: Validity,
     /// Who the subject is.
     pub about: About<'a>,
@@ -75,7 +75,7 @@ struct Claims<'a> {
     more: &'a BTreeMap<String, Value>,
 }
 
-/// What a token says that was verified. Whether it is good now, and for whom, is for the caller to judge.
+/// What a verified token says. Whether it is valid now, and for whom, is for the caller to judge.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ReadToken {
     /// Who signed it.
@@ -86,9 +86,9 @@ pub struct ReadToken {
     pub aud: String,
     /// When it was signed, in seconds since 1970.
     pub iat: i64,
-    /// From when on it is good.
+    /// From when on it is valid.
     pub nbf: i64,
-    /// Until when it is good.
+    /// Until when it is valid.
     pub exp: i64,
     /// Its own name.
     pub jti: String,
@@ -131,7 +131,7 @@ pub struct TokenFacts {
     pub id: String,
     /// Who is to verify it.
     pub audience: String,
-    /// From when to when it is good.
+    /// From when to when it is valid.
     pub validity: Validity,
 }
 

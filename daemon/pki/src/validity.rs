@@ -1,4 +1,4 @@
-//! From when to when a certificate or CRL is good.
+//! From when to when a certificate or CRL is valid.
 
 use jiff::{SignedDuration, Timestamp};
 use time::OffsetDateTime;

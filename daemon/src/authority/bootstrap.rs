@@ -2,7 +2,7 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
-use ringfence_api::authority::{AuthorityDomain, AuthorityState, BringAuthorities};
+use ringfence_api::authority::{AuthorityDomain, AuthorityState, ImportAuthorities};
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
 use ringfence_pki::MasterKey;
@@ -21,7 +21,7 @@ pub(crate) struct NewCluster<'a> {
     /// What the first authorities are to be.
     pub(crate) authority: AuthoritySettings,
     /// The first authorities, if they were signed where the root's key is kept.
-    pub(crate) brought: Option<BringAuthorities>,
+    pub(crate) brought: Option<ImportAuthorities>,
 }
 
 /// Makes the cluster, unless another daemon was faster. Nothing of it exists until the one transaction commits.

@@ -8,9 +8,9 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use ringfence_api::ProblemCode;
-use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, BringAuthorities};
+use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, ImportAuthorities};
 use ringfence_pki::{
-    BroughtError, MasterKey, PrivateKey, pem_certificates, pem_crls, take_intermediate, take_list, take_root,
+    ImportError, MasterKey, PrivateKey, import_intermediate, import_list, import_root, pem_certificates, pem_crls,
 };
 use ringfence_store::{ClusterRow, CrlHead, CrlRow, Transaction};
 
@@ -25,7 +25,7 @@ use crate::base::{Body, Event, Failure};
 pub(crate) async fn bring_authorities(
     State(authorities): State<Arc<Authorities>>,
     OperatorCaller(actor): OperatorCaller,
-    Body(bring): Body<BringAuthorities>,
+    Body(bring): Body<ImportAuthorities>,
 ) -> Result<Json<Vec<Authority>>, Failure> {
     let base = &authorities.base;
     let now = base.now();
@@ -45,7 +45,7 @@ pub(crate) async fn bring_authorities(
             let detail = format!("{} is prepared already; it signs when it is its turn", prepared.view.id);
             return Err(Failure::new(ProblemCode::Conflict, detail));
         }
-        take_intermediate(&root.authority, domain, &certificate, &key.to_der(), now).map_err(refused)?;
+        import_intermediate(&root.authority, domain, &certificate, &key.to_der(), now).map_err(refused)?;
         let new = New {
             domain,
             number: of().map(|row| row.number).max().unwrap_or_default() + 1,
@@ -73,17 +73,17 @@ pub(super) async fn begin(
     tx: &mut Transaction,
     keys: (&MasterKey, &SystemRandom),
     cluster: &ClusterRow,
-    brought: &BringAuthorities,
+    brought: &ImportAuthorities,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let missing = |what: &str| Failure::new(ProblemCode::InvalidRequest, format!("brought.json must hold {what}"));
     let root = brought.root.as_ref().ok_or_else(|| missing("the root's certificate"))?;
     let list = brought.list.as_ref().ok_or_else(|| missing("the root's list"))?;
     let certificate = one_certificate(root)?;
-    let (authority, _) = take_root(&certificate, now).map_err(refused)?;
+    let (authority, _) = import_root(&certificate, now).map_err(refused)?;
     let first = |domain| New { domain, number: 1, state: AuthorityState::Active, generation: 1 };
     let root = establish(tx, keys, cluster, None, first(AuthorityDomain::Root), (&certificate, None), now).await?;
-    let facts = take_list(&authority, &one_list(list)?, now).map_err(refused)?;
+    let facts = import_list(&authority, &one_list(list)?, now).map_err(refused)?;
     let url = crl_url(&cluster.endpoint, &root, 0);
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
     let head = CrlHead { issuer: root.clone(), shard: 0, url, number, this_update, next_update, base_number: number };
@@ -93,7 +93,7 @@ pub(super) async fn begin(
         let found = pieces.iter().find(|(of, ..)| *of == domain);
         let (_, certificate, key) =
             found.ok_or_else(|| missing(&format!("an intermediate for {}", domain.as_str())))?;
-        take_intermediate(&authority, domain, certificate, &key.to_der(), now).map_err(refused)?;
+        import_intermediate(&authority, domain, certificate, &key.to_der(), now).map_err(refused)?;
         let piece = (&certificate[..], Some(&key.to_der()[..]));
         establish(tx, keys, cluster, Some(&root), first(domain), piece, now).await?;
     }
@@ -112,7 +112,7 @@ async fn bring_list(
         return Err(Failure::new(ProblemCode::Conflict, format!("{root} signs its own list here")));
     }
     let der = one_list(list)?;
-    let facts = take_list(authority, &der, now).map_err(refused)?;
+    let facts = import_list(authority, &der, now).map_err(refused)?;
     let last = tx.find_crl_head(root, 0).await?.ok_or_else(|| Failure::not_found(format!("list of {root}")))?;
     if facts.number <= last.number || facts.this_update < last.this_update {
         let detail =
@@ -140,7 +140,7 @@ async fn bring_list(
 }
 
 /// The intermediates with their keys.
-fn pieces(bring: &BringAuthorities) -> Result<Vec<(AuthorityDomain, Vec<u8>, PrivateKey)>, Failure> {
+fn pieces(bring: &ImportAuthorities) -> Result<Vec<(AuthorityDomain, Vec<u8>, PrivateKey)>, Failure> {
     bring
         .intermediates
         .iter()
@@ -176,6 +176,6 @@ fn invalid(detail: &str) -> Failure {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is given to map_err")]
-fn refused(error: BroughtError) -> Failure {
+fn refused(error: ImportError) -> Failure {
     Failure::new(ProblemCode::InvalidRequest, error.to_string())
 }

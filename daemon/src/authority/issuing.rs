@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ringfence_api::certificate::{CertificateProfile, DEFAULT_CSR_LIFETIME};
+use ringfence_api::certificate::{CSR_CERTIFICATE_LIFETIME, CertificateProfile};
 use ringfence_api::node::IssuedCertificate;
 use ringfence_api::{Lifetime, ProblemCode};
 use ringfence_store::Transaction;
@@ -145,7 +145,7 @@ pub(crate) fn lifetime_of(
     asked: Option<Lifetime>,
     declared: Lifetime,
 ) -> Result<Lifetime, Failure> {
-    let lifetime = asked.unwrap_or(DEFAULT_CSR_LIFETIME.min(declared));
+    let lifetime = asked.unwrap_or(CSR_CERTIFICATE_LIFETIME.min(declared));
     if lifetime <= declared {
         return Ok(lifetime);
     }

@@ -14,7 +14,7 @@ use anyhow::{Context as _, ensure};
 use aws_lc_rs::rand::SystemRandom;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
-use ringfence_api::authority::{AuthorityDomain, BringAuthorities, BringIntermediate};
+use ringfence_api::authority::{AuthorityDomain, ImportAuthorities, ImportIntermediate};
 use ringfence_api::certificate::RevocationReason;
 use ringfence_api::cluster::KeyAlgorithm;
 use ringfence_api::route::authority::READ_CRL;
@@ -141,7 +141,7 @@ impl Ca {
                 let mut root = Root::open(&place.directory)?;
                 let piece = root.intermediate(domain)?;
                 root.write(&place.directory)?;
-                let bring = BringAuthorities { intermediates: vec![piece], ..BringAuthorities::default() };
+                let bring = ImportAuthorities { intermediates: vec![piece], ..ImportAuthorities::default() };
                 write(&place.out, &bring)?;
                 println!("{}: another intermediate for {}; it holds a key", place.out.display(), domain.as_str());
                 Ok(())
@@ -154,14 +154,14 @@ impl Ca {
                 }
                 let list = root.list()?;
                 root.write(&place.directory)?;
-                write(&place.out, &BringAuthorities { list: Some(list), ..BringAuthorities::default() })?;
+                write(&place.out, &ImportAuthorities { list: Some(list), ..ImportAuthorities::default() })?;
                 println!("{}: list number {} of the root", place.out.display(), root.state.list_number);
                 Ok(())
             }
             What::Bring { operator, file } => {
                 let text = std::fs::read(&file).map(zeroize::Zeroizing::new);
                 let text = text.with_context(|| format!("cannot read {}", file.display()))?;
-                let bring: BringAuthorities = serde_json::from_slice(&text)
+                let bring: ImportAuthorities = serde_json::from_slice(&text)
                     .with_context(|| format!("{} is not what `ringfenced ca` writes", file.display()))?;
                 for one in operator.client()?.bring_authorities(&bring).await? {
                     println!("{} {}", one.id, one.state.as_str());
@@ -201,7 +201,7 @@ fn init(place: &Place, state: State, lifetime: SignedDuration) -> anyhow::Result
     let intermediates = [AuthorityDomain::Services, AuthorityDomain::Projects];
     let intermediates = intermediates.into_iter().map(|domain| root.intermediate(domain)).collect::<Result<_, _>>()?;
     let certificate = pem_certificate(&made.certificate);
-    let bring = BringAuthorities { root: Some(certificate.clone()), list: Some(root.list()?), intermediates };
+    let bring = ImportAuthorities { root: Some(certificate.clone()), list: Some(root.list()?), intermediates };
     atomic_write(&directory.join("root.key"), key.to_pem().as_bytes(), 0o600)?;
     root.write(directory)?;
     write(&place.out, &bring)?;
@@ -239,7 +239,7 @@ impl Root {
         format!("{}{}", self.state.endpoint, READ_CRL.path(&["root-1", "0"]))
     }
 
-    fn intermediate(&mut self, domain: AuthorityDomain) -> anyhow::Result<BringIntermediate> {
+    fn intermediate(&mut self, domain: AuthorityDomain) -> anyhow::Result<ImportIntermediate> {
         let count = self.state.intermediates.entry(domain.as_str().to_owned()).or_default();
         *count += 1;
         let plan = Plan {
@@ -251,7 +251,7 @@ impl Root {
         };
         let made = self.authority.create_intermediate(&plan, &self.list_url(), SystemClock.now())?;
         let key = PrivateKey::from_der(&made.private_key)?;
-        Ok(BringIntermediate {
+        Ok(ImportIntermediate {
             domain,
             certificate: pem_certificate(&made.certificate),
             private_key: key.to_pem().to_string(),
@@ -279,7 +279,7 @@ impl Root {
     }
 }
 
-fn write(out: &Path, bring: &BringAuthorities) -> anyhow::Result<()> {
+fn write(out: &Path, bring: &ImportAuthorities) -> anyhow::Result<()> {
     let text = zeroize::Zeroizing::new(serde_json::to_string_pretty(bring)?);
     Ok(atomic_write(out, text.as_bytes(), 0o600)?)
 }

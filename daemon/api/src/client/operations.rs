@@ -1,7 +1,7 @@
 //! The operations, each by its route.
 
 use super::{Client, ClientError};
-use crate::authority::{Authority, AuthorityDomain, BringAuthorities, RotateAuthority};
+use crate::authority::{Authority, AuthorityDomain, ImportAuthorities, RotateAuthority};
 use crate::certificate::PostIdentityCertificate;
 use crate::cluster::{Cluster, PutCluster};
 use crate::crl::PublishedCrl;
@@ -171,7 +171,7 @@ impl Client {
     }
 
     /// Brings in what was signed where the root's key is kept.
-    pub async fn bring_authorities(&self, bring: &BringAuthorities) -> Result<Vec<Authority>, ClientError> {
+    pub async fn bring_authorities(&self, bring: &ImportAuthorities) -> Result<Vec<Authority>, ClientError> {
         self.give(&authority::BRING_AUTHORITIES, &[], bring).await
     }
 

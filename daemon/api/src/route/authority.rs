@@ -1,7 +1,7 @@
 //! The authorities, their certificates and their lists.
 
 use super::{Callers, LIMIT, Route};
-use crate::authority::{Authority, BringAuthorities, RotateAuthority};
+use crate::authority::{Authority, ImportAuthorities, RotateAuthority};
 use crate::certificate::Certificate;
 use crate::crl::PublishedCrl;
 
@@ -11,14 +11,14 @@ pub const LIST_AUTHORITIES: Route<(), Vec<Authority>> =
         .summary("The authorities, the oldest of a domain first; with those that are gone.")
         .answers_list::<Authority>();
 
-pub const BRING_AUTHORITIES: Route<BringAuthorities, Vec<Authority>> =
+pub const BRING_AUTHORITIES: Route<ImportAuthorities, Vec<Authority>> =
     Route::post("bring_authorities", "/v1/authorities/bring", Callers::Operator)
         .tagged("authority")
         .summary(
             "Brings in intermediates and lists that were signed where the root's key is kept. An intermediate is known \
         to every node before it signs, and signs when a rotation is asked for or due.",
         )
-        .takes::<BringAuthorities>()
+        .takes::<ImportAuthorities>()
         .answers_list::<Authority>()
         .problems(&[(400, ""), (409, "")]);
 
