@@ -63,8 +63,8 @@ async fn act(
     }
 }
 
-/// Lets the service check what is current, and tells it. When it does not take it, what it had before comes back, and what
-/// it refused is kept to be tried again.
+/// Lets the service check what is current, and tells it. When it refuses it, what it had before is rolled back, and
+/// what it refused is kept to be tried again.
 async fn tell(disk: &Disk, desired: &DesiredNode, service: &ServiceName) -> Result<(), AgentError> {
     let Some(declared) = find(desired, service) else { return Ok(()) };
     let told = async {
@@ -82,10 +82,10 @@ async fn tell(disk: &Disk, desired: &DesiredNode, service: &ServiceName) -> Resu
             disk.clear_reload_due(service)
         }
         Err(error) => {
-            if disk.come_back(service)?
+            if disk.roll_back(service)?
                 && let Some(reload) = &declared.reload
             {
-                warn!(service = %service, "the service did not take its new certificate; the one before is back");
+                warn!(service = %service, "the service refused its new certificate and was rolled back to the one before");
                 // It may have read what it refused.
                 run("reload", service, reload).await?;
             }
@@ -106,7 +106,7 @@ fn mark_all(disk: &Disk, desired: &DesiredNode) -> Result<(), AgentError> {
     told.map(|service| &service.name).try_for_each(|service| disk.mark_reload_due(service))
 }
 
-/// Gets a certificate for a new key and installs the two, if the certificate is good.
+/// Gets a certificate for a new key and installs the two, if the certificate verifies.
 async fn issue(
     client: &Client,
     disk: &Disk,
@@ -134,7 +134,7 @@ async fn issue(
             }
             disk.install_service(service, &issued.serial, &issued.chain, &key, &files)?;
             if !declared.is_some_and(has_commands) {
-                // Nobody is asked, so there is nothing to come back to.
+                // Nobody is asked, so there is nothing to roll back to.
                 disk.settle(service)?;
             }
         }

@@ -5,15 +5,15 @@
 //! trust/ca.pem, trust/crl.pem           roots, and all CRLs in one file
 //! node/current -> sets/SERIAL           the node's own certificate: tls.crt, tls.key
 //! services/NAME/current -> sets/SERIAL  a service's: tls.crt, tls.key; tls.pem and tls.p12 if declared
-//! services/NAME/before -> sets/SERIAL   what comes back if the service does not take the current one
-//! services/NAME/refused -> sets/SERIAL  what it did not take, to be tried again
+//! services/NAME/before -> sets/SERIAL   the one before, to roll back to if the service refuses the current one
+//! services/NAME/refused -> sets/SERIAL  the one that it refused, to be tried again
 //! services/NAME/token.jwt               its token, if declared
 //! services/NAME/reload-due              its files have changed and it has not been told yet
 //! ```
 //!
-//! A reader that opens `current/tls.crt` and `current/tls.key` finds a pair, because a set is whole before `current` names
-//! it. Directories are the agent's and 0711: others pass through and can put nothing in its way. Keys and tokens are 0640,
-//! or 0600 if declared, of the service's owner; the agent's own key and ticket are 0600; the rest is 0644.
+//! A reader that opens `current/tls.crt` and `current/tls.key` finds a pair, because a set is whole before `current`
+//! names it. Directories are the agent's and 0711: others pass through and can put nothing in its way. Keys and tokens
+//! are 0640, or 0600 if declared, of the service's owner; the agent's own key and ticket are 0600; the rest is 0644.
 
 mod file;
 mod set;
@@ -52,11 +52,11 @@ pub struct Disk {
 pub struct Observed {
     /// The node's own certificate.
     pub node: Option<HeldSet>,
-    /// The services that have a directory; a service without a good set has none.
+    /// The services that have a directory; a service without a sound set has none.
     pub services: BTreeMap<ServiceName, Option<HeldSet>>,
     /// Services whose files have changed and that have not been told.
     pub reload_due: Vec<ServiceName>,
-    /// What services did not take when they were told.
+    /// What services refused when they were told.
     pub refused: BTreeMap<ServiceName, HeldSet>,
     /// The tokens that lie here; a file that holds none counts as a token without facts.
     pub tokens: BTreeMap<ServiceName, Option<TokenFacts>>,
@@ -131,7 +131,7 @@ impl Disk {
         before.filter(|before| *before != set_of(serial)).map_or(Ok(()), |before| remove_set(&holder, &before))
     }
 
-    /// Replaces a service's certificate and key. What it had before stays until it has taken the new one.
+    /// Replaces a service's certificate and key. What it had before stays until it has accepted the new one.
     pub(crate) fn install_service(
         &self,
         service: &ServiceName,
@@ -145,7 +145,7 @@ impl Disk {
         self.make_service_current(service, &set_of(serial))
     }
 
-    /// Tries again what the service did not take.
+    /// Tries again what the service refused.
     pub(crate) fn try_refused(&self, service: &ServiceName) -> Result<(), AgentError> {
         let holder = self.service(service);
         match read_link(&holder, REFUSED) {
@@ -159,7 +159,7 @@ impl Disk {
 
     fn make_service_current(&self, service: &ServiceName, set: &Path) -> Result<(), AgentError> {
         let holder = self.service(service);
-        // Only what the service is known to have taken is worth coming back to.
+        // Only what the service is known to have accepted is worth rolling back to.
         if let Some(current) = read_link(&holder, CURRENT).filter(|current| current != set)
             && read_link(&holder, BEFORE).is_none()
         {
@@ -169,7 +169,7 @@ impl Disk {
         remove_unlinked(&holder)
     }
 
-    /// The service has taken what is current.
+    /// The service has accepted what is current.
     pub(crate) fn settle(&self, service: &ServiceName) -> Result<(), AgentError> {
         let holder = self.service(service);
         remove_file(&holder.join(BEFORE))?;
@@ -177,8 +177,8 @@ impl Disk {
         remove_unlinked(&holder)
     }
 
-    /// The service has not taken what is current: what was before comes back. Returns whether there was anything.
-    pub(crate) fn come_back(&self, service: &ServiceName) -> Result<bool, AgentError> {
+    /// The service has refused what is current: rolls back to what it had before. Returns whether there was anything.
+    pub(crate) fn roll_back(&self, service: &ServiceName) -> Result<bool, AgentError> {
         let holder = self.service(service);
         let (Some(current), Some(before)) = (read_link(&holder, CURRENT), read_link(&holder, BEFORE)) else {
             return Ok(false);

@@ -38,7 +38,7 @@ pub enum AgentError {
     /// A certificate could not be read.
     #[error(transparent)]
     Certificate(#[from] ReadError),
-    /// A new certificate is not good; the old one stays.
+    /// A new certificate does not verify; the old one stays.
     #[error("the new certificate does not verify and was not installed")]
     NotInstalled(#[source] VerifyError),
     /// The answer is of another cluster.

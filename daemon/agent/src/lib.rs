@@ -15,7 +15,7 @@
 //! # Caveats
 //!
 //! While the daemon is away nothing is renewed; files stay as they are. A node whose own certificate has ended
-//! waits for a new ticket, which the daemon brings by itself.
+//! waits for a new ticket, which the daemon issues by itself.
 
 mod apply;
 mod config;

@@ -26,7 +26,7 @@ pub enum Action {
     IssueToken(ServiceName),
     /// Remove the token of a service that is declared with none any more.
     RemoveToken(ServiceName),
-    /// Try again the certificate that a service did not take.
+    /// Try again the certificate that a service refused.
     TryAgain(ServiceName),
     /// Remove a service that is not declared here any more.
     Remove(ServiceName),
@@ -52,22 +52,22 @@ pub fn plan(desired: &DesiredNode, observed: &Observed, dns_name: &DnsName, now:
     let mut reloads = Vec::new();
     for service in &desired.services {
         let held = observed.services.get(&service.name).and_then(Option::as_ref);
-        let good = held.is_some_and(|set| is_good(set, service, dns_name, desired, now));
+        let valid = held.is_some_and(|set| is_valid(set, service, dns_name, desired, now));
         let (mut issue, mut certificate) = (false, None);
-        if !good {
+        if !valid {
             let refused = observed.refused.get(&service.name);
-            let again = refused.is_some_and(|set| is_good(set, service, dns_name, desired, now));
+            let again = refused.is_some_and(|set| is_valid(set, service, dns_name, desired, now));
             let name = service.name.clone();
             issue = !again;
             certificate = Some(if again { Action::TryAgain(name) } else { Action::Issue(name) });
         }
-        // With a new certificate comes a new token, for what is wrong with the one may be so with the other; first, so that
-        // after an interruption both are made.
+        // With a new certificate comes a new token, for what is wrong with the one may be so with the other; first, so
+        // that after an interruption both are made.
         let token = observed.tokens.get(&service.name);
         match &service.token {
             Some(declared) => {
                 let held = token.and_then(Option::as_ref);
-                if issue || !held.is_some_and(|held| is_good_token(held, declared, desired, now)) {
+                if issue || !held.is_some_and(|held| is_valid_token(held, declared, desired, now)) {
                     actions.push(Action::IssueToken(service.name.clone()));
                 }
             }
@@ -76,7 +76,7 @@ pub fn plan(desired: &DesiredNode, observed: &Observed, dns_name: &DnsName, now:
         }
         actions.extend(certificate);
         let due = observed.reload_due.contains(&service.name);
-        if has_commands(service) && (!good || due || trust_changes) {
+        if has_commands(service) && (!valid || due || trust_changes) {
             reloads.push(Action::Reload(service.name.clone()));
         }
     }
@@ -103,7 +103,13 @@ pub(crate) fn crl_file(desired: &DesiredNode) -> String {
     desired.crls.iter().map(|crl| crl.pem.as_str()).collect()
 }
 
-fn is_good(set: &HeldSet, service: &DesiredService, dns_name: &DnsName, desired: &DesiredNode, now: Timestamp) -> bool {
+fn is_valid(
+    set: &HeldSet,
+    service: &DesiredService,
+    dns_name: &DnsName,
+    desired: &DesiredNode,
+    now: Timestamp,
+) -> bool {
     let mut names: Vec<String> = service.dns_names.iter().map(ToString::to_string).collect();
     names.extend(service.ip_addresses.iter().map(ToString::to_string));
     let held: BTreeSet<&String> = set.facts.alternative_names.iter().collect();
@@ -122,7 +128,7 @@ fn is_fresh(facts: &CertificateFacts, desired: &DesiredNode, now: Timestamp) -> 
     in_time && !desired.revoked.contains(&serial) && !desired.rotate.contains(&serial)
 }
 
-fn is_good_token(held: &TokenFacts, declared: &ServiceToken, desired: &DesiredNode, now: Timestamp) -> bool {
+fn is_valid_token(held: &TokenFacts, declared: &ServiceToken, desired: &DesiredNode, now: Timestamp) -> bool {
     let in_time = held.validity.not_before <= now && now < renewal_of_token(held);
     let wanted = !desired.revoked.contains(&held.id) && !desired.rotate.contains(&held.id);
     in_time && wanted && held.audience == declared.audience.as_str()
@@ -276,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_rotated_is_replaced_though_it_is_good_and_nothing_else_is() {
+    fn what_is_to_be_rotated_is_replaced_though_it_is_valid_and_nothing_else_is() {
         let mut desired = desired();
         desired.rotate = BTreeSet::from([set(1).facts.serial.to_string(), set(9).facts.serial.to_string()]);
         assert_eq!(planned(&desired, &observed(), 1_100), [Action::RenewNode]);
@@ -297,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_service_did_not_take_is_tried_again_while_it_is_good() {
+    fn what_a_service_refused_is_tried_again_while_it_is_valid() {
         let mut observed = observed();
         observed.services.insert(service("query"), Some(set(2)));
         observed.refused.insert(service("query"), set(3));
@@ -314,10 +320,10 @@ mod tests {
     fn what_makes_a_token_wrong_gets_the_service_a_new_one_and_nobody_is_told() {
         type Change = fn(&mut DesiredNode, &mut Option<TokenFacts>);
         let table: [(&str, i64, Change, bool); 9] = [
-            ("it is good", 1_100, |_, _| {}, false),
+            ("it is valid", 1_100, |_, _| {}, false),
             ("before two thirds", 1_600, |_, _| {}, false),
             ("after two thirds", 1_720, |_, _| {}, true),
-            ("its end is over", 2_100, |_, _| {}, true),
+            ("expired", 2_100, |_, _| {}, true),
             ("from the future", 900, |_, _| {}, true),
             ("damaged", 1_100, |_, token| *token = None, true),
             ("for somebody else", 1_100, |_, token| token.as_mut().unwrap().audience = "other".to_owned(), true),

@@ -18,7 +18,7 @@ use crate::plan::{next_renewal, plan};
 /// How long to wait for a ticket before looking again. A ticket arrives as a file.
 const TICKET_PERIOD: Duration = Duration::from_millis(200);
 /// Pauses after a failure: from the first, doubling, to the longest; each is shortened by up to a half at random,
-/// so that a thousand agents do not come back together.
+/// so that a thousand agents do not retry at the same moment.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// The longest wait before something that failed is tried again. The daemon takes a node that does not report for half
@@ -40,7 +40,7 @@ pub struct Agent {
     reported: Option<PutReport>,
     /// How many rounds in a row ended with a fault.
     faulty_rounds: u32,
-    /// The client of the last round, and what it was made of: its connection is good for as long as that is.
+    /// The client of the last round, and what it was made of: its connection is reused until that changes.
     connected: Option<Connected>,
 }
 
@@ -97,7 +97,8 @@ impl Agent {
         let observed = self.disk.observe()?;
         match self.desired(&client, &observed).await {
             Ok(desired) => self.converge(&client, desired).await,
-            // The daemon does not take our certificate. It brings a ticket when it misses us; until then, wait.
+            // The daemon refuses our certificate. It writes a new ticket when our reports are overdue; until then,
+            // wait.
             Err(AgentError::Daemon(error)) if is_refusal(error.code()) => {
                 self.await_ticket().await?;
                 Ok(())
@@ -112,7 +113,7 @@ impl Agent {
         let now = self.clock.now();
         let usable = observed.node.as_ref().is_some_and(|set| now < set.facts.not_after);
         if self.disk.ticket()?.is_some() {
-            // Whoever brings a ticket brings the trust that goes with it; what lies here may be the reason why it is needed.
+            // A ticket comes with the roots to trust; the ones that lie here may be the reason why it is needed.
             let launched = self.config.connection.clone();
             let public = Client::new(launched.clone(), Credentials::Public, PATIENCE)?;
             join(&public, &self.disk, &self.config.node).await?;
@@ -125,7 +126,8 @@ impl Agent {
         self.identified(self.connection(observed)).map(Some)
     }
 
-    /// A client with the node's certificate: the last one, unless the certificate, the trust or the address is another by now.
+    /// A client with the node's certificate: the last one, unless the certificate, the trust or the address is another
+    /// by now.
     fn identified(&mut self, connection: Connection) -> Result<Client, AgentError> {
         let (chain, key) = self.disk.node_identity()?;
         if let Some(last) = self.connected.as_ref().filter(|last| last.connection == connection && last.chain == chain)
@@ -138,8 +140,8 @@ impl Agent {
         Ok(client)
     }
 
-    /// How the daemon is reached, and whom to trust: the bundle that lies here is fresher than what the node was launched
-    /// with, when the root has changed since.
+    /// How the daemon is reached, and whom to trust: the bundle that lies here is fresher than what the node was
+    /// launched with, when the root has changed since.
     fn connection(&self, observed: &Observed) -> Connection {
         let launched = &self.config.connection;
         let ca_certificate = observed.ca_bundle.as_ref().unwrap_or(&launched.ca_certificate).clone();
@@ -175,7 +177,7 @@ impl Agent {
         }
     }
 
-    /// Brings the disk to the desired state and says so.
+    /// Makes the disk what is desired, and reports.
     async fn converge(&mut self, client: &Client, desired: DesiredNode) -> Result<(), AgentError> {
         if desired.cluster_id != self.config.connection.cluster_id {
             return Err(AgentError::OtherCluster);
@@ -202,9 +204,9 @@ impl Agent {
         Ok(())
     }
 
-    /// Waits until a ticket lies here, for as long as the daemon may need to miss us.
+    /// Waits until a ticket lies here, for as long as the daemon may need to notice that our reports are overdue.
     async fn await_ticket(&self) -> Result<(), AgentError> {
-        info!(node = %self.config.node, "the daemon does not take the node's certificate; waiting for a ticket");
+        info!(node = %self.config.node, "the daemon refuses the node's certificate; waiting for a ticket");
         for _ in 0..50 {
             if self.disk.ticket()?.is_some() {
                 return Ok(());

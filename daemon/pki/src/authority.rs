@@ -170,7 +170,7 @@ impl Authority {
         Ok(NewCertificate { certificate, serial, not_before: validity.not_before, not_after: validity.not_after })
     }
 
-    /// Takes up a recorded authority, and proves that it signs what its certificate verifies.
+    /// Loads a recorded authority, and proves that its certificate verifies what its key signs.
     pub fn load(certificate: &[u8], private_key: &[u8]) -> Result<Self, AuthorityError> {
         let key = PrivateKey::from_der(private_key)?;
         let facts = CertificateFacts::read(certificate)?;
@@ -185,7 +185,7 @@ impl Authority {
         Ok(loaded)
     }
 
-    /// Takes up an offline root: it is trusted and signs nothing here.
+    /// Loads an offline root from its certificate alone: it is trusted and signs nothing here.
     pub fn without_key(certificate: &[u8]) -> Result<Self, AuthorityError> {
         let facts = CertificateFacts::read(certificate)?;
         let SubjectAndKey { subject, key_bits, key_identifier } = SubjectAndKey::read(certificate)?;

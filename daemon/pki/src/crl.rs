@@ -1,5 +1,5 @@
-//! Certificate revocation lists (RFC 5280, section 5), one per issuer and shard, whole or as what has changed since a whole
-//! one (a delta, section 5.2.4). The cost of a list grows with its entries and with nothing else.
+//! Certificate revocation lists (RFC 5280, section 5), one per issuer and shard, whole or as what has changed since a
+//! whole one (a delta, section 5.2.4). The cost of a list grows with its entries and with nothing else.
 
 use jiff::Timestamp;
 use rcgen::SigningKey as _;

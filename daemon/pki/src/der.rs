@@ -1,5 +1,5 @@
-//! Writing DER (X.690), as far as revocation lists and OCSP answers need it: they have a million entries, or shapes that no
-//! library of ours writes. Certificates are written by rcgen.
+//! Writing DER (X.690), as far as revocation lists and OCSP answers need it: they have a million entries, or shapes
+//! that no library of ours writes. Certificates are written by rcgen.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

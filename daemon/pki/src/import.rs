@@ -1,5 +1,5 @@
-//! Importing what an offline root has signed: its own certificate, intermediates and its revocation list. Each must follow
-//! the same rules as what is signed here.
+//! Importing what an offline root has signed: its own certificate, intermediates and its revocation list. Each must
+//! follow the same rules as what is signed here.
 
 use jiff::Timestamp;
 use ringfence_api::authority::AuthorityDomain;

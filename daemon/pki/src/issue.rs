@@ -15,8 +15,8 @@ use crate::authority::{Authority, AuthorityError};
 use crate::validity::to_offset;
 use crate::{PublicKeyInfo, Serial, Validity, lint};
 
-/// What a leaf is for: any [`CertificateProfile`] but that of an authority. It decides who signs it and its extended key
-/// usages (RFC 5280, section 4.2.1.12).
+/// What a leaf is for: any [`CertificateProfile`] but that of an authority. It decides who signs it and its extended
+/// key usages (RFC 5280, section 4.2.1.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// The daemon's own server certificate.

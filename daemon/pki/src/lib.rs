@@ -1,8 +1,9 @@
 //! X.509 and JOSE for ringfence: keys, requests, certificates, CRLs, their verification, tokens, and sealing of
 //! secrets.
 //!
-//! No IO and no clock: whoever calls says what time it is. Kinds of keys, domains and reasons are those of the API. Nothing here remembers anything; what must be
-//! recorded before it leaves is the caller's to record (see the daemon's `authority`).
+//! No IO and no clock: whoever calls says what time it is. Kinds of keys, domains and reasons are those of the API.
+//! Nothing here remembers anything; what must be recorded before it leaves is the caller's to record (see the daemon's
+//! `authority`).
 //!
 //! The order of an issuance: [`Request::parse`] proves possession → [`Leaf`] states the names from declared data
 //! → [`Authority::issue`] signs and lints → the caller records → the caller gives it to its holder.

@@ -1,5 +1,5 @@
-//! The last look at a certificate before it may leave: what was signed is read back and held against what was
-//! meant, with another library than the one that wrote it.
+//! Checks a certificate before it may leave: what was signed is read back, by another library than the one that wrote
+//! it, and compared with what was declared.
 
 use ringfence_api::authority::AuthorityDomain;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};

@@ -1,6 +1,6 @@
-//! Answers to the question whether one certificate is revoked (OCSP, RFC 6960). An answer is signed by the authority that
-//! issued the certificate, so that a verifier needs no other certificate to believe it. It carries no nonce, so that it can be
-//! given more than once (RFC 5019).
+//! Answers to the question whether one certificate is revoked (OCSP, RFC 6960). An answer is signed by the authority
+//! that issued the certificate, so that a verifier needs no other certificate to believe it. It carries no nonce, so
+//! that it can be given more than once (RFC 5019).
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};

@@ -1,5 +1,6 @@
 //! Tokens: JWTs (RFC 7519) in compact form, signed with ES256 or `EdDSA` (RFC 8037). The header names the key by its
-//! thumbprint (RFC 7638), so that a verifier finds it in the JWKS, and holds nothing else that might mislead a verifier.
+//! thumbprint (RFC 7638), so that a verifier finds it in the JWKS, and holds nothing else that might mislead a
+//! verifier.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Bytes that nobody meant: whatever is shown as a request, a certificate, a list, a key or a container is refused or means
-//! what it meant before, and never ends the process.
+//! Bytes that nobody meant: whatever is shown as a request, a certificate, a list, a key or a container is refused or
+//! means what it meant before, and never ends the process.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 

@@ -1,5 +1,5 @@
-//! Files and directories of the agent: a file is written beside its place, made durable and renamed, so that a reader finds
-//! the old one or the new one. What is to be removed may be gone already.
+//! Files and directories of the agent: a file is written beside its place, made durable and renamed, so that a reader
+//! finds the old one or the new one. What is to be removed may be gone already.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -13,19 +13,19 @@ pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AgentErr
     replace(path, bytes, mode, |_| Ok(()))
 }
 
-/// The same; `before_it_is_seen` changes the file before it has its name.
+/// The same, with a change to the file before it is renamed.
 pub(super) fn replace(
     path: &Path,
     bytes: &[u8],
     mode: u32,
-    before_it_is_seen: impl FnOnce(&Path) -> io::Result<()>,
+    before_rename: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<(), AgentError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(format!(".{name}.new"));
     remove_file(&beside)?;
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
-        before_it_is_seen(&beside)?;
+        before_rename(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)

@@ -1,7 +1,7 @@
 //! Sets: a certificate, its key and further forms of the two in one directory, and the links that name a set.
 //!
-//! A set is written whole and made durable before a link names it, and a link changes in one step. Which link means what,
-//! see [`Disk`](super::Disk).
+//! A set is written whole and made durable before a link names it, and a link changes in one step. Which link means
+//! what, see [`Disk`](super::Disk).
 
 use std::fs;
 use std::path::{Path, PathBuf};
