@@ -85,7 +85,7 @@ async fn tell(disk: &Disk, desired: &DesiredNode, service: &ServiceName) -> Resu
             if disk.roll_back(service)?
                 && let Some(reload) = &declared.reload
             {
-                warn!(service = %service, "the service refused its new certificate and was rolled back to the one before");
+                warn!(service = %service, "the service refused its new certificate; the one before is back in place");
                 // It may have read what it refused.
                 run("reload", service, reload).await?;
             }
@@ -162,7 +162,13 @@ async fn issue_token(
     let files = set_files(declared)?;
     let issued = client.service_token(node, service).await?;
     disk.write_token(service, &issued.token, &files)?;
-    info!(node = %node, service = %service, token.id = issued.id, token.expires_at = %issued.expires_at, "token installed");
+    info!(
+        node = %node,
+        service = %service,
+        token.id = issued.id,
+        token.expires_at = %issued.expires_at,
+        "token installed"
+    );
     Ok(())
 }
 

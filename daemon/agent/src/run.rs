@@ -192,7 +192,8 @@ impl Agent {
             fault: (!faults.is_empty()).then(|| faults.join("; ")),
         };
         if !actions.is_empty() {
-            info!(node = %node, generation = desired.generation, actions = actions.len(), faults = faults.len(), "applied");
+            let (generation, actions, faults) = (desired.generation, actions.len(), faults.len());
+            info!(node = %node, generation, actions, faults, "applied");
         }
         self.faulty_rounds = if report.fault.is_some() { self.faulty_rounds + 1 } else { 0 };
         self.known = Some(desired);

@@ -54,28 +54,32 @@ pub(crate) fn check(leaf: &Leaf, certificate: &[u8], issuer: &Authority) -> Resu
         "its extended key usages must be those of its profile",
     )?;
 
-    let mut distribution_points = Vec::new();
-    let mut authority_key = false;
-    for extension in parsed.extensions() {
-        match extension.parsed_extension() {
-            ParsedExtension::CRLDistributionPoints(points) => {
-                for point in points.iter() {
-                    if let Some(DistributionPointName::FullName(names)) = &point.distribution_point {
-                        distribution_points.extend(names.iter().filter_map(|name| match name {
-                            GeneralName::URI(uri) => Some(*uri),
-                            _ => None,
-                        }));
-                    }
-                }
-            }
-            ParsedExtension::AuthorityKeyIdentifier(key) => {
-                authority_key = key.key_identifier.as_ref().is_some_and(|id| id.0 == issuer.key_identifier);
-            }
-            _ => {}
+    rule(crl_urls(&parsed) == [leaf.crl_url.as_str()], "it must name exactly its CRL shard")?;
+    rule(issuer_key(&parsed) == Some(&issuer.key_identifier), "it must name its issuer's key")
+}
+
+/// Where the certificate says that its issuer's CRL is found.
+fn crl_urls<'a>(certificate: &'a X509Certificate<'_>) -> Vec<&'a str> {
+    let mut urls = Vec::new();
+    for extension in certificate.extensions() {
+        let ParsedExtension::CRLDistributionPoints(points) = extension.parsed_extension() else { continue };
+        for point in points.iter() {
+            let Some(DistributionPointName::FullName(names)) = &point.distribution_point else { continue };
+            urls.extend(names.iter().filter_map(|name| match name {
+                GeneralName::URI(uri) => Some(*uri),
+                _ => None,
+            }));
         }
     }
-    rule(distribution_points == [leaf.crl_url.as_str()], "it must name exactly its CRL shard")?;
-    rule(authority_key, "it must name its issuer's key")
+    urls
+}
+
+/// The identifier of the issuer's key, as the certificate names it.
+fn issuer_key<'a>(certificate: &'a X509Certificate<'_>) -> Option<&'a [u8]> {
+    certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(key) => key.key_identifier.as_ref().map(|identifier| identifier.0),
+        _ => None,
+    })
 }
 
 /// Checks an authority's certificate against what it was planned to be, and its issuer (itself, for a root).

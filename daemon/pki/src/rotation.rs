@@ -22,7 +22,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn renewal_falls_near_two_thirds_of_life(begin in 0_i64..4_000_000_000, life in 10_i64..400_000_000, jitter: u8) {
+        fn renewal_falls_near_two_thirds_of_life(
+            begin in 0_i64..4_000_000_000,
+            life in 10_i64..400_000_000,
+            jitter: u8,
+        ) {
             let not_before = Timestamp::from_second(begin).unwrap();
             let not_after = Timestamp::from_second(begin + life).unwrap();
             let at = renew_at(not_before, not_after, jitter);

@@ -89,7 +89,8 @@ fn damage() -> impl Strategy<Value = Vec<Damage>> {
     let one = prop_oneof![
         4 => (any::<usize>(), 1..=255_u8).prop_map(|(at, mask)| Damage::Flip(at, mask)),
         1 => any::<usize>().prop_map(Damage::Cut),
-        1 => (any::<usize>(), prop::collection::vec(any::<u8>(), 1..20)).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
+        1 => (any::<usize>(), prop::collection::vec(any::<u8>(), 1..20))
+            .prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
         1 => (any::<usize>(), 1..40_usize).prop_map(|(at, length)| Damage::Remove(at, length)),
         1 => (any::<usize>(), 1..60_usize).prop_map(|(at, length)| Damage::Repeat(at, length)),
     ];
@@ -207,7 +208,8 @@ proptest! {
         let _ = CertificateFacts::read(&bytes);
         let _ = OcspRequest::parse(&bytes);
         let _ = PrivateKey::from_der(&bytes);
-        let _ = verify_leaf(&pem_certificate(&bytes), &pem_certificate(&bytes), &pem_crl(&bytes), Usage::Client, MATERIAL.now);
+        let (certificate, crl) = (pem_certificate(&bytes), pem_crl(&bytes));
+        let _ = verify_leaf(&certificate, &certificate, &crl, Usage::Client, MATERIAL.now);
     }
 }
 
@@ -221,7 +223,9 @@ proptest! {
     ) {
         let chain = pem_certificate(&MATERIAL.leaf);
         let made = pkcs12(&chain, &MATERIAL.key, &password).unwrap();
-        let open = |bytes: &[u8], password: &str| p12_keystore::KeyStore::from_pkcs12(bytes, password, Pkcs12ImportPolicy::Relaxed);
+        let open = |bytes: &[u8], password: &str| {
+            p12_keystore::KeyStore::from_pkcs12(bytes, password, Pkcs12ImportPolicy::Relaxed)
+        };
         let store = open(&made, &password).unwrap();
         let (_, held) = store.private_key_chain().unwrap();
         prop_assert_eq!(held.certs()[0].as_der(), &MATERIAL.leaf[..]);
