@@ -65,7 +65,7 @@ pub struct Authority {
     pub retired_at: Option<Timestamp>,
     /// When somebody asked for a successor.
     pub rotation_requested_at: Option<Timestamp>,
-    /// When somebody said that its key may be in other hands. Whatever it signed is replaced, and then it is revoked.
+    /// When somebody said that its key may be compromised. Whatever it signed is replaced, and then it is revoked.
     pub distrusted_at: Option<Timestamp>,
 }
 
@@ -73,13 +73,13 @@ pub struct Authority {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateAuthority {
-    /// Whether its key may be in other hands: then whatever it signed is replaced at once, and it is revoked as soon as
+    /// Whether its key may be compromised: then whatever it signed is replaced at once, and it is revoked as soon as
     /// nodes hold the new certificates. Otherwise they are replaced when their time comes.
     #[serde(default)]
     pub compromised: bool,
 }
 
-/// Authorities and lists that were signed where the root's key is kept.
+/// Authorities and lists that an offline root has signed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ImportAuthorities)]
@@ -95,7 +95,7 @@ pub struct ImportAuthorities {
     pub intermediates: Vec<ImportIntermediate>,
 }
 
-/// An intermediate that was signed elsewhere. `Debug` shows no key.
+/// An intermediate that an offline root has signed. `Debug` shows no key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ImportIntermediate)]

@@ -48,9 +48,9 @@ pub enum CertificateHolder {
 #[derive(EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum RevocationReason {
-    /// The key may be in other hands.
+    /// The key may be compromised.
     KeyCompromise,
-    /// The key of the authority that signed it may be in other hands.
+    /// The key of the authority that signed it may be compromised.
     CaCompromise,
     /// A newer certificate took its place.
     Superseded,

@@ -68,8 +68,8 @@ pub struct Service {
     /// A token by which it shows itself, in a file that the agent keeps fresh.
     #[serde(default)]
     pub token: Option<ServiceToken>,
-    /// What to run when its certificate or what it trusts has changed and before `reload`; when it fails, the files of
-    /// before come back.
+    /// What to run when its certificate or what it trusts has changed and before `reload`; when it fails, its files are
+    /// rolled back.
     #[serde(default)]
     pub check: Option<ServiceCommand>,
     /// What to run when its certificate or what it trusts has changed.
@@ -93,8 +93,8 @@ pub struct ServiceFiles {
     pub pkcs12: bool,
 }
 
-/// The token of a service: `token.jwt` in its directory, as private as its key and replaced at two thirds of its life. Nobody
-/// is told of that: a service reads the file when it needs the token.
+/// The token of a service: `token.jwt` in its directory, as private as its key and replaced at two thirds of its life.
+/// Nobody is told of that: a service reads the file when it needs the token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceToken {
@@ -168,18 +168,18 @@ pub struct AuthoritySettings {
     pub node_certificate_lifetime: Lifetime,
     /// Certificates of project users, renewed by the daemon at two thirds. 7 days.
     pub project_user_certificate_lifetime: Lifetime,
-    /// How long a CRL is good for (its nextUpdate); a new one is published at half of it. 24 hours.
+    /// How long a CRL is valid (until its nextUpdate); a new one is published at half of it. 24 hours.
     pub crl_lifetime: Lifetime,
     /// How long a token of a project user lives, and the longest that may be asked for. 1 hour.
     pub token_lifetime: Lifetime,
     /// How long a key signs tokens before the next one does. Never shorter than verifiers keep the JWKS, which is 5
     /// minutes. 30 days.
     pub token_key_lifetime: Lifetime,
-    /// How long a root lives; its successor takes over at half of it. At least twice `intermediate_lifetime`. Takes effect
-    /// with the next one. 10 years.
+    /// How long a root lives; its successor takes over at half of it. At least twice `intermediate_lifetime`. Takes
+    /// effect with the next one. 10 years.
     pub root_lifetime: Lifetime,
-    /// How long an intermediate lives; its successor takes over at two thirds of it. At least three times as long as any
-    /// certificate. Takes effect with the next one. 5 years.
+    /// How long an intermediate lives; its successor takes over at two thirds of it. At least three times as long as
+    /// any certificate. Takes effect with the next one. 5 years.
     pub intermediate_lifetime: Lifetime,
     /// The kind of key of roots and intermediates. Takes effect with the next one.
     pub authority_key_algorithm: KeyAlgorithm,

@@ -93,9 +93,9 @@ impl AuditEntry {
     /// What stands for the hash before the first row.
     pub const GENESIS: &'static str = "ringfence audit v1";
 
-    /// The hash that this row has when it follows one with the hash `previous`: SHA-256 over that and over every other field,
-    /// each preceded by its length (eight bytes, big endian) so that no two rows read alike. Numbers are decimal, and the
-    /// time is in milliseconds since 1970.
+    /// The hash that this row has when it follows one with the hash `previous`: SHA-256 over that and over every other
+    /// field, each preceded by its length (eight bytes, big endian) so that no two rows read alike. Numbers are
+    /// decimal, and the time is in milliseconds since 1970.
     pub fn hash_after(&self, previous: &str) -> String {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         let (sequence, at) = (self.sequence.to_string(), self.at.as_millisecond().to_string());

@@ -2,7 +2,8 @@
 //!
 //! Everything here is inert: data and parsing. A value that exists is well formed, because its type can only be
 //! made by `parse`; whoever holds a [`ProjectName`] need not check it again. The one thing that acts is the
-//! client, the way to speak to a daemon, so that the trust rules stand in one place; it is there with the feature `client`.
+//! client, the way to speak to a daemon, so that the trust rules stand in one place; it is there with the feature
+//! `client`.
 
 pub mod authority;
 pub mod certificate;

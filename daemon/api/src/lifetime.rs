@@ -16,7 +16,8 @@ pub struct Lifetime(u32);
 /// Why a text is not a lifetime.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "duration {text:?} is not valid: write a positive number of seconds, minutes, hours or days, such as 45s, 90m, 24h or 7d"
+    "duration {text:?} is not valid: write a positive number of seconds, minutes, hours or days, such as 45s, 90m, 24h \
+     or 7d"
 )]
 pub struct LifetimeError {
     text: String,

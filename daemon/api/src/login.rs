@@ -63,7 +63,8 @@ pub fn trust_fingerprint<'a>(roots: impl IntoIterator<Item = &'a [u8]>) -> [u8; 
     bytes
 }
 
-/// What the operator signs: purpose, cluster, nonce, and the [fingerprint](trust_fingerprint) of what the client trusts.
+/// What the operator signs: purpose, cluster, nonce, and the [fingerprint](trust_fingerprint) of what the client
+/// trusts.
 pub fn message(cluster_id: &ClusterId, nonce: &str, ca_fingerprint: &[u8; 32]) -> Vec<u8> {
     format!("ringfence login v1\n{cluster_id}\n{nonce}\n{}", hex::encode(ca_fingerprint)).into_bytes()
 }

@@ -118,8 +118,8 @@ pub struct DesiredNode {
     pub report_every: Lifetime,
     /// Certificates with these serials are revoked, and tokens with these ids are ended: replace them at once.
     pub revoked: BTreeSet<String>,
-    /// Certificates with these serials and tokens with these ids are good, and somebody asked for others: replace them at
-    /// once.
+    /// Certificates with these serials and tokens with these ids are valid, and somebody asked for others: replace them
+    /// at once.
     #[serde(default)]
     pub rotate: BTreeSet<String>,
 }
@@ -145,7 +145,7 @@ pub struct DesiredService {
     /// The token that lies in a file.
     #[serde(default)]
     pub token: Option<ServiceToken>,
-    /// What to run before `reload`; when it fails, the files of before come back.
+    /// What to run before `reload`; when it fails, its files are rolled back.
     #[serde(default)]
     pub check: Option<ServiceCommand>,
     /// What to run when its files have changed.

@@ -18,7 +18,7 @@ use crate::word::words;
 pub enum ProblemCode {
     /// The request names no caller: no session and no client certificate.
     Unauthenticated,
-    /// The session is unknown or over; log in again.
+    /// The session is unknown or expired; log in again.
     SessionInvalid,
     /// The login signature is not the operator's, or the nonce is used or old.
     LoginRefused,
@@ -28,7 +28,7 @@ pub enum ProblemCode {
     CertificateRevoked,
     /// The client certificate has expired.
     CertificateExpired,
-    /// The join ticket is unknown, used by another key, or over.
+    /// The join ticket is unknown, expired, or used by another key.
     TicketRefused,
     /// The caller is known but may not do this.
     Forbidden,

@@ -1,7 +1,7 @@
 //! Tokens of project users and services, and the keys that sign them.
 //!
-//! A token is a JWT (RFC 7519) signed with ES256 or `EdDSA`. Whoever has the [`Jwks`] can verify one and nobody can make one
-//! from it. A token ends by itself; one that is ended before its time is told of by introspection only.
+//! A token is a JWT (RFC 7519) signed with ES256 or `EdDSA`. Whoever has the [`Jwks`] can verify one and nobody can
+//! make one from it. A token ends by itself; one that is ended before its time is told of by introspection only.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -115,12 +115,13 @@ pub struct PostToken {
     /// The job that it is for, with which it ends.
     #[serde(default)]
     pub job: Option<JobId>,
-    /// Whether it is good for once: the first introspection uses it up. It lives a minute unless `lifetime` says otherwise.
+    /// Whether it is valid once only: the first introspection uses it up. It lives a minute unless `lifetime` says
+    /// otherwise.
     #[serde(default)]
     pub one_time: bool,
 }
 
-/// Asks whether a token is good. `Debug` does not show it.
+/// Asks whether a token is valid. `Debug` does not show it.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostIntrospection {
@@ -134,10 +135,10 @@ impl fmt::Debug for PostIntrospection {
     }
 }
 
-/// Whether a token is good now, and what it says if it is (RFC 7662, section 2.2). Times are seconds since 1970.
+/// Whether a token is valid now, and what it says if it is (RFC 7662, section 2.2). Times are seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Introspection {
-    /// Whether it is good. If not, nothing else is said.
+    /// Whether it is valid. If not, nothing else is said.
     pub active: bool,
     /// Whom it speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,7 +179,7 @@ pub struct Introspection {
 }
 
 impl Introspection {
-    /// It is not good, and why is nobody's business.
+    /// It is not valid, and the answer does not say why.
     pub fn inactive() -> Self {
         Self {
             active: false,
@@ -254,8 +255,8 @@ pub struct TokenKey {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateTokenKeys {
-    /// Whether the keys may be in other hands: then all of them are erased and every token ends at once. Verifiers that keep
-    /// the JWKS take forged ones until they fetch it again.
+    /// Whether the keys may be compromised: then all of them are erased and every token ends at once. Verifiers that
+    /// keep the JWKS accept forged ones until they fetch it again.
     #[serde(default)]
     pub compromised: bool,
 }
