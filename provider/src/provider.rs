@@ -6,37 +6,9 @@ use ringfence_api::client::check_identity;
 use tfplugin_rs::Field as _;
 use tfplugin_rs::prelude::*;
 
-use crate::actions::publish_crls::PublishCrls;
-use crate::actions::rotate_node_certificates::RotateNodeCertificates;
-use crate::actions::rotate_token_keys::RotateTokenKeys;
 use crate::connection::ConnectionModel;
-use crate::data_sources::aws_cross_account_policy::AwsCrossAccountPolicy;
-use crate::data_sources::aws_instance_profile_policy::AwsInstanceProfilePolicy;
-#[cfg(feature = "aws")]
-use crate::data_sources::aws_network_check::AwsNetworkCheck;
-use crate::data_sources::aws_trust_policy::AwsTrustPolicy;
-#[cfg(feature = "aws")]
-use crate::data_sources::aws_verification::AwsVerification;
-use crate::data_sources::cluster::ClusterDataSource;
-use crate::ephemeral_resources::certificate::CertificateResource;
-use crate::ephemeral_resources::token::TokenResource;
-use crate::functions::aws_cross_account_policy::AwsCrossAccountPolicyFunction;
-use crate::functions::aws_external_id::AwsExternalIdFunction;
-use crate::functions::aws_instance_profile_policy::AwsInstanceProfilePolicyFunction;
-use crate::functions::aws_trust_policy::AwsTrustPolicyFunction;
-use crate::functions::project_user::ProjectUserFunction;
-use crate::list_resources::project::ProjectList;
-use crate::list_resources::project_member::ProjectMemberList;
-#[cfg(feature = "aws")]
-use crate::resources::aws_cross_account_role::AwsCrossAccountRole;
-#[cfg(feature = "aws")]
-use crate::resources::aws_instance_profile::AwsInstanceProfile;
-use crate::resources::cluster::ClusterResource;
-use crate::resources::project::ProjectResource;
-use crate::resources::project_member::ProjectMemberResource;
-use crate::resources::project_members::ProjectMembersResource;
+use crate::operator_token::{self, Token};
 use crate::ringfence::Ringfence;
-use crate::token::{self, Token};
 
 /// The provider.
 pub(crate) struct RingfenceProvider;
@@ -121,34 +93,27 @@ impl Provider for RingfenceProvider {
     const SOURCE: &'static str = "ringfence/ringfence";
 
     fn register(&self, registry: &mut Registry<Ringfence>) {
+        crate::authority::register(registry);
+        crate::aws_cross_account_policy::register(registry);
         #[cfg(feature = "aws")]
-        registry.resource(AwsCrossAccountRole);
+        crate::aws_cross_account_role::register(registry);
+        crate::aws_external_id::register(registry);
         #[cfg(feature = "aws")]
-        registry.resource(AwsInstanceProfile);
-        registry.resource(ClusterResource);
-        registry.resource(ProjectResource);
-        registry.resource(ProjectMemberResource);
-        registry.resource(ProjectMembersResource);
-        registry.list_resource(ProjectList);
-        registry.list_resource(ProjectMemberList);
-        registry.ephemeral_resource(CertificateResource);
-        registry.ephemeral_resource(TokenResource);
-        registry.action(PublishCrls);
-        registry.action(RotateNodeCertificates);
-        registry.action(RotateTokenKeys);
-        registry.data_source(AwsCrossAccountPolicy);
-        registry.data_source(AwsInstanceProfilePolicy);
+        crate::aws_instance_profile::register(registry);
+        crate::aws_instance_profile_policy::register(registry);
         #[cfg(feature = "aws")]
-        registry.data_source(AwsNetworkCheck);
-        registry.data_source(AwsTrustPolicy);
+        crate::aws_network_check::register(registry);
+        crate::aws_trust_policy::register(registry);
         #[cfg(feature = "aws")]
-        registry.data_source(AwsVerification);
-        registry.data_source(ClusterDataSource);
-        registry.function(AwsCrossAccountPolicyFunction);
-        registry.function(AwsExternalIdFunction);
-        registry.function(AwsInstanceProfilePolicyFunction);
-        registry.function(AwsTrustPolicyFunction);
-        registry.function(ProjectUserFunction);
+        crate::aws_verification::register(registry);
+        crate::certificate::register(registry);
+        crate::cluster::register(registry);
+        crate::node::register(registry);
+        crate::project::register(registry);
+        crate::project_member::register(registry);
+        crate::project_members::register(registry);
+        crate::project_user::register(registry);
+        crate::token::register(registry);
     }
 
     fn validate(&self, config: &ProviderModel, out: &mut Diagnostics) {
@@ -171,7 +136,7 @@ impl Provider for RingfenceProvider {
         reason = "the one place where the provider reads the environment for its configuration"
     )]
     async fn configure(&self, _: &ConfigureContext, config: ProviderModel) -> Result<Ringfence> {
-        let token = Token::new(&config.token, std::env::var_os(token::VARIABLE));
+        let token = Token::new(&config.token, std::env::var_os(operator_token::VARIABLE));
         let certificate = match (config.certificate, config.private_key) {
             (Value::Known(certificate), Value::Known(key)) => Value::Known((certificate, key)),
             (Value::Null, _) => Value::Null,

@@ -9,8 +9,8 @@ use tfplugin_rs::prelude::*;
 
 use crate::connection::ConnectionModel;
 use crate::fault;
-use crate::members::Members;
-use crate::token::Token;
+use crate::operator_token::Token;
+use crate::project_member::Members;
 
 /// How long a daemon that does not answer is tried.
 const PATIENCE: Duration = Duration::from_secs(10);

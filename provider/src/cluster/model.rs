@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ringfence_api::{ClusterName, OperatorToken};
 use tfplugin_rs::prelude::*;
 
+use super::declaration::{AuthorityModel, Declared, NodeModel, ServiceModel, TokenClaimsModel, WorkerGroupModel};
 use crate::connection::ConnectionModel;
-use crate::declaration::{AuthorityModel, Declared, NodeModel, ServiceModel, TokenClaimsModel, WorkerGroupModel};
 use crate::target::local::Local;
 
 /// The `state` of a cluster whose creation has not succeeded. Such a one may be removed although it is protected.

@@ -3,8 +3,8 @@
 use ringfence_api::ClusterName;
 use tfplugin_rs::prelude::*;
 
-use super::ClusterResource;
 use super::model::{ClusterModel, INCOMPLETE, cluster_name, declared};
+use super::resource::ClusterResource;
 use crate::connection::ConnectionModel;
 use crate::fault;
 use crate::ringfence::Ringfence;

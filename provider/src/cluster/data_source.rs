@@ -2,8 +2,8 @@
 
 use tfplugin_rs::prelude::*;
 
+use super::declaration::{NodeModel, nodes_of};
 use crate::connection::{self, ConnectionModel, failed};
-use crate::declaration::{NodeModel, nodes_of};
 use crate::ringfence::Ringfence;
 use crate::target::local::Local;
 

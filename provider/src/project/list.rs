@@ -3,8 +3,8 @@
 use ringfence_api::project::Project;
 use tfplugin_rs::prelude::*;
 
+use super::resource::{ProjectIdentity, ProjectModel, ProjectResource};
 use crate::connection::{self, ConnectionModel, failed};
-use crate::resources::project::{ProjectIdentity, ProjectModel, ProjectResource};
 use crate::ringfence::Ringfence;
 
 /// The list resource.

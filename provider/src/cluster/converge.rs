@@ -9,10 +9,10 @@ use ringfence_api::node::NodeState;
 use ringfence_api::{Client, ClusterName, Connection};
 use tfplugin_rs::prelude::*;
 
+use super::declaration::{Declared, nodes_of};
 use super::model::{ClusterModel, LocalModel, cluster_name, declared};
-use super::{ClusterResource, DELETE};
+use super::resource::{ClusterResource, DELETE};
 use crate::connection::{ConnectionModel, failed};
-use crate::declaration::{Declared, nodes_of};
 use crate::fault;
 use crate::ringfence::{Ringfence, Seen};
 use crate::target::local::{Claimed, Local, Sight, program};

@@ -3,28 +3,24 @@
 //! Every operation is "make it so" and may be repeated after an interruption anywhere: the target's directory or
 //! tag says whose cluster it is, the head is found before it is started, and the declaration is put whole.
 
-mod converge;
-mod model;
-mod operator_token;
-mod plan;
-
 use std::time::Duration;
 
 use tfplugin_rs::prelude::*;
 
+use super::converge::{Doing, claim, complete, converge, stop, stopped};
+use super::model::{ClusterIdentity, ClusterModel, INCOMPLETE, LocalModel, is_another_directory};
+use super::operator_token;
+use super::plan::{check_existing, check_target, plan_computed, port_of, refuse_if_protected, validate_node_groups};
 use crate::connection::failed;
 use crate::ringfence::{Ringfence, Seen};
 use crate::target::local::{Claimed, Local, Sight};
-use converge::{Doing, claim, complete, converge, stop, stopped};
-use model::{ClusterIdentity, ClusterModel, INCOMPLETE, LocalModel, is_another_directory};
-use plan::{check_existing, check_target, plan_computed, port_of, refuse_if_protected, validate_node_groups};
 
 /// The resource.
 pub(crate) struct ClusterResource;
 
 /// How long operations may take unless `timeouts` says otherwise.
 const CREATE: Duration = Duration::from_mins(10);
-const DELETE: Duration = Duration::from_mins(5);
+pub(super) const DELETE: Duration = Duration::from_mins(5);
 
 impl Resource for ClusterResource {
     type Model = ClusterModel;

@@ -4,8 +4,8 @@ use ringfence_api::project::Project;
 use ringfence_api::{NameError, ProjectName};
 use tfplugin_rs::prelude::*;
 
+use super::resource::{MemberIdentity, ProjectMemberModel, ProjectMemberResource};
 use crate::connection::{self, ConnectionModel, failed};
-use crate::resources::project_member::{MemberIdentity, ProjectMemberModel, ProjectMemberResource};
 use crate::ringfence::Ringfence;
 
 /// The list resource.

@@ -4,8 +4,8 @@ use ringfence_api::OperatorToken;
 use ringfence_api::operator::PutOperatorKey;
 use tfplugin_rs::prelude::*;
 
-use super::ClusterResource;
 use super::model::ClusterModel;
+use super::resource::ClusterResource;
 use crate::connection::{self, failed};
 
 /// Refuses what could not be done: only a cluster that runs can take a token.

@@ -1,0 +1,16 @@
+//! The policy of the role that ringfence assumes in an AWS account.
+
+mod data_source;
+mod function;
+
+use tfplugin_rs::prelude::*;
+
+use crate::ringfence::Ringfence;
+use data_source::AwsCrossAccountPolicy;
+use function::AwsCrossAccountPolicyFunction;
+
+/// Registers all that the provider offers for this noun.
+pub(crate) fn register(registry: &mut Registry<Ringfence>) {
+    registry.data_source(AwsCrossAccountPolicy);
+    registry.function(AwsCrossAccountPolicyFunction);
+}

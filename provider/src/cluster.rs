@@ -1,0 +1,21 @@
+//! Clusters: a resource and a data source.
+
+mod converge;
+mod data_source;
+mod declaration;
+mod model;
+mod operator_token;
+mod plan;
+mod resource;
+
+use tfplugin_rs::prelude::*;
+
+use crate::ringfence::Ringfence;
+use data_source::ClusterDataSource;
+use resource::ClusterResource;
+
+/// Registers all that the provider offers for this noun.
+pub(crate) fn register(registry: &mut Registry<Ringfence>) {
+    registry.resource(ClusterResource);
+    registry.data_source(ClusterDataSource);
+}

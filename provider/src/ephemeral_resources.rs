@@ -1,4 +1,0 @@
-//! Ephemeral resources, one file each: credentials that never reach the state.
-
-pub(crate) mod certificate;
-pub(crate) mod token;

@@ -1,0 +1,19 @@
+//! A member of a project.
+
+mod list;
+mod listing;
+mod resource;
+
+pub(crate) use listing::Members;
+
+use tfplugin_rs::prelude::*;
+
+use crate::ringfence::Ringfence;
+use list::ProjectMemberList;
+use resource::ProjectMemberResource;
+
+/// Registers all that the provider offers for this noun.
+pub(crate) fn register(registry: &mut Registry<Ringfence>) {
+    registry.resource(ProjectMemberResource);
+    registry.list_resource(ProjectMemberList);
+}
