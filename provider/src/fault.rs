@@ -3,10 +3,10 @@
 use ringfence_api::{ClientError, ProblemCode};
 use tfplugin_rs::prelude::*;
 
-use crate::ringfence::Ringfence;
+use crate::operator_token::Token;
 
 /// The diagnostic of a failed call. It never carries a secret: a token is named by its origin.
-pub(crate) fn of(data: &Ringfence, error: &ClientError) -> Diagnostics {
+pub(crate) fn of(token: &Token, error: &ClientError) -> Diagnostics {
     let diagnostic = match error {
         ClientError::Unreachable { endpoint, tried_for, source } => {
             Diagnostic::error("The cluster's daemon does not answer").detail(format!(
@@ -20,8 +20,9 @@ pub(crate) fn of(data: &Ringfence, error: &ClientError) -> Diagnostics {
         }
         ClientError::Refused(problem) if problem.code == ProblemCode::LoginRefused => {
             Diagnostic::error("The daemon refused the operator token").detail(format!(
-                "The token was read from {}. The daemon says: {}. Use the token that the cluster has now: the one it was created with, or the last one it was given.",
-                data.token.origin(),
+                "The token was read from {}. The daemon says: {}. Use the token that the cluster has now: the one it was \
+                 created with, or the last one it was given.",
+                token.origin(),
                 problem.detail
             ))
         }
@@ -38,10 +39,10 @@ pub(crate) fn of(data: &Ringfence, error: &ClientError) -> Diagnostics {
 }
 
 /// The diagnostic of a creation that met what exists: what to write to take it over instead.
-pub(crate) fn of_creating(data: &Ringfence, error: &ClientError, resource: &str, import_id: &str) -> Diagnostics {
-    let ClientError::Refused(problem) = error else { return of(data, error) };
+pub(crate) fn of_creating(token: &Token, error: &ClientError, resource: &str, import_id: &str) -> Diagnostics {
+    let ClientError::Refused(problem) = error else { return of(token, error) };
     if problem.code != ProblemCode::AlreadyExists {
-        return of(data, error);
+        return of(token, error);
     }
     exists(&format!("The daemon says: {}", problem.detail), resource, import_id)
 }

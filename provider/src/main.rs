@@ -2,7 +2,8 @@
 //!
 //! One folder for each noun, named as Terraform names it, with a file for each way in which Terraform uses it:
 //! resource, list resource, data source, ephemeral resource, action, function. What they share is the run
-//! ([`ringfence`]: who calls, clients, what was seen of clusters) and the [`connection`].
+//! ([`ringfence`]: who calls, clients, what was seen of clusters) and how they find their cluster
+//! ([`cluster_argument`]).
 
 mod authority;
 mod aws;
@@ -20,6 +21,7 @@ mod aws_trust_policy;
 mod aws_verification;
 mod certificate;
 mod cluster;
+mod cluster_argument;
 mod connection;
 #[cfg(test)]
 mod docs;

@@ -1,10 +1,7 @@
 //! A member of a project.
 
 mod list;
-mod listing;
 mod resource;
-
-pub(crate) use listing::Members;
 
 use tfplugin_rs::prelude::*;
 

@@ -1,16 +1,18 @@
 //! What one run of Terraform shares: who calls, the clients, and what was seen of clusters.
 
+mod members;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ringfence_api::{Client, ClusterId, Connection, Credentials};
+use ringfence_api::{Client, ClientError, ClusterId, Connection, Credentials};
 use tfplugin_rs::prelude::*;
 
 use crate::connection::ConnectionModel;
 use crate::fault;
 use crate::operator_token::Token;
-use crate::project_member::Members;
+use members::Members;
 
 /// How long a daemon that does not answer is tried.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -110,7 +112,8 @@ impl Ringfence {
         self.certificate.known().is_some_and(|(certificate, _)| certificate.is_empty())
     }
 
-    /// A client of this cluster, logged in as the operator when first needed, or as the project user. One for all resources of a cluster.
+    /// A client of this cluster, logged in as the operator when first needed, or as the project user. One for all
+    /// resources of a cluster.
     pub(crate) fn client(&self, connection: &Connection) -> Result<Client> {
         let mut clients = lock(&self.clients);
         let key = (connection.endpoint.clone(), connection.cluster_id);
@@ -119,7 +122,10 @@ impl Ringfence {
         }
         if self.is_away() {
             return Err(Diagnostic::error("The provider has no certificate in this run")
-                .detail("Its `certificate` is empty, as while the cluster that issues it does not run. Start the cluster first.")
+                .detail(
+                    "Its `certificate` is empty, as while the cluster that issues it does not run. Start the cluster \
+                     first.",
+                )
                 .into());
         }
         let credentials = match &self.certificate {
@@ -133,7 +139,8 @@ impl Ringfence {
                     .into());
             }
         };
-        let client = Client::new(connection.clone(), credentials, PATIENCE).map_err(|error| fault::of(self, &error))?;
+        let client =
+            Client::new(connection.clone(), credentials, PATIENCE).map_err(|error| fault::of(&self.token, &error))?;
         clients.insert(key, client.clone());
         Ok(client)
     }
@@ -147,6 +154,11 @@ impl Ringfence {
     pub(crate) fn seen(&self, cluster: ClusterId) -> Option<Seen> {
         lock(&self.seen).get(&cluster).cloned()
     }
+}
+
+/// The answer of a daemon, or the diagnostics of a failed call.
+pub(crate) fn failed<T>(data: &Ringfence, outcome: std::result::Result<T, ClientError>) -> Result<T> {
+    outcome.map_err(|error| fault::of(&data.token, &error))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -2,8 +2,9 @@
 
 use tfplugin_rs::prelude::*;
 
-use crate::connection::{self, ConnectionModel, failed};
-use crate::ringfence::Ringfence;
+use crate::cluster_argument;
+use crate::connection::ConnectionModel;
+use crate::ringfence::{Ringfence, failed};
 
 /// The action.
 pub(crate) struct PublishCrls;
@@ -25,7 +26,7 @@ impl Action for PublishCrls {
     const NAME: &'static str = "ringfence_publish_crls";
 
     async fn invoke(&self, ctx: &ActionContext<Ringfence>, config: PublishCrlsModel) -> Result<()> {
-        let client = ctx.data().client(&connection::resolve(ctx.data(), &config.cluster)?)?;
+        let client = ctx.data().client(&cluster_argument::resolve(ctx.data(), &config.cluster)?)?;
         for crl in failed(ctx.data(), client.publish_crls().await)? {
             ctx.progress(format!(
                 "CRL number {} of {} (shard {}) with {} entries, valid until {}",

@@ -6,8 +6,9 @@ use ringfence_pki::PrivateKey;
 use serde::{Deserialize, Serialize};
 use tfplugin_rs::prelude::*;
 
-use crate::connection::{self, ConnectionModel, failed};
-use crate::ringfence::{Ringfence, Seen};
+use crate::cluster_argument;
+use crate::connection::ConnectionModel;
+use crate::ringfence::{Ringfence, Seen, failed};
 
 /// The ephemeral resource.
 pub(crate) struct CertificateResource;
@@ -92,7 +93,7 @@ impl EphemeralResource for CertificateResource {
     }
 
     async fn open(&self, ctx: &Context<Ringfence>, config: CertificateModel) -> Result<Opened<Self>> {
-        let connection = connection::resolve(ctx.data(), &config.cluster)?;
+        let connection = cluster_argument::resolve(ctx.data(), &config.cluster)?;
         if matches!(ctx.data().seen(connection.cluster_id), Some(Seen::Stopped)) {
             return Ok(closed(ctx, config, connection));
         }

@@ -12,9 +12,9 @@ use tfplugin_rs::prelude::*;
 use super::declaration::{Declared, nodes_of};
 use super::model::{ClusterModel, LocalModel, cluster_name, declared};
 use super::resource::{ClusterResource, DELETE};
-use crate::connection::{ConnectionModel, failed};
+use crate::connection::ConnectionModel;
 use crate::fault;
-use crate::ringfence::{Ringfence, Seen};
+use crate::ringfence::{Ringfence, Seen, failed};
 use crate::target::local::{Claimed, Local, Sight, program};
 
 /// What is done to the cluster.
@@ -73,7 +73,12 @@ pub(super) async fn converge(
         failed(data, healthy)?;
         let cluster = match doing {
             Doing::Creating => client.creating().put_cluster(&declared).await.map_err(|error| {
-                fault::of_creating(data, &error, ClusterResource::NAME, target.directory.as_str().unwrap_or_default())
+                fault::of_creating(
+                    &data.token,
+                    &error,
+                    ClusterResource::NAME,
+                    target.directory.as_str().unwrap_or_default(),
+                )
             })?,
             Doing::Updating => failed(data, client.put_cluster(&declared).await)?,
         };

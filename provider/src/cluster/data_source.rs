@@ -3,8 +3,9 @@
 use tfplugin_rs::prelude::*;
 
 use super::declaration::{NodeModel, nodes_of};
-use crate::connection::{self, ConnectionModel, failed};
-use crate::ringfence::Ringfence;
+use crate::cluster_argument;
+use crate::connection::ConnectionModel;
+use crate::ringfence::{Ringfence, failed};
 use crate::target::local::Local;
 
 /// The data source.
@@ -44,7 +45,7 @@ impl DataSource for ClusterDataSource {
     async fn read(&self, ctx: &Context<Ringfence>, config: ClusterDataModel) -> Result<ClusterDataModel> {
         let connection = match config.directory.known() {
             Some(directory) => Local::at(directory).connection()?,
-            None => connection::resolve(ctx.data(), &Value::Null)?,
+            None => cluster_argument::resolve(ctx.data(), &Value::Null)?,
         };
         let client = ctx.data().client(&connection)?;
         failed(ctx.data(), client.health().await)?;

@@ -6,7 +6,8 @@ use tfplugin_rs::prelude::*;
 
 use super::model::ClusterModel;
 use super::resource::ClusterResource;
-use crate::connection::{self, failed};
+use crate::cluster_argument;
+use crate::ringfence::failed;
 
 /// Refuses what could not be done: only a cluster that runs can take a token.
 pub(super) fn check(plan: &Plan<ClusterModel>) -> Result<()> {
@@ -34,7 +35,7 @@ pub(super) fn check(plan: &Plan<ClusterModel>) -> Result<()> {
 pub(super) async fn give(ctx: &ResourceContext<ClusterResource>, cluster: &ClusterModel) -> Result<()> {
     let configured = ctx.config().and_then(|config| config.operator_token_wo.known());
     let Some(token) = configured.and_then(|text| OperatorToken::parse(text).ok()) else { return Ok(()) };
-    let connection = connection::resolve(ctx.data(), &cluster.connection)?;
+    let connection = cluster_argument::resolve(ctx.data(), &cluster.connection)?;
     let put = PutOperatorKey { public_key: token.key().public() };
     failed(ctx.data(), ctx.data().client(&connection)?.put_operator_key(&put).await).map(drop)
 }

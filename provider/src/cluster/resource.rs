@@ -11,8 +11,7 @@ use super::converge::{Doing, claim, complete, converge, stop, stopped};
 use super::model::{ClusterIdentity, ClusterModel, INCOMPLETE, LocalModel, is_another_directory};
 use super::operator_token;
 use super::plan::{check_existing, check_target, plan_computed, port_of, refuse_if_protected, validate_node_groups};
-use crate::connection::failed;
-use crate::ringfence::{Ringfence, Seen};
+use crate::ringfence::{Ringfence, Seen, failed};
 use crate::target::local::{Claimed, Local, Sight};
 
 /// The resource.

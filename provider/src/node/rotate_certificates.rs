@@ -6,8 +6,9 @@ use std::time::Duration;
 use ringfence_api::NodeName;
 use tfplugin_rs::prelude::*;
 
-use crate::connection::{self, ConnectionModel, failed};
-use crate::ringfence::Ringfence;
+use crate::cluster_argument;
+use crate::connection::ConnectionModel;
+use crate::ringfence::{Ringfence, failed};
 
 /// The action.
 pub(crate) struct RotateNodeCertificates;
@@ -40,7 +41,7 @@ impl Action for RotateNodeCertificates {
     async fn invoke(&self, ctx: &ActionContext<Ringfence>, config: RotateNodeCertificatesModel) -> Result<()> {
         let node = NodeName::parse(config.node.as_str().unwrap_or_default())
             .map_err(|error| Diagnostic::error("The node is not valid").detail(format!("{error}.")))?;
-        let client = ctx.data().client(&connection::resolve(ctx.data(), &config.cluster)?)?;
+        let client = ctx.data().client(&cluster_argument::resolve(ctx.data(), &config.cluster)?)?;
         let limit = config.timeout.as_str().and_then(tfplugin_rs::timeouts::parse_duration).unwrap_or(ROTATE);
         ctx.within("rotating the certificates", limit, async {
             let mut rotation = failed(ctx.data(), client.rotate_node(&node).await)?;

@@ -4,8 +4,9 @@ use ringfence_api::project::Project;
 use tfplugin_rs::prelude::*;
 
 use super::resource::{ProjectIdentity, ProjectModel, ProjectResource};
-use crate::connection::{self, ConnectionModel, failed};
-use crate::ringfence::Ringfence;
+use crate::cluster_argument;
+use crate::connection::ConnectionModel;
+use crate::ringfence::{Ringfence, failed};
 
 /// The list resource.
 pub(crate) struct ProjectList;
@@ -28,7 +29,7 @@ impl ListResource for ProjectList {
         config: ProjectListModel,
         listing: &mut Listing<ProjectResource>,
     ) -> Result<()> {
-        let connection = connection::resolve(ctx.data(), &config.cluster)?;
+        let connection = cluster_argument::resolve(ctx.data(), &config.cluster)?;
         let client = ctx.data().client(&connection)?;
         let projects: Vec<Project> = failed(ctx.data(), client.projects().await)?;
         for project in projects {

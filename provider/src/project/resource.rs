@@ -4,9 +4,10 @@ use ringfence_api::project::{Project, PutProject};
 use ringfence_api::{Client, ClientError, ClusterId, Connection, ProjectName};
 use tfplugin_rs::prelude::*;
 
-use crate::connection::{self, ConnectionModel, Reading, failed};
+use crate::cluster_argument::{self, Reading};
+use crate::connection::ConnectionModel;
 use crate::fault;
-use crate::ringfence::Ringfence;
+use crate::ringfence::{Ringfence, failed};
 
 /// The resource.
 pub(crate) struct ProjectResource;
@@ -71,7 +72,7 @@ impl Resource for ProjectResource {
     async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<ProjectModel>) -> Result<()> {
         let prior = plan.prior.as_ref().map(|prior| prior.cluster_id.clone());
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        let (id, moved) = connection::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
+        let (id, moved) = cluster_argument::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
         planned.cluster_id = id;
         if plan.is_create() {
             ctx.data().check_credentials()?;
@@ -85,11 +86,11 @@ impl Resource for ProjectResource {
     async fn create(&self, ctx: &ResourceContext<Self>, plan: ProjectModel) -> Result<ProjectModel> {
         let id = plan.name.as_str().unwrap_or_default().to_owned();
         let created = put(ctx.data(), plan, Client::creating).await?;
-        created.map_err(|error| fault::of_creating(ctx.data(), &error, Self::NAME, &id))
+        created.map_err(|error| fault::of_creating(&ctx.data().token, &error, Self::NAME, &id))
     }
 
     async fn read(&self, ctx: &ResourceContext<Self>, state: ProjectModel) -> Result<Option<ProjectModel>> {
-        match connection::reading(ctx.data(), &state.cluster)? {
+        match cluster_argument::reading(ctx.data(), &state.cluster)? {
             Reading::Keep => Ok(Some(state)),
             Reading::Gone => Ok(None),
             Reading::Ask(client) => match client.project(&name(&state)?).await {
@@ -110,14 +111,14 @@ impl Resource for ProjectResource {
     ) -> Result<ProjectModel> {
         if prior.description == plan.description {
             // Only the way to the cluster has changed.
-            let cluster_id = connection::resolve(ctx.data(), &plan.cluster)?.cluster_id.to_string().into();
+            let cluster_id = cluster_argument::resolve(ctx.data(), &plan.cluster)?.cluster_id.to_string().into();
             return Ok(ProjectModel { cluster_id, ..plan });
         }
         failed(ctx.data(), put(ctx.data(), plan, Client::clone).await?)
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ProjectModel) -> Result<()> {
-        let client = ctx.data().client(&connection::resolve(ctx.data(), &state.cluster)?)?;
+        let client = ctx.data().client(&cluster_argument::resolve(ctx.data(), &state.cluster)?)?;
         let name = name(&state)?;
         let deleted = client.delete_project(&name).await;
         ctx.data().members.forget(&client, &name);
@@ -133,13 +134,13 @@ impl Resource for ProjectResource {
     }
 
     async fn import_identity(&self, ctx: &ResourceContext<Self>, identity: ProjectIdentity) -> Result<ProjectModel> {
-        connection::import_identity(ctx.data(), &identity.cluster_id)?;
+        cluster_argument::import_identity(ctx.data(), &identity.cluster_id)?;
         Ok(ProjectModel { name: identity.name, ..ProjectModel::default() })
     }
 
     /// `NAME`, or `NAME@DIRECTORY` for a local cluster.
     async fn import(&self, ctx: &ResourceContext<Self>, id: &str) -> Result<ProjectModel> {
-        let (name, cluster) = connection::import(ctx.data(), id, "NAME")?;
+        let (name, cluster) = cluster_argument::import(ctx.data(), id, "NAME")?;
         let name = ProjectName::parse(&name)
             .map_err(|error| Diagnostic::error("The import id is not valid").detail(format!("{error}.")))?;
         Ok(ProjectModel { name: name.as_str().into(), cluster, ..ProjectModel::default() })
@@ -152,7 +153,7 @@ async fn put(
     plan: ProjectModel,
     mode: fn(&Client) -> Client,
 ) -> Result<std::result::Result<ProjectModel, ClientError>> {
-    let connection = connection::resolve(data, &plan.cluster)?;
+    let connection = cluster_argument::resolve(data, &plan.cluster)?;
     let put = PutProject { description: plan.description.clone().known_or(String::new()) };
     let project = mode(&data.client(&connection)?).put_project(&name(&plan)?, &put).await;
     Ok(project.map(|project| complete(plan, project, connection.cluster_id.to_string())))

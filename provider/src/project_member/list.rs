@@ -5,8 +5,9 @@ use ringfence_api::{NameError, ProjectName};
 use tfplugin_rs::prelude::*;
 
 use super::resource::{MemberIdentity, ProjectMemberModel, ProjectMemberResource};
-use crate::connection::{self, ConnectionModel, failed};
-use crate::ringfence::Ringfence;
+use crate::cluster_argument;
+use crate::connection::ConnectionModel;
+use crate::ringfence::{Ringfence, failed};
 
 /// The list resource.
 pub(crate) struct ProjectMemberList;
@@ -32,7 +33,7 @@ impl ListResource for ProjectMemberList {
         config: ProjectMemberListModel,
         listing: &mut Listing<ProjectMemberResource>,
     ) -> Result<()> {
-        let connection = connection::resolve(ctx.data(), &config.cluster)?;
+        let connection = cluster_argument::resolve(ctx.data(), &config.cluster)?;
         let client = ctx.data().client(&connection)?;
         let projects = if let Some(name) = config.project.known() {
             let invalid = |error: NameError| Diagnostic::error("The project is not valid").detail(format!("{error}."));

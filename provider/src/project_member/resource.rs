@@ -4,9 +4,10 @@ use ringfence_api::project::{Member, MemberRole, PutMember};
 use ringfence_api::{Client, ClientError, ClusterId, Connection, ProjectName, ProjectUser, UserName};
 use tfplugin_rs::prelude::*;
 
-use crate::connection::{self, ConnectionModel, Reading, failed};
+use crate::cluster_argument::{self, Reading};
+use crate::connection::ConnectionModel;
 use crate::fault;
-use crate::ringfence::Ringfence;
+use crate::ringfence::{Ringfence, failed};
 
 /// The resource.
 pub(crate) struct ProjectMemberResource;
@@ -84,7 +85,7 @@ impl Resource for ProjectMemberResource {
     async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<ProjectMemberModel>) -> Result<()> {
         let prior = plan.prior.as_ref().map(|prior| prior.cluster_id.clone());
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        let (id, moved) = connection::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
+        let (id, moved) = cluster_argument::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
         planned.cluster_id = id;
         // There is no such identity before the member is there, and what needs it is to wait for that: a certificate that
         // lives only while Terraform runs is opened while planning if its user is known. (The function `project_user`
@@ -108,11 +109,11 @@ impl Resource for ProjectMemberResource {
     async fn create(&self, ctx: &ResourceContext<Self>, plan: ProjectMemberModel) -> Result<ProjectMemberModel> {
         let id = identity(&plan)?.to_string();
         let created = put(ctx.data(), plan, Client::creating).await?;
-        created.map_err(|error| fault::of_creating(ctx.data(), &error, Self::NAME, &id))
+        created.map_err(|error| fault::of_creating(&ctx.data().token, &error, Self::NAME, &id))
     }
 
     async fn read(&self, ctx: &ResourceContext<Self>, state: ProjectMemberModel) -> Result<Option<ProjectMemberModel>> {
-        match connection::reading(ctx.data(), &state.cluster)? {
+        match cluster_argument::reading(ctx.data(), &state.cluster)? {
             Reading::Keep => Ok(Some(state)),
             Reading::Gone => Ok(None),
             Reading::Ask(client) => {
@@ -131,14 +132,14 @@ impl Resource for ProjectMemberResource {
     ) -> Result<ProjectMemberModel> {
         if prior.role == plan.role {
             // Only the way to the cluster has changed.
-            let cluster_id = connection::resolve(ctx.data(), &plan.cluster)?.cluster_id.to_string().into();
+            let cluster_id = cluster_argument::resolve(ctx.data(), &plan.cluster)?.cluster_id.to_string().into();
             return Ok(ProjectMemberModel { cluster_id, ..plan });
         }
         failed(ctx.data(), put(ctx.data(), plan, Client::clone).await?)
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ProjectMemberModel) -> Result<()> {
-        let client = ctx.data().client(&connection::resolve(ctx.data(), &state.cluster)?)?;
+        let client = ctx.data().client(&cluster_argument::resolve(ctx.data(), &state.cluster)?)?;
         let ProjectUser { project, user } = identity(&state)?;
         let deleted = client.delete_member(&project, &user).await;
         ctx.data().members.forget(&client, &project);
@@ -159,13 +160,13 @@ impl Resource for ProjectMemberResource {
         ctx: &ResourceContext<Self>,
         identity: MemberIdentity,
     ) -> Result<ProjectMemberModel> {
-        connection::import_identity(ctx.data(), &identity.cluster_id)?;
+        cluster_argument::import_identity(ctx.data(), &identity.cluster_id)?;
         Ok(ProjectMemberModel { project: identity.project, user: identity.user, ..ProjectMemberModel::default() })
     }
 
     /// `PROJECT__USER`, or `PROJECT__USER@DIRECTORY` for a local cluster.
     async fn import(&self, ctx: &ResourceContext<Self>, id: &str) -> Result<ProjectMemberModel> {
-        let (name, cluster) = connection::import(ctx.data(), id, "PROJECT__USER")?;
+        let (name, cluster) = cluster_argument::import(ctx.data(), id, "PROJECT__USER")?;
         let ProjectUser { project, user } = ProjectUser::parse(&name)
             .map_err(|error| Diagnostic::error("The import id is not valid").detail(format!("{error}.")))?;
         let (project, user) = (project.as_str().into(), user.as_str().into());
@@ -179,7 +180,7 @@ async fn put(
     plan: ProjectMemberModel,
     mode: fn(&Client) -> Client,
 ) -> Result<std::result::Result<ProjectMemberModel, ClientError>> {
-    let connection = connection::resolve(data, &plan.cluster)?;
+    let connection = cluster_argument::resolve(data, &plan.cluster)?;
     let ProjectUser { project, user } = identity(&plan)?;
     let role = plan
         .role

@@ -6,8 +6,9 @@ use ringfence_api::project::{Member, MemberRole, PutMembers};
 use ringfence_api::{ProjectName, UserName};
 use tfplugin_rs::prelude::*;
 
-use crate::connection::{self, ConnectionModel, Reading, failed};
-use crate::ringfence::Ringfence;
+use crate::cluster_argument::{self, Reading};
+use crate::connection::ConnectionModel;
+use crate::ringfence::{Ringfence, failed};
 
 /// The resource.
 pub(crate) struct ProjectMembersResource;
@@ -72,7 +73,7 @@ impl Resource for ProjectMembersResource {
     async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<ProjectMembersModel>) -> Result<()> {
         let prior = plan.prior.as_ref().map(|prior| prior.cluster_id.clone());
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        let (id, moved) = connection::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
+        let (id, moved) = cluster_argument::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
         planned.cluster_id = id;
         if let Some(project) = planned.project.known() {
             planned.id = project.as_str().into();
@@ -99,7 +100,7 @@ impl Resource for ProjectMembersResource {
         ctx: &ResourceContext<Self>,
         state: ProjectMembersModel,
     ) -> Result<Option<ProjectMembersModel>> {
-        match connection::reading(ctx.data(), &state.cluster)? {
+        match cluster_argument::reading(ctx.data(), &state.cluster)? {
             Reading::Keep => Ok(Some(state)),
             Reading::Gone => Ok(None),
             Reading::Ask(client) => {
@@ -122,14 +123,14 @@ impl Resource for ProjectMembersResource {
     ) -> Result<ProjectMembersModel> {
         if prior.members == plan.members {
             // Only the way to the cluster has changed.
-            let cluster_id = connection::resolve(ctx.data(), &plan.cluster)?.cluster_id.to_string().into();
+            let cluster_id = cluster_argument::resolve(ctx.data(), &plan.cluster)?.cluster_id.to_string().into();
             return Ok(ProjectMembersModel { cluster_id, ..plan });
         }
         put(ctx.data(), plan).await
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ProjectMembersModel) -> Result<()> {
-        let client = ctx.data().client(&connection::resolve(ctx.data(), &state.cluster)?)?;
+        let client = ctx.data().client(&cluster_argument::resolve(ctx.data(), &state.cluster)?)?;
         let project = project(&state)?;
         let members = match client.members(&project).await {
             Err(error) if error.is_not_found() => return Ok(()),
@@ -155,13 +156,13 @@ impl Resource for ProjectMembersResource {
         ctx: &ResourceContext<Self>,
         identity: MembersIdentity,
     ) -> Result<ProjectMembersModel> {
-        connection::import_identity(ctx.data(), &identity.cluster_id)?;
+        cluster_argument::import_identity(ctx.data(), &identity.cluster_id)?;
         Ok(ProjectMembersModel { project: identity.project, ..ProjectMembersModel::default() })
     }
 
     /// `PROJECT`, or `PROJECT@DIRECTORY` for a local cluster.
     async fn import(&self, ctx: &ResourceContext<Self>, id: &str) -> Result<ProjectMembersModel> {
-        let (name, cluster) = connection::import(ctx.data(), id, "PROJECT")?;
+        let (name, cluster) = cluster_argument::import(ctx.data(), id, "PROJECT")?;
         ProjectName::parse(&name)
             .map_err(|error| Diagnostic::error("The import id is not valid").detail(format!("{error}.")))?;
         Ok(ProjectMembersModel { project: name.into(), cluster, ..ProjectMembersModel::default() })
@@ -171,7 +172,7 @@ impl Resource for ProjectMembersResource {
 /// Says whom a creation removes, which Terraform cannot show: to it, nobody was there before.
 async fn warn_of_removals(ctx: &ResourceContext<ProjectMembersResource>, planned: &ProjectMembersModel) -> Result<()> {
     let (Some(members), true) = (planned.members.known(), planned.project.is_known()) else { return Ok(()) };
-    let Reading::Ask(client) = connection::reading(ctx.data(), &planned.cluster)? else { return Ok(()) };
+    let Reading::Ask(client) = cluster_argument::reading(ctx.data(), &planned.cluster)? else { return Ok(()) };
     // What cannot be asked now is said when it is applied.
     let present = client.members(&project(planned)?).await.unwrap_or_default();
     let removed: Vec<&str> =
@@ -187,7 +188,7 @@ async fn warn_of_removals(ctx: &ResourceContext<ProjectMembersResource>, planned
 }
 
 async fn put(data: &Ringfence, plan: ProjectMembersModel) -> Result<ProjectMembersModel> {
-    let connection = connection::resolve(data, &plan.cluster)?;
+    let connection = cluster_argument::resolve(data, &plan.cluster)?;
     let client = data.client(&connection)?;
     let members = plan.members.known().into_iter().flatten().map(|(user, role)| {
         let at = || Path::root().attr("members").key(user.as_str());

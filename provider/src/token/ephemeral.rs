@@ -4,8 +4,9 @@ use ringfence_api::token::PostToken;
 use ringfence_api::{Audience, Lifetime, ProjectName, ProjectUser, UserName};
 use tfplugin_rs::prelude::*;
 
-use crate::connection::{self, ConnectionModel, failed};
-use crate::ringfence::{Ringfence, Seen};
+use crate::cluster_argument;
+use crate::connection::ConnectionModel;
+use crate::ringfence::{Ringfence, Seen, failed};
 
 /// The ephemeral resource.
 pub(crate) struct TokenResource;
@@ -61,7 +62,7 @@ impl EphemeralResource for TokenResource {
     }
 
     async fn open(&self, ctx: &Context<Ringfence>, config: TokenModel) -> Result<Opened<Self>> {
-        let connection = connection::resolve(ctx.data(), &config.cluster)?;
+        let connection = cluster_argument::resolve(ctx.data(), &config.cluster)?;
         if matches!(ctx.data().seen(connection.cluster_id), Some(Seen::Stopped)) {
             return Ok(closed(ctx, config));
         }

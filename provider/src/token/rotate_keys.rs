@@ -3,8 +3,9 @@
 use ringfence_api::token::TokenKeyState;
 use tfplugin_rs::prelude::*;
 
-use crate::connection::{self, ConnectionModel, failed};
-use crate::ringfence::Ringfence;
+use crate::cluster_argument;
+use crate::connection::ConnectionModel;
+use crate::ringfence::{Ringfence, failed};
 
 /// The action.
 pub(crate) struct RotateTokenKeys;
@@ -30,7 +31,7 @@ impl Action for RotateTokenKeys {
     const NAME: &'static str = "ringfence_rotate_token_keys";
 
     async fn invoke(&self, ctx: &ActionContext<Ringfence>, config: RotateTokenKeysModel) -> Result<()> {
-        let client = ctx.data().client(&connection::resolve(ctx.data(), &config.cluster)?)?;
+        let client = ctx.data().client(&cluster_argument::resolve(ctx.data(), &config.cluster)?)?;
         let rotated = if config.compromised == Value::Known(true) {
             client.rotate_compromised_token_keys().await
         } else {
