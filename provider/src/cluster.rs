@@ -12,7 +12,9 @@ use tfplugin_rs::prelude::*;
 
 use crate::ringfence::Ringfence;
 use data_source::ClusterDataSource;
-use resource::ClusterResource;
+
+/// The resource: [`resource`] is what it does.
+pub(crate) struct ClusterResource;
 
 /// Registers all that the provider offers for this noun.
 pub(crate) fn register(registry: &mut Registry<Ringfence>) {

@@ -8,6 +8,7 @@ use tfplugin_rs::prelude::*;
 
 use crate::connection::ConnectionModel;
 use crate::ringfence::{Ringfence, Seen};
+use crate::target::{self, Target as _};
 
 /// The connection of a resource: its own, else the provider's. `Ok(None)` while it is not known yet.
 pub(crate) fn find(data: &Ringfence, own: &Value<ConnectionModel>) -> Result<Option<Connection>> {
@@ -92,7 +93,7 @@ pub(crate) fn import(data: &Ringfence, id: &str, form: &str) -> Result<(String, 
             Ok((id.to_owned(), Value::Null))
         }
         Some((name, directory)) => {
-            let connection = crate::target::local::Local::at(directory).connection()?;
+            let connection = target::of_import_id(directory).connection()?;
             Ok((name.to_owned(), Value::Known(ConnectionModel::from(&connection))))
         }
     }

@@ -9,13 +9,12 @@ use ringfence_api::node::NodeState;
 use ringfence_api::{Client, ClusterName, Connection};
 use tfplugin_rs::prelude::*;
 
+use super::ClusterResource;
 use super::declaration::{Declared, nodes_of};
-use super::model::{ClusterModel, LocalModel, cluster_name, declared};
-use super::resource::{ClusterResource, DELETE};
-use crate::connection::ConnectionModel;
+use super::model::{ClusterModel, DELETE, cluster_name, declared};
 use crate::fault;
 use crate::ringfence::{Ringfence, Seen, failed};
-use crate::target::local::{Claimed, Local, Sight, program};
+use crate::target::{Claimed, Sight, Target, TargetModel};
 
 /// What is done to the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +33,10 @@ impl Doing {
 }
 
 /// Makes the target's place the cluster's, or finds that it is.
-pub(super) fn claim(data: &Ringfence, plan: &ClusterModel) -> Result<(Local, Claimed)> {
-    let Some(directory) = plan.local.known().and_then(|local| local.directory.known()) else {
-        return Err(Diagnostic::error("The cluster has no target").at(Path::root().attr("local")).into());
-    };
-    let local = Local::at(directory);
-    let claimed = local.claim(&cluster_name(plan)?, &data.token.public_key()?)?;
-    Ok((local, claimed))
+pub(super) fn claim(data: &Ringfence, plan: &ClusterModel) -> Result<(Box<dyn Target>, Claimed)> {
+    let target = plan.known_target()?;
+    let claimed = target.claim(&cluster_name(plan)?, &data.token.public_key()?)?;
+    Ok((target, claimed))
 }
 
 /// Makes the cluster as planned and waits until it is. Creating leaves a cluster alone that is there and declared
@@ -53,33 +49,27 @@ pub(super) async fn converge(
 ) -> Result<ClusterModel> {
     let data = ctx.data();
     let declared = declared(&plan).to_put()?;
-    let target = plan.local.known().cloned().unwrap_or_default();
-    let program = program(&target.daemon)?;
-    let listen = target.port.known().and_then(|port| u16::try_from(*port).ok()).unwrap_or(0);
-    let (local, Claimed::Made(owner) | Claimed::Found(owner)) = claim(data, &plan)?;
+    plan.target_model().map_or(Ok(()), TargetModel::check)?;
+    let (target, Claimed::Made(owner) | Claimed::Found(owner)) = claim(data, &plan)?;
     let latest = Mutex::new(None);
     let converging = ctx.within(doing.words(), limit, async {
-        let connection = local.ensure_head(&owner, &program, listen, &declared.authority).await?;
+        let connection = target.ensure_head(&owner, &declared.authority).await?;
         if plan.running == Value::Known(false) {
             // A cluster that is declared stopped is made nevertheless, so that it has an authority, and then stopped.
-            local.stop().await?;
+            target.stop().await?;
             return Ok(stopped(plan, &connection));
         }
         let client = data.client(&connection)?;
         let healthy = client.health().await;
-        if healthy.is_err() && !matches!(local.look()?, Sight::Running(_)) {
-            return Err(local.ended_early());
+        if healthy.is_err() && !matches!(target.look()?, Sight::Running(_)) {
+            return Err(target.ended_early());
         }
         failed(data, healthy)?;
         let cluster = match doing {
-            Doing::Creating => client.creating().put_cluster(&declared).await.map_err(|error| {
-                fault::of_creating(
-                    &data.token,
-                    &error,
-                    ClusterResource::NAME,
-                    target.directory.as_str().unwrap_or_default(),
-                )
-            })?,
+            Doing::Creating => {
+                let put = client.creating().put_cluster(&declared).await;
+                put.map_err(|error| fault::of_creating(&data.token, &error, ClusterResource::NAME, target.import_id()))?
+            }
             Doing::Updating => failed(data, client.put_cluster(&declared).await)?,
         };
         let cluster = wait_until_ready(data, &client, cluster, &latest).await?;
@@ -124,10 +114,9 @@ pub(super) async fn wait_until_ready(
 }
 
 pub(super) async fn stop(ctx: &ResourceContext<ClusterResource>, plan: &ClusterModel) -> Result<ClusterModel> {
-    let directory = plan.local.known().and_then(|local| local.directory.known()).map_or("", String::as_str);
-    let local = Local::at(directory);
-    ctx.within("stopping the cluster", plan.timeouts.update_or(DELETE), local.stop()).await?;
-    let connection = local.connection()?;
+    let target = plan.known_target()?;
+    ctx.within("stopping the cluster", plan.timeouts.update_or(DELETE), target.stop()).await?;
+    let connection = target.connection()?;
     ctx.data().note(connection.cluster_id, Seen::Stopped);
     Ok(stopped(plan.clone(), &connection))
 }
@@ -135,7 +124,7 @@ pub(super) async fn stop(ctx: &ResourceContext<ClusterResource>, plan: &ClusterM
 pub(super) fn stopped(model: ClusterModel, connection: &Connection) -> ClusterModel {
     let name = model.name.known().and_then(|text| ClusterName::parse(text).ok());
     let nodes = name.map_or(Value::Null, |name| declared(&model).planned_nodes(&name));
-    ClusterModel { state: "stopped".into(), nodes, ..connected(model, connection) }
+    ClusterModel { state: "stopped".into(), nodes, ..model.connected(connection) }
 }
 
 /// The state of a running cluster.
@@ -152,23 +141,6 @@ pub(super) fn complete(model: ClusterModel, cluster: &Cluster, connection: &Conn
         authority,
         nodes: nodes_of(cluster).into(),
         state: "running".into(),
-        ..connected(model, connection)
-    }
-}
-
-pub(super) fn connected(model: ClusterModel, connection: &Connection) -> ClusterModel {
-    let port = connection.endpoint.rsplit_once(':').and_then(|(_, port)| port.parse::<i64>().ok());
-    // A port that is planned for the next start is not the one of the last.
-    let local = model.local.map(|local| match local.port {
-        Value::Known(_) => local,
-        Value::Null | Value::Unknown => LocalModel { port: port.into(), ..local },
-    });
-    ClusterModel {
-        id: connection.cluster_id.to_string().into(),
-        endpoint: connection.endpoint.clone().into(),
-        ca_certificate: connection.ca_certificate.clone().into(),
-        connection: ConnectionModel::from(connection).into(),
-        local,
-        ..model
+        ..model.connected(connection)
     }
 }

@@ -6,7 +6,7 @@ use super::declaration::{NodeModel, nodes_of};
 use crate::cluster_argument;
 use crate::connection::ConnectionModel;
 use crate::ringfence::{Ringfence, failed};
-use crate::target::local::Local;
+use crate::target::{self, Target as _};
 
 /// The data source.
 pub(crate) struct ClusterDataSource;
@@ -44,7 +44,7 @@ impl DataSource for ClusterDataSource {
 
     async fn read(&self, ctx: &Context<Ringfence>, config: ClusterDataModel) -> Result<ClusterDataModel> {
         let connection = match config.directory.known() {
-            Some(directory) => Local::at(directory).connection()?,
+            Some(directory) => target::of_import_id(directory).connection()?,
             None => cluster_argument::resolve(ctx.data(), &Value::Null)?,
         };
         let client = ctx.data().client(&connection)?;

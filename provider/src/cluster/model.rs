@@ -1,13 +1,18 @@
 //! The attributes of a `ringfence_cluster`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use ringfence_api::{ClusterName, OperatorToken};
+use ringfence_api::{ClusterName, Connection, OperatorToken};
 use tfplugin_rs::prelude::*;
 
 use super::declaration::{AuthorityModel, Declared, NodeModel, ServiceModel, TokenClaimsModel, WorkerGroupModel};
 use crate::connection::ConnectionModel;
-use crate::target::local::Local;
+use crate::target::{self, LocalModel, Target, TargetModel};
+
+/// How long operations may take unless `timeouts` says otherwise.
+pub(super) const CREATE: Duration = Duration::from_mins(10);
+pub(super) const DELETE: Duration = Duration::from_mins(5);
 
 /// The `state` of a cluster whose creation has not succeeded. Such a one may be removed although it is protected.
 pub(super) const INCOMPLETE: &str = "incomplete";
@@ -83,38 +88,6 @@ pub(crate) struct ClusterModel {
     pub(super) timeouts: Value<Timeouts>,
 }
 
-/// What tells a cluster from all others.
-#[derive(Clone, Model)]
-pub(crate) struct ClusterIdentity {
-    /// Directory of a local cluster.
-    #[tf(required)]
-    pub(super) directory: Value<String>,
-}
-
-/// A cluster of processes on this machine.
-#[derive(Clone, PartialEq, Model)]
-pub(crate) struct LocalModel {
-    /// Directory of the cluster, new or empty; a relative path begins where Terraform runs. Everything of the cluster
-    /// lies in it, and it is removed with the cluster. If it holds a cluster of this name already, that one is taken over
-    /// as it is, or refused when it is declared otherwise: import it then.
-    #[tf(required, validate = length(1..=4096), plan = requires_replace_if(is_another_directory))]
-    pub(super) directory: Value<String>,
-    /// Port of the API on 127.0.0.1. Default: a free one, chosen once.
-    #[tf(optional, computed, validate = between(1, 65535), plan = keep_state())]
-    pub(super) port: Value<i64>,
-    /// Path of the program `ringfenced`. Default: beside the provider, else on the `PATH`.
-    #[tf(optional)]
-    pub(super) daemon: Value<String>,
-}
-
-/// Another spelling of the same place does not replace a cluster.
-pub(super) fn is_another_directory(prior: &Value<String>, planned: &Value<String>) -> bool {
-    match (prior.known(), planned.known()) {
-        (Some(prior), Some(planned)) => !Local::same(prior, planned),
-        _ => prior != planned,
-    }
-}
-
 /// A cluster on AWS.
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct AwsModel {
@@ -129,6 +102,67 @@ pub(crate) struct AzureModel {
     /// Location, such as `swedencentral`.
     #[tf(required)]
     pub(super) location: Value<String>,
+}
+
+impl ClusterModel {
+    /// What is declared of its target. Here, and nowhere else, targets are told apart.
+    pub(super) fn target_model(&self) -> Option<&dyn TargetModel> {
+        match self {
+            Self { local: Value::Known(local), .. } => Some(local),
+            _ => None,
+        }
+    }
+
+    /// Its target; none while that is not known.
+    pub(super) fn target(&self) -> Option<Box<dyn Target>> {
+        self.target_model()?.target()
+    }
+
+    /// Its target, of a cluster that is applied: there all is known.
+    pub(super) fn known_target(&self) -> Result<Box<dyn Target>> {
+        self.target()
+            .ok_or_else(|| Diagnostic::error("The cluster has no target").at(Path::root().attr("local")).into())
+    }
+
+    /// Exactly one target is declared, and one that there is in this version.
+    pub(super) fn validate_target(&self, out: &mut Diagnostics) {
+        let targets =
+            [("local", self.local.presence()), ("aws", self.aws.presence()), ("azure", self.azure.presence())];
+        exactly_one_of(&targets, out);
+        for (target, presence) in &targets[1..] {
+            if *presence == Presence::Present && self.local.is_null() {
+                out.push(
+                    Diagnostic::error(format!("The target {target} is not available in this version"))
+                        .detail("Use `local`.")
+                        .at(Path::root().attr(*target)),
+                );
+            }
+        }
+    }
+
+    /// The same cluster, reached so.
+    pub(super) fn connected(self, connection: &Connection) -> Self {
+        Self {
+            id: connection.cluster_id.to_string().into(),
+            endpoint: connection.endpoint.clone().into(),
+            ca_certificate: connection.ca_certificate.clone().into(),
+            connection: ConnectionModel::from(connection).into(),
+            local: self.local.map(|local| local.reached(connection)),
+            ..self
+        }
+    }
+
+    /// What is known of a cluster that is imported.
+    pub(super) fn imported(id: &str) -> Result<Self> {
+        let connection = target::of_import_id(id).connection()?;
+        Ok(Self {
+            running: true.into(),
+            deletion_protection: true.into(),
+            local: LocalModel::imported(id, &connection).into(),
+            id: connection.cluster_id.to_string().into(),
+            ..Self::default()
+        })
+    }
 }
 
 pub(super) fn declared(model: &ClusterModel) -> Declared {

@@ -4,8 +4,8 @@ use ringfence_api::OperatorToken;
 use ringfence_api::operator::PutOperatorKey;
 use tfplugin_rs::prelude::*;
 
+use super::ClusterResource;
 use super::model::ClusterModel;
-use super::resource::ClusterResource;
 use crate::cluster_argument;
 use crate::ringfence::failed;
 

@@ -3,23 +3,14 @@
 //! Every operation is "make it so" and may be repeated after an interruption anywhere: the target's directory or
 //! tag says whose cluster it is, the head is found before it is started, and the declaration is put whole.
 
-use std::time::Duration;
-
 use tfplugin_rs::prelude::*;
 
 use super::converge::{Doing, claim, complete, converge, stop, stopped};
-use super::model::{ClusterIdentity, ClusterModel, INCOMPLETE, LocalModel, is_another_directory};
-use super::operator_token;
-use super::plan::{check_existing, check_target, plan_computed, port_of, refuse_if_protected, validate_node_groups};
+use super::model::{CREATE, ClusterModel, DELETE, INCOMPLETE};
+use super::plan::{check_existing, check_target, plan_computed, refuse_if_protected, validate_node_groups};
+use super::{ClusterResource, operator_token};
 use crate::ringfence::{Ringfence, Seen, failed};
-use crate::target::local::{Claimed, Local, Sight};
-
-/// The resource.
-pub(crate) struct ClusterResource;
-
-/// How long operations may take unless `timeouts` says otherwise.
-const CREATE: Duration = Duration::from_mins(10);
-pub(super) const DELETE: Duration = Duration::from_mins(5);
+use crate::target::{Claimed, ClusterIdentity, Sight, TargetModel};
 
 impl Resource for ClusterResource {
     type Model = ClusterModel;
@@ -30,18 +21,7 @@ impl Resource for ClusterResource {
     const IDENTITY_CHANGES: bool = true;
 
     fn validate(&self, config: &ClusterModel, out: &mut Diagnostics) {
-        let targets =
-            [("local", config.local.presence()), ("aws", config.aws.presence()), ("azure", config.azure.presence())];
-        exactly_one_of(&targets, out);
-        for (target, presence) in &targets[1..] {
-            if *presence == Presence::Present && config.local.is_null() {
-                out.push(
-                    Diagnostic::error(format!("The target {target} is not available in this version"))
-                        .detail("Use `local`.")
-                        .at(Path::root().attr(*target)),
-                );
-            }
-        }
+        config.validate_target(out);
         validate_node_groups(config, out);
         let token = ("operator_token_wo", config.operator_token_wo.presence());
         let version = ("operator_token_wo_version", config.operator_token_wo_version.presence());
@@ -50,11 +30,8 @@ impl Resource for ClusterResource {
 
     async fn modify_plan(&self, ctx: &ResourceContext<Self>, plan: &mut Plan<ClusterModel>) -> Result<()> {
         let replaced = plan.prior.as_ref().zip(plan.planned.as_ref()).is_some_and(|(prior, planned)| {
-            let moved = match (prior.local.known(), planned.local.known()) {
-                (Some(prior), Some(planned)) => is_another_directory(&prior.directory, &planned.directory),
-                (prior, planned) => prior.is_some() != planned.is_some(),
-            };
-            moved || prior.name != planned.name
+            let place = |model: &ClusterModel| model.target_model().map(TargetModel::place);
+            place(prior) != place(planned) || prior.name != planned.name
         });
         if (plan.is_destroy() || replaced)
             && let Some(prior) = &plan.prior
@@ -62,15 +39,14 @@ impl Resource for ClusterResource {
             let what = if replaced { "This change replaces the cluster" } else { "The cluster would be destroyed" };
             refuse_if_protected(prior, what)?;
         }
-        let configured = port_of(plan.config.as_ref());
         operator_token::check(plan)?;
         let Some(planned) = &mut plan.planned else { return Ok(()) };
-        // The port that a cluster has by chance is not one that its successor wants.
-        let port = if replaced { configured } else { port_of(Some(planned)) };
         if !replaced {
             plan_computed(planned);
         }
-        check_target(ctx.data(), planned, port)?;
+        // The address that a cluster has by chance is not one that its successor wants.
+        let successor = plan.config.as_ref().filter(|_| replaced);
+        check_target(ctx.data(), successor.unwrap_or(planned))?;
         if plan.prior.is_none() {
             check_existing(ctx, planned).await?;
         }
@@ -93,12 +69,9 @@ impl Resource for ClusterResource {
     }
 
     async fn read(&self, ctx: &ResourceContext<Self>, state: ClusterModel) -> Result<Option<ClusterModel>> {
-        let Some(local) = state.local.known().and_then(|local| local.directory.known()).map(|text| Local::at(text))
-        else {
-            return Ok(Some(state));
-        };
+        let Some(target) = state.target() else { return Ok(Some(state)) };
         let recorded = state.id.known().and_then(|id| ringfence_api::ClusterId::parse(id).ok());
-        let owner = match local.look()? {
+        let owner = match target.look()? {
             Sight::Gone => {
                 if let Some(recorded) = recorded {
                     ctx.data().note(recorded, Seen::Gone);
@@ -108,17 +81,17 @@ impl Resource for ClusterResource {
             Sight::Stopped(owner) | Sight::Running(owner) => owner,
         };
         if let Some(recorded) = recorded.filter(|recorded| *recorded != owner.id) {
-            // Somebody made another cluster in this directory; ours is gone.
+            // Somebody made another cluster in its place; ours is gone.
             ctx.data().note(recorded, Seen::Gone);
             return Ok(None);
         }
-        let Some(connection) = local.reached().await? else {
+        let Some(connection) = target.reached().await? else {
             ctx.data().note(owner.id, Seen::Stopped);
             let (id, name) = (owner.id.to_string().into(), owner.name.as_str().into());
             let incomplete = state.state == INCOMPLETE;
             let seen = ClusterModel { id, name, running: false.into(), ..state };
             // A head that was never able to start has not said how it is reached.
-            let seen = match local.connection() {
+            let seen = match target.connection() {
                 Ok(connection) => stopped(seen, &connection),
                 Err(_) => ClusterModel { state: "stopped".into(), ..seen },
             };
@@ -166,11 +139,8 @@ impl Resource for ClusterResource {
     async fn delete(&self, ctx: &ResourceContext<Self>, state: ClusterModel) -> Result<()> {
         // Also here, because `-replace` and `taint` plan a creation and not a removal.
         refuse_if_protected(&state, "The cluster would be destroyed")?;
-        let Some(local) = state.local.known().and_then(|local| local.directory.known()).map(|text| Local::at(text))
-        else {
-            return Ok(());
-        };
-        let ours = match local.look()? {
+        let Some(target) = state.target() else { return Ok(()) };
+        let ours = match target.look()? {
             // Removes what an interrupted removal has left.
             Sight::Gone => true,
             Sight::Stopped(owner) | Sight::Running(owner) => {
@@ -180,7 +150,7 @@ impl Resource for ClusterResource {
         if !ours {
             return Ok(());
         }
-        ctx.within("removing the cluster", state.timeouts.delete_or(DELETE), local.destroy()).await?;
+        ctx.within("removing the cluster", state.timeouts.delete_or(DELETE), target.destroy()).await?;
         if let Some(id) = state.id.known().and_then(|id| ringfence_api::ClusterId::parse(id).ok()) {
             ctx.data().note(id, Seen::Gone);
         }
@@ -188,24 +158,15 @@ impl Resource for ClusterResource {
     }
 
     fn identity(&self, state: &ClusterModel) -> Option<ClusterIdentity> {
-        let directory = state.local.known()?.directory.clone();
-        Some(ClusterIdentity { directory }).filter(|identity| identity.directory.is_known())
+        state.target_model()?.identity()
     }
 
     async fn import_identity(&self, ctx: &ResourceContext<Self>, identity: ClusterIdentity) -> Result<ClusterModel> {
-        self.import(ctx, identity.directory.as_str().unwrap_or_default()).await
+        self.import(ctx, identity.import_id()).await
     }
 
     /// The directory of a local cluster.
     async fn import(&self, _: &ResourceContext<Self>, id: &str) -> Result<ClusterModel> {
-        let connection = Local::at(id).connection()?;
-        let port = connection.endpoint.rsplit_once(':').and_then(|(_, port)| port.parse::<i64>().ok());
-        Ok(ClusterModel {
-            running: true.into(),
-            deletion_protection: true.into(),
-            local: LocalModel { directory: id.into(), port: port.into(), daemon: Value::Null }.into(),
-            id: connection.cluster_id.to_string().into(),
-            ..ClusterModel::default()
-        })
+        ClusterModel::imported(id)
     }
 }

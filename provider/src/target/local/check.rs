@@ -1,0 +1,77 @@
+//! Whether a cluster could be made in its directory and on its port, which planning asks.
+
+use std::path::Path as FilePath;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ringfence_api::{ClusterName, OperatorPublicKey};
+use ringfence_cloud::port;
+use tfplugin_rs::prelude::*;
+
+use super::{Local, model};
+use crate::target::{Sight, Target as _};
+
+/// Tells the probes of this process apart.
+static PROBES: AtomicU64 = AtomicU64::new(0);
+
+impl Local {
+    /// Whether the directory could be that cluster's. What cannot is said at the attribute.
+    pub(super) fn check_directory(&self, name: &ClusterName, key: Option<&OperatorPublicKey>) -> Result<()> {
+        let at = model::attribute().attr("directory");
+        let refuse = |detail: String| Diagnostic::error("The directory cannot be used").detail(detail).at(at.clone());
+        let shown = self.directory.display();
+        let Some(owner) = self.owner()? else { return Ok(self.check_writable().map_err(refuse)?) };
+        if owner.name != *name {
+            return Err(refuse(format!(
+                "{shown} holds cluster {}, not {name}. Use another directory, or import that cluster.",
+                owner.name
+            ))
+            .into());
+        }
+        if key.is_some_and(|key| !self.operator_keys(&owner).contains(key)) {
+            return Err(refuse(format!(
+                "{shown} holds cluster {name} of another operator token. Use that token, or another directory."
+            ))
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Whether the head could listen there: on the port that it has, or on one that is free.
+    pub(super) fn check_port(&self) -> Result<()> {
+        let held = if matches!(self.look()?, Sight::Running(_)) { self.bound_port() } else { None };
+        if let Some(number) = self.port.filter(|number| *number != 0 && Some(*number) != held) {
+            port::check_loopback(number).map_err(|error| {
+                Diagnostic::error("The port is taken")
+                    .detail(format!("{error}, or leave `port` out to have a free one chosen."))
+                    .at(model::attribute().attr("port"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Tries what creating will do: a directory in the nearest one that exists, removed at once. Permission bits
+    /// alone do not tell.
+    fn check_writable(&self) -> std::result::Result<(), String> {
+        let shown = self.directory.display();
+        if self.directory.is_dir() {
+            let foreign = std::fs::read_dir(&self.directory).map_err(|error| format!("{shown}: {error}."))?.flatten();
+            // What an interrupted claim or plan may have left.
+            let ours = |name: &str| {
+                [".ringfence", ".cluster.json", "..cluster.json"].iter().any(|left| name.starts_with(left))
+            };
+            if foreign.into_iter().any(|entry| !ours(&entry.file_name().to_string_lossy())) {
+                return Err(format!("{shown} holds files that are not a cluster's. Use an empty or a new directory."));
+            }
+        }
+        let nearest = self.directory.ancestors().find(|path| path.exists()).unwrap_or(FilePath::new("/"));
+        if !nearest.is_dir() {
+            return Err(format!("{} is not a directory.", nearest.display()));
+        }
+        // Several clusters of one configuration may be planned at once.
+        let number = PROBES.fetch_add(1, Ordering::Relaxed);
+        let probe = nearest.join(format!(".ringfence-probe-{}-{number}", std::process::id()));
+        std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).map_err(|error| {
+            format!("Nothing can be created in {}: {error}. Use a directory that you may write.", nearest.display())
+        })
+    }
+}
