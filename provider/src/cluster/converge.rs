@@ -10,7 +10,7 @@ use ringfence_api::{Client, ClusterName, Connection};
 use tfplugin_rs::prelude::*;
 
 use super::ClusterResource;
-use super::declaration::{Declared, nodes_of};
+use super::declaration::{Declared, nodes_of, planned_nodes};
 use super::model::{ClusterModel, DELETE, cluster_name, declared};
 use crate::fault;
 use crate::ringfence::{Ringfence, Seen, failed};
@@ -123,7 +123,7 @@ pub(super) async fn stop(ctx: &ResourceContext<ClusterResource>, plan: &ClusterM
 
 pub(super) fn stopped(model: ClusterModel, connection: &Connection) -> ClusterModel {
     let name = model.name.known().and_then(|text| ClusterName::parse(text).ok());
-    let nodes = name.map_or(Value::Null, |name| declared(&model).planned_nodes(&name));
+    let nodes = name.map_or(Value::Null, |name| planned_nodes(&model.worker_groups, &name));
     ClusterModel { state: "stopped".into(), nodes, ..model.connected(connection) }
 }
 

@@ -4,6 +4,7 @@ use ringfence_api::ClusterName;
 use tfplugin_rs::prelude::*;
 
 use super::ClusterResource;
+use super::declaration::planned_nodes;
 use super::model::{ClusterModel, INCOMPLETE, cluster_name, declared};
 use crate::connection::ConnectionModel;
 use crate::fault;
@@ -16,7 +17,7 @@ pub(super) fn plan_computed(planned: &mut ClusterModel) {
         planned.state = if *running { "running".into() } else { "stopped".into() };
     }
     if let Some(name) = planned.name.known().and_then(|text| ClusterName::parse(text).ok()) {
-        planned.nodes = declared(planned).planned_nodes(&name);
+        planned.nodes = planned_nodes(&planned.worker_groups, &name);
     }
     let Some(target) = planned.target() else { return };
     if planned.running == Value::Known(false) {
