@@ -86,8 +86,8 @@ pub(crate) fn import(data: &Ringfence, id: &str, form: &str) -> Result<(String, 
         None => {
             find(data, &Value::Null).map_err(|_| {
                 Diagnostic::error("No cluster is named").detail(format!(
-                    "Write the import id as {form}@DIRECTORY with the directory of a local cluster, or set `cluster` in \
-                     the provider block."
+                    "Write the import id as {form}@DIRECTORY with the directory of a local cluster, or set `cluster` \
+                     in the provider block."
                 ))
             })?;
             Ok((id.to_owned(), Value::Null))
@@ -99,8 +99,8 @@ pub(crate) fn import(data: &Ringfence, id: &str, form: &str) -> Result<(String, 
     }
 }
 
-/// Checks that an object which is imported by its identity lies in the provider's cluster: an identity names the cluster,
-/// and only the provider block says how it is reached.
+/// Checks that an object which is imported by its identity lies in the provider's cluster: an identity names the
+/// cluster, and only the provider block says how it is reached.
 pub(crate) fn import_identity(data: &Ringfence, cluster_id: &Value<String>) -> Result<()> {
     let detail = "An identity does not say how a cluster is reached. Set `cluster` in the provider block to the \
                   `connection` of the cluster, or import by id.";

@@ -12,16 +12,16 @@ pub(crate) fn of(token: &Token, error: &ClientError) -> Diagnostics {
             Diagnostic::error("The cluster's daemon does not answer").detail(format!(
                 "Tried {endpoint} for {:.0} s: {}. Nothing was changed, and nothing was removed from the state. \
                  If the cluster was stopped or its head was killed, apply the configuration that holds the \
-                 ringfence_cluster, with `running = true`; it is started again. If the cluster does not exist any more, \
-                 remove what was in it from the state with `terraform state rm`.",
+                 ringfence_cluster, with `running = true`; it is started again. If the cluster does not exist any \
+                 more, remove what was in it from the state with `terraform state rm`.",
                 tried_for.as_secs_f64(),
                 root_cause(source)
             ))
         }
         ClientError::Refused(problem) if problem.code == ProblemCode::LoginRefused => {
             Diagnostic::error("The daemon refused the operator token").detail(format!(
-                "The token was read from {}. The daemon says: {}. Use the token that the cluster has now: the one it was \
-                 created with, or the last one it was given.",
+                "The token was read from {}. The daemon says: {}. Use the token that the cluster has now: the one it \
+                 was created with, or the last one it was given.",
                 token.origin(),
                 problem.detail
             ))

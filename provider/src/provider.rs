@@ -24,8 +24,8 @@ pub(crate) struct ProviderModel {
     #[tf(optional, sensitive)]
     token: Value<String>,
     /// Certificate of a project user, with its intermediate, in PEM, as from an ephemeral `ringfence_certificate`: the
-    /// provider acts as that user instead of the operator. A data owner may manage the members of the project. Null is as if
-    /// it were left out: the provider then acts as the operator, if there is a token.
+    /// provider acts as that user instead of the operator. A data owner may manage the members of the project. Null is
+    /// as if it were left out: the provider then acts as the operator, if there is a token.
     #[tf(optional)]
     certificate: Value<String>,
     /// Private key of `certificate`, PKCS #8 in PEM.
@@ -34,8 +34,8 @@ pub(crate) struct ProviderModel {
     /// The cluster of resources that name none: the `connection` of a `ringfence_cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
-    /// How AWS is reached by resources in an account. Default: as the AWS CLI does, by its environment variables and shared
-    /// configuration.
+    /// How AWS is reached by resources in an account. Default: as the AWS CLI does, by its environment variables and
+    /// shared configuration.
     #[tf(optional)]
     aws: Value<AwsProviderModel>,
 }

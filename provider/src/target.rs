@@ -1,5 +1,5 @@
-//! Where a cluster runs: what a configuration says of it, and how the provider makes a head there, finds it, stops it and
-//! removes it. Whoever uses a target does not know which one it is; `ClusterModel` has the one match.
+//! Where a cluster runs: what a configuration says of it, and how the provider makes a head there, finds it, stops it
+//! and removes it. Whoever uses a target does not know which one it is; `ClusterModel` has the one match.
 //!
 //! Every operation may be repeated after an interruption anywhere: it finds what an earlier one has left.
 
@@ -46,7 +46,8 @@ pub(crate) trait Target: Send + Sync {
     /// The import id of a cluster in this place, as the configuration spells it.
     fn import_id(&self) -> &str;
 
-    /// Whether the cluster could be made here. What cannot is said at the attribute. The key is left out while it is unknown.
+    /// Whether the cluster could be made here. What cannot is said at the attribute. The key is left out while it is
+    /// unknown.
     fn check(&self, name: &ClusterName, key: Option<&OperatorPublicKey>) -> Result<()>;
 
     /// Whether the head could have the address that is declared.
@@ -70,8 +71,8 @@ pub(crate) trait Target: Send + Sync {
     /// Starts the head if it does not run as declared, and waits until it can be reached.
     async fn ensure_head(&self, owner: &Owner, authority: &AuthoritySettings) -> Result<Connection>;
 
-    /// How to reach the head that runs: one that is starting, perhaps for somebody who was interrupted, is waited for until
-    /// it has said so. None when it does not run, or ends before.
+    /// How to reach the head that runs: one that is starting, perhaps for somebody who was interrupted, is waited for
+    /// until it has said so. None when it does not run, or ends before.
     async fn reached(&self) -> Result<Option<Connection>>;
 
     /// How to reach the head, as it last said, whether it runs or not.
@@ -83,7 +84,8 @@ pub(crate) trait Target: Send + Sync {
     /// Stops the head, then every worker. What they stored stays.
     async fn stop(&self) -> Result<()>;
 
-    /// Stops and removes everything. What says whose place it is goes last, so that an interrupted removal can be finished.
+    /// Stops and removes everything. What says whose place it is goes last, so that an interrupted removal can be
+    /// finished.
     async fn destroy(&self) -> Result<()>;
 }
 

@@ -11,8 +11,8 @@ pub(crate) struct PublishCrls;
 
 /// Publishes every certificate revocation list of a cluster now.
 ///
-/// Revocations are published by themselves within a moment. This is for those who want fresh lists at an instant of their
-/// choice, such as before a network is cut off.
+/// Revocations are published by themselves within a moment. This is for those who want fresh lists at an instant of
+/// their choice, such as before a network is cut off.
 #[derive(Clone, Model)]
 pub(crate) struct PublishCrlsModel {
     /// Cluster: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.

@@ -15,8 +15,8 @@ pub(crate) struct CertificateResource;
 
 /// A certificate of a project user or of a service, with a key that is made for this run.
 ///
-/// The key is made by the provider: the cluster never has it, and neither does the state. What the certificate says comes
-/// from what is declared: the member, or the service on the node. Only the operator may open it.
+/// The key is made by the provider: the cluster never has it, and neither does the state. What the certificate says
+/// comes from what is declared: the member, or the service on the node. Only the operator may open it.
 #[derive(Clone, Model)]
 pub(crate) struct CertificateModel {
     /// The project user, `PROJECT__USER`, for a certificate of a project user: the `project_user` of a
@@ -35,11 +35,12 @@ pub(crate) struct CertificateModel {
     /// Name of the service, which must be declared for `node`.
     #[tf(optional, validate = check(ServiceName::parse))]
     service: Value<String>,
-    /// How long it lives, such as `30m`: at most as long as the cluster's own certificates of this kind. Default: 1 hour.
+    /// How long it lives, such as `30m`: at most as long as the cluster's own certificates of this kind. Default: 1
+    /// hour.
     #[tf(optional, validate = check(Lifetime::parse))]
     lifetime: Value<String>,
-    /// Whether it is revoked when Terraform is done with it, or ends. Default: `true`. Say `false` when it is written to something
-    /// that goes on using it.
+    /// Whether it is revoked when Terraform is done with it, or ends. Default: `true`. Say `false` when it is written
+    /// to something that goes on using it.
     #[tf(optional)]
     revoke_on_close: Value<bool>,
     /// Cluster it is of: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
@@ -145,8 +146,8 @@ impl EphemeralResource for CertificateResource {
     }
 }
 
-/// What there is of a certificate while the cluster does not run: nothing. The plan goes on, because it may be the one that
-/// starts the cluster; the apply opens it anew after that.
+/// What there is of a certificate while the cluster does not run: nothing. The plan goes on, because it may be the one
+/// that starts the cluster; the apply opens it anew after that.
 fn closed(ctx: &Context<Ringfence>, config: CertificateModel, connection: Connection) -> Opened<CertificateResource> {
     ctx.warn(
         Diagnostic::warning("The cluster does not run and issues no certificate")

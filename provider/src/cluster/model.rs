@@ -19,14 +19,15 @@ pub(super) const INCOMPLETE: &str = "incomplete";
 
 /// A cluster: a head and worker groups, with a certificate authority of its own.
 ///
-/// The provider starts the head; the head launches, repairs and removes the workers, and keeps the certificates of every
-/// node fresh. Exactly one of `local`, `aws` and `azure` says where.
+/// The provider starts the head; the head launches, repairs and removes the workers, and keeps the certificates of
+/// every node fresh. Exactly one of `local`, `aws` and `azure` says where.
 #[derive(Clone, Model)]
 pub(crate) struct ClusterModel {
     /// Identity of the cluster (UUID).
     #[tf(computed, plan = keep_state())]
     pub(super) id: Value<String>,
-    /// Name: 2 to 30 lower-case letters, digits and hyphens, beginning with a letter. It is part of every node's DNS name.
+    /// Name: 2 to 30 lower-case letters, digits and hyphens, beginning with a letter. It is part of every node's DNS
+    /// name.
     #[tf(required, validate = check(ClusterName::parse), plan = requires_replace())]
     pub(super) name: Value<String>,
     /// Whether the cluster runs. A stopped cluster keeps everything; its projects and members are not refreshed.
@@ -35,12 +36,13 @@ pub(crate) struct ClusterModel {
     /// Whether destroying or replacing the cluster is refused. Apply `false` before you destroy it.
     #[tf(optional, default = true)]
     pub(super) deletion_protection: Value<bool>,
-    /// Another token for the operator, in the form of the provider's `token`; it is never stored. Give it to the cluster
-    /// with a new `operator_token_wo_version`, then to the provider: the token before is good until this one has been used
-    /// for the first time.
+    /// Another token for the operator, in the form of the provider's `token`; it is never stored. Give it to the
+    /// cluster with a new `operator_token_wo_version`, then to the provider: the token before is good until this one
+    /// has been used for the first time.
     #[tf(optional, write_only, sensitive, validate = check(OperatorToken::parse))]
     pub(super) operator_token_wo: Value<String>,
-    /// Any text. Another one gives `operator_token_wo` to the cluster, which Terraform cannot tell from the value itself.
+    /// Any text. Another one gives `operator_token_wo` to the cluster, which Terraform cannot tell from the value
+    /// itself.
     #[tf(optional, validate = length(1..=100))]
     pub(super) operator_token_wo_version: Value<String>,
     /// Runs the cluster as processes of this machine.
@@ -56,11 +58,13 @@ pub(crate) struct ClusterModel {
     #[tf(optional, validate = keys(check(ringfence_api::GroupName::parse)))]
     pub(super) worker_groups: Value<BTreeMap<String, WorkerGroupModel>>,
     /// Services by name (1 to 30 lower-case letters, digits and hyphens, beginning with a letter). Each gets a
-    /// certificate on the nodes where it runs: the common name is the node's DNS name, the locality (L) its system user.
+    /// certificate on the nodes where it runs: the common name is the node's DNS name, the locality (L) its system
+    /// user.
     #[tf(optional, validate = keys(check(ringfence_api::ServiceName::parse)))]
     pub(super) services: Value<BTreeMap<String, ServiceModel>>,
-    /// What the tokens of project users say to verifiers that cannot be told where to look, by audience: what `sub` holds, and
-    /// more claims. Search engines, for one, want roles under a name of their own. Default: nothing besides what every token says.
+    /// What the tokens of project users say to verifiers that cannot be told where to look, by audience: what `sub`
+    /// holds, and more claims. Search engines, for one, want roles under a name of their own. Default: nothing besides
+    /// what every token says.
     #[tf(optional, validate = keys(check(ringfence_api::Audience::parse)))]
     pub(super) token_audiences: Value<BTreeMap<String, TokenClaimsModel>>,
     /// How long what the certificate authority signs lives: durations such as `45s`, `24h` or `7d`, from 15 seconds to

@@ -24,7 +24,10 @@ pub(super) fn check(plan: &Plan<ClusterModel>) -> Result<()> {
     let version = &planned.operator_token_wo_version;
     if lacks_token && before != version && version.is_known() {
         return Err(Diagnostic::error("There is no operator token to give to the cluster")
-            .detail("`operator_token_wo_version` is another one, and `operator_token_wo` is null. Set both, or leave the version as it was.")
+            .detail(
+                "`operator_token_wo_version` is another one, and `operator_token_wo` is null. Set both, or leave the \
+                 version as it was.",
+            )
             .at(Path::root().attr("operator_token_wo_version"))
             .into());
     }

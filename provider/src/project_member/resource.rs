@@ -39,8 +39,8 @@ pub(crate) struct ProjectMemberModel {
     /// Identity of that cluster. Another one forces replacement; another address of the same one does not.
     #[tf(computed)]
     cluster_id: Value<String>,
-    /// Identity of the user in the project, `PROJECT__USER`: the common name of the certificate. Known once the member is
-    /// there; give it to what needs the member to be there, such as an ephemeral `ringfence_certificate`.
+    /// Identity of the user in the project, `PROJECT__USER`: the common name of the certificate. Known once the member
+    /// is there; give it to what needs the member to be there, such as an ephemeral `ringfence_certificate`.
     #[tf(computed, plan = keep_state())]
     project_user: Value<String>,
 }
@@ -87,9 +87,9 @@ impl Resource for ProjectMemberResource {
         let Some(planned) = &mut plan.planned else { return Ok(()) };
         let (id, moved) = cluster_argument::plan_cluster_id(ctx.data(), &planned.cluster, prior.as_ref())?;
         planned.cluster_id = id;
-        // There is no such identity before the member is there, and what needs it is to wait for that: a certificate that
-        // lives only while Terraform runs is opened while planning if its user is known. (The function `project_user`
-        // says what it will be.)
+        // There is no such identity before the member is there, and what needs it is to wait for that: a certificate
+        // that lives only while Terraform runs is opened while planning if its user is known. (The function
+        // `project_user` says what it will be.)
         let replaced = plan.prior.as_ref().is_some_and(|prior| {
             prior.project != planned.project || prior.user != planned.user || prior.cluster_id != planned.cluster_id
         });

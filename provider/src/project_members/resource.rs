@@ -16,8 +16,9 @@ pub(crate) struct ProjectMembersResource;
 /// All members of a project: who is not named here is removed.
 ///
 /// Members that stay keep their identities and certificates; those who are removed lose theirs at once. It refuses to
-/// leave the project without a data owner, and to remove whoever applies it. Use either this or `ringfence_project_member`
-/// for a project, not both. When it is created, a plan warns of members who are there and not named. Destroying it removes all members except the data owners, who go with the project.
+/// leave the project without a data owner, and to remove whoever applies it. Use either this or
+/// `ringfence_project_member` for a project, not both. When it is created, a plan warns of members who are there and
+/// not named. Destroying it removes all members except the data owners, who go with the project.
 #[derive(Clone, Model)]
 pub(crate) struct ProjectMembersModel {
     /// Identifier: the name of the project.
@@ -26,7 +27,8 @@ pub(crate) struct ProjectMembersModel {
     /// Name of the project.
     #[tf(required, validate = check(ProjectName::parse), plan = requires_replace())]
     project: Value<String>,
-    /// Role by user, `data_owner` or `data_scientist`, as of `ringfence_project_member`. At least one must be a data owner.
+    /// Role by user, `data_owner` or `data_scientist`, as of `ringfence_project_member`. At least one must be a data
+    /// owner.
     #[tf(
         required,
         validate = keys(check(UserName::parse)),

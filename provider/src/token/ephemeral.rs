@@ -13,12 +13,12 @@ pub(crate) struct TokenResource;
 
 /// A token (JWT) of a project user, for one audience.
 ///
-/// Whoever knows the cluster's `/v1/jwks` can verify it. It cannot be called back: it ends by itself. Only the operator may
-/// open it.
+/// Whoever knows the cluster's `/v1/jwks` can verify it. It cannot be called back: it ends by itself. Only the operator
+/// may open it.
 #[derive(Clone, Model)]
 pub(crate) struct TokenModel {
-    /// The project user, `PROJECT__USER`: the `project_user` of a `ringfence_project_member`. While that member is yet to be
-    /// made, this waits for it.
+    /// The project user, `PROJECT__USER`: the `project_user` of a `ringfence_project_member`. While that member is yet
+    /// to be made, this waits for it.
     #[tf(optional, validate = check(ProjectUser::parse))]
     project_user: Value<String>,
     /// Name of the project, in the place of `project_user`: the member must be there already.

@@ -12,15 +12,15 @@ pub(crate) struct RotateTokenKeys;
 
 /// Lets the next key sign a cluster's tokens from now on.
 ///
-/// Tokens that were signed before stay good until they end, and verifiers know the next key already, unless the keys are
-/// compromised.
+/// Tokens that were signed before stay good until they end, and verifiers know the next key already, unless the keys
+/// are compromised.
 #[derive(Clone, Model)]
 pub(crate) struct RotateTokenKeysModel {
     /// Cluster: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
-    /// Whether the keys may be in other hands: then they are erased and every token ends at once. Verifiers that keep the
-    /// JWKS take forged ones until they fetch it again, which is at most 5 minutes. Default: `false`.
+    /// Whether the keys may be in other hands: then they are erased and every token ends at once. Verifiers that keep
+    /// the JWKS take forged ones until they fetch it again, which is at most 5 minutes. Default: `false`.
     #[tf(optional)]
     compromised: Value<bool>,
 }

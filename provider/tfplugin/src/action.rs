@@ -1,7 +1,8 @@
 //! The trait of an action: something that is done and leaves no state, such as rotating a key.
 //!
-//! Expected flow: `validate` on every walk; `plan` when its trigger is planned; `invoke` when applying. Guarantee: an action
-//! that was begun runs until it returns, also when nobody reads its progress any more; only Terraform's stop cancels it.
+//! Expected flow: `validate` on every walk; `plan` when its trigger is planned; `invoke` when applying. Guarantee: an
+//! action that was begun runs until it returns, also when nobody reads its progress any more; only Terraform's stop
+//! cancels it.
 
 use std::future::Future;
 

@@ -77,8 +77,8 @@ impl<D> Context<D> {
         self.calls.warn(warning);
     }
 
-    /// Puts this off to a later round, if Terraform accepts that here and something is unknown. Returns whether it does:
-    /// then whatever the call returns may hold unknown values, else go on as if nothing had been asked.
+    /// Puts this off to a later round, if Terraform accepts that here and something is unknown. Returns whether it
+    /// does: then whatever the call returns may hold unknown values, else go on as if nothing had been asked.
     pub fn defer(&self, reason: DeferralReason) -> bool {
         self.calls.deferral.defer(reason)
     }

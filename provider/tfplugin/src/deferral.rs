@@ -1,8 +1,8 @@
 //! Deferring: telling Terraform "not in this round" instead of failing on what is not known yet.
 //!
 //! Guarantee: what is deferred is only what Terraform can take up again. It must have said so for this call, and
-//! something must be unknown, in what the call was given or in the provider block: during an apply nothing is, and there
-//! a deferral would come too late although Terraform says that it accepts one.
+//! something must be unknown, in what the call was given or in the provider block: during an apply nothing is, and
+//! there a deferral would come too late although Terraform says that it accepts one.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -2,15 +2,15 @@
 //!
 //! [`pages`] renders the layout that the Terraform registry reads: `index.md`, `resources/NAME.md`,
 //! `data-sources/NAME.md`, `ephemeral-resources/NAME.md`, `list-resources/NAME.md`, `actions/NAME.md`,
-//! `functions/NAME.md`, with names that lack the provider's prefix. The words are the doc comments of models and fields;
-//! the examples are files in the registry's own layout: `provider/provider.tf`, `resources/TYPE/resource.tf`,
+//! `functions/NAME.md`, with names that lack the provider's prefix. The words are the doc comments of models and
+//! fields; the examples are files in the registry's own layout: `provider/provider.tf`, `resources/TYPE/resource.tf`,
 //! `data-sources/TYPE/data-source.tf`, `ephemeral-resources/TYPE/ephemeral-resource.tf`,
-//! `list-resources/TYPE/list-resource.tfquery.hcl`, `actions/TYPE/action.tf`, `functions/NAME/function.tf`; and for imports
-//! `resources/TYPE/import-by-identity.tf`, `import-by-string-id.tf` and `import.sh`.
+//! `list-resources/TYPE/list-resource.tfquery.hcl`, `actions/TYPE/action.tf`, `functions/NAME/function.tf`; and for
+//! imports `resources/TYPE/import-by-identity.tf`, `import-by-string-id.tf` and `import.sh`.
 //!
 //! Guarantees: the same provider and files give the same bytes; nothing is written. What has no description and what
-//! has no example is an error that names it, and all of them are named at once. Only the imports by id may be missing, for
-//! not everything can be imported.
+//! has no example is an error that names it, and all of them are named at once. Only the imports by id may be missing,
+//! for not everything can be imported.
 //!
 //! # Templates
 //!

@@ -3,8 +3,8 @@
 //! Expected flow: `validate` on every walk; `open` once the configuration is known; `renew` whenever the time has come;
 //! `close` after the last use. A plan opens and closes, and so does the apply after it.
 //!
-//! Guarantees: neither result nor private value is stored or logged; what `open` has made is closed also when its result
-//! is refused, and when Terraform stops the provider.
+//! Guarantees: neither result nor private value is stored or logged; what `open` has made is closed also when its
+//! result is refused, and when Terraform stops the provider.
 //!
 //! Assumption: Terraform 1.11 gives `close` the private value of `open`, and what `renew` changes only to the next
 //! `renew`. So it is `open` that must say what is to be closed.

@@ -1,7 +1,7 @@
 //! A configuration for an object that exists: what a user would write to get this state.
 //!
-//! Guarantees: only what can be configured is set; nothing that a default says already; no secret, since the text goes into
-//! a file: a sensitive value that is required stays null, and the user sees that it is missing.
+//! Guarantees: only what can be configured is set; nothing that a default says already; no secret, since the text goes
+//! into a file: a sensitive value that is required stays null, and the user sees that it is missing.
 
 use crate::schema::{Attribute, Nesting, Source};
 use crate::value::{Dynamic, Kind, Object};

@@ -1,7 +1,7 @@
 //! Stored states: JSON whose numbers may have any size.
 //!
-//! Terraform stores states as JSON and hands them back as text. Decoding is driven by a type and keeps every digit: each
-//! number is parsed from its own text. Attributes the type lacks are dropped, missing ones are null.
+//! Terraform stores states as JSON and hands them back as text. Decoding is driven by a type and keeps every digit:
+//! each number is parsed from its own text. Attributes the type lacks are dropped, missing ones are null.
 
 use std::collections::BTreeMap;
 
@@ -71,8 +71,8 @@ pub(crate) fn decode_json(text: &str, wanted: &Type, path: &Path) -> Result<Dyna
     read(text, wanted, false).map_err(outer)
 }
 
-/// `described`: within a value that came with its type. There an object has every attribute: filling in what a short text
-/// leaves out, by a type that the text itself declares, would make it a large value.
+/// `described`: within a value that came with its type. There an object has every attribute: filling in what a short
+/// text leaves out, by a type that the text itself declares, would make it a large value.
 fn read(text: &str, wanted: &Type, described: bool) -> Result<Dynamic, DecodeError> {
     let mismatch = || DecodeError::Mismatch { path: Path::root(), expected: wanted.noun() };
     let text = text.trim();

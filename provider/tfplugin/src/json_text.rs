@@ -1,7 +1,7 @@
 //! JSON as an attribute: a text for Terraform, a value for the provider.
 //!
-//! Two texts that say the same are the same to planning: the user's spelling stays, whatever a remote system makes of it.
-//! Objects are equal whatever the order of their keys, numbers whatever their form, to the last digit.
+//! Two texts that say the same are the same to planning: the user's spelling stays, whatever a remote system makes of
+//! it. Objects are equal whatever the order of their keys, numbers whatever their form, to the last digit.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -59,8 +59,8 @@ impl Json {
         &self.text
     }
 
-    /// The same in the form of Terraform's `jsonencode`: compact, keys in order, `<`, `>` and `&` escaped. What a provider
-    /// makes by itself should have this form.
+    /// The same in the form of Terraform's `jsonencode`: compact, keys in order, `<`, `>` and `&` escaped. What a
+    /// provider makes by itself should have this form.
     pub fn normalized(&self) -> Self {
         let mut text = String::with_capacity(self.text.len());
         self.meaning.write(&mut text);

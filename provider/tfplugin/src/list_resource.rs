@@ -1,7 +1,8 @@
 //! The trait of a list resource: finding what exists, for `terraform query`.
 //!
-//! Expected flow: `validate`, then `list`, which hands over one result at a time; Terraform gets each at once. Guarantees:
-//! no more results than the user's limit leave the provider; the whole object is sent only when it was asked for.
+//! Expected flow: `validate`, then `list`, which hands over one result at a time; Terraform gets each at once.
+//! Guarantees: no more results than the user's limit leave the provider; the whole object is sent only when it was
+//! asked for.
 
 use std::future::Future;
 use std::marker::PhantomData;

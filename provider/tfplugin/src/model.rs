@@ -8,19 +8,22 @@ use crate::value::{DecodeError, Object};
 
 /// A struct whose fields are the attributes of a schema. Write it with `#[derive(Model)]`.
 ///
-/// The struct's doc comment is the description of what it is the schema of, a field's doc comment that of the attribute, in
-/// Markdown. The derive also writes `Default` (the object with everything null) and a `Debug` that hides what is sensitive or
-/// write-only.
+/// The struct's doc comment is the description of what it is the schema of, a field's doc comment that of the
+/// attribute, in Markdown. The derive also writes `Default` (the object with everything null) and a `Debug` that hides
+/// what is sensitive or write-only.
 ///
 /// # Types of fields
 ///
 /// | Rust | Terraform |
 /// | --- | --- |
-/// | `Value<String>`, `Value<bool>`, `Value<i64>`, `Value<f64>`, `Value<Number>` | string, bool, number ([`Number`](crate::Number) loses no digit) |
+/// | `Value<String>`, `Value<bool>` | string, bool |
+/// | `Value<i64>`, `Value<f64>`, `Value<Number>` | number ([`Number`](crate::Number) loses no digit) |
 /// | `Value<C>` where `C` derives [`Choice`](derive@crate::Choice) | string that is one of the enum's words |
 /// | `Value<Json>` | string of [JSON](crate::Json); another spelling of the same is no change |
 /// | `Value<M>` where `M` is a model | nested attribute, one object |
-/// | `Value<Vec<T>>`, `Value<Set<T>>`, `Value<BTreeSet<T>>`, `Value<BTreeMap<String, T>>` | list, set, map; of objects (nested) when `T` is a model |
+/// | `Value<Vec<T>>` | list; of objects (nested) when `T` is a model, as below |
+/// | `Value<Set<T>>`, `Value<BTreeSet<T>>` | set |
+/// | `Value<BTreeMap<String, T>>` | map |
 /// | `Value<Dynamic>` | any type |
 ///
 /// Elements may be plain (`Vec<String>`) or values (`Vec<Value<String>>`). A collection of plain elements that holds an
@@ -31,7 +34,8 @@ use crate::value::{DecodeError, Object};
 ///
 /// | option | meaning |
 /// | --- | --- |
-/// | `required`, `optional`, `computed`, `optional, computed` | who sets it: the user must, the user may, the provider does, either |
+/// | `required`, `optional` | the user must set it, or may |
+/// | `computed`, `optional, computed` | the provider sets it, or does when the user does not |
 /// | `default = expr` | what it is when the user says nothing; it is then optional and computed |
 /// | `sensitive` | not shown on the screen. It is in the state all the same |
 /// | `write_only` | null in plan and state; only [`ResourceContext::config`](crate::ResourceContext::config) has it |

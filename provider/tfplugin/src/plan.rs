@@ -5,11 +5,12 @@
 //! differs from the prior state, computed values that nobody set become unknown; attribute modifiers run. The author's
 //! `modify_plan` comes after, elsewhere.
 //!
-//! Guarantees: a configured value is planned as configured, or as it was before when that says the same; what is neither configured nor computed stays null; with
-//! nothing to change the plan is exactly the prior state; the same input gives the same plan.
+//! Guarantees: a configured value is planned as configured, or as it was before when that says the same; what is
+//! neither configured nor computed stays null; with nothing to change the plan is exactly the prior state; the same
+//! input gives the same plan.
 //!
-//! Objects in maps and lists are matched with their prior and configured selves by key and index, those in sets by being
-//! compatible with what was configured, since they have no address.
+//! Objects in maps and lists are matched with their prior and configured selves by key and index, those in sets by
+//! being compatible with what was configured, since they have no address.
 
 use std::collections::BTreeSet;
 
@@ -101,7 +102,8 @@ fn fill(attributes: &[Attribute], planned: &mut Object, config: &Object, prior: 
     }
 }
 
-/// A set is merged anew: Terraform, which does not know the defaults, may have paired an element with the wrong prior one.
+/// A set is merged anew: Terraform, which does not know the defaults, may have paired an element with the wrong prior
+/// one.
 fn fill_set(children: &[Attribute], configs: &[Dynamic], prior: &Dynamic) -> Dynamic {
     let prior = objects(prior);
     let merged = pair(children, configs, &prior).into_iter().map(|(config, prior)| {
@@ -299,8 +301,8 @@ fn pair<'a>(
     choose.collect()
 }
 
-/// Whether an object may be what a configuration became: all that is configured is there, what is not has its default or
-/// is computed.
+/// Whether an object may be what a configuration became: all that is configured is there, what is not has its default
+/// or is computed.
 fn compatible(attributes: &[Attribute], config: &Object, object: &Object) -> bool {
     attributes.iter().all(|attribute| {
         let (configured, value) = (field(config, &attribute.name), field(object, &attribute.name));

@@ -1,8 +1,8 @@
 //! The trait of a resource.
 //!
-//! Expected flow: `validate` on every walk, `read` then `modify_plan` when planning, `create`, `update` or `delete` when
-//! applying. Guarantees: models are decoded by the schema; planned values the author does not touch come back as they
-//! were; on failure Terraform keeps what was last given to [`ResourceContext::save`].
+//! Expected flow: `validate` on every walk, `read` then `modify_plan` when planning, `create`, `update` or `delete`
+//! when applying. Guarantees: models are decoded by the schema; planned values the author does not touch come back as
+//! they were; on failure Terraform keeps what was last given to [`ResourceContext::save`].
 
 use std::future::Future;
 
@@ -15,8 +15,9 @@ use crate::model::Model;
 pub trait Resource: Send + Sync + 'static {
     /// The struct that mirrors the schema.
     type Model: Model;
-    /// What tells one object from all others, now and for ever: attributes of plain types or lists of them. Those that are
-    /// required must be given to import by identity, those that are optional may be. `()` when there is nothing such.
+    /// What tells one object from all others, now and for ever: attributes of plain types or lists of them. Those that
+    /// are required must be given to import by identity, those that are optional may be. `()` when there is nothing
+    /// such.
     type Identity: Model;
     /// What the provider's `configure` makes.
     type Data: Send + Sync + 'static;
@@ -75,8 +76,8 @@ pub trait Resource: Send + Sync + 'static {
         async { Err(Diagnostic::error(format!("{} cannot be imported", Self::NAME)).into()) }
     }
 
-    /// What identifies an object: unless `IDENTITY_CHANGES`, the same as long as the object lives. `None` while it cannot
-    /// be told.
+    /// What identifies an object: unless `IDENTITY_CHANGES`, the same as long as the object lives. `None` while it
+    /// cannot be told.
     fn identity(&self, _state: &Self::Model) -> Option<Self::Identity> {
         None
     }
@@ -95,8 +96,8 @@ pub trait Resource: Send + Sync + 'static {
         identity.fit()
     }
 
-    /// Improves the configuration that Terraform writes for an imported object. What is computed, sensitive or as by default
-    /// is null already.
+    /// Improves the configuration that Terraform writes for an imported object. What is computed, sensitive or as by
+    /// default is null already.
     fn generate_config(&self, _config: &mut Self::Model) {}
 
     /// Reads a state of an older version. The default keeps whatever still fits the schema.

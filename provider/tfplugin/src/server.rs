@@ -1,7 +1,7 @@
 //! The provider service: thin calls that decode, ask, encode.
 //!
-//! Every problem is a diagnostic, never a gRPC error: Terraform would show the latter as "plugin did not respond". The one
-//! exception is a provider without state stores, of which Terraform expects `Unimplemented`.
+//! Every problem is a diagnostic, never a gRPC error: Terraform would show the latter as "plugin did not respond". The
+//! one exception is a provider without state stores, of which Terraform expects `Unimplemented`.
 
 mod action;
 mod ephemeral_resource;
@@ -89,8 +89,8 @@ impl<P: Provider> Server<P> {
         Ok(Context::new(self.configured()?.data, self.stopped.clone()))
     }
 
-    /// The context of a call that may be deferred: by the author, if the client accepts that and something in the provider
-    /// block or in `given` is unknown. Or it is deferred already, since the provider as a whole is.
+    /// The context of a call that may be deferred: by the author, if the client accepts that and something in the
+    /// provider block or in `given` is unknown. Or it is deferred already, since the provider as a whole is.
     fn deferrable(
         &self,
         client: Option<pb::ClientCapabilities>,
@@ -112,8 +112,8 @@ impl<P: Provider> Server<P> {
     }
 }
 
-/// Checks a configuration: each value by its validators, then all by the author's rules. What is wrong with a value by itself is
-/// not said again by a rule about it.
+/// Checks a configuration: each value by its validators, then all by the author's rules. What is wrong with a value by
+/// itself is not said again by a rule about it.
 fn checked(
     described: &Described,
     config: Option<&pb::DynamicValue>,
@@ -147,10 +147,15 @@ fn reported(outcome: Result<Diagnostics>) -> Vec<pb::Diagnostic> {
     wire::diagnostics(&outcome.unwrap_or_else(|errors| errors))
 }
 
-/// The calls. Each is a method of the same name over plain messages: some answer at once, some after waiting, some with a
-/// stream, and those about state stores can refuse.
+/// The calls. Each is a method of the same name over plain messages: some answer at once, some after waiting, some with
+/// a stream, and those about state stores can refuse.
 macro_rules! calls {
-    (at_once: $($call:ident)*; waiting: $($wait:ident)*; streaming: $($stream:ident)*; refusable: $($refusable:ident)*;) => {
+    (
+        at_once: $($call:ident)*;
+        waiting: $($wait:ident)*;
+        streaming: $($stream:ident)*;
+        refusable: $($refusable:ident)*;
+    ) => {
         #[tonic::async_trait]
         impl<P: Provider> provider_server::Provider for Server<P> {
             $(

@@ -1,8 +1,8 @@
 //! Keeping the user's spelling where a value says the same in another form.
 //!
-//! Some types have several spellings of one value, such as JSON with other white space. Terraform compares texts, so what
-//! comes back from a remote system in its own spelling would look like a change. Objects in maps and lists are matched by
-//! key and index; those in sets have no address and are left alone.
+//! Some types have several spellings of one value, such as JSON with other white space. Terraform compares texts, so
+//! what comes back from a remote system in its own spelling would look like a change. Objects in maps and lists are
+//! matched by key and index; those in sets have no address and are left alone.
 
 use crate::schema::{Attribute, Nesting};
 use crate::value::{Dynamic, Kind};

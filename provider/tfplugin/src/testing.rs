@@ -1,9 +1,9 @@
 //! Testing a provider in process, without Terraform.
 //!
-//! [`Core`] plays Terraform's part. It speaks to the provider through the same service that Terraform calls, with the same
-//! messages as bytes, in the same order; only socket and process are missing. It keeps what Terraform keeps (the state as
-//! JSON with its version, the private state), and holds every answer against Terraform's rules. What breaks one is an
-//! error with the path of the attribute.
+//! [`Core`] plays Terraform's part. It speaks to the provider through the same service that Terraform calls, with the
+//! same messages as bytes, in the same order; only socket and process are missing. It keeps what Terraform keeps (the
+//! state as JSON with its version, the private state), and holds every answer against Terraform's rules. What breaks
+//! one is an error with the path of the attribute.
 //!
 //! # A first test
 //!
@@ -101,9 +101,9 @@
 //! # What is checked
 //!
 //! - The schema is one that Terraform loads.
-//! - A plan has what is configured, or the prior value where something is configured in another spelling; what is neither
-//!   configured nor computed stays null; what is write-only is null. Asked again, the provider plans the same; asked at
-//!   apply, when more is known, it repeats all that it said before.
+//! - A plan has what is configured, or the prior value where something is configured in another spelling; what is
+//!   neither configured nor computed stays null; what is write-only is null. Asked again, the provider plans the same;
+//!   asked at apply, when more is known, it repeats all that it said before.
 //! - After apply nothing is unknown and all that was planned has come; what is destroyed is gone.
 //! - No state has a write-only or unknown value. An identity never changes.
 //! - After [`Instance::apply`] the next plan is empty, with a refresh in between.
@@ -193,8 +193,8 @@ impl<P: Provider> Core<P> {
         }
     }
 
-    /// Validates the provider block and configures the provider with it. Done again, it starts a new run: what was stopped
-    /// goes on.
+    /// Validates the provider block and configures the provider with it. Done again, it starts a new run: what was
+    /// stopped goes on.
     pub async fn configure(&self, config: &impl Configuration) -> Result<()> {
         let schemas = self.schemas().await?;
         let config = literal::configured(config, &schemas.provider)?;

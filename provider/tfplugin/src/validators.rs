@@ -1,7 +1,7 @@
 //! Checks on one configured value.
 //!
-//! A validator sees only values that are known and not null: unknown ones are checked later, when they are known. One that
-//! stands at an attribute of another type says so whenever the attribute is set.
+//! A validator sees only values that are known and not null: unknown ones are checked later, when they are known. One
+//! that stands at an attribute of another type says so whenever the attribute is set.
 //! Rules across several attributes are plain functions over [`Presence`], called from `validate` of a resource.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! Whatever arrives is answered: no message crashes the provider, takes memory out of proportion, or spoils what follows.
+//! Whatever arrives is answered: no message crashes the provider, takes memory out of proportion, or spoils what
+//! follows.
 //!
 //! The calls are those of the protocol, by reflection: one that is added to it is tried from then on. The messages are
 //! recorded ones, or made up of the fields that a call has, with their bytes and values mutated. `PROPTEST_CASES` says

@@ -6,8 +6,8 @@ use tfplugin_rs::prelude::*;
 
 use super::parse;
 
-/// How long what the authority signs lives. Durations such as `45s`, `24h` or `7d`; of whatever is not an authority, from 15
-/// seconds to 366 days.
+/// How long what the authority signs lives. Durations such as `45s`, `24h` or `7d`; of whatever is not an authority,
+/// from 15 seconds to 366 days.
 #[derive(Clone, PartialEq, Model)]
 #[allow(clippy::struct_field_names, reason = "the fields are the attributes that users write")]
 pub(crate) struct AuthorityModel {
@@ -29,23 +29,23 @@ pub(crate) struct AuthorityModel {
     /// How long a key signs tokens before the next one does, at least 5 minutes whatever is declared. Default: `30d`.
     #[tf(optional, validate = check(parse_lifetime))]
     pub(super) token_key_lifetime: Value<String>,
-    /// How long a root lives: at least twice `intermediate_lifetime`. Its successor takes over at half of it; takes effect
-    /// with the next one. Default: `3650d`.
+    /// How long a root lives: at least twice `intermediate_lifetime`. Its successor takes over at half of it; takes
+    /// effect with the next one. Default: `3650d`.
     #[tf(optional, validate = check(Lifetime::parse))]
     pub(super) root_lifetime: Value<String>,
     /// How long an intermediate lives: at least three times as long as any certificate. Its successor takes over at two
     /// thirds of it; takes effect with the next one. Default: `1825d`.
     #[tf(optional, validate = check(Lifetime::parse))]
     pub(super) intermediate_lifetime: Value<String>,
-    /// Kind of key of roots and intermediates: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or `rsa_4096`.
-    /// Takes effect with the next one. Default: `ecdsa_p256`.
+    /// Kind of key of roots and intermediates: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or
+    /// `rsa_4096`. Takes effect with the next one. Default: `ecdsa_p256`.
     #[tf(optional, validate = one_of(KeyAlgorithm::ALL.map(KeyAlgorithm::as_str)))]
     pub(super) authority_key_algorithm: Value<String>,
     /// Kind of key of project users, likewise. Takes effect with the next renewal. Default: `ecdsa_p256`.
     #[tf(optional, validate = one_of(KeyAlgorithm::ALL.map(KeyAlgorithm::as_str)))]
     pub(super) project_user_key_algorithm: Value<String>,
-    /// Kind of the key that signs tokens: `ecdsa_p256` (ES256) or `ed25519` (`EdDSA`). Takes effect with the next key. Default:
-    /// `ecdsa_p256`.
+    /// Kind of the key that signs tokens: `ecdsa_p256` (ES256) or `ed25519` (`EdDSA`). Takes effect with the next key.
+    /// Default: `ecdsa_p256`.
     #[tf(optional, validate = one_of(KeyAlgorithm::OF_TOKENS.map(KeyAlgorithm::as_str)))]
     pub(super) token_key_algorithm: Value<String>,
     /// In how many lists the revoked certificates of an intermediate are kept, 1 to 256. One is enough for some ten

@@ -24,18 +24,20 @@ pub(crate) struct ServiceModel {
     /// Where it runs: `head` and names of worker groups. Default: every node.
     #[tf(optional, validate = items(1..=1000))]
     node_groups: Value<BTreeSet<String>>,
-    /// Kind of its key: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or `rsa_4096`. Default: `ecdsa_p256`.
+    /// Kind of its key: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or `rsa_4096`. Default:
+    /// `ecdsa_p256`.
     #[tf(optional, validate = one_of(KeyAlgorithm::ALL.map(KeyAlgorithm::as_str)))]
     key_algorithm: Value<String>,
     /// Whose its files on the node are, and in which forms besides `tls.crt` and `tls.key`.
     #[tf(optional)]
     files: Value<ServiceFilesModel>,
-    /// A token (JWT) by which the service shows itself, in `token.jwt` in its directory on the node. It is as private as the
-    /// key and replaced at two thirds of its life; `reload` is not run for it, the service reads the file when it needs it.
+    /// A token (JWT) by which the service shows itself, in `token.jwt` in its directory on the node. It is as private
+    /// as the key and replaced at two thirds of its life; `reload` is not run for it, the service reads the file when
+    /// it needs it.
     #[tf(optional)]
     token: Value<ServiceTokenModel>,
-    /// What to run on the node before `reload`, such as `["nginx", "-t"]`. When it or `reload` fails, the files of before
-    /// come back.
+    /// What to run on the node before `reload`, such as `["nginx", "-t"]`. When it or `reload` fails, the files of
+    /// before come back.
     #[tf(optional)]
     check: Value<ReloadModel>,
     /// What to run on the node when the service's certificate, the roots or the revocation lists have changed.
@@ -60,7 +62,8 @@ pub(crate) struct ServiceFilesModel {
     /// System group that may read the key and enter the directory. Default: the owner's.
     #[tf(optional, validate = check(SystemUser::parse))]
     group: Value<String>,
-    /// Whether only the owner may read the key (mode 0600), as PostgreSQL wants. Default: `false`, its group may too (0640).
+    /// Whether only the owner may read the key (mode 0600), as PostgreSQL wants. Default: `false`, its group may too
+    /// (0640).
     #[tf(optional)]
     private: Value<bool>,
     /// Whether there is `tls.pem` too: key, certificate and intermediates in one file. Default: `false`.

@@ -12,9 +12,14 @@ pub(crate) struct TokenClaimsModel {
     /// What `sub` holds: `project_user` (`PROJECT__USER`), `project` or `user`. Default: `project_user`.
     #[tf(optional, validate = one_of(SubjectClaim::ALL.map(SubjectClaim::as_str)))]
     subject: Value<String>,
-    /// More claims by name; each holds `project_user`, `project`, `user`, `role`, `roles` (a list) or `job` (in tokens of jobs).
-    #[tf(optional, validate = keys(check(claim_name)), validate = each(one_of(ClaimSource::ALL.map(ClaimSource::as_str))))]
+    /// More claims by name; each holds `project_user`, `project`, `user`, `role`, `roles` (a list) or `job` (in tokens
+    /// of jobs).
+    #[tf(optional, validate = keys(check(claim_name)), validate = each(one_of(sources())))]
     claims: Value<BTreeMap<String, String>>,
+}
+
+fn sources() -> impl Iterator<Item = &'static str> {
+    ClaimSource::ALL.into_iter().map(ClaimSource::as_str)
 }
 
 fn claim_name(name: &str) -> std::result::Result<(), String> {

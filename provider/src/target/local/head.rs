@@ -19,8 +19,8 @@ const START: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Local {
-    /// Makes the head's directory. The first root and intermediates are made before anybody can declare anything, so their
-    /// settings lie there.
+    /// Makes the head's directory. The first root and intermediates are made before anybody can declare anything, so
+    /// their settings lie there.
     pub(super) fn prepare_head(&self, authority: &AuthoritySettings) -> Result<()> {
         let head = self.head();
         create_directory(&head).map_err(|error| failed("The head's directory cannot be used", &error))?;

@@ -13,8 +13,8 @@ use crate::target::{Place, Target, TargetModel};
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct LocalModel {
     /// Directory of the cluster, new or empty; a relative path begins where Terraform runs. Everything of the cluster
-    /// lies in it, and it is removed with the cluster. If it holds a cluster of this name already, that one is taken over
-    /// as it is, or refused when it is declared otherwise: import it then.
+    /// lies in it, and it is removed with the cluster. If it holds a cluster of this name already, that one is taken
+    /// over as it is, or refused when it is declared otherwise: import it then.
     #[tf(required, validate = length(1..=4096), plan = requires_replace_if(is_another_directory))]
     directory: Value<String>,
     /// Port of the API on 127.0.0.1. Default: a free one, chosen once.

@@ -39,8 +39,8 @@ impl Options {
                     "validate" => options.validators.push(meta.value()?.parse()?),
                     "plan" => options.modifiers.push(meta.value()?.parse()?),
                     _ => {
-                        let known = "required, optional, computed, sensitive, write_only, deprecated, name, default, validate, \
-                                     plan, variadic";
+                        let known = "required, optional, computed, sensitive, write_only, deprecated, name, default, \
+                                     validate, plan, variadic";
                         return Err(meta.error(format!("unknown option; there are {known}")));
                     }
                 }

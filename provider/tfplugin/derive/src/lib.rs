@@ -20,9 +20,9 @@ pub fn derive_model(input: TokenStream) -> TokenStream {
     model::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-/// Makes a struct the arguments of a function: one parameter per field, in order, with the types of a model's fields. A plain
-/// type takes neither null nor unknown, `Option` admits null, `Value` both. `#[tf(variadic)]` on the last, a `Vec`, takes all
-/// that follow; `name` and `validate` are as in a model.
+/// Makes a struct the arguments of a function: one parameter per field, in order, with the types of a model's fields. A
+/// plain type takes neither null nor unknown, `Option` admits null, `Value` both. `#[tf(variadic)]` on the last, a
+/// `Vec`, takes all that follow; `name` and `validate` are as in a model.
 #[proc_macro_derive(Arguments, attributes(tf))]
 pub fn derive_arguments(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

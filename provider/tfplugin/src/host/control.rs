@@ -1,7 +1,7 @@
 //! The services that every plugin has: shut down, standard streams, extra connections.
 //!
-//! The last two are open streams that carry nothing: what a provider prints goes to its real standard error, and it needs
-//! no extra connections.
+//! The last two are open streams that carry nothing: what a provider prints goes to its real standard error, and it
+//! needs no extra connections.
 
 use futures::future::ready;
 use futures::{FutureExt, StreamExt};

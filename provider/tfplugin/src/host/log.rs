@@ -1,8 +1,8 @@
 //! `tracing` events as the JSON lines that Terraform reads from standard error.
 //!
-//! Guarantees: level, message and timestamp are strings and the timestamp has six fractional digits (Terraform is strict
-//! about both); a line stays under the size at which Terraform would cut it. The chatter of libraries below `warn` is
-//! left out: it may hold requests.
+//! Guarantees: level, message and timestamp are strings and the timestamp has six fractional digits (Terraform is
+//! strict about both); a line stays under the size at which Terraform would cut it. The chatter of libraries below
+//! `warn` is left out: it may hold requests.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;

@@ -21,7 +21,7 @@ struct Thing {
     size: Value<String>,
     #[tf(optional, computed, plan = keep_state(), plan = requires_replace_if_configured())]
     zone: Value<String>,
-    #[tf(optional, plan = requires_replace_if(|prior: &Value<i64>, planned: &Value<i64>| planned.known() < prior.known()))]
+    #[tf(optional, plan = requires_replace_if(is_smaller))]
     disk: Value<i64>,
     #[tf(optional)]
     note: Value<String>,
@@ -48,6 +48,10 @@ struct Inner {
     address: Value<String>,
     #[tf(computed)]
     seen: Value<String>,
+}
+
+fn is_smaller(prior: &Value<i64>, planned: &Value<i64>) -> bool {
+    planned.known() < prior.known()
 }
 
 fn attributes() -> Vec<Attribute> {

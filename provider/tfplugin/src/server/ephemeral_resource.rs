@@ -1,5 +1,5 @@
-//! Calls about ephemeral resources. What is opened is closed: by Terraform, or by us when Terraform goes away without it,
-//! as it does when a plan fails.
+//! Calls about ephemeral resources. What is opened is closed: by Terraform, or by us when Terraform goes away without
+//! it, as it does when a plan fails.
 
 use super::{Server, checked, named, reported};
 use crate::diagnostic::{Diagnostics, Result};

@@ -333,7 +333,8 @@ impl Sent {
     }
 }
 
-/// The identity of an object that may have had one before: it can become known, and then does not change, unless it may.
+/// The identity of an object that may have had one before: it can become known, and then does not change, unless it
+/// may.
 fn identity_after<D>(
     entry: &ResourceEntry<D>,
     sent: Option<&pb::ResourceIdentityData>,
@@ -353,8 +354,8 @@ fn identity_after<D>(
         if let Some((name, _)) = changed {
             return Err(Diagnostic::error("The identity has changed")
                 .detail(format!(
-                    "An identity never changes while its object lives, but its `{name}` is another now. This is a defect \
-                     of the provider."
+                    "An identity never changes while its object lives, but its `{name}` is another now. This is a \
+                     defect of the provider."
                 ))
                 .at(Path::root())
                 .into());

@@ -84,8 +84,8 @@ mod tests {
         let error = schema.received(&identity("b"), Some(&answer), "ReadResource").unwrap_err().to_string();
         assert_eq!(
             error,
-            "Provider changed the identity: ReadResource answered with another identity than the resource had. It never \
-             changes."
+            "Provider changed the identity: ReadResource answered with another identity than the resource had. It \
+             never changes."
         );
     }
 }

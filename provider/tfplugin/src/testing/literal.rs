@@ -1,8 +1,8 @@
 //! Configurations as tests write them, values as tests read them.
 //!
-//! A configuration is a model, a [`Dynamic`] or a JSON literal in which [`unknown`] stands for what is not known yet. It
-//! is checked and converted as Terraform does with what users write: `"5"` is a number where one is wanted, an argument
-//! that does not exist is refused.
+//! A configuration is a model, a [`Dynamic`] or a JSON literal in which [`unknown`] stands for what is not known yet.
+//! It is checked and converted as Terraform does with what users write: `"5"` is a number where one is wanted, an
+//! argument that does not exist is refused.
 
 use serde_json::{Map, Value as Json};
 

@@ -1,4 +1,5 @@
-//! What a real Terraform sent: our reading of its values loses nothing, and what this harness proposes is what it proposed.
+//! What a real Terraform sent: our reading of its values loses nothing, and what this harness proposes is what it
+//! proposed.
 
 use std::collections::BTreeMap;
 
@@ -121,17 +122,20 @@ fn sent(call: &Recorded, schemas: &Schemas) -> Vec<(Vec<u8>, Type)> {
             let request = pb::open_ephemeral_resource::Request::decode(bytes).unwrap();
             of(&schemas.ephemeral_resources[&request.type_name].object_type, vec![request.config])
         }
-        "CallFunction" => {
-            let request = pb::call_function::Request::decode(bytes).unwrap();
-            let function = &schemas.functions[&request.name];
-            let arguments = request.arguments.into_iter().enumerate().map(|(position, argument)| {
-                let parameter = function.parameters.get(position).or(function.variadic_parameter.as_ref()).unwrap();
-                (argument.msgpack, Type::from_json(&parameter.r#type).unwrap())
-            });
-            arguments.collect()
-        }
+        "CallFunction" => arguments(bytes, schemas),
         _ => Vec::new(),
     }
+}
+
+/// The arguments of a function, each with its type.
+fn arguments(request: &[u8], schemas: &Schemas) -> Vec<(Vec<u8>, Type)> {
+    let request = pb::call_function::Request::decode(request).unwrap();
+    let function = &schemas.functions[&request.name];
+    let arguments = request.arguments.into_iter().enumerate().map(|(position, argument)| {
+        let parameter = function.parameters.get(position).or(function.variadic_parameter.as_ref()).unwrap();
+        (argument.msgpack, Type::from_json(&parameter.r#type).unwrap())
+    });
+    arguments.collect()
 }
 
 /// Whether Terraform and this crate have one form for it: no order to choose, no number that has several forms, no

@@ -127,8 +127,8 @@ impl<'a, P: Provider> Instance<'a, P> {
         Err(if found.is_empty() { unnamed() } else { found })
     }
 
-    /// Applies a plan with the configuration as it has become, everything known. Whatever the outcome, what the provider
-    /// says there is now is stored.
+    /// Applies a plan with the configuration as it has become, everything known. Whatever the outcome, what the
+    /// provider says there is now is stored.
     pub async fn apply_plan(&mut self, plan: Plan, config: &impl Configuration) -> Result<()> {
         let schema = self.schema().await?;
         let gone = self.nothing_planned(&plan.prior);

@@ -1,7 +1,7 @@
 //! Converting a value to a type, as Terraform does where an argument meets a parameter.
 //!
-//! Needed for parameters declared `dynamic`: what arrives has the type the user happened to write, an object for a map, a
-//! tuple for a list, a number for a string.
+//! Needed for parameters declared `dynamic`: what arrives has the type the user happened to write, an object for a map,
+//! a tuple for a list, a number for a string.
 
 use std::collections::BTreeMap;
 

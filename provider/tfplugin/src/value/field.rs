@@ -1,8 +1,8 @@
 //! What a Rust type is to Terraform: its schema, and its way from and to a [`Dynamic`].
 //!
-//! A plain type (`String`, `Vec<String>`) cannot hold null or unknown; a [`Value`] can. When an unknown sits deep inside
-//! plain types, the nearest enclosing [`Value`] reads as unknown: code that looks at it is right to wait. A null where
-//! a plain type stands is an error at its path, since nobody will ever fill it.
+//! A plain type (`String`, `Vec<String>`) cannot hold null or unknown; a [`Value`] can. When an unknown sits deep
+//! inside plain types, the nearest enclosing [`Value`] reads as unknown: code that looks at it is right to wait. A null
+//! where a plain type stands is an error at its path, since nobody will ever fill it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -188,10 +188,13 @@ macro_rules! primitive {
     };
 }
 
-primitive!(String, Type::String, "a string", Dynamic::String(text) => Some(text), self => Dynamic::String(self.clone()));
+primitive!(String, Type::String, "a string", Dynamic::String(text) => Some(text),
+    self => Dynamic::String(self.clone()));
 primitive!(bool, Type::Bool, "a bool", Dynamic::Bool(flag) => Some(flag), self => Dynamic::Bool(*self));
-primitive!(Number, Type::Number, "a number", Dynamic::Number(number) => Some(number), self => Dynamic::Number(self.clone()));
-primitive!(i64, Type::Number, "a whole number", Dynamic::Number(number) => number.to_i64(), self => Dynamic::from(*self));
+primitive!(Number, Type::Number, "a number", Dynamic::Number(number) => Some(number),
+    self => Dynamic::Number(self.clone()));
+primitive!(i64, Type::Number, "a whole number", Dynamic::Number(number) => number.to_i64(),
+    self => Dynamic::from(*self));
 // A NaN has no number; it is unknown, which no apply may return, so it cannot pass unseen.
 primitive!(f64, Type::Number, "a number", Dynamic::Number(number) => Some(number.to_f64()),
     self => Number::from_f64(*self).map_or(Dynamic::Unknown, Dynamic::Number));

@@ -121,52 +121,75 @@ impl<'a> Reader<'a, '_> {
             }
             Type::Map(element) => {
                 let length = self.map(marker)?.ok_or_else(misfit)?;
-                let mut fields = BTreeMap::new();
-                for _ in 0..length {
-                    let key = self.key()?;
-                    let value =
-                        self.value(element, depth + 1).map_err(|error| error.within(|| Step::Key(key.clone())))?;
-                    fields.insert(key, value);
-                }
-                Ok(Dynamic::Map(fields))
+                self.values_by_key(length, element, depth).map(Dynamic::Map)
             }
             Type::Object(attributes) => {
                 let length = self.map(marker)?.ok_or_else(misfit)?;
-                let mut fields = BTreeMap::new();
-                for _ in 0..length {
-                    let name = self.key()?;
-                    let Some(wanted) = attributes.get(&name) else {
-                        return Err(DecodeError::Unexpected(Path::root().attr(name)).into());
-                    };
-                    let value = self
-                        .value(wanted, depth + 1)
-                        .map_err(|error| error.within(|| Step::Attribute(name.clone())))?;
-                    fields.insert(name, value);
-                }
-                if fields.len() < attributes.len() {
-                    if self.described {
-                        return Err(misfit().into());
-                    }
-                    // Every attribute of the schema is there afterwards, whatever the sender left out.
-                    for name in attributes.keys().filter(|name| !fields.contains_key(*name)).collect::<Vec<_>>() {
-                        fields.insert(name.clone(), Dynamic::Null);
-                    }
-                }
-                Ok(Dynamic::Map(fields))
+                let fields = self.attributes(length, attributes, depth)?;
+                Ok(Dynamic::Map(fields.ok_or_else(misfit)?))
             }
             Type::Dynamic => {
                 if self.array(marker)? != Some(2) {
                     return Err(misfit().into());
                 }
-                let marker = self.marker()?;
-                let described = self.bytes(marker)?.ok_or(WireError::Malformed)?;
-                let described = Type::from_json(described).map_err(|_| WireError::Malformed)?;
-                let outer = std::mem::replace(&mut self.described, true);
-                let value = self.value(&described, depth + 1)?;
-                self.described = outer;
-                Ok(Dynamic::Typed(Box::new((described, value))))
+                self.described(depth)
             }
         }
+    }
+
+    fn values_by_key(
+        &mut self,
+        length: usize,
+        element: &Type,
+        depth: usize,
+    ) -> Result<BTreeMap<String, Dynamic>, WireError> {
+        let mut fields = BTreeMap::new();
+        for _ in 0..length {
+            let key = self.key()?;
+            let value = self.value(element, depth + 1).map_err(|error| error.within(|| Step::Key(key.clone())))?;
+            fields.insert(key, value);
+        }
+        Ok(fields)
+    }
+
+    /// The attributes of an object; none if one is missing that must be there.
+    fn attributes(
+        &mut self,
+        length: usize,
+        attributes: &BTreeMap<String, Type>,
+        depth: usize,
+    ) -> Result<Option<BTreeMap<String, Dynamic>>, WireError> {
+        let mut fields = BTreeMap::new();
+        for _ in 0..length {
+            let name = self.key()?;
+            let Some(wanted) = attributes.get(&name) else {
+                return Err(DecodeError::Unexpected(Path::root().attr(name)).into());
+            };
+            let value = self.value(wanted, depth + 1);
+            let value = value.map_err(|error| error.within(|| Step::Attribute(name.clone())))?;
+            fields.insert(name, value);
+        }
+        if fields.len() < attributes.len() {
+            if self.described {
+                return Ok(None);
+            }
+            // Every attribute of the schema is there afterwards, whatever the sender left out.
+            for name in attributes.keys().filter(|name| !fields.contains_key(*name)).collect::<Vec<_>>() {
+                fields.insert(name.clone(), Dynamic::Null);
+            }
+        }
+        Ok(Some(fields))
+    }
+
+    /// A type, and the value that has it.
+    fn described(&mut self, depth: usize) -> Result<Dynamic, WireError> {
+        let marker = self.marker()?;
+        let described = self.bytes(marker)?.ok_or(WireError::Malformed)?;
+        let described = Type::from_json(described).map_err(|_| WireError::Malformed)?;
+        let outer = std::mem::replace(&mut self.described, true);
+        let value = self.value(&described, depth + 1)?;
+        self.described = outer;
+        Ok(Dynamic::Typed(Box::new((described, value))))
     }
 
     fn elements<'t>(
@@ -386,7 +409,8 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             let object = Type::Object(BTreeMap::from([("a".to_owned(), Type::Dynamic)]));
-            for wanted in [Type::Number, Type::Dynamic, Type::Map(Box::new(Type::Set(Box::new(Type::Number)))), object] {
+            let nested = Type::Map(Box::new(Type::Set(Box::new(Type::Number))));
+            for wanted in [Type::Number, Type::Dynamic, nested, object] {
                 let _ = read(&bytes, &wanted);
             }
         }

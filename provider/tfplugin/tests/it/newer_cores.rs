@@ -1,4 +1,5 @@
-//! Calls that Terraform 1.11 does not make: identities, lists, actions, generated configurations, deferral, state stores.
+//! Calls that Terraform 1.11 does not make: identities, lists, actions, generated configurations, deferral, state
+//! stores.
 
 use tfplugin_rs::proto::tfplugin6 as pb;
 use tfplugin_rs::proto::tfplugin6::invoke_action::event::Type;

@@ -31,7 +31,9 @@ const EVERYTHING: &str = r#"
       text      = "é and e\u0301, 日本, \"quoted\"\n"
       flag      = true
       number    = 12345678901234567890.123456789
-      numbers   = [0, -1, 127, 128, 65536, -40000, 9223372036854775807, 9223372036854775808, 0.5, 0.1, -2.25, 1e100, null]
+      numbers = [
+        0, -1, 127, 128, 65536, -40000, 9223372036854775807, 9223372036854775808, 0.5, 0.1, -2.25, 1e100, null
+      ]
       list      = ["a", "", null, "prefix-${local.later}"]
       set       = ["b", "a", "b"]
       map       = { k = true, "é" = false, none = null }
@@ -136,7 +138,8 @@ async fn record() {
     stage.configure("resource \"sampler_plain\" \"old\" {\n  name = \"moved\"\n}\n");
     stage.ok(&apply).await;
     stage.configure(
-        "resource \"sampler_thing\" \"new\" {\n  name = \"moved\"\n}\nmoved {\n  from = sampler_plain.old\n  to = sampler_thing.new\n}\n",
+        "resource \"sampler_thing\" \"new\" {\n  name = \"moved\"\n}\nmoved {\n  from = sampler_plain.old\n  \
+         to = sampler_thing.new\n}\n",
     );
     stage.ok(&apply).await;
     write("move");

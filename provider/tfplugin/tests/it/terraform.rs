@@ -109,7 +109,8 @@ fn an_imported_note_needs_no_change() {
 fn a_validation_error_points_at_its_attribute() {
     let workspace = Workspace::new();
     workspace.configure(
-        "resource \"note_note\" \"a\" {\n  name = \"a\"\n  colour = \"blue\"\n  sections = {\n    two = { lines = 300 }\n  }\n}\n",
+        "resource \"note_note\" \"a\" {\n  name = \"a\"\n  colour = \"blue\"\n  sections = {\n    \
+         two = { lines = 300 }\n  }\n}\n",
     );
     let output = workspace.run(&["validate"]);
     let said = text(&output);

@@ -30,7 +30,8 @@ impl Workspace {
         let bin = root.path().join("bin");
         std::os::unix::fs::symlink(example(provider), bin.join(format!("terraform-provider-{provider}"))).unwrap();
         let settings = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"example.com/test/{provider}\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
+            "provider_installation {{\n  dev_overrides {{\n    \"example.com/test/{provider}\" = \"{}\"\n  }}\n  \
+             direct {{}}\n}}\n",
             bin.display()
         );
         std::fs::write(root.path().join("terraform.rc"), settings).unwrap();
