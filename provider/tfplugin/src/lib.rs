@@ -1,8 +1,8 @@
 //! Terraform plugin protocol 6 as a framework for writing providers.
 //!
 //! A provider is a program that Terraform starts and asks: is this configuration sound, what would change, change it.
-//! With this crate it is a few plain structs and a few short traits. This page has a whole one, then what Terraform asks and
-//! when, then where to read on.
+//! With this crate it is a few plain structs and a few short traits. This page has a whole one, then what Terraform
+//! asks and when, then where to read on.
 //!
 //! # A complete provider
 //!
@@ -36,10 +36,10 @@
 //!
 //! # The protocol on one page
 //!
-//! **The process.** Terraform starts the program anew for every walk over a configuration, gives it a certificate in the
-//! environment, and reads one line from its standard output: where it listens, and its own certificate. From then on both
-//! speak gRPC over mutual TLS. [`serve`] does all of it, and stays alive through Ctrl-C so that work in flight can end well;
-//! [`host`] has the contract.
+//! **The process.** Terraform starts the program anew for every walk over a configuration, gives it a certificate in
+//! the environment, and reads one line from its standard output: where it listens, and its own certificate. From then
+//! on both speak gRPC over mutual TLS. [`serve`] does all of it, and stays alive through Ctrl-C so that work in flight
+//! can end well; [`host`] has the contract.
 //!
 //! **The walks.** What is asked, in this order. Left out is what a provider does not have.
 //!
@@ -47,18 +47,29 @@
 //! | --- | --- | --- |
 //! | any | schema | |
 //! | `validate` | [`validate`](Provider::validate) | [`validate`](Resource::validate), without `configure` |
-//! | `plan` | `validate`, [`configure`](Provider::configure) | [`upgrade`](Resource::upgrade) of the stored state, [`read`](Resource::read), `validate`, then the plan and [`modify_plan`](Resource::modify_plan) |
-//! | `apply` | as for `plan` | the plan again with all values that are known by now, then [`create`](Resource::create), [`update`](Resource::update) or [`delete`](Resource::delete) |
-//! | `import` | as for `plan` | [`import`](Resource::import) or [`import_identity`](Resource::import_identity), then `read` |
+//! | `plan` | `validate`, [`configure`] | [`upgrade`] of the stored state, [`read`], `validate`, the plan, [`modify_plan`] |
+//! | `apply` | as for `plan` | the plan again with all that is known by now, then [`create`], [`update`] or [`delete`] |
+//! | `import` | as for `plan` | [`import`] or [`import_identity`], then `read` |
 //! | `query` | as for `plan` | [`list`](ListResource::list) |
 //! | interrupted | [`cancelled`](Context::cancelled) fires in all of them | |
 //!
-//! Data sources are read, ephemeral resources opened, when their configuration is known: while planning, if it can be.
-//! Functions are called at any time, on a provider that is not configured. Actions are planned with what triggers them and
-//! invoked when that is applied.
+//! [`configure`]: Provider::configure
+//! [`upgrade`]: Resource::upgrade
+//! [`read`]: Resource::read
+//! [`modify_plan`]: Resource::modify_plan
+//! [`create`]: Resource::create
+//! [`update`]: Resource::update
+//! [`delete`]: Resource::delete
+//! [`import`]: Resource::import
+//! [`import_identity`]: Resource::import_identity
 //!
-//! **Values.** An attribute is null, known, or *unknown*: it will be known once something else has been applied. So is a
-//! setting of the provider block during a plan. [`Value`] keeps the three apart; numbers keep every digit ([`Number`]).
+//! Data sources are read, ephemeral resources opened, when their configuration is known: while planning, if it can be.
+//! Functions are called at any time, on a provider that is not configured. Actions are planned with what triggers them
+//! and invoked when that is applied.
+//!
+//! **Values.** An attribute is null, known, or *unknown*: it will be known once something else has been applied. So is
+//! a setting of the provider block during a plan. [`Value`] keeps the three apart; numbers keep every digit
+//! ([`Number`]).
 //!
 //! **The plan is a promise.** Terraform compares what was planned with what was configured, and what apply returns with
 //! what was planned, and calls any difference a bug of the provider:
@@ -69,31 +80,32 @@
 //! 4. Nothing is unknown after an apply.
 //! 5. After reading there is nothing to do, unless somebody changed something.
 //!
-//! The framework makes the plan by a pure function and keeps 1, 2 and 4 for you: defaults fill what is null, computed values
-//! become unknown when anything changes, [`modifiers`] say what stays and what needs a new resource. The rest is what an
-//! operation must do: return what it was given, completed, and spell it as the user did.
+//! The framework makes the plan by a pure function and keeps 1, 2 and 4 for you: defaults fill what is null, computed
+//! values become unknown when anything changes, [`modifiers`] say what stays and what needs a new resource. The rest is
+//! what an operation must do: return what it was given, completed, and spell it as the user did.
 //!
-//! **Failure.** Errors are [`Diagnostic`]s with the path of an attribute. Whatever has been made must reach the state even when
-//! the operation fails after it: [`ResourceContext::save`] as soon as something exists. On failure of a create Terraform keeps
-//! it as tainted, and replaces it next time.
+//! **Failure.** Errors are [`Diagnostic`]s with the path of an attribute. Whatever has been made must reach the state
+//! even when the operation fails after it: [`ResourceContext::save`] as soon as something exists. On failure of a
+//! create Terraform keeps it as tainted, and replaces it next time.
 //!
-//! **Secrets.** State is stored in the clear. What must not be there is write-only (`#[tf(write_only)]`, readable through
-//! [`ResourceContext::config`] alone) or lives in an [`EphemeralResource`]. `sensitive` only hides a value from the screen.
+//! **Secrets.** State is stored in the clear. What must not be there is write-only (`#[tf(write_only)]`, readable
+//! through [`ResourceContext::config`] alone) or lives in an [`EphemeralResource`]. `sensitive` only hides a value from
+//! the screen.
 //!
-//! **Versions.** Terraform 1.8 to 1.16 speak 6.5 to 6.11, and ask only for what they know: functions from 1.8 on, ephemeral
-//! resources from 1.10, write-only attributes from 1.11, identities from 1.12, lists and actions from 1.14. A provider need
-//! not look at versions: an older Terraform never asks, and where it must be told something it is told as an error
-//! (a write-only attribute that an older one would have stored).
+//! **Versions.** Terraform 1.8 to 1.16 speak 6.5 to 6.11, and ask only for what they know: functions from 1.8 on,
+//! ephemeral resources from 1.10, write-only attributes from 1.11, identities from 1.12, lists and actions from 1.14. A
+//! provider need not look at versions: an older Terraform never asks, and where it must be told something it is told as
+//! an error (a write-only attribute that an older one would have stored).
 //!
 //! # Chapters
 //!
-//! 1. **Models**: [`Model`] has the types of fields and everything that `#[tf(...)]` can say; [`Choice`] is for words from a
-//!    list, [`Timeouts`] for the attribute of that name.
-//! 2. **Checks**: [`validators`] for one value; [`validate`](Resource::validate) with [`validators::conflicts_with`] and its
-//!    like for several.
+//! 1. **Models**: [`Model`] has the types of fields and everything that `#[tf(...)]` can say; [`Choice`] is for words
+//!    from a list, [`Timeouts`] for the attribute of that name.
+//! 2. **Checks**: [`validators`] for one value; [`validate`](Resource::validate) with [`validators::conflicts_with`]
+//!    and its like for several.
 //! 3. **Planning**: [`modifiers`] for one attribute, [`Plan`] for the whole.
-//! 4. **Operations**: [`Resource`], [`DataSource`]; [`ResourceContext`] for what they are given: the provider's data, timeouts
-//!    that end with a sentence, cancellation, private state, warnings.
+//! 4. **Operations**: [`Resource`], [`DataSource`]; [`ResourceContext`] for what they are given: the provider's data,
+//!    timeouts that end with a sentence, cancellation, private state, warnings.
 //! 5. **Identity and import**: [`Resource::Identity`], [`ListResource`], [`Resource::generate_config`].
 //! 6. **Living with older versions**: [`Resource::upgrade`], [`Resource::move_from`], [`StateJson`].
 //! 7. **What leaves no state**: [`EphemeralResource`], [`Action`], [`Function`].
@@ -138,6 +150,7 @@ mod provider;
 mod resource;
 pub mod schema;
 mod server;
+pub mod snapshot;
 mod spelling;
 mod state_store;
 pub mod testing;
