@@ -75,8 +75,8 @@ impl Token {
                 .into()),
             Parsed::Unknown => Err(Diagnostic::error("The operator token is not known yet")
                 .detail(
-                    "The provider's `token` depends on something that is created in this very run. Give a token that is \
-                     known when planning.",
+                    "The provider's `token` depends on something that is created in this very run. Give a token that \
+                     is known when planning.",
                 )
                 .into()),
         }

@@ -15,27 +15,27 @@ pub(crate) struct RingfenceProvider;
 
 /// Declares AI-platform clusters that hold sensitive data, their projects and members.
 ///
-/// The operator's token never leaves the machine that runs Terraform: a signing key is derived from it, clusters are
-/// given the public half, and the provider logs in by signing. The token is not written to state.
+/// The operator's token never leaves the machine that runs Terraform. The provider derives a signing key from it, gives
+/// clusters the public half, and logs in by a signature. The token is not written to state.
 #[derive(Clone, Model)]
 pub(crate) struct ProviderModel {
     /// The operator's token: at least 256 random bits, in hexadecimal or base64, such as `openssl rand -hex 32` prints.
     /// Default: the environment variable `RINGFENCE_TOKEN`.
     #[tf(optional, sensitive)]
     token: Value<String>,
-    /// Certificate of a project user, with its intermediate, in PEM, as from an ephemeral `ringfence_certificate`: the
-    /// provider acts as that user instead of the operator. A data owner may manage the members of the project. Null is
-    /// as if it were left out: the provider then acts as the operator, if there is a token.
+    /// Certificate of a project user, with its intermediate, in PEM, such as that of an ephemeral
+    /// `ringfence_certificate`. With it the provider acts as that user, and without it as the operator. A data owner
+    /// may manage the members of the project.
     #[tf(optional)]
     certificate: Value<String>,
     /// Private key of `certificate`, PKCS #8 in PEM.
     #[tf(optional, sensitive)]
     private_key: Value<String>,
-    /// The cluster of resources that name none: the `connection` of a `ringfence_cluster`.
+    /// The cluster of resources that do not name one: the `connection` of a `ringfence_cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
-    /// How AWS is reached by resources in an account. Default: as the AWS CLI does, by its environment variables and
-    /// shared configuration.
+    /// How resources in an AWS account reach AWS. Default: as the AWS CLI does, by its environment variables and shared
+    /// configuration.
     #[tf(optional)]
     aws: Value<AwsProviderModel>,
 }

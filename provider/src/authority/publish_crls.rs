@@ -11,8 +11,8 @@ pub(crate) struct PublishCrls;
 
 /// Publishes every certificate revocation list of a cluster now.
 ///
-/// Revocations are published by themselves within a moment. This is for those who want fresh lists at an instant of
-/// their choice, such as before a network is cut off.
+/// A cluster publishes revocations without it, within a moment. Use it to have fresh lists at a certain time, such as
+/// before a network is cut off.
 #[derive(Clone, Model)]
 pub(crate) struct PublishCrlsModel {
     /// Cluster: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.

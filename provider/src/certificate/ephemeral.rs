@@ -1,4 +1,4 @@
-//! Ephemeral resource `ringfence_certificate`: the key is made here and never leaves, the daemon sees a request.
+//! Ephemeral resource `ringfence_certificate`. The provider generates the key and sends the daemon only a request.
 
 use ringfence_api::certificate::PostIdentityCertificate;
 use ringfence_api::{ClientError, Connection, Lifetime, NodeName, ProjectName, ProjectUser, ServiceName, UserName};
@@ -13,17 +13,17 @@ use crate::ringfence::{Ringfence, Seen, failed};
 /// The ephemeral resource.
 pub(crate) struct CertificateResource;
 
-/// A certificate of a project user or of a service, with a key that is made for this run.
+/// A certificate of a project user or of a service, with a key that exists only during this run.
 ///
-/// The key is made by the provider: the cluster never has it, and neither does the state. What the certificate says
-/// comes from what is declared: the member, or the service on the node. Only the operator may open it.
+/// The provider generates the key; neither the cluster nor the state ever holds it. The names in the certificate come
+/// from the declaration of the member, or of the service on the node. Only the operator may open it.
 #[derive(Clone, Model)]
 pub(crate) struct CertificateModel {
     /// The project user, `PROJECT__USER`, for a certificate of a project user: the `project_user` of a
-    /// `ringfence_project_member`. While that member is yet to be made, this waits for it.
+    /// `ringfence_project_member`. If the same run creates that member, the certificate is issued after it.
     #[tf(optional, validate = check(ProjectUser::parse))]
     project_user: Value<String>,
-    /// Name of the project, in the place of `project_user`: the member must be there already.
+    /// Name of the project, instead of `project_user`. The member must exist already.
     #[tf(optional, validate = check(ProjectName::parse))]
     project: Value<String>,
     /// Name of the user, who must be a member of `project`.
@@ -35,15 +35,14 @@ pub(crate) struct CertificateModel {
     /// Name of the service, which must be declared for `node`.
     #[tf(optional, validate = check(ServiceName::parse))]
     service: Value<String>,
-    /// How long it lives, such as `30m`: at most as long as the cluster's own certificates of this kind. Default: 1
-    /// hour.
+    /// Lifetime, such as `30m`, and at most that of the cluster's own certificates of this kind. Default: 1 hour.
     #[tf(optional, validate = check(Lifetime::parse))]
     lifetime: Value<String>,
-    /// Whether it is revoked when Terraform is done with it, or ends. Default: `true`. Say `false` when it is written
-    /// to something that goes on using it.
+    /// Whether it is revoked when Terraform no longer needs it. Default: `true`. Set `false` if it is written to
+    /// something that uses it after the run.
     #[tf(optional)]
     revoke_on_close: Value<bool>,
-    /// Cluster it is of: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
+    /// Cluster that issues it: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
     /// The certificate and its intermediate, in PEM.
@@ -58,7 +57,7 @@ pub(crate) struct CertificateModel {
     /// Serial number, lower-case hexadecimal.
     #[tf(computed)]
     serial: Value<String>,
-    /// When it ends (RFC 3339).
+    /// When it expires (RFC 3339).
     #[tf(computed)]
     not_after: Value<String>,
 }

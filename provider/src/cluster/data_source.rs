@@ -11,7 +11,7 @@ use crate::target::{self, Target as _};
 /// The data source.
 pub(crate) struct ClusterDataSource;
 
-/// Reads a cluster that exists, such as one that another configuration declares. Only the operator may.
+/// Reads an existing cluster, such as one that another configuration declares. Only the operator may read it.
 #[derive(Clone, Model)]
 pub(crate) struct ClusterDataModel {
     /// Directory of a local cluster. Default: the cluster is the provider's `cluster`.

@@ -33,16 +33,16 @@ pub(crate) struct ClusterModel {
     /// Whether the cluster runs. A stopped cluster keeps everything; its projects and members are not refreshed.
     #[tf(optional, default = true)]
     pub(super) running: Value<bool>,
-    /// Whether destroying or replacing the cluster is refused. Apply `false` before you destroy it.
+    /// Whether destroying or replacing the cluster is refused. Set it to `false` and apply before you destroy it.
     #[tf(optional, default = true)]
     pub(super) deletion_protection: Value<bool>,
-    /// Another token for the operator, in the form of the provider's `token`; it is never stored. Give it to the
-    /// cluster with a new `operator_token_wo_version`, then to the provider: the token before is good until this one
-    /// has been used for the first time.
+    /// A new token for the operator, in the form of the provider's `token`; it is never stored. Set it together with a
+    /// new `operator_token_wo_version` and apply; then set it as the provider's `token`. The old token stays valid
+    /// until the new one is used for the first time.
     #[tf(optional, write_only, sensitive, validate = check(OperatorToken::parse))]
     pub(super) operator_token_wo: Value<String>,
-    /// Any text. Another one gives `operator_token_wo` to the cluster, which Terraform cannot tell from the value
-    /// itself.
+    /// Any text. A change of it gives `operator_token_wo` to the cluster: Terraform does not store that token, so it
+    /// cannot see a change of the token itself.
     #[tf(optional, validate = length(1..=100))]
     pub(super) operator_token_wo_version: Value<String>,
     /// Runs the cluster as processes of this machine.
@@ -62,13 +62,13 @@ pub(crate) struct ClusterModel {
     /// user.
     #[tf(optional, validate = keys(check(ringfence_api::ServiceName::parse)))]
     pub(super) services: Value<BTreeMap<String, ServiceModel>>,
-    /// What the tokens of project users say to verifiers that cannot be told where to look, by audience: what `sub`
-    /// holds, and more claims. Search engines, for one, want roles under a name of their own. Default: nothing besides
-    /// what every token says.
+    /// Claims of the tokens of project users, by audience: what `sub` holds, and further claims. Use it for verifiers
+    /// that expect claims under fixed names, such as search engines that read roles. Default: only the claims that
+    /// every token has.
     #[tf(optional, validate = keys(check(ringfence_api::Audience::parse)))]
     pub(super) token_audiences: Value<BTreeMap<String, TokenClaimsModel>>,
-    /// How long what the certificate authority signs lives: durations such as `45s`, `24h` or `7d`, from 15 seconds to
-    /// 366 days. A change applies to certificates that are signed from then on.
+    /// Lifetimes and keys of what the certificate authority signs. Lifetimes are durations such as `45s`, `24h` or
+    /// `7d`, from 15 seconds to 366 days. A change applies to certificates that are signed from then on.
     #[tf(optional)]
     pub(super) authority: Value<AuthorityModel>,
     /// Address of the daemon's API.

@@ -16,10 +16,10 @@ pub(crate) struct RotateNodeCertificates;
 /// How long a node may take unless `timeout` says otherwise.
 const ROTATE: Duration = Duration::from_mins(5);
 
-/// Replaces every certificate and key of a node, its own and those of its services, and revokes those before.
+/// Replaces every certificate and key of a node and of its services, and revokes the old certificates.
 ///
-/// It ends when the node has installed all of them. Certificates rotate by themselves; this is for a key that may have
-/// been seen.
+/// It ends when the node has installed all new ones. Certificates are renewed without it; use it when a key may be
+/// compromised.
 #[derive(Clone, Model)]
 pub(crate) struct RotateNodeCertificatesModel {
     /// Name of the node, as in the `nodes` of a `ringfence_cluster`.

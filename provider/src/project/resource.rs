@@ -14,7 +14,7 @@ pub(crate) struct ProjectResource;
 
 /// A project: a sandbox of members, data and programs.
 ///
-/// A user has a separate identity in each project, so what is readable in one cannot be carried into another.
+/// A user has a separate identity in each project, so data that is readable in one cannot be taken into another.
 /// Deleting a project removes its members and revokes their certificates.
 #[derive(Clone, Model)]
 pub(crate) struct ProjectModel {
@@ -31,7 +31,7 @@ pub(crate) struct ProjectModel {
     /// Cluster it is in: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
-    /// Identity of that cluster. Another one forces replacement; another address of the same one does not.
+    /// Identity of that cluster. A change of it forces replacement; a change of the cluster's address does not.
     #[tf(computed)]
     cluster_id: Value<String>,
     /// When it was created (RFC 3339).

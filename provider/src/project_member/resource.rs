@@ -14,9 +14,8 @@ pub(crate) struct ProjectMemberResource;
 
 /// A user in a project, with a role.
 ///
-/// Adding a member makes an identity of its own, `PROJECT__USER`, with a certificate. Removing the member revokes it at
-/// once. Other members of the project are left alone, and nothing stops a project from losing its last data owner this
-/// way.
+/// Adding a member creates an identity, `PROJECT__USER`, with a certificate of its own. Removing the member revokes the
+/// certificate at once. Other members of the project are left alone. A project can lose its last data owner this way.
 #[derive(Clone, Model)]
 pub(crate) struct ProjectMemberModel {
     /// Identifier: the project user.
@@ -36,11 +35,11 @@ pub(crate) struct ProjectMemberModel {
     /// Cluster it is in: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
-    /// Identity of that cluster. Another one forces replacement; another address of the same one does not.
+    /// Identity of that cluster. A change of it forces replacement; a change of the cluster's address does not.
     #[tf(computed)]
     cluster_id: Value<String>,
-    /// Identity of the user in the project, `PROJECT__USER`: the common name of the certificate. Known once the member
-    /// is there; give it to what needs the member to be there, such as an ephemeral `ringfence_certificate`.
+    /// Identity of the user in the project, `PROJECT__USER`: the common name of the certificate. It is known once the
+    /// member exists; give it to what needs the member to exist, such as an ephemeral `ringfence_certificate`.
     #[tf(computed, plan = keep_state())]
     project_user: Value<String>,
 }

@@ -13,12 +13,12 @@ use crate::ringfence::{Ringfence, failed};
 /// The resource.
 pub(crate) struct ProjectMembersResource;
 
-/// All members of a project: who is not named here is removed.
+/// All members of a project: a member who is not named here is removed.
 ///
-/// Members that stay keep their identities and certificates; those who are removed lose theirs at once. It refuses to
-/// leave the project without a data owner, and to remove whoever applies it. Use either this or
-/// `ringfence_project_member` for a project, not both. When it is created, a plan warns of members who are there and
-/// not named. Destroying it removes all members except the data owners, who go with the project.
+/// Members who stay keep their identities and certificates; those of removed members are revoked at once. The resource
+/// refuses to leave the project without a data owner, and to remove the user who applies it. Use either this or
+/// `ringfence_project_member` for a project, not both. Before it is created, the plan warns of existing members who are
+/// not named. Destroying it removes all members except the data owners, who are removed with the project.
 #[derive(Clone, Model)]
 pub(crate) struct ProjectMembersModel {
     /// Identifier: the name of the project.
@@ -27,7 +27,7 @@ pub(crate) struct ProjectMembersModel {
     /// Name of the project.
     #[tf(required, validate = check(ProjectName::parse), plan = requires_replace())]
     project: Value<String>,
-    /// Role by user, `data_owner` or `data_scientist`, as of `ringfence_project_member`. At least one must be a data
+    /// Role by user, `data_owner` or `data_scientist`, as in `ringfence_project_member`. At least one must be a data
     /// owner.
     #[tf(
         required,
@@ -39,7 +39,7 @@ pub(crate) struct ProjectMembersModel {
     /// Cluster it is in: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
-    /// Identity of that cluster. Another one forces replacement; another address of the same one does not.
+    /// Identity of that cluster. A change of it forces replacement; a change of the cluster's address does not.
     #[tf(computed)]
     cluster_id: Value<String>,
     /// Identity of each user in the project, `PROJECT__USER`, by user.

@@ -19,8 +19,8 @@ impl Function for ProjectUserFunction {
     type Output = String;
     const NAME: &'static str = "project_user";
     const SUMMARY: &'static str = "Identity of a user inside a project";
-    const DESCRIPTION: &'static str = "Returns `PROJECT__USER`, the common name of the certificate by which `user` acts \
-        in `project`. Both names are checked by the rules of projects and users.";
+    const DESCRIPTION: &'static str = "Returns `PROJECT__USER`, the common name of the certificate by which `user` \
+        acts in `project`. Both names are checked by the rules of projects and users.";
 
     fn call(&self, arguments: ProjectUserArguments) -> std::result::Result<String, FunctionError> {
         let project =

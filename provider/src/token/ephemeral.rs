@@ -13,36 +13,36 @@ pub(crate) struct TokenResource;
 
 /// A token (JWT) of a project user, for one audience.
 ///
-/// Whoever knows the cluster's `/v1/jwks` can verify it. It cannot be called back: it ends by itself. Only the operator
-/// may open it.
+/// Anyone who has the keys from the cluster's `/v1/jwks` can verify it. It cannot be revoked; it expires. Only the
+/// operator may open it.
 #[derive(Clone, Model)]
 pub(crate) struct TokenModel {
-    /// The project user, `PROJECT__USER`: the `project_user` of a `ringfence_project_member`. While that member is yet
-    /// to be made, this waits for it.
+    /// The project user, `PROJECT__USER`: the `project_user` of a `ringfence_project_member`. If the same run creates
+    /// that member, the token is issued after it.
     #[tf(optional, validate = check(ProjectUser::parse))]
     project_user: Value<String>,
-    /// Name of the project, in the place of `project_user`: the member must be there already.
+    /// Name of the project, instead of `project_user`. The member must exist already.
     #[tf(optional, validate = check(ProjectName::parse))]
     project: Value<String>,
     /// Name of the user, who must be a member of `project`.
     #[tf(optional, validate = check(UserName::parse))]
     user: Value<String>,
-    /// Who will verify it: 1 to 200 visible ASCII characters.
+    /// Who verifies it (`aud`): 1 to 200 visible ASCII characters.
     #[tf(required, validate = check(Audience::parse))]
     audience: Value<String>,
-    /// How long it lives, such as `10m`: at most the cluster's `token_lifetime`, and that by default.
+    /// Lifetime, such as `10m`, and at most the cluster's `token_lifetime`, which is the default.
     #[tf(optional, validate = check(Lifetime::parse))]
     lifetime: Value<String>,
-    /// Cluster it is of: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
+    /// Cluster that issues it: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
     /// The token.
     #[tf(computed, sensitive)]
     token: Value<String>,
-    /// Its `jti`, by which the audit log knows it.
+    /// Its id (`jti`), which the audit log records.
     #[tf(computed)]
     token_id: Value<String>,
-    /// When it ends (RFC 3339).
+    /// When it expires (RFC 3339).
     #[tf(computed)]
     expires_at: Value<String>,
 }

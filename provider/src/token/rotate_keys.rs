@@ -10,17 +10,17 @@ use crate::ringfence::{Ringfence, failed};
 /// The action.
 pub(crate) struct RotateTokenKeys;
 
-/// Lets the next key sign a cluster's tokens from now on.
+/// Makes a cluster sign its tokens with the next key from now on.
 ///
-/// Tokens that were signed before stay good until they end, and verifiers know the next key already, unless the keys
-/// are compromised.
+/// Tokens that are signed already stay valid until they expire, and verifiers know the next key already. Neither holds
+/// with `compromised = true`.
 #[derive(Clone, Model)]
 pub(crate) struct RotateTokenKeysModel {
     /// Cluster: the `connection` of a `ringfence_cluster`. Default: the provider's `cluster`.
     #[tf(optional)]
     cluster: Value<ConnectionModel>,
-    /// Whether the keys may be in other hands: then they are erased and every token ends at once. Verifiers that keep
-    /// the JWKS take forged ones until they fetch it again, which is at most 5 minutes. Default: `false`.
+    /// Whether the keys may be compromised. If so, they are deleted and no token is valid any more. A verifier that
+    /// caches the JWKS accepts forged tokens until it fetches it again, at most 5 minutes later. Default: `false`.
     #[tf(optional)]
     compromised: Value<bool>,
 }

@@ -13,8 +13,8 @@ pub(crate) fn complete(state: &Dynamic, of: &Type, operation: &str) -> Diagnosti
         .map(|path| {
             Diagnostic::error("Provider left a value unknown")
                 .detail(format!(
-                    "After {operation}, `{path}` is still unknown. The provider must set every computed attribute. This \
-                     is a defect of the provider."
+                    "After {operation}, `{path}` is still unknown. The provider must set every computed attribute. \
+                     This is a defect of the provider."
                 ))
                 .at(path)
         })

@@ -6,50 +6,53 @@ use tfplugin_rs::prelude::*;
 
 use super::parse;
 
-/// How long what the authority signs lives. Durations such as `45s`, `24h` or `7d`; of whatever is not an authority,
-/// from 15 seconds to 366 days.
+/// Lifetimes and keys of what the authority signs. Lifetimes are durations such as `45s`, `24h` or `7d`; except those
+/// of authorities themselves, they are from 15 seconds to 366 days.
 #[derive(Clone, PartialEq, Model)]
 #[allow(clippy::struct_field_names, reason = "the fields are the attributes that users write")]
 pub(crate) struct AuthorityModel {
-    /// Certificates of services, renewed at two thirds of their life. Default: `24h`.
+    /// Lifetime of certificates of services. They are renewed after two thirds of it. Default: `24h`.
     #[tf(optional, validate = check(parse_lifetime))]
     pub(super) service_certificate_lifetime: Value<String>,
-    /// Certificates by which agents authenticate, renewed at two thirds of their life. Default: `24h`.
+    /// Lifetime of the certificates by which agents authenticate. They are renewed after two thirds of it. Default:
+    /// `24h`.
     #[tf(optional, validate = check(parse_lifetime))]
     pub(super) node_certificate_lifetime: Value<String>,
-    /// Certificates of project users, renewed at two thirds of their life. Default: `7d`.
+    /// Lifetime of certificates of project users. They are renewed after two thirds of it. Default: `7d`.
     #[tf(optional, validate = check(parse_lifetime))]
     pub(super) project_user_certificate_lifetime: Value<String>,
-    /// How long a CRL is good; a new one is published at half of it. Default: `24h`.
+    /// How long a CRL is valid. A new one is published after half of it. Default: `24h`.
     #[tf(optional, validate = check(parse_lifetime))]
     pub(super) crl_lifetime: Value<String>,
-    /// Tokens of project users: how long one lives, and the longest that may be asked for. Default: `1h`.
+    /// Lifetime of tokens of project users, and the longest that a caller may ask for. Default: `1h`.
     #[tf(optional, validate = check(parse_lifetime))]
     pub(super) token_lifetime: Value<String>,
-    /// How long a key signs tokens before the next one does, at least 5 minutes whatever is declared. Default: `30d`.
+    /// How long a key signs tokens before the next one takes over; at least 5 minutes, whatever is declared. Default:
+    /// `30d`.
     #[tf(optional, validate = check(parse_lifetime))]
     pub(super) token_key_lifetime: Value<String>,
-    /// How long a root lives: at least twice `intermediate_lifetime`. Its successor takes over at half of it; takes
-    /// effect with the next one. Default: `3650d`.
+    /// Lifetime of a root: at least twice `intermediate_lifetime`. The next root takes over after half of it. A change
+    /// takes effect with the next root. Default: `3650d`.
     #[tf(optional, validate = check(Lifetime::parse))]
     pub(super) root_lifetime: Value<String>,
-    /// How long an intermediate lives: at least three times as long as any certificate. Its successor takes over at two
-    /// thirds of it; takes effect with the next one. Default: `1825d`.
+    /// Lifetime of an intermediate: at least three times that of any certificate. The next intermediate takes over
+    /// after two thirds of it. A change takes effect with the next intermediate. Default: `1825d`.
     #[tf(optional, validate = check(Lifetime::parse))]
     pub(super) intermediate_lifetime: Value<String>,
-    /// Kind of key of roots and intermediates: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or
-    /// `rsa_4096`. Takes effect with the next one. Default: `ecdsa_p256`.
+    /// Algorithm of the keys of roots and intermediates: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072`
+    /// or `rsa_4096`. A change takes effect with the next root or intermediate. Default: `ecdsa_p256`.
     #[tf(optional, validate = one_of(KeyAlgorithm::ALL.map(KeyAlgorithm::as_str)))]
     pub(super) authority_key_algorithm: Value<String>,
-    /// Kind of key of project users, likewise. Takes effect with the next renewal. Default: `ecdsa_p256`.
+    /// Algorithm of the keys of project users, one of the same. A change takes effect with the next renewal. Default:
+    /// `ecdsa_p256`.
     #[tf(optional, validate = one_of(KeyAlgorithm::ALL.map(KeyAlgorithm::as_str)))]
     pub(super) project_user_key_algorithm: Value<String>,
-    /// Kind of the key that signs tokens: `ecdsa_p256` (ES256) or `ed25519` (`EdDSA`). Takes effect with the next key.
-    /// Default: `ecdsa_p256`.
+    /// Algorithm of the key that signs tokens: `ecdsa_p256` (ES256) or `ed25519` (`EdDSA`). A change takes effect with
+    /// the next key. Default: `ecdsa_p256`.
     #[tf(optional, validate = one_of(KeyAlgorithm::OF_TOKENS.map(KeyAlgorithm::as_str)))]
     pub(super) token_key_algorithm: Value<String>,
-    /// In how many lists the revoked certificates of an intermediate are kept, 1 to 256. One is enough for some ten
-    /// thousand. Takes effect with the next intermediate. Default: 1.
+    /// Number of CRLs among which the revoked certificates of an intermediate are divided, 1 to 256. One is enough for
+    /// some ten thousand. A change takes effect with the next intermediate. Default: 1.
     #[tf(optional, validate = between(1, i64::from(MAX_CRL_SHARDS)))]
     pub(super) crl_shards: Value<i64>,
 }

@@ -12,7 +12,7 @@ use super::{parse, present};
 /// (L) the system user.
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct ServiceModel {
-    /// System user that runs the service: it stands in the certificate, nothing is changed on the node.
+    /// System user that runs the service. Its name is in the certificate; nothing is changed on the node.
     #[tf(required, validate = check(SystemUser::parse))]
     user: Value<String>,
     /// DNS names that the service answers to besides the node's own.
@@ -24,28 +24,28 @@ pub(crate) struct ServiceModel {
     /// Where it runs: `head` and names of worker groups. Default: every node.
     #[tf(optional, validate = items(1..=1000))]
     node_groups: Value<BTreeSet<String>>,
-    /// Kind of its key: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or `rsa_4096`. Default:
+    /// Algorithm of its key: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or `rsa_4096`. Default:
     /// `ecdsa_p256`.
     #[tf(optional, validate = one_of(KeyAlgorithm::ALL.map(KeyAlgorithm::as_str)))]
     key_algorithm: Value<String>,
-    /// Whose its files on the node are, and in which forms besides `tls.crt` and `tls.key`.
+    /// Owner of its files on the node, and the formats that are written besides `tls.crt` and `tls.key`.
     #[tf(optional)]
     files: Value<ServiceFilesModel>,
-    /// A token (JWT) by which the service shows itself, in `token.jwt` in its directory on the node. It is as private
-    /// as the key and replaced at two thirds of its life; `reload` is not run for it, the service reads the file when
-    /// it needs it.
+    /// A token (JWT) by which the service authenticates, in `token.jwt` in its directory on the node. Whoever may read
+    /// the key may read it. It is replaced after two thirds of its lifetime, without running `reload`: the service
+    /// should read the file each time it needs the token.
     #[tf(optional)]
     token: Value<ServiceTokenModel>,
-    /// What to run on the node before `reload`, such as `["nginx", "-t"]`. When it or `reload` fails, the files of
-    /// before come back.
+    /// Command to run on the node before `reload`, such as `["nginx", "-t"]`. If it or `reload` fails, the files are
+    /// rolled back.
     #[tf(optional)]
     check: Value<ReloadModel>,
-    /// What to run on the node when the service's certificate, the roots or the revocation lists have changed.
+    /// Command to run on the node when the service's certificate, the roots or the revocation lists have changed.
     #[tf(optional)]
     reload: Value<ReloadModel>,
 }
 
-/// The token of a service. Its claims: `sub` is `SERVICE@NODE`, and `service` and `node` are the two.
+/// The token of a service. Its claims are `sub`, which is `SERVICE@NODE`, `service` and `node`.
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct ServiceTokenModel {
     /// Who verifies it (`aud`): 1 to 200 visible ASCII characters, such as a name or a URL.
@@ -56,20 +56,20 @@ pub(crate) struct ServiceTokenModel {
 /// Files of a service on its node.
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct ServiceFilesModel {
-    /// System user who owns the key. Default: the agent's own; another one takes an agent that runs as root.
+    /// System user who owns the key. Default: the agent's user. Any other user requires an agent that runs as root.
     #[tf(optional, validate = check(SystemUser::parse))]
     owner: Value<String>,
     /// System group that may read the key and enter the directory. Default: the owner's.
     #[tf(optional, validate = check(SystemUser::parse))]
     group: Value<String>,
-    /// Whether only the owner may read the key (mode 0600), as PostgreSQL wants. Default: `false`, its group may too
-    /// (0640).
+    /// Whether only the owner may read the key (mode 0600), as PostgreSQL requires. Default: `false`, so that the group
+    /// may read it too (0640).
     #[tf(optional)]
     private: Value<bool>,
-    /// Whether there is `tls.pem` too: key, certificate and intermediates in one file. Default: `false`.
+    /// Whether to write `tls.pem` too: key, certificate and intermediates in one file. Default: `false`.
     #[tf(optional)]
     combined_pem: Value<bool>,
-    /// Whether there is `tls.p12` too (PKCS #12, for Java), with its password in `tls.p12.password`. Default: `false`.
+    /// Whether to write `tls.p12` too (PKCS #12, for Java), with its password in `tls.p12.password`. Default: `false`.
     #[tf(optional)]
     pkcs12: Value<bool>,
 }
@@ -80,7 +80,7 @@ pub(crate) struct ReloadModel {
     /// Program and arguments, run by the agent's user and without a shell.
     #[tf(required, validate = items(1..=64), validate = custom(names_program))]
     command: Value<Vec<String>>,
-    /// After this long it is ended and counts as failed.
+    /// After this time the command is ended and counts as failed.
     #[tf(optional, default = "30s", validate = check(Lifetime::parse))]
     timeout: Value<String>,
 }

@@ -1,4 +1,4 @@
-//! What the tokens of project users say to verifiers of one audience.
+//! Claims of the tokens of project users for one audience.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use ringfence_api::cluster::{OWN_CLAIMS, is_claim};
 use ringfence_api::token::{ClaimSource, SubjectClaim, TokenClaims};
 use tfplugin_rs::prelude::*;
 
-/// What the tokens of project users for one audience say besides what every token says.
+/// Claims of the tokens of project users for one audience, besides those that every token has.
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct TokenClaimsModel {
     /// What `sub` holds: `project_user` (`PROJECT__USER`), `project` or `user`. Default: `project_user`.
     #[tf(optional, validate = one_of(SubjectClaim::ALL.map(SubjectClaim::as_str)))]
     subject: Value<String>,
-    /// More claims by name; each holds `project_user`, `project`, `user`, `role`, `roles` (a list) or `job` (in tokens
-    /// of jobs).
+    /// Further claims by name. Each holds `project_user`, `project`, `user`, `role`, `roles` (a list) or `job` (in
+    /// tokens of jobs).
     #[tf(optional, validate = keys(check(claim_name)), validate = each(one_of(sources())))]
     claims: Value<BTreeMap<String, String>>,
 }

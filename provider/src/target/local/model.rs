@@ -13,11 +13,11 @@ use crate::target::{Place, Target, TargetModel};
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct LocalModel {
     /// Directory of the cluster, new or empty; a relative path begins where Terraform runs. Everything of the cluster
-    /// lies in it, and it is removed with the cluster. If it holds a cluster of this name already, that one is taken
-    /// over as it is, or refused when it is declared otherwise: import it then.
+    /// lies in it, and it is removed with the cluster. If it already holds a cluster of this name with the same
+    /// declaration, that cluster is taken over. One with another declaration is refused: import it instead.
     #[tf(required, validate = length(1..=4096), plan = requires_replace_if(is_another_directory))]
     directory: Value<String>,
-    /// Port of the API on 127.0.0.1. Default: a free one, chosen once.
+    /// Port of the API on 127.0.0.1. Default: a free port, chosen once.
     #[tf(optional, computed, validate = between(1, 65535), plan = keep_state())]
     port: Value<i64>,
     /// Path of the program `ringfenced`. Default: beside the provider, else on the `PATH`.
