@@ -194,7 +194,7 @@ pub(crate) fn invalid(error: &AwsNameError) -> Diagnostic {
 /// An error of AWS about a resource, and the id that it would be imported with, as users see it.
 pub(crate) fn fault(error: &RoleError, resource: &str, id: &str) -> Diagnostics {
     let at = |what: &str| {
-        let of_profile = resource == crate::resources::aws_instance_profile::AwsInstanceProfile::NAME && what == "role";
+        let of_profile = resource == "ringfence_aws_instance_profile" && what == "role";
         Path::root().attr(if of_profile { "role_name" } else { "name" })
     };
     match error {

@@ -65,7 +65,7 @@ impl Local {
 #[async_trait]
 impl Target for Local {
     fn attribute(&self) -> Path {
-        model::attribute()
+        attribute()
     }
 
     fn import_id(&self) -> &str {
@@ -147,6 +147,11 @@ impl Target for Local {
         self.remove_owner()?;
         remove_directory(&self.directory).map_err(|error| failed("The directory cannot be removed", &error))
     }
+}
+
+/// The attribute of a cluster that declares this target.
+fn attribute() -> Path {
+    Path::root().attr("local")
 }
 
 /// The directory through symbolic links where it exists, so that one place has one name.

@@ -7,7 +7,7 @@ use ringfence_api::{ClusterName, OperatorPublicKey};
 use ringfence_cloud::port;
 use tfplugin_rs::prelude::*;
 
-use super::{Local, model};
+use super::{Local, attribute};
 use crate::target::{Sight, Target as _};
 
 /// Tells the probes of this process apart.
@@ -16,7 +16,7 @@ static PROBES: AtomicU64 = AtomicU64::new(0);
 impl Local {
     /// Whether the directory could be that cluster's. What cannot is said at the attribute.
     pub(super) fn check_directory(&self, name: &ClusterName, key: Option<&OperatorPublicKey>) -> Result<()> {
-        let at = model::attribute().attr("directory");
+        let at = attribute().attr("directory");
         let refuse = |detail: String| Diagnostic::error("The directory cannot be used").detail(detail).at(at.clone());
         let shown = self.directory.display();
         let Some(owner) = self.owner()? else { return Ok(self.check_writable().map_err(refuse)?) };
@@ -43,7 +43,7 @@ impl Local {
             port::check_loopback(number).map_err(|error| {
                 Diagnostic::error("The port is taken")
                     .detail(format!("{error}, or leave `port` out to have a free one chosen."))
-                    .at(model::attribute().attr("port"))
+                    .at(attribute().attr("port"))
             })?;
         }
         Ok(())

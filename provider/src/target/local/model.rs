@@ -40,11 +40,6 @@ impl ClusterIdentity {
     }
 }
 
-/// The attribute of a cluster that holds these.
-pub(super) fn attribute() -> Path {
-    Path::root().attr("local")
-}
-
 /// Another spelling of the same place does not replace a cluster.
 fn is_another_directory(prior: &Value<String>, planned: &Value<String>) -> bool {
     place(prior) != place(planned)

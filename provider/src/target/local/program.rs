@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use tfplugin_rs::prelude::*;
 
-use super::model;
+use super::attribute;
 
 /// The program of the daemon: the one given, else `ringfenced` beside this provider, else on the PATH.
 #[allow(clippy::disallowed_methods, reason = "finding a program is what PATH is for")]
 pub(super) fn program(given: &Value<String>) -> Result<PathBuf> {
-    let at = model::attribute().attr("daemon");
+    let at = attribute().attr("daemon");
     if let Some(given) = given.known() {
         let path = std::path::absolute(given).unwrap_or_else(|_| PathBuf::from(given));
         return if path.is_file() {
