@@ -1,7 +1,8 @@
-//! Where a cluster runs: what a configuration says of it, and how the provider makes a head there, finds it, stops it
-//! and removes it. Whoever uses a target does not know which one it is; `ClusterModel` has the one match.
+//! Where a cluster runs: the attributes that say so, and how the provider creates, finds, stops and removes a head there.
 //!
-//! Every operation may be repeated after an interruption anywhere: it finds what an earlier one has left.
+//! Code that uses a target does not know which one it is. Only `ClusterModel::target_model` tells them apart.
+//!
+//! Every operation may be repeated after an interruption at any point: it finds what an earlier one has left.
 
 mod local;
 
@@ -15,86 +16,83 @@ use tfplugin_rs::prelude::*;
 
 pub(crate) use local::{ClusterIdentity, LocalModel};
 
-/// What a configuration says of a target. While planning, any of it may be unknown.
+/// The attributes of a target in a configuration. While planning, any of them may be unknown.
 pub(crate) trait TargetModel {
-    /// Where the cluster is. At another place there is another cluster.
+    /// Where the cluster is. A change of place replaces the cluster.
     fn place(&self) -> Place;
 
-    /// Checks what does not depend on the place.
+    /// Checks the attributes other than the place.
     fn check(&self) -> Result<()>;
 
-    /// The target itself; none while its place is not known.
+    /// The target itself; none while its place is unknown.
     fn target(&self) -> Option<Box<dyn Target>>;
 
-    /// What tells this cluster from all others, once it is known.
+    /// The identity of the cluster, once its place is known.
     fn identity(&self) -> Option<ClusterIdentity>;
 }
 
-/// A kind of target and a place that it knows.
+/// The kind of a target, and the name of a place in its terms.
 #[derive(PartialEq)]
 pub(crate) struct Place {
     kind: &'static str,
     name: Value<OsString>,
 }
 
-/// A place for one cluster, whether it is there or not.
+/// A place for one cluster, whether the cluster exists or not.
 #[async_trait]
 pub(crate) trait Target: Send + Sync {
-    /// The attribute of the cluster that declares it.
+    /// The attribute of a cluster that declares this target.
     fn attribute(&self) -> Path;
 
-    /// The import id of a cluster in this place, as the configuration spells it.
+    /// The import id of a cluster in this place: the place as the configuration spells it.
     fn import_id(&self) -> &str;
 
-    /// Whether the cluster could be made here. What cannot is said at the attribute. The key is left out while it is
-    /// unknown.
+    /// Checks that a cluster with this name and key can be created here. The key is none while it is unknown.
     fn check(&self, name: &ClusterName, key: Option<&OperatorPublicKey>) -> Result<()>;
 
-    /// Whether the head could have the address that is declared.
+    /// Checks that the head can have the declared address.
     fn check_address(&self) -> Result<()>;
 
-    /// The address that a running head gets from this declaration, if it is another one than before.
+    /// The address that the head will have, if that differs from this one.
     fn next_endpoint(&self, before: &str) -> Option<String>;
 
-    /// The cluster that holds this place.
+    /// The cluster that this place belongs to.
     fn cluster_id(&self) -> Result<Option<ClusterId>>;
 
-    /// Looks whether the cluster is there and its head runs.
+    /// Looks whether the cluster exists and its head runs.
     fn look(&self) -> Result<Sight>;
 
-    /// Whether workers run, also without their head.
+    /// Whether workers run, even without their head.
     fn workers_run(&self) -> bool;
 
-    /// Makes the place the cluster's, or finds that it is.
+    /// Makes the place the cluster's, or finds that it is so already.
     fn claim(&self, name: &ClusterName, key: &OperatorPublicKey) -> Result<Claimed>;
 
     /// Starts the head if it does not run as declared, and waits until it can be reached.
     async fn ensure_head(&self, owner: &Owner, authority: &AuthoritySettings) -> Result<Connection>;
 
-    /// How to reach the head that runs: one that is starting, perhaps for somebody who was interrupted, is waited for
-    /// until it has said so. None when it does not run, or ends before.
+    /// How to reach a head that runs. Waits for one that is starting. None if it does not run, or ends while it starts.
     async fn reached(&self) -> Result<Option<Connection>>;
 
-    /// How to reach the head, as it last said, whether it runs or not.
+    /// How the head was last reached, whether it runs or not.
     fn connection(&self) -> Result<Connection>;
 
-    /// The error when a head that was started does not run any more.
+    /// The error for a head that was started and does not run any more.
     fn ended_early(&self) -> Diagnostics;
 
     /// Stops the head, then every worker. What they stored stays.
     async fn stop(&self) -> Result<()>;
 
-    /// Stops and removes everything. What says whose place it is goes last, so that an interrupted removal can be
-    /// finished.
+    /// Stops and removes everything. The mark of the owner goes last, so that an interrupted removal can be finished.
     async fn destroy(&self) -> Result<()>;
 }
 
-/// The target of an import id, which is the directory of a local cluster.
+/// The target of an import id. So far that is the directory of a local cluster.
 pub(crate) fn of_import_id(id: &str) -> impl Target + use<> {
     local::Local::at(id)
 }
 
-/// Whose place it is. The key is the one that the cluster was made with; its token may have been changed since.
+/// The cluster that a place belongs to. The key is that of the cluster's creation; the token may have changed since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Owner {
     pub(crate) id: ClusterId,
@@ -102,19 +100,19 @@ pub(crate) struct Owner {
     pub(crate) operator_key: OperatorPublicKey,
 }
 
-/// A place that is the cluster's.
+/// A place that belongs to the cluster.
 pub(crate) enum Claimed {
-    /// By this call: nothing of the cluster existed before.
+    /// Since this call; nothing of the cluster existed before.
     Made(Owner),
-    /// It was already, with whatever is in it.
+    /// Since an earlier one; parts of the cluster may exist.
     Found(Owner),
 }
 
-/// What is seen of the cluster in its place.
+/// What there is of the cluster in its place.
 pub(crate) enum Sight {
     /// Nothing of it.
     Gone,
-    /// It is there and its head does not run.
+    /// It exists and its head does not run.
     Stopped(Owner),
     /// Its head runs.
     Running(Owner),

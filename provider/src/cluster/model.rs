@@ -109,7 +109,7 @@ pub(crate) struct AzureModel {
 }
 
 impl ClusterModel {
-    /// What is declared of its target. Here, and nowhere else, targets are told apart.
+    /// The attributes of its target. This is the only place that tells targets apart.
     pub(super) fn target_model(&self) -> Option<&dyn TargetModel> {
         match self {
             Self { local: Value::Known(local), .. } => Some(local),
@@ -117,18 +117,18 @@ impl ClusterModel {
         }
     }
 
-    /// Its target; none while that is not known.
+    /// Its target; none while its place is unknown.
     pub(super) fn target(&self) -> Option<Box<dyn Target>> {
         self.target_model()?.target()
     }
 
-    /// Its target, of a cluster that is applied: there all is known.
+    /// Its target, during an apply, when everything is known.
     pub(super) fn known_target(&self) -> Result<Box<dyn Target>> {
         self.target()
             .ok_or_else(|| Diagnostic::error("The cluster has no target").at(Path::root().attr("local")).into())
     }
 
-    /// Exactly one target is declared, and one that there is in this version.
+    /// Checks that exactly one target is declared, and that this version has it.
     pub(super) fn validate_target(&self, out: &mut Diagnostics) {
         let targets =
             [("local", self.local.presence()), ("aws", self.aws.presence()), ("azure", self.azure.presence())];
@@ -144,7 +144,7 @@ impl ClusterModel {
         }
     }
 
-    /// The same cluster, reached so.
+    /// The same cluster with this connection.
     pub(super) fn connected(self, connection: &Connection) -> Self {
         Self {
             id: connection.cluster_id.to_string().into(),
@@ -156,7 +156,7 @@ impl ClusterModel {
         }
     }
 
-    /// What is known of a cluster that is imported.
+    /// What an import id tells about a cluster.
     pub(super) fn imported(id: &str) -> Result<Self> {
         let connection = target::of_import_id(id).connection()?;
         Ok(Self {

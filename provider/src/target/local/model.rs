@@ -50,12 +50,12 @@ fn place(directory: &Value<String>) -> Value<PathBuf> {
 }
 
 impl LocalModel {
-    /// An imported cluster's: in this directory, reached so.
+    /// The attributes of a cluster that is imported from this directory.
     pub(crate) fn imported(directory: &str, connection: &Connection) -> Self {
         Self { directory: directory.into(), port: port_of(connection).into(), daemon: Value::Null }
     }
 
-    /// The same, of a cluster that is reached so. A port that is planned for the next start is not the one of the last.
+    /// The same with the port of this connection. A port that is declared for the next start stays.
     pub(crate) fn reached(self, connection: &Connection) -> Self {
         match self.port {
             Value::Known(_) => self,
