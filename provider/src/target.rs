@@ -1,4 +1,5 @@
-//! Where a cluster runs: the attributes that say so, and how the provider creates, finds, stops and removes a head there.
+//! Where a cluster runs: the attributes that say so, and how the provider creates, finds, stops and removes a head
+//! there.
 //!
 //! Code that uses a target does not know which one it is. Only `ClusterModel::target_model` tells them apart.
 //!

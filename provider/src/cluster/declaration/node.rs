@@ -26,7 +26,7 @@ pub(crate) struct NodeModel {
     group: Value<String>,
     /// DNS name of the node, the common name of its certificates.
     #[tf(computed)]
-    dns_name: Value<String>,
+    pub(super) dns_name: Value<String>,
 }
 
 /// The nodes that these worker groups make, when they are known.
