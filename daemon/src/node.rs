@@ -23,7 +23,7 @@ use axum::extract::FromRef;
 use ringfence_api::ClusterName;
 use ringfence_api::node::Node;
 use ringfence_api::route::{node, server};
-use ringfence_cloud::NodeDriver;
+use ringfence_place::NodeDriver;
 use ringfence_store::NodeRow;
 
 use crate::access::{Access, Routes};

@@ -89,10 +89,10 @@ fn required<T, E: std::fmt::Display>(
 /// The partition: as given, else the region's. One that does not fit the region is a fault.
 fn partition(
     given: &Value<String>,
-    region: Option<&ringfence_cloud::aws::Region>,
+    region: Option<&ringfence_policy::aws::Region>,
     faults: &mut Vec<Fault>,
-) -> Option<ringfence_cloud::aws::Partition> {
-    use ringfence_cloud::aws::Partition;
+) -> Option<ringfence_policy::aws::Partition> {
+    use ringfence_policy::aws::Partition;
     let of_region = region.map(Partition::of);
     let Some(word) = given.as_str() else { return of_region };
     let words = || Partition::ALL.map(Partition::as_str).join(", ");

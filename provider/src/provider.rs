@@ -44,7 +44,7 @@ pub(crate) struct ProviderModel {
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct AwsProviderModel {
     /// Region, such as `eu-north-1`.
-    #[tf(optional, validate = check(ringfence_cloud::aws::Region::parse))]
+    #[tf(optional, validate = check(ringfence_policy::aws::Region::parse))]
     region: Value<String>,
     /// Profile of the shared configuration.
     #[tf(optional)]
@@ -61,7 +61,7 @@ pub(crate) struct AwsProviderModel {
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct AssumeRoleModel {
     /// ARN of the role.
-    #[tf(required, validate = check(ringfence_cloud::aws::Principal::parse))]
+    #[tf(required, validate = check(ringfence_policy::aws::Principal::parse))]
     role_arn: Value<String>,
     /// External id that its trust policy asks for.
     #[tf(optional)]
@@ -71,13 +71,13 @@ pub(crate) struct AssumeRoleModel {
 impl AwsProviderModel {
     /// The settings, when all of them are known.
     #[cfg(feature = "aws")]
-    fn settings(&self) -> Option<ringfence_cloud::aws::AwsSettings> {
+    fn settings(&self) -> Option<ringfence_place::aws::AwsSettings> {
         let text = |value: &Value<String>| value.as_str().map(str::to_owned);
-        let role = self.assume_role.known().map(|role| ringfence_cloud::aws::AssumeRole {
+        let role = self.assume_role.known().map(|role| ringfence_place::aws::AssumeRole {
             role_arn: text(&role.role_arn).unwrap_or_default(),
             external_id: text(&role.external_id),
         });
-        self.encode().is_wholly_known().then(|| ringfence_cloud::aws::AwsSettings {
+        self.encode().is_wholly_known().then(|| ringfence_place::aws::AwsSettings {
             region: text(&self.region),
             profile: text(&self.profile),
             endpoint_url: text(&self.endpoint_url),
@@ -153,7 +153,7 @@ impl Provider for RingfenceProvider {
         #[cfg(feature = "aws")]
         let data = match &config.aws {
             Value::Known(aws) => data.with_aws(aws.settings()),
-            Value::Null => data.with_aws(Some(ringfence_cloud::aws::AwsSettings::default())),
+            Value::Null => data.with_aws(Some(ringfence_place::aws::AwsSettings::default())),
             Value::Unknown => data.with_aws(None),
         };
         Ok(data)

@@ -36,8 +36,8 @@ pub(crate) struct Ringfence {
 /// An account of AWS that is reached when it is first needed.
 #[cfg(feature = "aws")]
 struct Aws {
-    settings: ringfence_cloud::aws::AwsSettings,
-    account: tokio::sync::OnceCell<ringfence_cloud::aws::AwsAccount>,
+    settings: ringfence_place::aws::AwsSettings,
+    account: tokio::sync::OnceCell<ringfence_place::aws::AwsAccount>,
     /// The unique ids of what this run has read there: it is in the state.
     read: Mutex<std::collections::HashSet<String>>,
 }
@@ -71,7 +71,7 @@ impl Ringfence {
 
     /// The same, reaching AWS by these settings, or not at all while they are not known.
     #[cfg(feature = "aws")]
-    pub(crate) fn with_aws(mut self, settings: Option<ringfence_cloud::aws::AwsSettings>) -> Self {
+    pub(crate) fn with_aws(mut self, settings: Option<ringfence_place::aws::AwsSettings>) -> Self {
         self.aws =
             settings.map(|settings| Aws { settings, account: tokio::sync::OnceCell::new(), read: Mutex::default() });
         self
@@ -79,9 +79,9 @@ impl Ringfence {
 
     /// The account of AWS; none while the provider's configuration is not known.
     #[cfg(feature = "aws")]
-    pub(crate) async fn aws(&self) -> Option<&ringfence_cloud::aws::AwsAccount> {
+    pub(crate) async fn aws(&self) -> Option<&ringfence_place::aws::AwsAccount> {
         let aws = self.aws.as_ref()?;
-        Some(aws.account.get_or_init(|| ringfence_cloud::aws::AwsAccount::new(&aws.settings)).await)
+        Some(aws.account.get_or_init(|| ringfence_place::aws::AwsAccount::new(&aws.settings)).await)
     }
 
     /// Notes that something of the account, by its unique id, is in the state.

@@ -15,8 +15,8 @@ use ringfence_api::whoami::Caller;
 use ringfence_api::{
     Client, Clock as _, ClusterId, Connection, Credentials, OperatorToken, ProblemCode, ProjectUser, SystemClock,
 };
-use ringfence_cloud::local::{HEAD_CLAIM, Observed, observe};
 use ringfence_pki::{CertificateFacts, Usage, fingerprint, pem_certificates, verify_leaf};
+use ringfence_place::local::{HEAD_CLAIM, Observed, observe};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 

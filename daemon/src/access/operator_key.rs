@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::State;
 use ringfence_api::operator::{OperatorKeys, PutOperatorKey};
 use ringfence_api::{OperatorPublicKey, ProblemCode};
-use ringfence_cloud::file::atomic_write;
+use ringfence_place::file::atomic_write;
 use ringfence_store::Store;
 use tokio::sync::Mutex;
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use ringfence_cloud::file::atomic_write;
+use ringfence_place::file::atomic_write;
 use ringfence_saga::Epoch;
 use ringfence_store::{Database, Store, StoreError, Transaction};
 use tracing::{info, warn};

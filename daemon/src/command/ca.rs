@@ -19,11 +19,12 @@ use ringfence_api::certificate::RevocationReason;
 use ringfence_api::cluster::KeyAlgorithm;
 use ringfence_api::route::authority::READ_CRL;
 use ringfence_api::{Clock as _, ClusterId, ClusterName, SystemClock};
-use ringfence_cloud::file::atomic_write;
 use ringfence_pki::{
     Authority, CrlShard, Entries, Extent, Plan, PrivateKey, Revoked, Serial, Validity, pem_certificate,
     pem_certificates, pem_crl,
 };
+use ringfence_place::file::atomic_write;
+use ringfence_place::file::atomic_write;
 use serde::{Deserialize, Serialize};
 
 use crate::authority::subject_name;
@@ -186,7 +187,7 @@ struct Root {
 
 fn init(place: &Place, state: State, lifetime: SignedDuration) -> anyhow::Result<()> {
     let directory = &place.directory;
-    ringfence_cloud::local::create_directory(directory)?;
+    ringfence_place::local::create_directory(directory)?;
     ensure!(!directory.join("root.crt").exists(), "{} holds a root already", directory.display());
     let plan = Plan {
         domain: AuthorityDomain::Root,

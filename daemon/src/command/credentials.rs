@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ringfence_api::ProjectUser;
-use ringfence_cloud::file::atomic_write;
+use ringfence_place::file::atomic_write;
 
 use crate::command::operator::Operator;
 

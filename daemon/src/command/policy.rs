@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
-use ringfence_cloud::aws::{Document, Explained, explain, harmless, read_policy};
+use ringfence_policy::aws::{Document, Explained, explain, harmless, read_policy};
 use serde_json::json;
 
 /// Read AWS policies.

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
-use ringfence_cloud::aws::{
-    AccountId, AssumeRole, AwsAccount, AwsNameError, AwsSettings, CrossAccount, Grant, ImageOwner, InstanceProfile,
-    Partition, ProfileName, Region, RoleName, SecurityGroupId, StackName, Style, SubnetId, Verified, VpcId,
+use ringfence_place::aws::{AssumeRole, AwsAccount, AwsSettings, Verified};
+use ringfence_policy::aws::{
+    AccountId, AwsNameError, CrossAccount, Grant, ImageOwner, InstanceProfile, Partition, ProfileName, Region,
+    RoleName, SecurityGroupId, StackName, Style, SubnetId, VpcId,
 };
 use serde::Deserialize;
 use serde_json::json;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use aws_lc_rs::rand::SystemRandom;
-use ringfence_cloud::file::atomic_write;
 use ringfence_pki::MasterKey;
+use ringfence_place::file::atomic_write;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 

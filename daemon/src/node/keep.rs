@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use ringfence_api::certificate::CertificateProfile;
 use ringfence_api::cluster::PutCluster;
 use ringfence_api::node::NodeState;
-use ringfence_cloud::NodeObserved;
+use ringfence_place::NodeObserved;
 use ringfence_store::NodeRow;
 use tracing::warn;
 

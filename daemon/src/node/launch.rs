@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use ringfence_agent::AgentConfig;
 use ringfence_api::node::NodeState;
 use ringfence_api::{Connection, NodeName};
-use ringfence_cloud::NodeLaunch;
+use ringfence_place::NodeLaunch;
 use ringfence_saga::{Outputs, Saga, Step, StepError};
 
 use crate::base::Base;
@@ -91,7 +91,7 @@ async fn await_join(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Resul
     }
 }
 
-fn of_driver(error: ringfence_cloud::DriverError) -> StepError {
+fn of_driver(error: ringfence_place::DriverError) -> StepError {
     if error.is_transient() { StepError::transient(error) } else { StepError::permanent(error) }
 }
 

@@ -10,7 +10,7 @@ use ringfence_api::certificate::Certificate;
 use ringfence_api::client::LONG_POLL;
 use ringfence_api::node::{NodeRotation, NodeState, RotatedCertificate};
 use ringfence_api::{NodeName, ProblemCode, ServiceName};
-use ringfence_cloud::NodeObserved;
+use ringfence_place::NodeObserved;
 use ringfence_store::Transaction;
 
 use crate::access::OperatorCaller;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::{
+use ringfence_policy::aws::{
     AccountId, CrossAccount, Grant, ImageOwner, InstanceProfile, PolicyType, ProfileName, Region, RoleName,
     SecurityGroupId, StackName, Style, SubnetId, VpcId,
 };
@@ -21,33 +21,33 @@ macro_rules! cross_account_model {
         #[derive(Clone, PartialEq, Model)]
         pub(crate) struct $name {
             /// Number of the account: 12 digits.
-            #[tf(required, validate = check(ringfence_cloud::aws::AccountId::parse))]
+            #[tf(required, validate = check(ringfence_policy::aws::AccountId::parse))]
             account_id: Value<String>,
             /// Region, such as `eu-north-1`.
-            #[tf(required, validate = check(ringfence_cloud::aws::Region::parse))]
+            #[tf(required, validate = check(ringfence_policy::aws::Region::parse))]
             region: Value<String>,
             /// Partition of the account: `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov` or one of `aws-iso`, `aws-iso-b`,
             /// `aws-iso-e`, `aws-iso-f`. Default: the region's.
-            #[tf(optional, validate = one_of(ringfence_cloud::aws::Partition::ALL.map(ringfence_cloud::aws::Partition::as_str)))]
+            #[tf(optional, validate = one_of(ringfence_policy::aws::Partition::ALL.map(ringfence_policy::aws::Partition::as_str)))]
             partition: Value<String>,
             /// Name of the onboarding, 2 to 40 lower-case letters, digits and inner hyphens. What carries the tag
             /// `ringfence:stack` of this value is the stack's own, and nothing else is.
-            #[tf(required, validate = check(ringfence_cloud::aws::StackName::parse))]
+            #[tf(required, validate = check(ringfence_policy::aws::StackName::parse))]
             stack: Value<String>,
             /// VPCs that nodes may be in.
-            #[tf(optional, validate = each(check(ringfence_cloud::aws::VpcId::parse)))]
+            #[tf(optional, validate = each(check(ringfence_policy::aws::VpcId::parse)))]
             vpc_ids: Value<BTreeSet<String>>,
             /// Subnets there that nodes and load balancers may be in.
-            #[tf(optional, validate = each(check(ringfence_cloud::aws::SubnetId::parse)))]
+            #[tf(optional, validate = each(check(ringfence_policy::aws::SubnetId::parse)))]
             subnet_ids: Value<BTreeSet<String>>,
             /// Security groups there that nodes may be in, and whose ports `open_ports` may change.
-            #[tf(optional, validate = each(check(ringfence_cloud::aws::SecurityGroupId::parse)))]
+            #[tf(optional, validate = each(check(ringfence_policy::aws::SecurityGroupId::parse)))]
             security_group_ids: Value<BTreeSet<String>>,
             /// Name of the instance profile that nodes wear, after its path if it has one, such as `team/ringfence-node`.
-            #[tf(optional, validate = check(ringfence_cloud::aws::ProfileName::parse))]
+            #[tf(optional, validate = check(ringfence_policy::aws::ProfileName::parse))]
             instance_profile_name: Value<String>,
             /// Name of the role in it, likewise.
-            #[tf(optional, validate = check(ringfence_cloud::aws::RoleName::parse))]
+            #[tf(optional, validate = check(ringfence_policy::aws::RoleName::parse))]
             instance_role_name: Value<String>,
             /// Several instance profiles, instead of `instance_profile_name` and `instance_role_name`.
             #[tf(optional, validate = items(1..=20))]
@@ -55,15 +55,15 @@ macro_rules! cross_account_model {
             /// Whose images nodes may boot from: account numbers of publishers, `amazon` or `aws-marketplace`; not the account
             /// itself, which has images of anybody's disks. Default: `["amazon"]`. Debian is `136693071363`, Canonical
             /// `099720109477`.
-            #[tf(optional, validate = items(1..=20), validate = each(check(ringfence_cloud::aws::ImageOwner::parse)))]
+            #[tf(optional, validate = items(1..=20), validate = each(check(ringfence_policy::aws::ImageOwner::parse)))]
             image_owners: Value<BTreeSet<String>>,
             /// Capabilities that are switched on: `autoscale`, `backup`, `load_balancer`, `network_checks`, `open_ports`,
             /// `public_ip`, `resize`, `spot`. Default: none. What stops working without each: see the guide on AWS.
-            #[tf(optional, validate = each(one_of(ringfence_cloud::aws::Grant::ALL.map(ringfence_cloud::aws::Grant::as_str))))]
+            #[tf(optional, validate = each(one_of(ringfence_policy::aws::Grant::ALL.map(ringfence_policy::aws::Grant::as_str))))]
             grants: Value<BTreeSet<String>>,
             /// `restricted` for ringfence's own policy; `described_default` or `described_restricted` for what a comparable
             /// product asks for, with its holes, to compare and to migrate. Default: `restricted`.
-            #[tf(optional, validate = one_of(ringfence_cloud::aws::Style::ALL.map(ringfence_cloud::aws::Style::as_str)))]
+            #[tf(optional, validate = one_of(ringfence_policy::aws::Style::ALL.map(ringfence_policy::aws::Style::as_str)))]
             style: Value<String>,
             $($(#[$more_meta])* $more: $type,)*
         }

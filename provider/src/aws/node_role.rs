@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::{AccountId, BucketName, KubernetesName, NodeGrant, NodeRole, Region, StackName};
+use ringfence_policy::aws::{AccountId, BucketName, KubernetesName, NodeGrant, NodeRole, Region, StackName};
 use tfplugin_rs::prelude::*;
 
 use super::{Fault, partition, required, text, texts};
@@ -14,26 +14,26 @@ macro_rules! node_role_model {
         #[derive(Clone, PartialEq, Model)]
         pub(crate) struct $name {
             /// Number of the account: 12 digits.
-            #[tf(required, validate = check(ringfence_cloud::aws::AccountId::parse))]
+            #[tf(required, validate = check(ringfence_policy::aws::AccountId::parse))]
             account_id: Value<String>,
             /// Region, such as `eu-north-1`.
-            #[tf(required, validate = check(ringfence_cloud::aws::Region::parse))]
+            #[tf(required, validate = check(ringfence_policy::aws::Region::parse))]
             region: Value<String>,
             /// Partition of the account. Default: the region's.
-            #[tf(optional, validate = one_of(ringfence_cloud::aws::Partition::ALL.map(ringfence_cloud::aws::Partition::as_str)))]
+            #[tf(optional, validate = one_of(ringfence_policy::aws::Partition::ALL.map(ringfence_policy::aws::Partition::as_str)))]
             partition: Value<String>,
             /// Name of the onboarding, as in the cross-account policy.
-            #[tf(required, validate = check(ringfence_cloud::aws::StackName::parse))]
+            #[tf(required, validate = check(ringfence_policy::aws::StackName::parse))]
             stack: Value<String>,
             /// Bucket of the cluster, for the grants `storage` and `backup`.
-            #[tf(optional, validate = check(ringfence_cloud::aws::BucketName::parse))]
+            #[tf(optional, validate = check(ringfence_policy::aws::BucketName::parse))]
             bucket_name: Value<String>,
             /// Names of the EKS clusters that nodes may find, for the grant `eks`.
-            #[tf(optional, validate = each(check(ringfence_cloud::aws::KubernetesName::parse)))]
+            #[tf(optional, validate = each(check(ringfence_policy::aws::KubernetesName::parse)))]
             eks_cluster_names: Value<BTreeSet<String>>,
             /// Capabilities that are switched on: `backup`, `cloudwatch`, `ecr`, `eks`, `storage`. What stops working without
             /// each: see the guide on AWS.
-            #[tf(required, validate = each(one_of(ringfence_cloud::aws::NodeGrant::ALL.map(ringfence_cloud::aws::NodeGrant::as_str))))]
+            #[tf(required, validate = each(one_of(ringfence_policy::aws::NodeGrant::ALL.map(ringfence_policy::aws::NodeGrant::as_str))))]
             grants: Value<BTreeSet<String>>,
             $($(#[$more_meta])* $more: $type,)*
         }

@@ -1,6 +1,6 @@
 //! What comes out: a document, the same in parts, and a note on each statement.
 
-use ringfence_cloud::aws::Rendered;
+use ringfence_policy::aws::Rendered;
 use tfplugin_rs::prelude::*;
 
 /// A policy document and what is said of it.
@@ -34,7 +34,7 @@ pub(crate) struct StatementModel {
 impl From<&Rendered> for RenderedModel {
     fn from(rendered: &Rendered) -> Self {
         let documents: Vec<String> =
-            rendered.document.split().iter().map(ringfence_cloud::aws::Document::minified).collect();
+            rendered.document.split().iter().map(ringfence_policy::aws::Document::minified).collect();
         let statements: Vec<StatementModel> = rendered
             .notes
             .iter()

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_cloud::aws::{
-    AwsAccount, AwsError, AwsIdentity, AwsNameError, Claim, Document, RoleError, RoleObserved, STACK_TAG, StackName,
-};
+use ringfence_place::aws::{AwsAccount, AwsError, AwsIdentity, Claim, RoleError, RoleObserved};
+use ringfence_policy::aws::{AwsNameError, Document, STACK_TAG, StackName};
 use tfplugin_rs::prelude::*;
 
 use crate::ringfence::Ringfence;

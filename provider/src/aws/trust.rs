@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::{ExternalId, Principal, Trust};
+use ringfence_policy::aws::{ExternalId, Principal, Trust};
 use tfplugin_rs::prelude::*;
 
 use super::{Fault, required, texts};

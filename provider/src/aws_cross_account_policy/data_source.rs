@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::PolicyType;
+use ringfence_policy::aws::PolicyType;
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{RenderedModel, StatementModel, cross_account_model, report};
@@ -17,7 +17,7 @@ cross_account_model! {
     /// Each statement is told with the grant that needs it and why, so that a security team can read what it approves.
     AwsCrossAccountPolicyModel {
         /// Name of the role that gets this policy, after its path: lets `ringfenced verify aws` ask AWS what the role may do.
-        #[tf(optional, validate = check(ringfence_cloud::aws::RoleName::parse))]
+        #[tf(optional, validate = check(ringfence_policy::aws::RoleName::parse))]
         control_role_name: Value<String>,
         /// The whole document, without white space.
         #[tf(computed)]

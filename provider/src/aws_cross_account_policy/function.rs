@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::PolicyType;
+use ringfence_policy::aws::PolicyType;
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{RenderedModel, cross_account_model, refused};
@@ -14,7 +14,7 @@ cross_account_model! {
     /// What the policy is for.
     AwsCrossAccountPolicyRequest {
         /// Name of the role that gets this policy, after its path: lets `ringfenced verify aws` ask AWS what the role may do.
-        #[tf(optional, validate = check(ringfence_cloud::aws::RoleName::parse))]
+        #[tf(optional, validate = check(ringfence_policy::aws::RoleName::parse))]
         control_role_name: Value<String>,
     }
 }

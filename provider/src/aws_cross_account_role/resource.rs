@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_cloud::aws::{
-    AwsAccount, Claim, PolicyType, Principal, RoleError, RoleName, RoleObserved, RoleSpec, check_external_id,
-};
+use ringfence_place::aws::{AwsAccount, Claim, RoleError, RoleObserved, RoleSpec};
+use ringfence_policy::aws::{PolicyType, Principal, RoleName, check_external_id};
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{

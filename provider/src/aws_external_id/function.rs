@@ -1,6 +1,6 @@
 //! `provider::ringfence::aws_external_id(text)`.
 
-use ringfence_cloud::aws::ExternalId;
+use ringfence_policy::aws::ExternalId;
 use tfplugin_rs::prelude::*;
 
 /// The function.

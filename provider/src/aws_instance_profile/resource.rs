@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_cloud::aws::{
-    AwsAccount, Claim, PolicyType, ProfileName, ProfileObserved, ProfileSpec, RoleError, RoleName, RoleObserved,
-    RoleSpec,
-};
+use ringfence_place::aws::{AwsAccount, Claim, ProfileObserved, ProfileSpec, RoleError, RoleObserved, RoleSpec};
+use ringfence_policy::aws::{PolicyType, ProfileName, RoleName};
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::{CHECKS, SecurityGroupId, SubnetId, VpcId, findings};
+use ringfence_policy::aws::{CHECKS, SecurityGroupId, SubnetId, VpcId, findings};
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{account, call_failed, capital, invalid};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::{Principal, check_external_id};
+use ringfence_policy::aws::{Principal, check_external_id};
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{RenderedModel, StatementModel, TrustInputs, report};

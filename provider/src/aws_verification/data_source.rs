@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::Verified;
+use ringfence_place::aws::Verified;
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{account, call_failed, cross_account_model, report};
@@ -16,7 +16,7 @@ cross_account_model! {
     /// refused. Whoever runs Terraform, or the role that the provider assumes, needs `iam:SimulatePrincipalPolicy` on the role.
     AwsVerificationModel {
         /// Name of the cross-account role, after its path.
-        #[tf(required, validate = check(ringfence_cloud::aws::RoleName::parse))]
+        #[tf(required, validate = check(ringfence_policy::aws::RoleName::parse))]
         control_role_name: Value<String>,
         /// Whether everything is as it must be.
         #[tf(computed)]

@@ -26,11 +26,23 @@ use spdx::{Expression, ParseMode};
 
 /// All arrows between packages. A package that is not at the left is a leaf.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("terraform-provider-ringfence", &["tfplugin-rs", "ringfence-api", "ringfence-cloud", "ringfence-pki"]),
+    (
+        "terraform-provider-ringfence",
+        &["tfplugin-rs", "ringfence-api", "ringfence-pki", "ringfence-place", "ringfence-policy"],
+    ),
     (
         "ringfenced",
-        &["ringfence-agent", "ringfence-api", "ringfence-cloud", "ringfence-pki", "ringfence-saga", "ringfence-store"],
+        &[
+            "ringfence-agent",
+            "ringfence-api",
+            "ringfence-pki",
+            "ringfence-place",
+            "ringfence-policy",
+            "ringfence-saga",
+            "ringfence-store",
+        ],
     ),
+    ("ringfence-place", &["ringfence-policy"]),
     ("ringfence-store", &["ringfence-api", "ringfence-saga"]),
     ("ringfence-pki", &["ringfence-api"]),
     ("ringfence-agent", &["ringfence-api", "ringfence-pki"]),
@@ -53,9 +65,9 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     // The double of AWS is a server too, of another protocol.
     ("axum", &["ringfenced", "ringfence-aws-double"]),
     ("utoipa-axum", &["ringfenced"]),
-    ("aws-sdk-*", &["ringfence-cloud"]),
-    ("aws-config", &["ringfence-cloud"]),
-    ("azure_*", &["ringfence-cloud"]),
+    ("aws-sdk-*", &["ringfence-place"]),
+    ("aws-config", &["ringfence-place"]),
+    ("azure_*", &["ringfence-place"]),
 ];
 
 /// Crates that are never compiled, and what is there instead.

@@ -4,7 +4,7 @@ use std::path::Path as FilePath;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ringfence_api::{ClusterName, OperatorPublicKey};
-use ringfence_cloud::port;
+use ringfence_place::port;
 use tfplugin_rs::prelude::*;
 
 use super::{Local, attribute};

@@ -1,8 +1,8 @@
 //! Whose directory it is: the first who links `cluster.json` owns it.
 
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
-use ringfence_cloud::file::atomic_write;
-use ringfence_cloud::local::create_passage;
+use ringfence_place::file::atomic_write;
+use ringfence_place::local::create_passage;
 use serde::Deserialize;
 use tfplugin_rs::prelude::*;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use ringfence_cloud::aws::{
+use ringfence_policy::aws::{
     AccountId, CrossAccount, ExternalId, Grant, ImageOwner, InstanceProfile, KubernetesName, NodeGrant, NodeRole,
     Partition, Principal, ProfileName, Region, RoleName, SecurityGroupId, StackName, Style, SubnetId, Trust, VpcId,
 };
@@ -62,7 +62,7 @@ fn requests() -> Option<(CrossAccount, Trust, NodeRole)> {
         account,
         region,
         stack,
-        bucket: ringfence_cloud::aws::BucketName::parse("example-prod-data").ok(),
+        bucket: ringfence_policy::aws::BucketName::parse("example-prod-data").ok(),
         kubernetes: [KubernetesName::parse("analytics").ok()?].into(),
         grants: NodeGrant::ALL.into(),
     };

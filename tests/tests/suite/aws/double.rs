@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ringfence_aws_double::{ADMINISTRATOR, Call, Lag};
-use ringfence_cloud::aws::{
+use ringfence_policy::aws::{
     AccountId, CrossAccount, ExternalId, Grant, ImageOwner, InstanceProfile, Key, NeededCall, Partition, Principal,
     ProfileName, Region, RoleName, SecurityGroupId, StackName, Style, SubnetId, Trust, VpcId, needed_calls,
 };

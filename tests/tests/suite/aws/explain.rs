@@ -9,7 +9,7 @@ use ringfence_tests::sandbox::program;
 use serde_json::Value;
 
 fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../daemon/cloud/tests/aws/golden").join(format!("{name}.json"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../daemon/policy/tests/aws/golden").join(format!("{name}.json"))
 }
 
 fn explain(arguments: &[&str]) -> Output {

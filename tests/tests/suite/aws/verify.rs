@@ -2,7 +2,7 @@
 //! warnings, each through the double, which authorises.
 
 use ringfence_aws_double::Call;
-use ringfence_cloud::aws::Grant;
+use ringfence_policy::aws::Grant;
 use ringfence_tests::sandbox::program;
 use ringfence_tests::{Sandbox, Terraform};
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ringfence_aws_double::{Check, Value as Typed, decide};
-use ringfence_cloud::aws::{
+use ringfence_policy::aws::{
     AccountId, CrossAccount, Document, Grant, ImageOwner, InstanceProfile, Key, ProfileName, Region, Request, RoleName,
     SecurityGroupId, StackName, Statement, Style, SubnetId, Verdict, VpcId, evaluate,
 };
@@ -20,7 +20,7 @@ const FOREIGN_VPC: &str = "arn:aws:ec2:eu-north-1:111122223333:vpc/vpc-0ffffffff
 
 fn everything_on() -> CrossAccount {
     CrossAccount {
-        partition: ringfence_cloud::aws::Partition::Aws,
+        partition: ringfence_policy::aws::Partition::Aws,
         account: AccountId::parse("111122223333").unwrap(),
         region: Region::parse("eu-north-1").unwrap(),
         stack: StackName::parse("prod").unwrap(),

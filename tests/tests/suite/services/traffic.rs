@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use ringfence_api::Client;
 use ringfence_api::certificate::PostIdentityCertificate;
-use ringfence_cloud::file::atomic_write;
 use ringfence_pki::PrivateKey;
+use ringfence_place::file::atomic_write;
 use ringfence_tests::eventually;
 use tokio::task::JoinHandle;
 

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{
     Filter, IpPermission, NetworkAcl, Route, RouteState, RouteTable, RuleAction, VpcAttributeName,
 };
+use ringfence_policy::aws::{
+    AclRule, Effect, Endpoint, Network, PortRange, SecurityGroup, SecurityGroupId, Statement, Subnet, SubnetId, VpcId,
+};
 use serde_json::{Value, json};
 
 use super::account::{AwsAccount, AwsError, failed};
-use super::document::{Effect, Statement};
-use super::name::{SecurityGroupId, SubnetId, VpcId};
-use super::network::{AclRule, Endpoint, Network, PortRange, SecurityGroup, Subnet};
 
 const ANYWHERE: &str = "0.0.0.0/0";
 
@@ -77,7 +77,7 @@ impl AwsAccount {
 
 /// Whether a policy of an endpoint lets everybody do everything through it, as the one does that AWS writes when none is given.
 fn is_open(policy: &str) -> bool {
-    super::Document::parse(policy).is_ok_and(|policy| {
+    ringfence_policy::aws::Document::parse(policy).is_ok_and(|policy| {
         let all = |texts: &[String]| texts.iter().any(|text| text == "*");
         let everybody =
             |principal: &Value| principal == "*" || principal["AWS"] == "*" || principal["AWS"] == json!(["*"]);

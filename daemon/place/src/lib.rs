@@ -1,13 +1,14 @@
-//! Drivers that make nodes exist.
+//! Where heads and nodes run, and what makes them exist there.
 //!
 //! A driver turns "this node should be there" into a machine or a process, says what it sees,
 //! and takes it away. It decides nothing: which nodes there should be is the daemon's business.
 //! Every method may be repeated, and may be cut short by a crash and repeated; that is what the
 //! daemon's sagas rely on.
 //!
-//! Targets: [`local`], where a node is a process of this machine. The clouds stand behind the
-//! features `aws` and `azure`, because their SDKs take most of a build.
+//! Targets: [`local`], where a node is a process of this machine. Clouds stand behind features, because their SDKs take most of
+//! a build: `aws`.
 
+#[cfg(feature = "aws")]
 pub mod aws;
 pub mod file;
 pub mod local;

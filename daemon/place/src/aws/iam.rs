@@ -1,8 +1,9 @@
 //! How IAM takes and gives what its calls about roles, policies and instance profiles share: names with their paths, documents,
 //! and the word that something is gone.
 
+use ringfence_policy::aws::Document;
+
 use super::account::AwsError;
-use super::document::Document;
 use super::role_error::RoleError;
 
 /// The path and the name after it, as IAM's calls take them.

@@ -8,9 +8,10 @@
 
 use std::collections::BTreeMap;
 
+use ringfence_policy::aws::{ProfileName, RoleName, StackName};
+
 use super::account::{AwsAccount, failed};
 use super::iam::{gone, split};
-use super::name::{ProfileName, RoleName, StackName};
 use super::ownership::{Claim, from_tags, to_tags, unwanted_keys, wanted_tags};
 use super::propagation::until_known;
 use super::role::{RoleObserved, RoleSpec};

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use ringfence_policy::aws::{Document, STACK_TAG};
+
 use super::account::{AwsAccount, AwsError, failed};
-use super::document::Document;
 use super::iam::{decoded, gone, split};
-use super::name::STACK_TAG;
 use super::ownership::{from_tags, to_tags, unwanted_keys};
 use super::role_error::{RoleError, not_seen};
 

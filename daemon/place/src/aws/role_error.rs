@@ -1,7 +1,8 @@
 //! Why a role, a policy or an instance profile is not as it should be.
 
+use ringfence_policy::aws::STACK_TAG;
+
 use super::account::AwsError;
-use super::name::STACK_TAG;
 
 /// Why a role is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::{CrossAccount, Document, Grant, HOLES, Style, holes_of};
+use ringfence_policy::aws::{CrossAccount, Document, Grant, HOLES, Style, holes_of};
 
 use crate::requests::{styled, with};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::Tag;
+use ringfence_policy::aws::{STACK_TAG, StackName};
 
-use super::name::{STACK_TAG, StackName};
 use super::role_error::RoleError;
 
 /// What is ours besides that which carries the stack's tag.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ringfence_cloud::aws::{CrossAccount, Grant, NodeGrant, Partition, Region, Rendered, Style, SubnetId, VpcId};
+use ringfence_policy::aws::{CrossAccount, Grant, NodeGrant, Partition, Region, Rendered, Style, SubnetId, VpcId};
 
 use crate::requests::{cross_account, node_role, profile, styled, trust, with};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_cloud::aws::{
+use ringfence_policy::aws::{
     CrossAccount, Document, Grant, ImageOwner, MANAGED_LIMIT, NodeGrant, PolicyType, Principal, ROLE_LIMIT, Region,
     Request, RoleName, SecurityGroupId, SubnetId, TRUST_LIMIT, Verdict, evaluate,
 };
@@ -82,7 +82,7 @@ fn what_is_empty_allows_nothing_and_loosens_nothing() {
 #[test]
 fn a_wrong_external_id_and_a_missing_one_are_refused_and_so_is_everybody_else() {
     let policy: Document = trust().render().document;
-    let assume = || ringfence_cloud::aws::Request::new("sts:AssumeRole", "");
+    let assume = || ringfence_policy::aws::Request::new("sts:AssumeRole", "");
     let verdict = |request| matches!(evaluate([&policy], &request), Verdict::Allowed(_));
     assert!(verdict(assume().with("sts:ExternalId", "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34")));
     assert!(!verdict(assume().with("sts:ExternalId", "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b35")));

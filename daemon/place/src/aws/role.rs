@@ -11,11 +11,11 @@
 
 use std::collections::BTreeMap;
 
+use ringfence_policy::aws::{Document, PolicyType, RoleName, StackName};
+
 use super::account::{AwsAccount, AwsError, failed};
-use super::document::{Document, PolicyType};
 use super::iam::{decoded, gone, split};
 use super::managed_policy::{OwnPolicy, policy_arn};
-use super::name::{RoleName, StackName};
 use super::ownership::{Claim, from_tags, to_tags, unwanted_keys, wanted_tags};
 use super::propagation::until_known;
 use super::role_error::{RoleError, not_seen, other_path};

@@ -10,14 +10,9 @@ use aws_sdk_ec2::types::{
     TagSpecification,
 };
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
+use ringfence_policy::aws::{CrossAccount, Grant, Key, Request, STACK_TAG, attempts, needed_calls};
 
 use super::account::{AwsAccount, AwsError, failed};
-use super::calls::needed_calls;
-use super::cross_account::CrossAccount;
-use super::evaluate::{Key, Request};
-use super::grant::Grant;
-use super::hole::attempts;
-use super::name::STACK_TAG;
 
 /// One thing that was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
