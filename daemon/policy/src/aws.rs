@@ -15,12 +15,14 @@ mod document;
 mod evaluate;
 mod explain;
 mod external_id;
+mod fault;
 mod foreign;
 mod grant;
 mod hole;
 mod instance_profile;
 mod name;
 mod network;
+mod request;
 mod template;
 mod trust;
 
@@ -32,6 +34,7 @@ pub use document::{
 pub use evaluate::{Key, Request, Verdict, evaluate};
 pub use explain::{Explained, ExplainedStatement, explain};
 pub use external_id::{ExternalId, check_external_id};
+pub use fault::Fault;
 pub use foreign::{harmless, read_policy};
 pub use grant::{Grant, NodeGrant};
 pub use hole::{Attempt, FoundHole, HOLES, Hole, attempts, holes_of, known_holes};
@@ -41,5 +44,6 @@ pub use name::{
     RoleName, STACK_TAG, SecurityGroupId, StackName, SubnetId, VpcId,
 };
 pub use network::{AclRule, CHECKS, Endpoint, Finding, Network, PortRange, SecurityGroup, Subnet, findings};
+pub use request::{CrossAccountRequest, InstanceProfileRequest, NodeRoleRequest, TrustRequest, Unknown};
 pub use template::Rendered;
 pub use trust::Trust;

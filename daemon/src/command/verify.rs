@@ -1,18 +1,13 @@
 //! `ringfenced verify aws`: asks AWS itself whether the cross-account role may do what is needed and may not do what must be
 //! refused, and says so in a table. Ends with 1 when anything is not as it must be.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use ringfence_place::aws::{AssumeRole, AwsAccount, AwsSettings, Verified};
-use ringfence_policy::aws::{
-    AccountId, AwsNameError, CrossAccount, Grant, ImageOwner, InstanceProfile, Partition, ProfileName, Region,
-    RoleName, SecurityGroupId, StackName, Style, SubnetId, VpcId,
-};
-use serde::Deserialize;
+use ringfence_policy::aws::{CrossAccount, CrossAccountRequest, Grant, RoleName};
 use serde_json::json;
 
 /// Verify what is set up in a cloud.
@@ -30,7 +25,8 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Aws {
-    /// The request of the role in JSON: the attributes of `ringfence_aws_cross_account_policy`, with `control_role_name`
+    /// The request of the role in JSON: the attribute `request_json` of `ringfence_aws_cross_account_role`, or of the data source
+    /// `ringfence_aws_cross_account_policy` with `control_role_name`; `-` for standard input
     #[arg(long, value_name = "FILE")]
     request: PathBuf,
     /// Assume this role first, such as the cross-account role itself
@@ -56,85 +52,6 @@ struct Aws {
     json: bool,
 }
 
-/// The request as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Words {
-    account_id: String,
-    region: String,
-    partition: Option<String>,
-    stack: String,
-    vpc_ids: BTreeSet<String>,
-    subnet_ids: BTreeSet<String>,
-    security_group_ids: BTreeSet<String>,
-    instance_profile_name: Option<String>,
-    instance_role_name: Option<String>,
-    #[serde(default)]
-    instance_profiles: Vec<ProfileWords>,
-    control_role_name: String,
-    #[serde(default)]
-    image_owners: BTreeSet<String>,
-    #[serde(default)]
-    grants: BTreeSet<String>,
-    style: Option<String>,
-}
-
-/// An instance profile as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProfileWords {
-    name: String,
-    role_name: String,
-}
-
-impl Words {
-    fn request(&self) -> anyhow::Result<CrossAccount> {
-        fn all<T: Ord>(
-            texts: &BTreeSet<String>,
-            parse: fn(&str) -> Result<T, AwsNameError>,
-        ) -> Result<BTreeSet<T>, AwsNameError> {
-            texts.iter().map(|text| parse(text)).collect()
-        }
-        let region = Region::parse(&self.region)?;
-        let partition = match &self.partition {
-            Some(word) => Partition::from_word(word).with_context(|| format!("{word:?} is not a partition"))?,
-            None => Partition::of(&region),
-        };
-        let grant = |word: &String| Grant::from_word(word).with_context(|| format!("{word:?} is not a grant"));
-        let owners = all(&self.image_owners, ImageOwner::parse)?;
-        let style = |word: &String| Style::from_word(word).with_context(|| format!("{word:?} is not a style"));
-        if self.instance_profile_name.is_some() && !self.instance_profiles.is_empty() {
-            bail!("instance_profiles: use either this or instance_profile_name and instance_role_name");
-        }
-        if self.instance_profile_name.is_some() != self.instance_role_name.is_some() {
-            bail!("instance_profile_name and instance_role_name: name both, or neither");
-        }
-        let one = self.instance_profile_name.iter().zip(&self.instance_role_name);
-        let many = self.instance_profiles.iter().map(|one| (&one.name, &one.role_name));
-        let profile = |(name, role): (&String, &String)| {
-            Ok(InstanceProfile { profile: ProfileName::parse(name)?, role: RoleName::parse(role)? })
-        };
-        let request = CrossAccount {
-            partition,
-            account: AccountId::parse(&self.account_id)?,
-            region,
-            stack: StackName::parse(&self.stack)?,
-            vpcs: all(&self.vpc_ids, VpcId::parse)?,
-            subnets: all(&self.subnet_ids, SubnetId::parse)?,
-            security_groups: all(&self.security_group_ids, SecurityGroupId::parse)?,
-            instance_profiles: one.chain(many).map(profile).collect::<Result<_, AwsNameError>>()?,
-            control_role: Some(RoleName::parse(&self.control_role_name)?),
-            image_owners: if owners.is_empty() { [ImageOwner::parse("amazon")?].into() } else { owners },
-            grants: self.grants.iter().map(grant).collect::<anyhow::Result<_>>()?,
-            style: self.style.as_ref().map_or(Ok(Style::default()), style)?,
-        };
-        if let Some((attribute, rule)) = request.faults().into_iter().next() {
-            bail!("{attribute}: {rule}");
-        }
-        Ok(request)
-    }
-}
-
 impl Verify {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let What::Aws(aws) = self.what;
@@ -145,11 +62,10 @@ impl Verify {
 impl Aws {
     async fn run(self) -> anyhow::Result<()> {
         let path = self.request.display();
-        let text = std::fs::read_to_string(&self.request).with_context(|| format!("cannot read {path}"))?;
-        let words: Words = serde_json::from_str(&text).with_context(|| format!("cannot use {path}"))?;
-        let request = words.request().with_context(|| format!("cannot use {path}"))?;
+        let text = read(&self.request).with_context(|| format!("cannot read {path}"))?;
+        let (request, role) = parse(&text).with_context(|| format!("cannot use {path}"))?;
         let settings = AwsSettings {
-            region: Some(words.region.clone()),
+            region: Some(request.region.to_string()),
             profile: self.profile.clone(),
             endpoint_url: self.endpoint_url.clone(),
             assume_role: self
@@ -162,11 +78,11 @@ impl Aws {
             Some(profile) => format!("AWS does not know who calls with the profile {profile:?}"),
             None => "AWS does not know who calls".to_owned(),
         })?;
-        if caller.account != words.account_id {
-            bail!("{} is in account {}, and {path} is about {}", caller.arn, caller.account, words.account_id);
+        if caller.account != request.account.as_str() {
+            bail!("{} is in account {}, and {path} is about {}", caller.arn, caller.account, request.account);
         }
-        let arn = format!("arn:{}:iam::{}:role/{}", request.partition, request.account, words.control_role_name);
-        let is_role = caller.arn.contains(&format!(":assumed-role/{}/", bare(&words.control_role_name)));
+        let arn = format!("arn:{}:iam::{}:role/{role}", request.partition, request.account);
+        let is_role = caller.arn.contains(&format!(":assumed-role/{}/", role.bare()));
         if self.image.is_some() && !is_role {
             bail!(
                 "a launch is asked of EC2 as {arn}, and {} calls: add --assume-role {arn} and --external-id",
@@ -209,9 +125,19 @@ impl Aws {
     }
 }
 
-/// A name without its path.
-fn bare(name: &str) -> &str {
-    name.rsplit('/').next().unwrap_or(name)
+fn read(path: &Path) -> std::io::Result<String> {
+    if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) }
+}
+
+/// The request, and the role that is asked about.
+fn parse(text: &str) -> anyhow::Result<(CrossAccount, RoleName)> {
+    let request: CrossAccountRequest = serde_json::from_str(text)?;
+    let request = request.check().map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        anyhow!(faults.join("; "))
+    })?;
+    let role = request.control_role.clone().context("control_role_name: it must be given")?;
+    Ok((request, role))
 }
 
 fn in_json(arn: &str, verified: &[Verified], unasked: Option<&str>) -> serde_json::Value {
@@ -247,4 +173,59 @@ fn in_table(verified: &[Verified]) -> Table {
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfence_policy::aws::Style;
+
+    use super::*;
+
+    /// A request that plans in Terraform, as its `request_json` says it.
+    fn planned(style: Style, edit: impl FnOnce(&mut CrossAccountRequest)) -> String {
+        let mut request: CrossAccountRequest = serde_json::from_value(json!({
+            "account_id": "111122223333",
+            "region": "eu-north-1",
+            "stack": "prod",
+            "vpc_ids": ["vpc-0a1b2c3d4e5f60718"],
+            "subnet_ids": ["subnet-0a1b2c3d4e5f60718"],
+            "security_group_ids": ["sg-0a1b2c3d4e5f60718"],
+            "instance_profile_name": "ringfence-node",
+            "instance_role_name": "ringfence-node",
+            "control_role_name": "team/ringfence-prod",
+            "style": style.as_str(),
+        }))
+        .unwrap();
+        edit(&mut request);
+        assert_eq!(request.faults(&ringfence_policy::aws::Unknown::new()), []);
+        request.to_json()
+    }
+
+    #[test]
+    fn what_plans_is_taken() {
+        for text in [
+            planned(Style::Restricted, |_| ()),
+            planned(Style::DescribedDefault, |request| request.instance_role_name = None),
+            planned(Style::DescribedDefault, |request| (request.vpc_ids, request.subnet_ids) = (None, None)),
+            planned(Style::DescribedRestricted, |request| request.instance_role_name = None),
+        ] {
+            let (request, role) = parse(&text).unwrap_or_else(|error| panic!("{text}: {error:#}"));
+            assert_eq!((request.control_role.as_ref(), role.bare()), (Some(&role), "ringfence-prod"));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_attribute() {
+        for (text, told) in [
+            ("{}", "account_id: it must be given; region: it must be given; stack: it must be given"),
+            (r#"{"acount_id": "111122223333"}"#, "unknown field `acount_id`"),
+            (
+                planned(Style::Restricted, |request| request.control_role_name = None).as_str(),
+                "control_role_name: it must be",
+            ),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(format!("{error:#}").contains(told), "{error:#}");
+        }
+    }
 }

@@ -16,3 +16,8 @@ resource "ringfence_aws_cross_account_role" "prod" {
   instance_role_name    = "ringfence-node"
   grants                = ["backup", "network_checks"]
 }
+
+# terraform output -raw request | ringfenced verify aws --request -
+output "request" {
+  value = ringfence_aws_cross_account_role.prod.request_json
+}

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_policy::aws::PolicyType;
+use ringfence_policy::aws::{CrossAccount, CrossAccountRequest, Fault, PolicyType};
 use tfplugin_rs::prelude::*;
 
-use crate::aws::{RenderedModel, StatementModel, cross_account_model, report};
+use crate::aws::{RenderedModel, StatementModel, cross_account_model, not_known, or_report, report};
 use crate::ringfence::Ringfence;
 
 /// The data source.
@@ -28,6 +28,17 @@ cross_account_model! {
         /// What each statement is for, in the order of the document.
         #[tf(computed)]
         statements: Value<Vec<StatementModel>>,
+        /// This request as JSON, as `ringfenced verify aws --request` takes it.
+        #[tf(computed)]
+        request_json: Value<String>,
+    }
+}
+
+impl AwsCrossAccountPolicyModel {
+    /// The request, when it is known; or what is wrong with it.
+    fn checked(&self) -> std::result::Result<Option<CrossAccount>, Vec<Fault>> {
+        let request = self.request(&self.control_role_name);
+        request.checked(|request| request.check_that_fits(PolicyType::Managed), CrossAccountRequest::faults)
     }
 }
 
@@ -39,11 +50,7 @@ impl DataSource for AwsCrossAccountPolicy {
     const NAME: &'static str = "ringfence_aws_cross_account_policy";
 
     fn validate(&self, config: &AwsCrossAccountPolicyModel, out: &mut Diagnostics) {
-        report(
-            WRONG,
-            config.inputs(&config.control_role_name).request_that_fits(PolicyType::Managed).err().unwrap_or_default(),
-            out,
-        );
+        report(WRONG, config.checked().err().unwrap_or_default(), out);
     }
 
     async fn read(
@@ -51,13 +58,9 @@ impl DataSource for AwsCrossAccountPolicy {
         _: &Context<Ringfence>,
         config: AwsCrossAccountPolicyModel,
     ) -> Result<AwsCrossAccountPolicyModel> {
-        let request =
-            config.inputs(&config.control_role_name).request_that_fits(PolicyType::Managed).map_err(|faults| {
-                let mut out = Diagnostics::new();
-                report(WRONG, faults, &mut out);
-                out
-            })?;
-        let RenderedModel { json, documents, statements } = RenderedModel::from(&request.render());
-        Ok(AwsCrossAccountPolicyModel { json, documents, statements, ..config })
+        let checked = or_report(WRONG, config.checked())?.ok_or_else(|| not_known(WRONG))?;
+        let request_json = config.request(&config.control_role_name).request.to_json().into();
+        let RenderedModel { json, documents, statements } = RenderedModel::from(&checked.render());
+        Ok(AwsCrossAccountPolicyModel { json, documents, statements, request_json, ..config })
     }
 }

@@ -35,11 +35,8 @@ impl Function for AwsCrossAccountPolicyFunction {
         source `ringfence_aws_cross_account_policy`. Offline: nothing is asked of AWS.";
 
     fn call(&self, arguments: AwsCrossAccountPolicyArguments) -> std::result::Result<RenderedModel, FunctionError> {
-        let request = &arguments.request;
-        request
-            .inputs(&request.control_role_name)
-            .request_that_fits(PolicyType::Managed)
-            .map_err(refused)
-            .map(|request| RenderedModel::from(&request.render()))
+        let request = arguments.request.request(&arguments.request.control_role_name).request;
+        let checked = request.check_that_fits(PolicyType::Managed).map_err(refused)?;
+        Ok(RenderedModel::from(&checked.render()))
     }
 }

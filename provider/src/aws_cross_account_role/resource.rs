@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_place::aws::{AwsAccount, Claim, RoleError, RoleObserved, RoleSpec};
-use ringfence_policy::aws::{PolicyType, Principal, RoleName, check_external_id};
+use ringfence_policy::aws::{
+    CrossAccount, CrossAccountRequest, Fault, PolicyType, Principal, RoleName, TrustRequest, check_external_id,
+};
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{
-    Fault, TrustInputs, account_in, account_of, account_to_make_in, attached, check_same, claim, cross_account_model,
-    fault, invalid, is_free_tag_key, may_be_made, report, same_document, stack_of, stack_to_remove, tags_of,
-    warn_of_existing,
+    account_in, account_of, account_to_make_in, attached, check_same, claim, cross_account_model, fault, invalid,
+    is_free_tag_key, may_be_made, not_known, or_report, report, same_document, stack_of, stack_to_remove, tags_of,
+    trust_request, warn_of_existing,
 };
 use crate::ringfence::Ringfence;
 
@@ -54,6 +56,9 @@ cross_account_model! {
         /// Trust policy of the role, without white space.
         #[tf(computed)]
         trust_policy_json: Value<String>,
+        /// What the policy was asked for, as JSON that `ringfenced verify aws --request` takes.
+        #[tf(computed)]
+        request_json: Value<String>,
         /// Managed policies that somebody has attached to the role by hand; an apply detaches them.
         #[tf(computed)]
         attached_policy_arns: Value<BTreeSet<String>>,
@@ -74,34 +79,38 @@ pub(crate) struct AwsRoleIdentity {
 const WRONG: &str = "The cross-account role cannot be made";
 
 impl AwsCrossAccountRoleModel {
-    fn trust(&self) -> TrustInputs<'_> {
-        TrustInputs { principals: &self.principals, external_id: &self.external_id }
+    /// What is asked for, when it is known; or what is wrong with it.
+    fn checked(&self, policy_type: PolicyType) -> std::result::Result<Option<CrossAccount>, Vec<Fault>> {
+        let check = |request: &CrossAccountRequest| {
+            if self.policy_type.is_unknown() { request.check() } else { request.check_that_fits(policy_type) }
+        };
+        // Here the role is named by `name`.
+        let named = |fault: Fault| match fault.attribute {
+            "control_role_name" => Fault { attribute: "name", ..fault },
+            _ => fault,
+        };
+        let checked = self.request(&self.name).checked(check, CrossAccountRequest::faults);
+        checked.map_err(|faults| faults.into_iter().map(named).collect())
     }
 
     /// What the role should be, when everything is known; or what is wrong.
     fn spec(&self) -> std::result::Result<Option<RoleSpec>, Vec<Fault>> {
-        let (inputs, trust) = (self.inputs(&self.name), self.trust());
         let policy_type =
             if self.policy_type.as_str() == Some("managed") { PolicyType::Managed } else { PolicyType::Inline };
-        let request =
-            if self.policy_type.is_unknown() { inputs.request() } else { inputs.request_that_fits(policy_type) };
-        // Here the role is named by `name`.
-        let named =
-            |(attribute, rule): Fault| (if attribute == "control_role_name" { "name" } else { attribute }, rule);
-        let request = request.map_err(|faults| faults.into_iter().map(named).collect::<Vec<_>>());
-        let (request, trust_request) = (request?, trust.request());
-        let known = inputs.is_known() && trust.is_known() && !self.tags.is_unknown() && self.name.is_known();
-        if !known || self.permissions_boundary_arn.is_unknown() || self.policy_type.is_unknown() {
+        let checked = self.checked(policy_type)?;
+        let trust =
+            trust_request(&self.principals, &self.external_id).checked(TrustRequest::check, TrustRequest::faults)?;
+        let (Some(checked), Some(trust)) = (checked, trust) else { return Ok(None) };
+        let Some(name) = &checked.control_role else { return Ok(None) };
+        if self.tags.is_unknown() || self.permissions_boundary_arn.is_unknown() || self.policy_type.is_unknown() {
             return Ok(None);
         }
-        let policy = request.render().document;
-        let name = RoleName::parse(self.name.as_str().unwrap_or_default());
         Ok(Some(RoleSpec {
-            name: name.map_err(|error| vec![("name", error.to_string())])?,
-            stack: request.stack.clone(),
-            description: format!("Assumed by ringfence for the stack {}", request.stack),
-            trust: trust_request?.render().document,
-            policy,
+            name: name.clone(),
+            stack: checked.stack.clone(),
+            description: format!("Assumed by ringfence for the stack {}", checked.stack),
+            trust: trust.render().document,
+            policy: checked.render().document,
             policy_type,
             boundary_arn: self.permissions_boundary_arn.as_str().map(str::to_owned),
             tags: self.tags.known().cloned().unwrap_or_default(),
@@ -109,19 +118,19 @@ impl AwsCrossAccountRoleModel {
     }
 
     fn known_spec(&self) -> Result<RoleSpec> {
-        match self.spec() {
-            Ok(Some(spec)) => Ok(spec),
-            Ok(None) => Err(Diagnostic::error(WRONG).detail("Not everything about it is known.").into()),
-            Err(faults) => {
-                let mut out = Diagnostics::new();
-                report(WRONG, faults, &mut out);
-                Err(out)
-            }
-        }
+        or_report(WRONG, self.spec())?.ok_or_else(|| not_known(WRONG))
+    }
+
+    /// The request as JSON, when all of it is known.
+    fn request_json(&self) -> Value<String> {
+        self.request(&self.name).whole().map_or(Value::Unknown, |request| request.to_json().into())
     }
 
     fn seen(self, observed: &RoleObserved) -> Self {
+        // What was just imported was asked for nothing yet.
+        let request_json = if self.region.is_null() { Value::Null } else { self.request_json() };
         Self {
+            request_json,
             arn: observed.arn.as_str().into(),
             unique_id: observed.unique_id.as_str().into(),
             account_id: if self.account_id.is_null() { account_in(&observed.arn) } else { self.account_id },
@@ -171,6 +180,7 @@ impl AwsCrossAccountRoleModel {
     /// After an apply: as it was planned, and what only AWS knows.
     fn applied(self, observed: &RoleObserved, spec: &RoleSpec) -> Self {
         Self {
+            request_json: self.request_json(),
             arn: observed.arn.as_str().into(),
             unique_id: observed.unique_id.as_str().into(),
             policy_json: spec.policy.minified().into(),
@@ -206,6 +216,7 @@ impl Resource for AwsCrossAccountRole {
         } else {
             (planned.policy_json, planned.trust_policy_json) = (Value::Unknown, Value::Unknown);
         }
+        planned.request_json = planned.request_json();
         planned.attached_policy_arns = BTreeSet::new().into();
         Ok(())
     }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_place::aws::{AwsAccount, Claim, ProfileObserved, ProfileSpec, RoleError, RoleObserved, RoleSpec};
-use ringfence_policy::aws::{PolicyType, ProfileName, RoleName};
+use ringfence_policy::aws::{Fault, NodeRoleRequest, PolicyType, ProfileName, RoleName};
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{
-    Fault, account_in, account_of, account_to_make_in, attached, check_same, claim, fault, invalid, is_free_tag_key,
-    may_be_made, node_role_model, report, same_document, stack_of, stack_to_remove, tags_of, warn_of_existing,
+    account_in, account_of, account_to_make_in, attached, check_same, claim, fault, invalid, is_free_tag_key,
+    may_be_made, node_role_model, not_known, or_report, report, same_document, stack_of, stack_to_remove, tags_of,
+    warn_of_existing,
 };
 use crate::ringfence::Ringfence;
 
@@ -81,16 +82,15 @@ impl AwsInstanceProfileModel {
 
     /// What the two should be, when everything is known; or what is wrong.
     fn spec(&self) -> std::result::Result<Option<ProfileSpec>, Vec<Fault>> {
-        let inputs = self.inputs();
-        let request = inputs.request()?;
-        let known = inputs.is_known() && !self.tags.is_unknown() && self.name.is_known();
-        if !known || self.permissions_boundary_arn.is_unknown() {
+        let checked = self.request().checked(NodeRoleRequest::check, NodeRoleRequest::faults)?;
+        let Some(request) = checked else { return Ok(None) };
+        if self.tags.is_unknown() || !self.name.is_known() || self.permissions_boundary_arn.is_unknown() {
             return Ok(None);
         }
         let profile = ProfileName::parse(self.name.as_str().unwrap_or_default());
         let role = RoleName::parse(self.role().unwrap_or_default());
         let role = RoleSpec {
-            name: role.map_err(|error| vec![("role_name", error.to_string())])?,
+            name: role.map_err(|error| vec![Fault::new("role_name", error.to_string())])?,
             stack: request.stack.clone(),
             description: format!("Worn by the nodes of the stack {}", request.stack),
             trust: request.trust().document,
@@ -99,19 +99,11 @@ impl AwsInstanceProfileModel {
             boundary_arn: self.permissions_boundary_arn.as_str().map(str::to_owned),
             tags: self.tags.known().cloned().unwrap_or_default(),
         };
-        Ok(Some(ProfileSpec { name: profile.map_err(|error| vec![("name", error.to_string())])?, role }))
+        Ok(Some(ProfileSpec { name: profile.map_err(|error| vec![Fault::new("name", error.to_string())])?, role }))
     }
 
     fn known_spec(&self) -> Result<ProfileSpec> {
-        match self.spec() {
-            Ok(Some(spec)) => Ok(spec),
-            Ok(None) => Err(Diagnostic::error(WRONG).detail("Not everything about it is known.").into()),
-            Err(faults) => {
-                let mut out = Diagnostics::new();
-                report(WRONG, faults, &mut out);
-                Err(out)
-            }
-        }
+        or_report(WRONG, self.spec())?.ok_or_else(|| not_known(WRONG))
     }
 
     fn fault(&self, error: &RoleError) -> Diagnostics {

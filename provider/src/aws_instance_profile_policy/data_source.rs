@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tfplugin_rs::prelude::*;
 
-use crate::aws::{RenderedModel, StatementModel, node_role_model, report};
+use crate::aws::{PartialRequest, RenderedModel, StatementModel, node_role_model, or_report, report};
 use crate::ringfence::Ringfence;
 
 /// The data source.
@@ -40,7 +40,8 @@ impl DataSource for AwsInstanceProfilePolicy {
     const NAME: &'static str = "ringfence_aws_instance_profile_policy";
 
     fn validate(&self, config: &AwsInstanceProfilePolicyModel, out: &mut Diagnostics) {
-        report(WRONG, config.inputs().request().err().unwrap_or_default(), out);
+        let PartialRequest { request, unknown } = config.request();
+        report(WRONG, request.faults(&unknown), out);
     }
 
     async fn read(
@@ -48,11 +49,7 @@ impl DataSource for AwsInstanceProfilePolicy {
         _: &Context<Ringfence>,
         config: AwsInstanceProfilePolicyModel,
     ) -> Result<AwsInstanceProfilePolicyModel> {
-        let request = config.inputs().request().map_err(|faults| {
-            let mut out = Diagnostics::new();
-            report(WRONG, faults, &mut out);
-            out
-        })?;
+        let request = or_report(WRONG, config.request().request.check())?;
         let RenderedModel { json, documents, statements } = RenderedModel::from(&request.policy());
         let boundary_json = request.boundary().document.minified().into();
         let trust_json = request.trust().document.minified().into();

@@ -30,6 +30,7 @@ impl Function for AwsInstanceProfilePolicyFunction {
         `ringfence_aws_instance_profile_policy`. Offline: nothing is asked of AWS.";
 
     fn call(&self, arguments: AwsInstanceProfilePolicyArguments) -> std::result::Result<RenderedModel, FunctionError> {
-        arguments.request.inputs().request().map_err(refused).map(|request| RenderedModel::from(&request.policy()))
+        let checked = arguments.request.request().request.check().map_err(refused)?;
+        Ok(RenderedModel::from(&checked.policy()))
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_policy::aws::{Principal, check_external_id};
+use ringfence_policy::aws::{Principal, TrustRequest, check_external_id};
 use tfplugin_rs::prelude::*;
 
-use crate::aws::{RenderedModel, StatementModel, TrustInputs, report};
+use crate::aws::{PartialRequest, RenderedModel, StatementModel, or_report, report, trust_request};
 use crate::ringfence::Ringfence;
 
 /// The data source.
@@ -35,8 +35,8 @@ pub(crate) struct AwsTrustPolicyModel {
 const WRONG: &str = "The trust policy cannot be made";
 
 impl AwsTrustPolicyModel {
-    fn inputs(&self) -> TrustInputs<'_> {
-        TrustInputs { principals: &self.principals, external_id: &self.external_id }
+    fn request(&self) -> PartialRequest<TrustRequest> {
+        trust_request(&self.principals, &self.external_id)
     }
 }
 
@@ -46,17 +46,12 @@ impl DataSource for AwsTrustPolicy {
     const NAME: &'static str = "ringfence_aws_trust_policy";
 
     fn validate(&self, config: &AwsTrustPolicyModel, out: &mut Diagnostics) {
-        if config.inputs().is_known() {
-            report(WRONG, config.inputs().request().err().unwrap_or_default(), out);
-        }
+        let PartialRequest { request, unknown } = config.request();
+        report(WRONG, request.faults(&unknown), out);
     }
 
     async fn read(&self, _: &Context<Ringfence>, config: AwsTrustPolicyModel) -> Result<AwsTrustPolicyModel> {
-        let request = config.inputs().request().map_err(|faults| {
-            let mut out = Diagnostics::new();
-            report(WRONG, faults, &mut out);
-            out
-        })?;
+        let request = or_report(WRONG, config.request().request.check())?;
         let RenderedModel { json, documents, statements } = RenderedModel::from(&request.render());
         Ok(AwsTrustPolicyModel { json, documents, statements, ..config })
     }

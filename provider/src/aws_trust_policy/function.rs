@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use ringfence_policy::aws::TrustRequest;
 use tfplugin_rs::prelude::*;
 
-use crate::aws::{RenderedModel, TrustInputs};
+use crate::aws::RenderedModel;
 
 /// The function.
 pub(crate) struct AwsTrustPolicyFunction;
@@ -26,11 +27,13 @@ impl Function for AwsTrustPolicyFunction {
         its `grant` (`base`), and `why`. Offline: nothing is asked of AWS.";
 
     fn call(&self, arguments: AwsTrustPolicyArguments) -> std::result::Result<RenderedModel, FunctionError> {
-        let (principals, external_id) = (arguments.principals.into(), arguments.external_id.into());
-        let request = TrustInputs { principals: &principals, external_id: &external_id }.request();
-        request.map(|request| RenderedModel::from(&request.render())).map_err(|faults| {
-            let (attribute, rule) = faults.into_iter().next().unwrap_or_default();
-            FunctionError::new(rule).argument(usize::from(attribute == "external_id"))
+        let AwsTrustPolicyArguments { principals, external_id } = arguments;
+        let request = TrustRequest { principals: Some(principals), external_id: Some(external_id) };
+        request.check().map(|checked| RenderedModel::from(&checked.render())).map_err(|faults| match faults.first() {
+            Some(fault) => {
+                FunctionError::new(fault.problem.clone()).argument(usize::from(fault.attribute == "external_id"))
+            }
+            None => FunctionError::new("it cannot be used"),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ringfence_place::aws::Verified;
 use tfplugin_rs::prelude::*;
 
-use crate::aws::{account, call_failed, cross_account_model, report};
+use crate::aws::{PartialRequest, account, call_failed, cross_account_model, or_report, report};
 use crate::ringfence::Ringfence;
 
 /// The data source.
@@ -67,15 +67,12 @@ impl DataSource for AwsVerification {
     const NAME: &'static str = "ringfence_aws_verification";
 
     fn validate(&self, config: &AwsVerificationModel, out: &mut Diagnostics) {
-        report(WRONG, config.inputs(&config.control_role_name).request().err().unwrap_or_default(), out);
+        let PartialRequest { request, unknown } = config.request(&config.control_role_name);
+        report(WRONG, request.faults(&unknown), out);
     }
 
     async fn read(&self, ctx: &Context<Ringfence>, config: AwsVerificationModel) -> Result<AwsVerificationModel> {
-        let request = config.inputs(&config.control_role_name).request().map_err(|faults| {
-            let mut out = Diagnostics::new();
-            report(WRONG, faults, &mut out);
-            out
-        })?;
+        let request = or_report(WRONG, config.request(&config.control_role_name).request.check())?;
         let (partition, number) = (request.partition, &request.account);
         let arn =
             format!("arn:{partition}:iam::{number}:role/{}", config.control_role_name.as_str().unwrap_or_default());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::document::{DocumentError, MANAGED_LIMIT, PolicyType, ROLE_LIMIT};
+use super::fault::Fault;
 use super::grant::Grant;
 use super::name::{
     AccountId, ImageOwner, Partition, ProfileName, Region, RoleName, SecurityGroupId, StackName, SubnetId, VpcId,
@@ -134,11 +135,11 @@ impl CrossAccount {
     }
 
     /// What is missing or does not go together, at which attribute.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
+    pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let mut wrong = |is_wrong: bool, attribute: &'static str, rule: &str| {
+        let mut wrong = |is_wrong: bool, attribute: &'static str, problem: &str| {
             if is_wrong {
-                faults.push((attribute, rule.to_owned()));
+                faults.push(Fault::new(attribute, problem));
             }
         };
         let of_region = Partition::of(&self.region);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::document::{DocumentError, MANAGED_LIMIT};
+use super::fault::Fault;
 use super::grant::NodeGrant;
 use super::name::{AccountId, BucketName, KubernetesName, Partition, Region, StackName};
 use super::template::{INSTANCE_PROFILE_POLICY, PERMISSIONS_BOUNDARY, Rendered, Values, render};
@@ -60,18 +61,18 @@ impl NodeRole {
     }
 
     /// What a grant needs and was not named: the attribute and why.
-    pub fn missing(&self) -> Option<(&'static str, String)> {
+    pub fn missing(&self) -> Option<Fault> {
         let on = |grant| self.grants.contains(&grant);
         if self.bucket.is_none()
             && let Some(grant) = [NodeGrant::Storage, NodeGrant::Backup].into_iter().find(|grant| on(*grant))
         {
-            return Some(("bucket_name", format!("the grant {grant} is about a bucket; name it")));
+            return Some(Fault::new("bucket_name", format!("the grant {grant} is about a bucket; name it")));
         }
         if on(NodeGrant::Backup) && !on(NodeGrant::Storage) {
-            return Some(("grants", "the grant backup keeps versions of what storage writes; add storage".to_owned()));
+            return Some(Fault::new("grants", "the grant backup keeps versions of what storage writes; add storage"));
         }
         if on(NodeGrant::Eks) && self.kubernetes.is_empty() {
-            return Some(("eks_cluster_names", "the grant eks is about Kubernetes clusters; name them".to_owned()));
+            return Some(Fault::new("eks_cluster_names", "the grant eks is about Kubernetes clusters; name them"));
         }
         None
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::document::{DocumentError, TRUST_LIMIT};
 use super::external_id::ExternalId;
+use super::fault::Fault;
 use super::name::{Partition, Principal};
 use super::template::{NODE_TRUST_POLICY, Rendered, TRUST_POLICY, Values, render};
 
@@ -28,21 +29,21 @@ impl Trust {
     }
 
     /// What is wrong with it, at which attribute.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
+    pub fn faults(&self) -> Vec<Fault> {
         let partitions: BTreeSet<&str> =
             self.principals.iter().filter_map(|arn| arn.as_str().split(':').nth(1)).collect();
         let mut faults = Vec::new();
         if partitions.is_empty() {
-            faults.push(("principals", "name who may assume the role".to_owned()));
+            faults.push(Fault::new("principals", "name who may assume the role"));
         }
         if partitions.len() > 1 {
             let all = partitions.into_iter().collect::<Vec<_>>().join(", ");
-            faults.push((
+            faults.push(Fault::new(
                 "principals",
                 format!("they are in the partitions {all}; a role trusts principals of its own only"),
             ));
         }
-        faults.extend(self.render_within_limits().err().map(|error| ("principals", error.to_string())));
+        faults.extend(self.render_within_limits().err().map(|error| Fault::new("principals", error.to_string())));
         faults
     }
 

@@ -7,3 +7,4 @@ mod enough;
 mod golden;
 mod requests;
 mod rules;
+mod words;

@@ -1,33 +1,33 @@
-//! What the documents of the tests are asked for.
-
-use std::collections::BTreeSet;
+//! What the documents of the tests are asked for, in the words of whoever asks.
 
 use ringfence_policy::aws::{
-    AccountId, BucketName, CrossAccount, ExternalId, Grant, ImageOwner, InstanceProfile, KubernetesName, NodeGrant,
-    NodeRole, Partition, Principal, ProfileName, Region, RoleName, SecurityGroupId, StackName, Style, SubnetId, Trust,
-    VpcId,
+    CrossAccount, CrossAccountRequest, Grant, InstanceProfile, NodeGrant, NodeRole, NodeRoleRequest, ProfileName,
+    RoleName, Style, Trust, TrustRequest,
 };
+use serde_json::json;
 
 pub(crate) fn profile(name: &str, role: &str) -> InstanceProfile {
     InstanceProfile { profile: ProfileName::parse(name).unwrap(), role: RoleName::parse(role).unwrap() }
 }
 
 /// One VPC, one subnet, one group, one profile, no grants.
+pub(crate) fn cross_account_request() -> CrossAccountRequest {
+    serde_json::from_value(json!({
+        "account_id": "111122223333",
+        "region": "eu-north-1",
+        "stack": "prod",
+        "vpc_ids": ["vpc-0a1b2c3d4e5f60718"],
+        "subnet_ids": ["subnet-0a1b2c3d4e5f60718"],
+        "security_group_ids": ["sg-0a1b2c3d4e5f60718"],
+        "instance_profile_name": "ringfence-node",
+        "instance_role_name": "ringfence-node-role",
+        "control_role_name": "ringfence-prod",
+    }))
+    .unwrap()
+}
+
 pub(crate) fn cross_account() -> CrossAccount {
-    CrossAccount {
-        partition: Partition::Aws,
-        account: AccountId::parse("111122223333").unwrap(),
-        region: Region::parse("eu-north-1").unwrap(),
-        stack: StackName::parse("prod").unwrap(),
-        vpcs: [VpcId::parse("vpc-0a1b2c3d4e5f60718").unwrap()].into(),
-        subnets: [SubnetId::parse("subnet-0a1b2c3d4e5f60718").unwrap()].into(),
-        security_groups: [SecurityGroupId::parse("sg-0a1b2c3d4e5f60718").unwrap()].into(),
-        instance_profiles: [profile("ringfence-node", "ringfence-node-role")].into(),
-        control_role: Some(RoleName::parse("ringfence-prod").unwrap()),
-        image_owners: [ImageOwner::parse("amazon").unwrap()].into(),
-        grants: BTreeSet::new(),
-        style: Style::Restricted,
-    }
+    cross_account_request().check().unwrap()
 }
 
 pub(crate) fn with(grants: &[Grant]) -> CrossAccount {
@@ -39,20 +39,23 @@ pub(crate) fn styled(style: Style) -> CrossAccount {
 }
 
 pub(crate) fn trust() -> Trust {
-    Trust {
-        principals: [Principal::parse("arn:aws:iam::444455556666:role/ringfence-control").unwrap()].into(),
-        external_id: ExternalId::parse("7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34").unwrap(),
-    }
+    let request: TrustRequest = serde_json::from_value(json!({
+        "principals": ["arn:aws:iam::444455556666:role/ringfence-control"],
+        "external_id": "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34",
+    }))
+    .unwrap();
+    request.check().unwrap()
 }
 
 pub(crate) fn node_role(grants: &[NodeGrant]) -> NodeRole {
-    NodeRole {
-        partition: Partition::Aws,
-        account: AccountId::parse("111122223333").unwrap(),
-        region: Region::parse("eu-north-1").unwrap(),
-        stack: StackName::parse("prod").unwrap(),
-        bucket: Some(BucketName::parse("example-prod-data").unwrap()),
-        kubernetes: [KubernetesName::parse("analytics").unwrap()].into(),
-        grants: grants.iter().copied().collect(),
-    }
+    let request: NodeRoleRequest = serde_json::from_value(json!({
+        "account_id": "111122223333",
+        "region": "eu-north-1",
+        "stack": "prod",
+        "bucket_name": "example-prod-data",
+        "eks_cluster_names": ["analytics"],
+        "grants": [],
+    }))
+    .unwrap();
+    NodeRole { grants: grants.iter().copied().collect(), ..request.check().unwrap() }
 }

@@ -96,11 +96,11 @@ fn a_wrong_external_id_and_a_missing_one_are_refused_and_so_is_everybody_else() 
 fn a_grant_of_a_node_that_needs_more_says_what() {
     let mut request = node_role(&[NodeGrant::Storage]);
     request.bucket = None;
-    assert_eq!(request.missing().unwrap().0, "bucket_name");
+    assert_eq!(request.missing().unwrap().attribute, "bucket_name");
     let mut request = node_role(&[NodeGrant::Eks]);
     request.kubernetes.clear();
-    assert_eq!(request.missing().unwrap().0, "eks_cluster_names");
-    assert_eq!(node_role(&[NodeGrant::Backup]).missing().unwrap().0, "grants");
+    assert_eq!(request.missing().unwrap().attribute, "eks_cluster_names");
+    assert_eq!(node_role(&[NodeGrant::Backup]).missing().unwrap().attribute, "grants");
     assert_eq!(node_role(&NodeGrant::ALL).missing(), None);
 }
 
@@ -131,7 +131,7 @@ fn a_policy_goes_where_it_fits_and_nowhere_else() {
 
 #[test]
 fn what_does_not_go_together_is_said_at_its_attribute() {
-    let at = |request: &CrossAccount| request.faults().into_iter().map(|(attribute, _)| attribute).collect::<Vec<_>>();
+    let at = |request: &CrossAccount| request.faults().into_iter().map(|fault| fault.attribute).collect::<Vec<_>>();
     assert_eq!(at(&with(&Grant::ALL)), Vec::<&str>::new());
     let mut request = cross_account();
     request.image_owners = ["amazon", "111122223333"].map(|owner| ImageOwner::parse(owner).unwrap()).into();
@@ -151,7 +151,7 @@ fn principals_are_of_one_partition_and_a_region_is_one_that_could_be() {
     let mut request = trust();
     request.principals.insert(Principal::parse("arn:aws-cn:iam::444455556666:role/ringfence-control").unwrap());
     let faults = request.faults();
-    assert!(faults[0].0 == "principals" && faults[0].1.contains("aws, aws-cn"), "{faults:?}");
+    assert!(faults[0].attribute == "principals" && faults[0].problem.contains("aws, aws-cn"), "{faults:?}");
     assert!(Region::parse("eu-nroth-1").unwrap_err().to_string().contains("\"nroth\" is none of"));
     for region in ["eu-north-1", "us-gov-west-1", "cn-northwest-1", "ap-southeast-7", "mx-central-1"] {
         assert!(Region::parse(region).is_ok(), "{region}");

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use ringfence_policy::aws::{
-    AccountId, CrossAccount, ExternalId, Grant, ImageOwner, InstanceProfile, KubernetesName, NodeGrant, NodeRole,
-    Partition, Principal, ProfileName, Region, RoleName, SecurityGroupId, StackName, Style, SubnetId, Trust, VpcId,
+    CrossAccount, CrossAccountRequest, Grant, NodeGrant, NodeRole, NodeRoleRequest, Style, Trust, TrustRequest,
 };
 use ringfence_tests::{Sandbox, Terraform};
+use serde_json::json;
 
 use crate::table::{median, report};
 
@@ -33,40 +33,34 @@ pub(crate) async fn measure(programs: &Path) -> Result<()> {
 }
 
 fn requests() -> Option<(CrossAccount, Trust, NodeRole)> {
-    let (account, region) = (AccountId::parse("111122223333").ok()?, Region::parse("eu-north-1").ok()?);
-    let stack = StackName::parse("prod").ok()?;
-    let cross_account = CrossAccount {
-        partition: Partition::Aws,
-        account: account.clone(),
-        region: region.clone(),
-        stack: stack.clone(),
-        vpcs: [VpcId::parse("vpc-0a1b2c3d4e5f60718").ok()?].into(),
-        subnets: [SubnetId::parse("subnet-0a1b2c3d4e5f60718").ok()?].into(),
-        security_groups: [SecurityGroupId::parse("sg-0a1b2c3d4e5f60718").ok()?].into(),
-        instance_profiles: [InstanceProfile {
-            profile: ProfileName::parse("ringfence-node").ok()?,
-            role: RoleName::parse("ringfence-node").ok()?,
-        }]
-        .into(),
-        control_role: RoleName::parse("ringfence-prod").ok(),
-        image_owners: [ImageOwner::parse("amazon").ok()?].into(),
-        grants: Grant::ALL.into(),
-        style: Style::Restricted,
-    };
-    let trust = Trust {
-        principals: [Principal::parse("arn:aws:iam::444455556666:role/ringfence-control").ok()?].into(),
-        external_id: ExternalId::parse("7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34").ok()?,
-    };
-    let node = NodeRole {
-        partition: Partition::Aws,
-        account,
-        region,
-        stack,
-        bucket: ringfence_policy::aws::BucketName::parse("example-prod-data").ok(),
-        kubernetes: [KubernetesName::parse("analytics").ok()?].into(),
-        grants: NodeGrant::ALL.into(),
-    };
-    Some((cross_account, trust, node))
+    let cross_account = json!({
+        "account_id": "111122223333",
+        "region": "eu-north-1",
+        "stack": "prod",
+        "vpc_ids": ["vpc-0a1b2c3d4e5f60718"],
+        "subnet_ids": ["subnet-0a1b2c3d4e5f60718"],
+        "security_group_ids": ["sg-0a1b2c3d4e5f60718"],
+        "instance_profile_name": "ringfence-node",
+        "instance_role_name": "ringfence-node",
+        "control_role_name": "ringfence-prod",
+        "grants": Grant::ALL.map(Grant::as_str),
+    });
+    let trust = json!({
+        "principals": ["arn:aws:iam::444455556666:role/ringfence-control"],
+        "external_id": "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34",
+    });
+    let node = json!({
+        "account_id": "111122223333",
+        "region": "eu-north-1",
+        "stack": "prod",
+        "bucket_name": "example-prod-data",
+        "eks_cluster_names": ["analytics"],
+        "grants": NodeGrant::ALL.map(NodeGrant::as_str),
+    });
+    let cross_account: CrossAccountRequest = serde_json::from_value(cross_account).ok()?;
+    let trust: TrustRequest = serde_json::from_value(trust).ok()?;
+    let node: NodeRoleRequest = serde_json::from_value(node).ok()?;
+    Some((cross_account.check().ok()?, trust.check().ok()?, node.check().ok()?))
 }
 
 /// The same plan with a function that does next to nothing and with one that makes a policy.

@@ -1,7 +1,7 @@
 //! The documents as users get them: by functions and by data sources, offline, with errors at the attribute.
 
 use ringfence_tests::{Sandbox, Terraform};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::acceptance::PROVIDER;
 
@@ -209,4 +209,38 @@ output \"it\" {{ value = data.ringfence_aws_cross_account_policy.it.json }}
     terraform.apply(&[]).await.expect("apply");
     let policy = terraform.run(&["output", "-raw", "it"]).await.stdout;
     assert!(policy.contains("vpc/vpc-0a1b2c3d4e5f60718"), "{policy}");
+}
+
+#[tokio::test]
+async fn the_data_source_tells_its_request_as_json_and_every_way_there_gives_the_same() {
+    let sandbox = Sandbox::new();
+    let terraform = Terraform::new(sandbox.path()).with_token(None);
+    terraform.write(&format!(
+        "{PROVIDER}
+data \"ringfence_aws_cross_account_policy\" \"it\" {{ {CROSS_ACCOUNT} }}
+output \"it\" {{ value = data.ringfence_aws_cross_account_policy.it.request_json }}
+output \"again\" {{
+  value = provider::ringfence::aws_cross_account_policy(jsondecode(data.ringfence_aws_cross_account_policy.it.request_json)).json
+}}
+output \"policy\" {{ value = data.ringfence_aws_cross_account_policy.it.json }}
+"
+    ));
+    terraform.apply(&[]).await.expect("apply");
+    let said = terraform.run(&["output", "-json"]).await.json();
+    let request: Value = serde_json::from_str(said["it"]["value"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        request,
+        json!({
+            "account_id": "111122223333",
+            "region": "eu-north-1",
+            "stack": "prod",
+            "vpc_ids": ["vpc-0a1b2c3d4e5f60718"],
+            "subnet_ids": ["subnet-0a1b2c3d4e5f60718"],
+            "security_group_ids": ["sg-0a1b2c3d4e5f60718"],
+            "instance_profile_name": "ringfence-node",
+            "instance_role_name": "team/ringfence-node-role",
+            "grants": ["backup", "network_checks"],
+        })
+    );
+    assert_eq!(said["again"]["value"], said["policy"]["value"]);
 }

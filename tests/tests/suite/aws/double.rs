@@ -4,10 +4,7 @@
 use std::collections::BTreeSet;
 
 use ringfence_aws_double::{ADMINISTRATOR, Call, Lag};
-use ringfence_policy::aws::{
-    AccountId, CrossAccount, ExternalId, Grant, ImageOwner, InstanceProfile, Key, NeededCall, Partition, Principal,
-    ProfileName, Region, RoleName, SecurityGroupId, StackName, Style, SubnetId, Trust, VpcId, needed_calls,
-};
+use ringfence_policy::aws::{CrossAccount, CrossAccountRequest, Grant, Key, NeededCall, TrustRequest, needed_calls};
 use serde_json::{Value, json};
 
 use super::account::{Account, boto3};
@@ -43,6 +40,8 @@ print(json.dumps(dict(vpc=vpc, subnet=subnet, group=group, foreign_subnet=foreig
 pub(super) struct Onboarded {
     pub(super) account: Account,
     pub(super) things: Value,
+    /// What the role was asked for, and the same checked.
+    pub(super) words: CrossAccountRequest,
     pub(super) request: CrossAccount,
 }
 
@@ -57,29 +56,24 @@ impl Onboarded {
                 of("image")
             ))
             .await;
-        let request = CrossAccount {
-            partition: Partition::Aws,
-            account: AccountId::parse("123456789012").unwrap(),
-            region: Region::parse("eu-north-1").unwrap(),
-            stack: StackName::parse("prod").unwrap(),
-            vpcs: [VpcId::parse(&of("vpc")).unwrap()].into(),
-            subnets: [SubnetId::parse(&of("subnet")).unwrap()].into(),
-            security_groups: [SecurityGroupId::parse(&of("group")).unwrap()].into(),
-            instance_profiles: [InstanceProfile {
-                profile: ProfileName::parse("ringfence-node").unwrap(),
-                role: RoleName::parse("ringfence-node").unwrap(),
-            }]
-            .into(),
-            control_role: Some(RoleName::parse("ringfence-prod").unwrap()),
-            image_owners: [ImageOwner::parse(owner.as_str().unwrap()).unwrap()].into(),
-            grants: grants.iter().copied().collect(),
-            style: Style::Restricted,
-        };
-        let trust = Trust {
-            principals: [Principal::parse(CONTROL).unwrap()].into(),
-            external_id: ExternalId::parse(EXTERNAL_ID).unwrap(),
-        };
-        let onboarded = Self { account, things, request };
+        let words: CrossAccountRequest = serde_json::from_value(json!({
+            "account_id": "123456789012",
+            "region": "eu-north-1",
+            "stack": "prod",
+            "vpc_ids": [things["vpc"]],
+            "subnet_ids": [things["subnet"]],
+            "security_group_ids": [things["group"]],
+            "instance_profile_name": "ringfence-node",
+            "instance_role_name": "ringfence-node",
+            "control_role_name": "ringfence-prod",
+            "image_owners": [owner],
+            "grants": grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
+        }))
+        .unwrap();
+        let request = words.check().unwrap();
+        let trust = TrustRequest { principals: Some([CONTROL.into()].into()), external_id: Some(EXTERNAL_ID.into()) };
+        let trust = trust.check().unwrap();
+        let onboarded = Self { account, things, words, request };
         let (trust, policy) = (trust.render().document.minified(), onboarded.request.render().document.minified());
         onboarded
             .account

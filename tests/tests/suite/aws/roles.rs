@@ -93,6 +93,11 @@ async fn a_role_is_made_kept_changed_and_removed() {
     let policy: Value = serde_json::from_str(attributes["policy_json"].as_str().unwrap()).unwrap();
     assert_eq!(role["policies"]["ringfence"], policy);
     assert_eq!(attributes["arn"], "arn:aws:iam::123456789012:role/team/ringfence-prod");
+    let request: Value = serde_json::from_str(attributes["request_json"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&request["control_role_name"], &request["grants"]),
+        (&json!("team/ringfence-prod"), &json!(["backup"]))
+    );
     assert_eq!(account.terraform.plan(&[]).await.code, 0, "an empty plan");
 
     account.double.forget();
@@ -103,6 +108,19 @@ async fn a_role_is_made_kept_changed_and_removed() {
     assert_eq!(account.terraform.plan(&[]).await.code, 0);
     account.terraform.destroy(&[]).await.expect("destroy");
     assert_eq!(inventory(&account).await["roles"], json!({}));
+}
+
+#[tokio::test]
+async fn a_state_of_before_the_request_was_told_plans_empty() {
+    let account = Account::new().await;
+    account.write(ROLE);
+    account.terraform.apply(&[]).await.expect("apply");
+    let request = account.terraform.attributes("ringfence_aws_cross_account_role.prod").await["request_json"].clone();
+    let mut state = account.terraform.run(&["state", "pull"]).await.json();
+    let attributes = state["resources"][0]["instances"][0]["attributes"].as_object_mut().unwrap();
+    assert_eq!(attributes.remove("request_json"), Some(request));
+    account.terraform.push(&state.to_string()).await;
+    assert_eq!(account.terraform.plan(&[]).await.code, 0, "an empty plan");
 }
 
 #[tokio::test]

@@ -16,20 +16,7 @@ const EXTERNAL_ID: &str = "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34";
 
 /// The request as a file of the command, and as attributes of a data source.
 fn words(onboarded: &Onboarded) -> Value {
-    let things = &onboarded.things;
-    json!({
-        "account_id": "123456789012",
-        "region": "eu-north-1",
-        "stack": "prod",
-        "vpc_ids": [things["vpc"]],
-        "subnet_ids": [things["subnet"]],
-        "security_group_ids": [things["group"]],
-        "instance_profile_name": "ringfence-node",
-        "instance_role_name": "ringfence-node",
-        "control_role_name": "ringfence-prod",
-        "image_owners": onboarded.request.image_owners.iter().map(|owner| owner.as_str().to_owned()).collect::<Vec<_>>(),
-        "grants": onboarded.request.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
-    })
+    serde_json::to_value(&onboarded.words).unwrap()
 }
 
 /// `ringfenced` with this access key and nothing of the machine's own configuration.
@@ -282,7 +269,7 @@ async fn a_launch_is_asked_as_the_role_only_and_one_that_cannot_be_asked_leaves_
         ("subnet_ids", json!([]), "subnet_ids: name the subnets"),
         ("image_owners", json!(["123456789012"]), "image_owners: this is the account itself"),
         ("style", json!("open"), "\"open\" is not a style"),
-        ("instance_profile_name", Value::Null, "instance_role_name: name both"),
+        ("instance_profile_name", Value::Null, "instance_profile_name: name the instance profile"),
     ] {
         let mut words = words(&onboarded);
         words[attribute] = value;

@@ -10,33 +10,28 @@ use std::path::{Path, PathBuf};
 
 use ringfence_aws_double::{Check, Value as Typed, decide};
 use ringfence_policy::aws::{
-    AccountId, CrossAccount, Document, Grant, ImageOwner, InstanceProfile, Key, ProfileName, Region, Request, RoleName,
-    SecurityGroupId, StackName, Statement, Style, SubnetId, Verdict, VpcId, evaluate,
+    CrossAccount, CrossAccountRequest, Document, Grant, Key, Request, Statement, Verdict, evaluate,
 };
 use ringfence_tests::sandbox::installed;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const FOREIGN_VPC: &str = "arn:aws:ec2:eu-north-1:111122223333:vpc/vpc-0ffffffffffffffff";
 
 fn everything_on() -> CrossAccount {
-    CrossAccount {
-        partition: ringfence_policy::aws::Partition::Aws,
-        account: AccountId::parse("111122223333").unwrap(),
-        region: Region::parse("eu-north-1").unwrap(),
-        stack: StackName::parse("prod").unwrap(),
-        vpcs: [VpcId::parse("vpc-0a1b2c3d4e5f60718").unwrap()].into(),
-        subnets: [SubnetId::parse("subnet-0a1b2c3d4e5f60718").unwrap()].into(),
-        security_groups: [SecurityGroupId::parse("sg-0a1b2c3d4e5f60718").unwrap()].into(),
-        instance_profiles: [InstanceProfile {
-            profile: ProfileName::parse("ringfence-node").unwrap(),
-            role: RoleName::parse("ringfence-node").unwrap(),
-        }]
-        .into(),
-        control_role: Some(RoleName::parse("ringfence-prod").unwrap()),
-        image_owners: [ImageOwner::parse("amazon").unwrap()].into(),
-        grants: Grant::ALL.into(),
-        style: Style::Restricted,
-    }
+    let request: CrossAccountRequest = serde_json::from_value(json!({
+        "account_id": "111122223333",
+        "region": "eu-north-1",
+        "stack": "prod",
+        "vpc_ids": ["vpc-0a1b2c3d4e5f60718"],
+        "subnet_ids": ["subnet-0a1b2c3d4e5f60718"],
+        "security_group_ids": ["sg-0a1b2c3d4e5f60718"],
+        "instance_profile_name": "ringfence-node",
+        "instance_role_name": "ringfence-node",
+        "control_role_name": "ringfence-prod",
+        "grants": Grant::ALL.map(Grant::as_str),
+    }))
+    .unwrap();
+    request.check().unwrap()
 }
 
 fn data(path: &str) -> Value {
