@@ -4,8 +4,8 @@
 
 mod account;
 mod iam;
-mod look;
 mod managed_policy;
+mod network;
 mod ownership;
 mod profile;
 mod propagation;

@@ -16,9 +16,9 @@ mod evaluate;
 mod explain;
 mod external_id;
 mod fault;
+mod finding;
 mod foreign;
 mod grant;
-mod hole;
 mod instance_profile;
 mod name;
 mod network;
@@ -35,9 +35,9 @@ pub use evaluate::{Key, Request, Verdict, evaluate};
 pub use explain::{Explained, ExplainedStatement, explain};
 pub use external_id::{ExternalId, check_external_id};
 pub use fault::Fault;
+pub use finding::{Attempt, FoundHole, HOLES, Hole, attempts, holes_of, known_holes};
 pub use foreign::{harmless, read_policy};
 pub use grant::{Grant, NodeGrant};
-pub use hole::{Attempt, FoundHole, HOLES, Hole, attempts, holes_of, known_holes};
 pub use instance_profile::NodeRole;
 pub use name::{
     AccountId, AwsNameError, BucketName, ImageOwner, KubernetesName, Partition, Principal, ProfileName, Region,

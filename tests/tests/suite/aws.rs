@@ -4,7 +4,7 @@
 mod account;
 mod documents;
 mod double;
+mod every_action;
 mod explain;
 mod roles;
 mod verify;
-mod wide;

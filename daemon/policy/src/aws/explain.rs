@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::document::{Document, Effect, Statement};
-use super::hole::{FoundHole, holes_of, known_holes, untried};
+use super::finding::{FoundHole, holes_of, known_holes, untried};
 
 /// A policy in words.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! The known holes: how each is tried.
 
 use super::Hole;
-use super::place::{asking, asking_no_tags, leaving_out};
+use super::scope::{asking, asking_no_tags, leaving_out};
 use crate::aws::evaluate::{Key, Request};
 use crate::aws::name::STACK_TAG;
 

@@ -2,18 +2,18 @@
 //! the policy allows every check that AWS makes for one of the ways to try it, in any account and region that it names or in
 //! one that it does not, on what carries another stack's tag or none.
 
-mod known;
-mod of_trust;
-mod place;
+mod escalation;
+mod scope;
+mod trust_policy;
 
 use std::collections::BTreeSet;
 
-use self::place::{Place, untagged};
+use self::scope::{Place, untagged};
 use super::cross_account::CrossAccount;
 use super::document::{Document, Effect, Statement};
 use super::evaluate::{Key, Request, Verdict, evaluate, glob};
 
-pub use known::HOLES;
+pub use escalation::HOLES;
 
 /// A known hole.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +110,7 @@ pub fn attempts(request: &CrossAccount) -> Vec<Attempt> {
 pub fn known_holes(policies: &[Document]) -> usize {
     let (of_trust, of_roles) = split(policies);
     let any = |policies: &[Document]| policies.iter().any(|policy| !policy.statement.is_empty());
-    usize::from(any(&of_roles) || !any(&of_trust)) * HOLES.len() + usize::from(any(&of_trust)) * of_trust::KNOWN
+    usize::from(any(&of_roles) || !any(&of_trust)) * HOLES.len() + usize::from(any(&of_trust)) * trust_policy::KNOWN
 }
 
 /// The holes that these policies together have: what a role may do, and, of trust policies, who may assume it.
@@ -121,7 +121,7 @@ pub fn holes_of(policies: &[Document]) -> Vec<FoundHole> {
         wanted.label(position)
     };
     let (of_trust, of_roles) = split(policies);
-    let mut found = of_trust::holes(&of_trust, label);
+    let mut found = trust_policy::holes(&of_trust, label);
     let places = Place::all(&of_roles);
     for hole in HOLES {
         let mut statements: Vec<String> = Vec::new();
