@@ -45,7 +45,7 @@ pub enum Command {
     Login(login::LoginCommand),
     /// Print the public key of the operator token, for serve.toml
     OperatorKey(operator_key::OperatorKeyCommand),
-    /// Tell what an AWS policy allows, and which known holes it has
+    /// Tell what an AWS policy allows, and which escalation paths it leaves open
     Policy(policy::Policy),
     /// Ask a cloud what a role there may do
     #[cfg(feature = "aws")]

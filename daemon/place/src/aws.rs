@@ -1,4 +1,4 @@
-//! AWS, as the SDK reaches it: roles and instance profiles, a look at networks, and verification.
+//! AWS, as the SDK reaches it: roles and instance profiles, networks, and verification.
 //!
 //! What documents say, and what they allow, is in `ringfence_policy::aws`.
 

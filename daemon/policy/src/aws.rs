@@ -35,7 +35,7 @@ pub use evaluate::{Key, Request, Verdict, evaluate};
 pub use explain::{Explained, ExplainedStatement, explain};
 pub use external_id::{ExternalId, check_external_id};
 pub use fault::Fault;
-pub use finding::{Attempt, FoundHole, HOLES, Hole, attempts, holes_of, known_holes};
+pub use finding::{Attempt, ESCALATION_PATHS, EscalationPath, Finding, attempts, findings, paths_checked};
 pub use foreign::{harmless, read_policy};
 pub use grant::{Grant, NodeGrant};
 pub use instance_profile::NodeRole;
@@ -43,7 +43,9 @@ pub use name::{
     AccountId, AwsNameError, BucketName, ImageOwner, KubernetesName, Partition, Principal, ProfileName, Region,
     RoleName, STACK_TAG, SecurityGroupId, StackName, SubnetId, VpcId,
 };
-pub use network::{AclRule, CHECKS, Endpoint, Finding, Network, PortRange, SecurityGroup, Subnet, findings};
+pub use network::{
+    AclRule, Endpoint, NETWORK_CHECKS, Network, NetworkFinding, PortRange, SecurityGroup, Subnet, network_findings,
+};
 pub use request::{CrossAccountRequest, InstanceProfileRequest, NodeRoleRequest, TrustRequest, Unknown};
 pub use template::Rendered;
 pub use trust::Trust;

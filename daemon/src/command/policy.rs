@@ -1,4 +1,4 @@
-//! `ringfenced policy`: AWS policies for people: what one allows, and which known holes it has. Any policy, ours or not.
+//! `ringfenced policy`: AWS policies for people: what one allows, and which escalation paths it leaves open. Any policy, ours or not.
 
 use std::io::{Read as _, stdout};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub struct Policy {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Tell what policies allow, and which known holes they have. Several files are one role's policies together
+    /// Tell what policies allow, and which escalation paths they leave open. Several files are one role's policies together
     Explain(Explain),
 }
 
@@ -30,7 +30,7 @@ struct Explain {
     /// Print JSON instead of tables
     #[arg(long)]
     json: bool,
-    /// End with 1 when a known hole is open
+    /// End with 1 when there are findings
     #[arg(long)]
     check: bool,
 }
@@ -46,7 +46,7 @@ impl Policy {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
             _ => {}
         }
-        if check && !explained.holes.is_empty() {
+        if check && !explained.findings.is_empty() {
             std::process::exit(1);
         }
         Ok(())
@@ -66,8 +66,8 @@ fn read(path: &PathBuf) -> anyhow::Result<Document> {
 }
 
 fn in_json(explained: &Explained) -> String {
-    let holes: Vec<_> = explained
-        .holes
+    let findings: Vec<_> = explained
+        .findings
         .iter()
         .map(|found| {
             json!({
@@ -78,32 +78,42 @@ fn in_json(explained: &Explained) -> String {
             })
         })
         .collect();
-    let Explained { statements, known, untried, size, .. } = explained;
-    let all = json!({ "statements": statements, "holes": holes, "known": known, "untried": untried, "size": size });
+    let Explained { statements, paths_checked, not_assessed, size, .. } = explained;
+    let all = json!({
+        "statements": statements,
+        "findings": findings,
+        "paths_checked": paths_checked,
+        "not_assessed": not_assessed,
+        "size": size,
+        // What the three were called before; these go in the next version.
+        "holes": findings,
+        "known": paths_checked,
+        "untried": not_assessed,
+    });
     format!("{all:#}\n")
 }
 
-/// What a look at policies alone does not tell.
-const NOT_JUDGED: &str =
-    "not judged: what else they allow, a permissions boundary, and policies of resources and of the organization";
+/// What policies alone do not tell.
+const OUT_OF_SCOPE: &str =
+    "out of scope: what else they allow, a permissions boundary, and policies of resources and of the organization";
 
 /// More actions than this are not named.
 const FEW: usize = 12;
 
-/// What was not looked at: actions that no attempt uses, besides those that list and describe, and what is never looked at.
-fn not_judged(explained: &Explained) -> String {
+/// What was not assessed: actions that no escalation path uses, besides those that list and describe, and what is out of scope.
+fn not_assessed(explained: &Explained) -> String {
     let reads = |action: &str| {
         action.split_once(':').is_some_and(|(_, name)| ["Describe", "List"].iter().any(|read| name.starts_with(read)))
     };
-    let untried: Vec<String> =
-        explained.untried.iter().filter(|action| !reads(action)).map(|action| harmless(action)).collect();
-    let more = match untried.len().saturating_sub(FEW) {
+    let rest: Vec<String> =
+        explained.not_assessed.iter().filter(|action| !reads(action)).map(|action| harmless(action)).collect();
+    let more = match rest.len().saturating_sub(FEW) {
         0 => String::new(),
         more => format!(" and {more} more, which --json names"),
     };
-    let named = untried.iter().take(FEW).cloned().collect::<Vec<_>>().join(", ");
-    let untried = if named.is_empty() { named } else { format!("no attempt uses {named}{more}\n") };
-    format!("{untried}{NOT_JUDGED}")
+    let named = rest.iter().take(FEW).cloned().collect::<Vec<_>>().join(", ");
+    let named = if named.is_empty() { named } else { format!("not assessed: {named}{more}\n") };
+    format!("{named}{OUT_OF_SCOPE}")
 }
 
 fn in_tables(explained: &Explained) -> String {
@@ -129,18 +139,17 @@ fn in_tables(explained: &Explained) -> String {
         counted(explained.statements.len(), "statement"),
         counted(explained.size, "character")
     );
-    let (known, not_judged) = (explained.known, not_judged(explained));
-    if explained.holes.is_empty() {
-        return format!("{statements}\n{summary}\nnone of the {known} known holes is open\n{not_judged}\n");
+    let (checked, not_assessed) = (explained.paths_checked, not_assessed(explained));
+    if explained.findings.is_empty() {
+        return format!("{statements}\n{summary}\nno findings: {checked} escalation paths checked\n{not_assessed}\n");
     }
-    let mut holes = table(&["KNOWN HOLE", "AN ATTACKER CAN", "THROUGH", "CLOSE IT WITH"]);
-    for found in &explained.holes {
+    let mut findings = table(&["FINDING", "AN ATTACKER CAN", "THROUGH", "CLOSE IT WITH"]);
+    for found in &explained.findings {
         let through = harmless(&found.statements.join(", "));
-        holes.add_row([found.name, found.what, &through, found.fix]);
+        findings.add_row([found.name, found.what, &through, found.fix]);
     }
-    let open = explained.holes.len();
-    let are = if open == 1 { "is" } else { "are" };
-    format!("{statements}\n{summary}\n\n{holes}\n{open} of the {known} known holes {are} open\n{not_judged}\n")
+    let found = counted(explained.findings.len(), "finding");
+    format!("{statements}\n{summary}\n\n{findings}\n{found}: {checked} escalation paths checked\n{not_assessed}\n")
 }
 
 fn table(headers: &[&str]) -> Table {

@@ -34,7 +34,7 @@ macro_rules! cross_account_model {
             /// Security groups there that nodes may be in, and whose ports `open_ports` may change.
             #[tf(optional, validate = each(check(ringfence_policy::aws::SecurityGroupId::parse)))]
             security_group_ids: Value<BTreeSet<String>>,
-            /// Name of the instance profile that nodes wear, after its path if it has one, such as `team/ringfence-node`.
+            /// Name of the instance profile of the nodes, after its path if it has one, such as `team/ringfence-node`.
             #[tf(optional, validate = check(ringfence_policy::aws::ProfileName::parse))]
             instance_profile_name: Value<String>,
             /// Name of the role in it, likewise.
@@ -53,7 +53,7 @@ macro_rules! cross_account_model {
             #[tf(optional, validate = each(one_of(ringfence_policy::aws::Grant::ALL.map(ringfence_policy::aws::Grant::as_str))))]
             grants: Value<BTreeSet<String>>,
             /// `restricted` for ringfence's own policy; `described_default` or `described_restricted` for what a comparable
-            /// product asks for, with its holes, to compare and to migrate. Default: `restricted`.
+            /// product asks for, with the escalation paths that it leaves open, to compare and to migrate. Default: `restricted`.
             #[tf(optional, validate = one_of(ringfence_policy::aws::Style::ALL.map(ringfence_policy::aws::Style::as_str)))]
             style: Value<String>,
             $($(#[$more_meta])* $more: $type,)*
@@ -90,7 +90,7 @@ macro_rules! cross_account_model {
 }
 pub(crate) use cross_account_model;
 
-/// An instance profile that nodes may wear.
+/// An instance profile that nodes may have.
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct InstanceProfileModel {
     /// Name of the instance profile, after its path if it has one.

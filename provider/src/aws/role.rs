@@ -217,7 +217,7 @@ pub(crate) fn fault(error: &RoleError, resource: &str, id: &str) -> Diagnostics 
             .detail(format!("{}. Choose another name.", capital(&error.to_string())))
             .at(at("role"))
             .into(),
-        RoleError::WornElsewhere { .. } => Diagnostic::error("Another instance profile holds the role")
+        RoleError::InAnotherProfile { .. } => Diagnostic::error("Another instance profile holds the role")
             .detail(format!(
                 "{}, so nothing was changed. Take it out there, or name another role.",
                 capital(&error.to_string())

@@ -1,4 +1,4 @@
-//! `ringfence_aws_instance_profile`: what nodes wear, and the role in it.
+//! `ringfence_aws_instance_profile`: the instance profile of nodes, and the role in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::ringfence::Ringfence;
 pub(crate) struct AwsInstanceProfile;
 
 node_role_model! {
-    /// The instance profile that nodes wear, and the role in it with its policy as one inline document.
+    /// The instance profile of nodes, and the role in it with its policy as one inline document.
     ///
     /// A profile or role of this name that does not carry the stack's tag is left alone until it is imported, and so is a role
     /// that another profile holds. What somebody changes by hand shows in the next plan: documents are compared by what they
@@ -92,7 +92,7 @@ impl AwsInstanceProfileModel {
         let role = RoleSpec {
             name: role.map_err(|error| vec![Fault::new("role_name", error.to_string())])?,
             stack: request.stack.clone(),
-            description: format!("Worn by the nodes of the stack {}", request.stack),
+            description: format!("Used by the nodes of the stack {}", request.stack),
             trust: request.trust().document,
             policy: request.policy().document,
             policy_type: PolicyType::Inline,
@@ -162,7 +162,7 @@ impl AwsInstanceProfileModel {
         };
         let claims = (&claim_of(|model| &model.arn), &claim_of(|model| &model.role_arn));
         let account = account_of(ctx.data(), &self.account_id).await?;
-        let (worn, role) = match account.ensure_instance_profile(&spec, claims).await {
+        let (profile, role) = match account.ensure_instance_profile(&spec, claims).await {
             Ok(made) => made,
             Err(error) => {
                 if prior.is_none() && may_be_made(&error) {
@@ -172,8 +172,8 @@ impl AwsInstanceProfileModel {
             }
         };
         Ok(Self {
-            arn: worn.arn.into(),
-            unique_id: worn.unique_id.into(),
+            arn: profile.arn.into(),
+            unique_id: profile.unique_id.into(),
             role_arn: role.arn.into(),
             role_unique_id: role.unique_id.into(),
             role_name: spec.role.name.as_str().into(),
@@ -256,32 +256,34 @@ impl Resource for AwsInstanceProfile {
             recorded.as_str().is_none_or(|recorded| recorded.is_empty() || recorded == id)
         };
         let name = ProfileName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
-        let worn = account.find_instance_profile(&name).await.map_err(failed)?;
-        let worn = worn.filter(|worn| same(&state.unique_id, &worn.unique_id));
+        let profile = account.find_instance_profile(&name).await.map_err(failed)?;
+        let profile = profile.filter(|profile| same(&state.unique_id, &profile.unique_id));
         // Of an imported one the role is what is in it.
-        let in_it = worn.as_ref().and_then(|worn| worn.roles.first());
+        let in_it = profile.as_ref().and_then(|profile| profile.roles.first());
         let Some(role) = state.role_name.as_str().or(in_it.map(String::as_str)) else {
-            return Ok(worn.map(|worn| state.seen(Some(&worn), None)));
+            return Ok(profile.map(|profile| state.seen(Some(&profile), None)));
         };
         let role = RoleName::parse(role).map_err(|error| invalid(&error))?;
         let found = account.find_role(&role).await.map_err(failed)?;
         let found = found.filter(|found| same(&state.role_unique_id, &found.unique_id));
         // One that is there and was taken out is to be put in again, and is still what is destroyed.
-        let taken_out =
-            worn.as_ref().filter(|worn| !worn.roles.iter().any(|worn| worn == role.bare())).and(found.as_ref());
+        let taken_out = profile
+            .as_ref()
+            .filter(|profile| !profile.roles.iter().any(|other| other == role.bare()))
+            .and(found.as_ref());
         let taken_out = taken_out.map(|role| role.unique_id.clone());
         let found = found.filter(|_| taken_out.is_none());
-        if worn.is_none() && found.is_none() {
+        if profile.is_none() && found.is_none() {
             return Ok(None);
         }
-        let ids = [worn.as_ref().map(|worn| &worn.unique_id), found.as_ref().map(|found| &found.unique_id)];
+        let ids = [profile.as_ref().map(|profile| &profile.unique_id), found.as_ref().map(|found| &found.unique_id)];
         for id in ids.into_iter().flatten().chain(&taken_out) {
             ctx.data().note_in_state(id);
         }
         // What is in the profile has no path; the role's own ARN has.
         let whole = found.as_ref().and_then(|found| found.arn.split_once(":role/")).map(|(_, name)| name.to_owned());
         let role_name = if state.role_name.is_null() { whole.into() } else { state.role_name.clone() };
-        let seen = AwsInstanceProfileModel { role_name, ..state }.seen(worn.as_ref(), found.as_ref());
+        let seen = AwsInstanceProfileModel { role_name, ..state }.seen(profile.as_ref(), found.as_ref());
         Ok(Some(match taken_out {
             Some(role_unique_id) => AwsInstanceProfileModel { role_unique_id: role_unique_id.into(), ..seen },
             None => seen,
@@ -298,9 +300,9 @@ impl Resource for AwsInstanceProfile {
         let role = RoleName::parse(prior.role().unwrap_or_default()).map_err(|error| invalid(&error))?;
         let account = account_of(ctx.data(), &plan.account_id).await?;
         let failed = |error| prior.fault(&error);
-        let worn = account.find_instance_profile(&name).await.map_err(failed)?;
+        let profile = account.find_instance_profile(&name).await.map_err(failed)?;
         let there = account.find_role(&role).await.map_err(failed)?;
-        check_same(&prior.unique_id, worn.map(|worn| worn.unique_id).as_deref())?;
+        check_same(&prior.unique_id, profile.map(|profile| profile.unique_id).as_deref())?;
         check_same(&prior.role_unique_id, there.map(|there| there.unique_id).as_deref())?;
         plan.apply(ctx, Some(&prior)).await
     }

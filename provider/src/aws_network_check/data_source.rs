@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_policy::aws::{CHECKS, SecurityGroupId, SubnetId, VpcId, findings};
+use ringfence_policy::aws::{NETWORK_CHECKS, SecurityGroupId, SubnetId, VpcId, network_findings};
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{account, call_failed, capital, invalid};
@@ -25,7 +25,7 @@ pub(crate) struct AwsNetworkCheckModel {
     #[tf(required, validate = items(1..=16), validate = each(check(SecurityGroupId::parse)))]
     security_group_ids: Value<BTreeSet<String>>,
     /// Checks whose findings are none, by their names, such as `port_80` where no certificate is signed publicly.
-    #[tf(optional, validate = each(one_of(CHECKS)))]
+    #[tf(optional, validate = each(one_of(NETWORK_CHECKS)))]
     ignore: Value<BTreeSet<String>>,
     /// What findings are: `warning`, or `error`, which fails the plan. Default: `warning`.
     #[tf(optional, validate = one_of(["warning", "error"]))]
@@ -69,7 +69,7 @@ impl DataSource for AwsNetworkCheck {
             .collect::<std::result::Result<_, _>>();
         let account = account(ctx.data()).await?;
         let seen = account
-            .look_at_network(
+            .describe_network(
                 &vpc,
                 &subnets.map_err(|error| invalid(&error))?,
                 &groups.map_err(|error| invalid(&error))?,
@@ -79,7 +79,7 @@ impl DataSource for AwsNetworkCheck {
             "Whom the provider calls as needs this right: the cross-account role has it with the grant network_checks";
         let seen = seen.map_err(|error| call_failed(&error, right))?;
         let ignored = texts(&config.ignore);
-        let found: Vec<_> = findings(&seen).into_iter().filter(|one| !ignored.contains(one.check)).collect();
+        let found: Vec<_> = network_findings(&seen).into_iter().filter(|one| !ignored.contains(one.check)).collect();
         let mut errors = Diagnostics::new();
         for finding in &found {
             let (summary, detail) = (

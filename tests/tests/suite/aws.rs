@@ -6,5 +6,6 @@ mod documents;
 mod double;
 mod every_action;
 mod explain;
+mod role_ownership;
 mod roles;
 mod verify;

@@ -1,4 +1,4 @@
-//! Looking at a network, for the early warnings. Needs the grant `network_checks`.
+//! Reads a network as EC2 describes it, for the early warnings. Needs the grant `network_checks`.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ const ANYWHERE: &str = "0.0.0.0/0";
 
 impl AwsAccount {
     /// What nodes in these subnets and groups of a VPC would find.
-    pub async fn look_at_network(
+    pub async fn describe_network(
         &self,
         vpc: &VpcId,
         subnets: &BTreeSet<SubnetId>,

@@ -2,7 +2,7 @@
 //!
 //! # Guarantees
 //!
-//! - Whose the profile and the role are is looked at before the first change to either.
+//! - Ownership of the profile and of the role is checked before the first change to either.
 //! - A role that another profile holds is neither taken over nor removed.
 //! - Every step may be repeated.
 
@@ -72,7 +72,7 @@ impl AwsAccount {
     ) -> Result<(ProfileObserved, RoleObserved), RoleError> {
         let _one_at_a_time = self.profiles.lock().await;
         if self.check_role(&spec.role, role_claim).await?.is_some() && *role_claim == Claim::OnlyOurs {
-            self.check_worn_nowhere_else(&spec.role.name, Some(spec.name.bare())).await?;
+            self.check_in_no_other_profile(&spec.role.name, Some(spec.name.bare())).await?;
         }
         self.check_profile(spec, profile_claim).await?;
         let role = self.ensure_role(&spec.role, role_claim).await?;
@@ -115,8 +115,8 @@ impl AwsAccount {
             match call.send().await.map(drop).map_err(failed("iam:AddRoleToInstanceProfile")) {
                 // A profile holds one role: ours, when the answer was lost.
                 Err(error) if error.is("LimitExceeded") => {
-                    let worn = self.find_instance_profile(&spec.name).await?.unwrap_or_else(|| there.clone()).roles;
-                    if !worn.iter().any(|worn| worn == role) {
+                    let roles = self.find_instance_profile(&spec.name).await?.unwrap_or_else(|| there.clone()).roles;
+                    if !roles.iter().any(|other| other == role) {
                         return Err(error.into());
                     }
                 }

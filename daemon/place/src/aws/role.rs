@@ -2,7 +2,7 @@
 //!
 //! # Guarantees
 //!
-//! - Only what is ours is changed or removed. Whose everything is is looked at before the first change.
+//! - Only what is ours is changed or removed. Ownership of everything is checked before the first change.
 //! - Every step may be repeated: a creation whose answer was lost finds what it made.
 //! - Documents are compared by meaning, so that another spelling is no change.
 //! - Waits for propagation end, and are for the messages that AWS gives for it alone.
@@ -150,7 +150,7 @@ impl AwsAccount {
             there
         } else {
             self.create_role(spec, &path, name, &tags).await?;
-            // Whose it is is looked at again: of two who make it at once one comes too late.
+            // Ownership is checked again: of two who make it at once one comes too late.
             self.check_role(spec, claim).await?.ok_or_else(|| not_seen("role", spec.name.as_str()))?
         };
         for arn in &there.attached {
@@ -334,12 +334,12 @@ impl AwsAccount {
         for policy in there.own.iter().filter(|policy| Claim::OnlyOurs.covers(&policy.tags, stack)) {
             self.check_not_shared(name.bare(), &policy.arn).await?;
         }
-        self.check_worn_nowhere_else(name, profile).await?;
+        self.check_in_no_other_profile(name, profile).await?;
         Ok(Some(there))
     }
 
     /// Fails when a role is in another instance profile than this one.
-    pub(super) async fn check_worn_nowhere_else(
+    pub(super) async fn check_in_no_other_profile(
         &self,
         role: &RoleName,
         profile: Option<&str>,
@@ -350,7 +350,7 @@ impl AwsAccount {
             let other = page.instance_profiles.into_iter().find(|one| Some(one.instance_profile_name()) != profile);
             if let Some(other) = other {
                 let profile = other.instance_profile_name;
-                return Err(RoleError::WornElsewhere { role: role.to_string(), profile });
+                return Err(RoleError::InAnotherProfile { role: role.to_string(), profile });
             }
         }
         Ok(())

@@ -30,7 +30,7 @@ pub enum RoleError {
     },
     /// The role is in another instance profile.
     #[error("the role {role} is in the instance profile {profile} too")]
-    WornElsewhere {
+    InAnotherProfile {
         /// The role.
         role: String,
         /// The other profile.

@@ -16,9 +16,9 @@ pub enum Style {
     /// Ringfence's own: only what is used, only on what is the stack's.
     #[default]
     Restricted,
-    /// What a comparable product asks for by default, for people who come from there. It has known holes.
+    /// What a comparable product asks for by default, for people who come from there. It leaves escalation paths open.
     DescribedDefault,
-    /// What it asks for when it is to keep to one VPC and one instance profile. It has known holes.
+    /// What it asks for when it is to keep to one VPC and one instance profile. It leaves escalation paths open.
     DescribedRestricted,
 }
 
@@ -41,7 +41,7 @@ impl Style {
     }
 }
 
-/// An instance profile that nodes may wear, and the role in it.
+/// An instance profile that nodes may have, and the role in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InstanceProfile {
     /// The profile.
@@ -67,7 +67,7 @@ pub struct CrossAccount {
     pub subnets: BTreeSet<SubnetId>,
     /// In which security groups there.
     pub security_groups: BTreeSet<SecurityGroupId>,
-    /// What nodes may wear.
+    /// Which instance profiles nodes may have.
     pub instance_profiles: BTreeSet<InstanceProfile>,
     /// The role that gets this policy, to let it ask AWS what it may do.
     pub control_role: Option<RoleName>,
@@ -164,7 +164,7 @@ impl CrossAccount {
         wrong(
             bound && self.instance_profiles.is_empty(),
             "instance_profile_name",
-            "name the instance profile that nodes wear, here or in instance_profiles",
+            "name the instance profile of the nodes, here or in instance_profiles",
         );
         wrong(!restricted && !self.grants.is_empty(), "grants", "this style has none: it allows what it allows");
         wrong(
@@ -182,7 +182,7 @@ impl CrossAccount {
         wrong(
             self.instance_profiles.iter().any(|one| Some(one.role.bare()) == control),
             "instance_role_name",
-            "this is the cross-account role itself: nodes would wear a role that launches nodes; give them one of their own",
+            "this is the cross-account role itself: nodes would have a role that launches nodes; give them one of their own",
         );
         faults
     }

@@ -1,21 +1,21 @@
-//! A policy in words: what each statement allows, on what, when, and which known holes the whole has.
+//! A policy in words: what each statement allows, on what, when, and which escalation paths the whole leaves open.
 
 use serde::Serialize;
 
 use super::document::{Document, Effect, Statement};
-use super::finding::{FoundHole, holes_of, known_holes, untried};
+use super::finding::{Finding, findings, not_assessed, paths_checked};
 
 /// A policy in words.
 #[derive(Debug, Clone)]
 pub struct Explained {
     /// Its statements.
     pub statements: Vec<ExplainedStatement>,
-    /// The known holes that it has.
-    pub holes: Vec<FoundHole>,
+    /// The escalation paths that it leaves open.
+    pub findings: Vec<Finding>,
     /// How many were looked for.
-    pub known: usize,
-    /// The actions that they allow and no attempt uses, as they stand there.
-    pub untried: Vec<String>,
+    pub paths_checked: usize,
+    /// The actions that it allows and no escalation path uses, as they stand there.
+    pub not_assessed: Vec<String>,
     /// How many characters IAM counts.
     pub size: usize,
 }
@@ -42,9 +42,9 @@ pub fn explain(policies: &[Document]) -> Explained {
     let statements = policies.iter().flat_map(|policy| &policy.statement).enumerate();
     Explained {
         statements: statements.map(|(position, statement)| in_words(position, statement)).collect(),
-        holes: holes_of(policies),
-        known: known_holes(policies),
-        untried: untried(policies),
+        findings: findings(policies),
+        paths_checked: paths_checked(policies),
+        not_assessed: not_assessed(policies),
         size: policies.iter().map(Document::size).sum(),
     }
 }

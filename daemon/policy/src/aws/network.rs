@@ -73,7 +73,7 @@ pub struct Endpoint {
 
 /// Something that is not as nodes need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct NetworkFinding {
     /// Which check, for scripts.
     pub check: &'static str,
     /// The id of what it is about.
@@ -85,7 +85,7 @@ pub struct Finding {
 }
 
 /// The names of the checks.
-pub const CHECKS: [&str; 11] = [
+pub const NETWORK_CHECKS: [&str; 11] = [
     "dns_hostnames",
     "dns_support",
     "ephemeral_ports",
@@ -104,11 +104,11 @@ const EPHEMERAL: PortRange = (32_768, 65_535);
 const ALL_PORTS: PortRange = (0, 65_535);
 
 /// What is not as nodes need it.
-pub fn findings(network: &Network) -> Vec<Finding> {
+pub fn network_findings(network: &Network) -> Vec<NetworkFinding> {
     let mut found = Vec::new();
     let mut find = |wrong: bool, check, subject: &str, what: String, fix| {
         if wrong {
-            found.push(Finding { check, subject: subject.to_owned(), what, fix });
+            found.push(NetworkFinding { check, subject: subject.to_owned(), what, fix });
         }
     };
     let vpc = &network.vpc;
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_good_network_has_no_findings_and_each_fault_has_its_own() {
-        assert_eq!(findings(&good()), []);
+        assert_eq!(network_findings(&good()), []);
         let table: [(&str, Break); 13] = [
             ("dns_support", |network| network.dns_support = false),
             ("dns_hostnames", |network| network.dns_hostnames = false),
@@ -280,7 +280,7 @@ mod tests {
         for (check, break_it) in table {
             let mut network = good();
             break_it(&mut network);
-            let found = findings(&network);
+            let found = network_findings(&network);
             assert_eq!(found.iter().map(|finding| finding.check).collect::<Vec<_>>(), [check], "{found:?}");
         }
     }

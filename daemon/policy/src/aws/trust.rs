@@ -59,7 +59,7 @@ impl Trust {
     }
 }
 
-/// The trust policy of a node role: EC2 gives it to the machines that wear the profile.
+/// The trust policy of a node role: EC2 gives it to the machines that have the instance profile.
 pub(super) fn node_trust(partition: Partition) -> Rendered {
     let service = if partition == Partition::AwsCn { "ec2.amazonaws.com.cn" } else { "ec2.amazonaws.com" };
     render(NODE_TRUST_POLICY, &[("ec2_principal", vec![service.to_owned()])].into(), |_| false)

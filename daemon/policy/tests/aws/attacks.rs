@@ -1,36 +1,36 @@
-//! Known holes, each as what an attacker with the role would try: open in what comparable products ask for where that is
+//! Escalation paths, each as what an attacker with the role would try: open in what comparable products ask for where that is
 //! said of it, and closed in ours, with every grant on.
 
 use std::collections::BTreeSet;
 
-use ringfence_policy::aws::{CrossAccount, Document, Grant, HOLES, Style, holes_of};
+use ringfence_policy::aws::{CrossAccount, Document, ESCALATION_PATHS, Grant, Style, findings};
 
 use crate::requests::{styled, with};
 
-fn holes(request: &CrossAccount) -> BTreeSet<&'static str> {
-    holes_of(&[request.render().document]).into_iter().map(|found| found.name).collect()
+fn open_paths(request: &CrossAccount) -> BTreeSet<&'static str> {
+    findings(&[request.render().document]).into_iter().map(|found| found.name).collect()
 }
 
 fn ours() -> BTreeSet<&'static str> {
-    holes(&with(&Grant::ALL))
+    open_paths(&with(&Grant::ALL))
 }
 
 macro_rules! attacks {
-    ($($test:ident: $hole:literal, $default:literal, $restricted:literal;)*) => {
+    ($($test:ident: $path:literal, $default:literal, $restricted:literal;)*) => {
         $(
             #[test]
             fn $test() {
-                assert_eq!(holes(&styled(Style::DescribedDefault)).contains($hole), $default, "default");
-                assert_eq!(holes(&styled(Style::DescribedRestricted)).contains($hole), $restricted, "restricted");
-                assert!(!ours().contains($hole));
+                assert_eq!(open_paths(&styled(Style::DescribedDefault)).contains($path), $default, "default");
+                assert_eq!(open_paths(&styled(Style::DescribedRestricted)).contains($path), $restricted, "restricted");
+                assert!(!ours().contains($path));
             }
         )*
 
         #[test]
-        fn every_known_hole_is_tried() {
-            let mut tried = BTreeSet::from([$($hole),*]);
+        fn every_escalation_path_is_tried() {
+            let mut tried = BTreeSet::from([$($path),*]);
             tried.insert("change_user_data");
-            assert_eq!(HOLES.iter().map(|hole| hole.name).collect::<BTreeSet<_>>(), tried);
+            assert_eq!(ESCALATION_PATHS.iter().map(|path| path.name).collect::<BTreeSet<_>>(), tried);
         }
     };
 }
@@ -79,19 +79,19 @@ attacks! {
 fn whoever_switches_resize_on_is_told_what_that_allows() {
     assert_eq!(ours(), BTreeSet::from(["change_user_data"]));
     let others: Vec<Grant> = Grant::ALL.into_iter().filter(|grant| *grant != Grant::Resize).collect();
-    assert_eq!(holes(&with(&others)), BTreeSet::new());
-    assert!(holes(&styled(Style::DescribedDefault)).contains("change_user_data"));
+    assert_eq!(open_paths(&with(&others)), BTreeSet::new());
+    assert!(open_paths(&styled(Style::DescribedDefault)).contains("change_user_data"));
     assert!(Grant::Resize.without().contains("replaces"));
 }
 
 #[test]
-fn an_administrator_has_every_hole_and_an_empty_policy_none() {
+fn an_administrator_has_every_path_open_and_an_empty_policy_none() {
     let administrator = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
-    assert_eq!(holes_of(&[Document::parse(administrator).unwrap()]).len(), HOLES.len());
-    assert!(holes_of(&[Document::new(Vec::new())]).is_empty());
+    assert_eq!(findings(&[Document::parse(administrator).unwrap()]).len(), ESCALATION_PATHS.len());
+    assert!(findings(&[Document::new(Vec::new())]).is_empty());
 }
 
-/// Policies that hide a hole, and the hole.
+/// Policies that hide an open path, and the path.
 const HIDDEN: &[(&str, &str)] = &[
     (
         r#"{"Effect":"Allow","Action":"iam:*","Resource":"*"},{"Effect":"Deny","Action":"iam:*","Resource":"arn:aws:iam::999999999999:*"}"#,
@@ -159,11 +159,11 @@ const HIDDEN: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_hole_is_found_however_it_is_hidden() {
-    for (statements, hole) in HIDDEN {
+fn an_open_path_is_found_however_it_is_hidden() {
+    for (statements, path) in HIDDEN {
         let policy = Document::parse(&format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)).unwrap();
-        let found = holes_of(&[policy]);
-        assert!(found.iter().any(|found| found.name == *hole), "{hole} in {statements}");
+        let found = findings(&[policy]);
+        assert!(found.iter().any(|found| found.name == *path), "{path} in {statements}");
     }
 }
 
@@ -177,7 +177,7 @@ fn a_sane_policy_is_no_false_alarm() {
         r#"{"Effect":"Deny","Action":"*","Resource":"*"}"#,
     ] {
         let policy = Document::parse(&format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)).unwrap();
-        let names: Vec<&str> = holes_of(&[policy]).iter().map(|found| found.name).collect();
+        let names: Vec<&str> = findings(&[policy]).iter().map(|found| found.name).collect();
         assert_eq!(names, Vec::<&str>::new(), "{statements}");
     }
 }
@@ -190,6 +190,6 @@ fn a_policy_of_very_many_regions_and_accounts_is_judged_too() {
         r#"{{"Statement":[{{"Effect":"Allow","Action":"ec2:StopInstances","Resource":[{}]}}]}}"#,
         arns.join(",")
     );
-    let found = holes_of(&[Document::parse(&text).unwrap()]);
+    let found = findings(&[Document::parse(&text).unwrap()]);
     assert_eq!(found.iter().map(|found| found.name).collect::<Vec<_>>(), ["stop_foreign_instance"]);
 }

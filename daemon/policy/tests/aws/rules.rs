@@ -140,7 +140,7 @@ fn what_does_not_go_together_is_said_at_its_attribute() {
     assert_eq!(at(&request), ["image_owners"]);
     let mut request = cross_account();
     request.control_role = Some(RoleName::parse("team/ringfence-node-role").unwrap());
-    assert_eq!(at(&request), ["instance_role_name"], "nodes would wear the role that launches nodes");
+    assert_eq!(at(&request), ["instance_role_name"], "nodes would have the role that launches nodes");
     let mut request = cross_account();
     (request.subnets, request.security_groups) = (BTreeSet::new(), BTreeSet::new());
     assert_eq!(at(&request), ["subnet_ids", "security_group_ids"]);

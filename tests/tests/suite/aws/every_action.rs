@@ -189,7 +189,7 @@ fn concrete(request: &Request, statement: &Statement) -> Check {
 }
 
 #[test]
-fn a_policy_with_a_hole_is_caught() {
+fn a_policy_that_allows_more_is_caught() {
     let mut policy: Document = everything_on().render().document;
     let statement = policy.statement.iter_mut().find(|statement| statement.sid == "DeleteOwnBackups").unwrap();
     statement.condition.clear();

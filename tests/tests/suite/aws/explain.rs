@@ -21,28 +21,30 @@ fn path(name: &str) -> String {
 }
 
 #[test]
-fn a_policy_of_ours_is_explained_and_has_no_hole() {
+fn a_policy_of_ours_is_explained_and_has_no_findings() {
     let output = explain(&[&path("cross_account_base")]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for part in ["LaunchInstance", "ec2:MetadataHttpTokens is required", "known holes is open", "not judged"] {
+    for part in ["LaunchInstance", "ec2:MetadataHttpTokens is required", "no findings", "out of scope"] {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
 
 #[test]
-fn a_policy_of_others_is_explained_with_its_holes_and_how_to_close_them() {
+fn a_policy_of_others_is_explained_with_its_findings_and_how_to_close_them() {
     let output = explain(&[&path("described_restricted")]);
     let said = String::from_utf8(output.stdout).unwrap();
-    for part in ["attach_foreign_snapshot", "snapshot_foreign_volume", "EC2BackupCreation", "known holes are open"] {
+    for part in ["attach_foreign_snapshot", "snapshot_foreign_volume", "EC2BackupCreation", "escalation paths checked"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
     let output = explain(&["--json", &path("described_restricted")]);
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let hole = said["holes"].as_array().unwrap().iter().find(|hole| hole["name"] == "attach_foreign_snapshot").unwrap();
-    let through = hole["statements"].as_array().unwrap();
+    let mut findings = said["findings"].as_array().unwrap().iter();
+    let finding = findings.find(|finding| finding["name"] == "attach_foreign_snapshot").unwrap();
+    let through = finding["statements"].as_array().unwrap();
     assert!(through.contains(&serde_json::json!("RemainingRunInstancePermissions")), "{through:?}");
-    assert!(hole["fix"].as_str().unwrap().contains("aws:ResourceTag"));
+    assert!(finding["fix"].as_str().unwrap().contains("aws:ResourceTag"));
 }
 
 #[test]
@@ -54,12 +56,12 @@ fn policies_of_one_role_are_explained_together() {
     let output = explain(&["--json", &path("described_default"), &denial]);
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     let names: Vec<&str> =
-        said["holes"].as_array().unwrap().iter().map(|hole| hole["name"].as_str().unwrap()).collect();
+        said["findings"].as_array().unwrap().iter().map(|finding| finding["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"boot_public_image") && !names.contains(&"snapshot_foreign_volume"), "{names:?}");
 }
 
 #[test]
-fn what_no_attempt_uses_is_named() {
+fn what_no_escalation_path_uses_is_named() {
     let sandbox = Sandbox::new();
     let file = sandbox.path().join("other.json");
     let actions = r#"["lambda:Create*", "lambda:ListFunctions", "kms:Decrypt", "EC2:CreateVolume"]"#;
@@ -67,9 +69,9 @@ fn what_no_attempt_uses_is_named() {
         .unwrap();
     let file = file.display().to_string();
     let said = String::from_utf8(explain(&[&file]).stdout).unwrap();
-    assert!(said.contains("no attempt uses kms:Decrypt, lambda:Create*\nnot judged"), "{said}");
+    assert!(said.contains("not assessed: kms:Decrypt, lambda:Create*\nout of scope"), "{said}");
     let said: Value = serde_json::from_slice(&explain(&["--json", &file]).stdout).unwrap();
-    assert_eq!(said["untried"], serde_json::json!(["kms:Decrypt", "lambda:Create*", "lambda:ListFunctions"]));
+    assert_eq!(said["not_assessed"], serde_json::json!(["kms:Decrypt", "lambda:Create*", "lambda:ListFunctions"]));
 }
 
 #[test]
@@ -97,11 +99,14 @@ fn what_is_no_policy_is_refused_by_name() {
 fn a_policy_of_somebody_else_gives_the_terminal_no_orders() {
     let sandbox = Sandbox::new();
     let file = sandbox.path().join("forged.json");
-    let sid = r"\u001b[2J\u001b[Hnone of the known holes is open\u001b[8m";
+    let sid = r"\u001b[2J\u001b[Hno findings\u001b[8m";
     std::fs::write(&file, format!(r#"{{"Statement":{{"Sid":"{sid}","Effect":"Allow","Action":"*","Resource":"*"}}}}"#))
         .unwrap();
     let said = String::from_utf8(explain(&[&file.display().to_string()]).stdout).unwrap();
-    assert!(!said.contains('\u{1b}') && said.contains(r"\u{1b}") && said.contains("known holes are open"), "{said}");
+    assert!(
+        !said.contains('\u{1b}') && said.contains(r"\u{1b}") && said.contains("escalation paths checked"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -110,4 +115,13 @@ fn a_pipeline_is_told_by_the_exit_code_when_asked() {
     assert_eq!(code(&[&path("described_restricted")]), Some(0));
     assert_eq!(code(&["--check", &path("described_restricted")]), Some(1));
     assert_eq!(code(&["--check", &path("cross_account_base"), &path("trust")]), Some(0));
+}
+
+#[test]
+fn the_keys_of_the_version_before_are_still_told() {
+    let output = explain(&["--json", &path("described_restricted")]);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for (before, now) in [("holes", "findings"), ("known", "paths_checked"), ("untried", "not_assessed")] {
+        assert!(!said[now].is_null() && said[before] == said[now], "{before} and {now}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Where an attempt is made, and the checks that AWS makes for it there.
+//! The partition, account and region in which an attempt is made, and the checks that AWS makes for it there.
 //!
 //! What the attacker does not hold is somebody else's: another volume, group or VPC of the same account, without the stack's
 //! tag, and with whatever other tags suit the attacker. What the attacker writes into the request is the attacker's choice.
@@ -13,7 +13,7 @@ use crate::aws::name::{AccountId, Partition, Region};
 const ANOTHER: &str = "another";
 /// Whose condition keys tell the tags of a resource.
 const TAG_KEYS: [&str; 4] = ["aws:", "ec2:", "elasticloadbalancing:", "ssm:"];
-/// More places than this are not tried each with each.
+/// More scopes than this are not tried each with each.
 const MANY: usize = 400;
 /// Regions that patterns fit, and from which one is taken that no policy names.
 const REGIONS: [&str; 18] = [
@@ -37,16 +37,16 @@ const REGIONS: [&str; 18] = [
     "eusc-de-east-1",
 ];
 
-/// An account and a region that policies speak of.
-pub(super) struct Place<'a> {
+/// A partition, an account and a region that policies speak of.
+pub(super) struct Scope<'a> {
     policies: &'a [Document],
     pub(super) partition: String,
     pub(super) region: String,
     pub(super) account: String,
 }
 
-impl<'a> Place<'a> {
-    /// This place.
+impl<'a> Scope<'a> {
+    /// This scope.
     pub(super) fn new(policies: &'a [Document], [partition, region, account]: [&str; 3]) -> Self {
         let [partition, region, account] = [partition, region, account].map(str::to_owned);
         Self { policies, partition, region, account }
@@ -59,18 +59,18 @@ impl<'a> Place<'a> {
         let together = |region: &String, account: &String| named.together.contains(&(region.clone(), account.clone()));
         let [regions, accounts] = [named.regions(), named.accounts()];
         let many = regions.len() * accounts.len() > MANY;
-        let mut places = Vec::new();
+        let mut scopes = Vec::new();
         for partition in &named.partitions() {
             for region in &regions {
                 for account in &accounts {
                     let unnamed = Some(region) == regions.last() || Some(account) == accounts.last();
                     if !many || unnamed || together(region, account) {
-                        places.push(Self::new(policies, [partition, region, account]));
+                        scopes.push(Self::new(policies, [partition, region, account]));
                     }
                 }
             }
         }
-        places
+        scopes
     }
 
     pub(super) fn arn(&self, service: &str, what: &str) -> String {

@@ -1,21 +1,21 @@
-//! Known holes of trust policies: who gets in that nobody meant to let in. Judged by what is written, not tried.
+//! What is wrong with trust policies: who may assume a role that nobody meant to let in. Judged by what is written, not tried.
 
 use serde_json::Value;
 
-use super::FoundHole;
+use super::Finding;
 use crate::aws::document::{Document, Effect, Statement};
 use crate::aws::evaluate::glob;
 
 /// A name, what an attacker can do, how to close it, and whether a statement lets that through.
 type Rule = (&'static str, &'static str, &'static str, fn(&Statement) -> bool);
 
-/// The holes of the statements that say who may assume a role. `label` names a statement.
-pub(super) fn holes(policies: &[Document], label: impl Fn(&Statement) -> String) -> Vec<FoundHole> {
+/// What is wrong with the statements that say who may assume a role. `label` names a statement.
+pub(super) fn findings(policies: &[Document], label: impl Fn(&Statement) -> String) -> Vec<Finding> {
     let trusting = || {
         let statements = policies.iter().flat_map(|policy| &policy.statement);
         statements.filter(|statement| statement.effect == Effect::Allow && assumes(statement))
     };
-    let all: [Rule; KNOWN] = [
+    let all: [Rule; PATHS] = [
         (
             "anybody_assumes",
             "be anybody on AWS, in any account, who meets the condition if there is one",
@@ -45,14 +45,14 @@ pub(super) fn holes(policies: &[Document], label: impl Fn(&Statement) -> String)
     for (name, what, fix, is_open) in all {
         let statements: Vec<String> = trusting().filter(|one| is_open(one)).map(&label).collect();
         if !statements.is_empty() {
-            found.push(FoundHole { name, what, fix, statements });
+            found.push(Finding { name, what, fix, statements });
         }
     }
     found
 }
 
-/// How many holes of this kind are known.
-pub(super) const KNOWN: usize = 4;
+/// How many ways to get in are looked for.
+pub(super) const PATHS: usize = 4;
 
 /// Whether a statement is about who may assume a role.
 fn assumes(statement: &Statement) -> bool {
@@ -143,7 +143,7 @@ mod tests {
             let text = format!(
                 r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{principal}{condition}}}}}"#
             );
-            let found = holes(&[Document::parse(&text).unwrap()], |_| String::new());
+            let found = findings(&[Document::parse(&text).unwrap()], |_| String::new());
             assert_eq!(found.iter().map(|one| one.name).collect::<Vec<_>>(), expected, "{principal} {condition}");
         }
     }
