@@ -1,7 +1,7 @@
 //! AWS's documents between Terraform's words and the library's. Pure.
 //!
-//! The same attributes stand in a function's argument, in its data-source twin and in the resource that makes the role, so they
-//! are written once, in macros that add them to a model. What they may say is checked by the request types of
+//! The same attributes stand in a function's argument, in its data-source twin and in the resource that makes the role,
+//! so they are written once, in macros that add them to a model. What they may say is checked by the request types of
 //! `ringfence_policy`.
 
 mod cross_account;

@@ -5,8 +5,8 @@
 //! Every method may be repeated, and may be cut short by a crash and repeated; that is what the
 //! daemon's sagas rely on.
 //!
-//! Targets: [`local`], where a node is a process of this machine. Clouds stand behind features, because their SDKs take most of
-//! a build: `aws`.
+//! Targets: [`local`], where a node is a process of this machine. Clouds stand behind features, because their SDKs take
+//! most of a build: `aws`.
 
 #[cfg(feature = "aws")]
 pub mod aws;

@@ -1,7 +1,7 @@
 //! AWS: the documents that a security team approves before anything runs, and what they allow.
 //!
-//! A typed request becomes JSON, and JSON becomes an answer. The documents lie in `templates/aws/`, each statement with the grant
-//! that needs it and a sentence why; [`Document`] is what comes out.
+//! A typed request becomes JSON, and JSON becomes an answer. The documents lie in `templates/aws/`, each statement with
+//! the grant that needs it and a sentence why; [`Document`] is what comes out.
 //!
 //! # Guarantees
 //!

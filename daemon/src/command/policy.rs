@@ -1,4 +1,5 @@
-//! `ringfenced policy`: AWS policies for people: what one allows, and which escalation paths it leaves open. Any policy, ours or not.
+//! `ringfenced policy`: AWS policies for people: what one allows, and which escalation paths it leaves open. Any
+//! policy, ours or not.
 
 use std::io::{Read as _, stdout};
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ pub struct Policy {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Tell what policies allow, and which escalation paths they leave open. Several files are one role's policies together
+    /// Tell what policies allow, and which escalation paths they leave open. Several files are one role's policies
+    /// together
     Explain(Explain),
 }
 
@@ -100,7 +102,8 @@ const OUT_OF_SCOPE: &str =
 /// More actions than this are not named.
 const FEW: usize = 12;
 
-/// What was not assessed: actions that no escalation path uses, besides those that list and describe, and what is out of scope.
+/// What was not assessed: actions that no escalation path uses, besides those that list and describe, and what is out
+/// of scope.
 fn not_assessed(explained: &Explained) -> String {
     let reads = |action: &str| {
         action.split_once(':').is_some_and(|(_, name)| ["Describe", "List"].iter().any(|read| name.starts_with(read)))

@@ -1,5 +1,5 @@
-//! `ringfenced verify aws`: asks AWS itself whether the cross-account role may do what is needed and may not do what must be
-//! refused, and says so in a table. Ends with 1 when anything is not as it must be.
+//! `ringfenced verify aws`: asks AWS itself whether the cross-account role may do what is needed and may not do what
+//! must be refused, and says so in a table. Ends with 1 when anything is not as it must be.
 
 use std::path::{Path, PathBuf};
 
@@ -25,8 +25,8 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Aws {
-    /// The request of the role in JSON: the attribute `request_json` of `ringfence_aws_cross_account_role`, or of the data source
-    /// `ringfence_aws_cross_account_policy` with `control_role_name`; `-` for standard input
+    /// The request of the role in JSON: the attribute `request_json` of `ringfence_aws_cross_account_role`, or of the
+    /// data source `ringfence_aws_cross_account_policy` with `control_role_name`; `-` for standard input
     #[arg(long, value_name = "FILE")]
     request: PathBuf,
     /// Assume this role first, such as the cross-account role itself

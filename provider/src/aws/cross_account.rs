@@ -19,7 +19,10 @@ macro_rules! cross_account_model {
             region: Value<String>,
             /// Partition of the account: `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov` or one of `aws-iso`, `aws-iso-b`,
             /// `aws-iso-e`, `aws-iso-f`. Default: the region's.
-            #[tf(optional, validate = one_of(ringfence_policy::aws::Partition::ALL.map(ringfence_policy::aws::Partition::as_str)))]
+            #[tf(
+                optional,
+                validate = one_of(ringfence_policy::aws::Partition::ALL.map(ringfence_policy::aws::Partition::as_str))
+            )]
             partition: Value<String>,
             /// Name of the onboarding, 2 to 40 lower-case letters, digits and inner hyphens. What carries the tag
             /// `ringfence:stack` of this value is the stack's own, and nothing else is.
@@ -43,18 +46,26 @@ macro_rules! cross_account_model {
             /// Several instance profiles, instead of `instance_profile_name` and `instance_role_name`.
             #[tf(optional, validate = items(1..=20))]
             instance_profiles: Value<Vec<crate::aws::InstanceProfileModel>>,
-            /// Whose images nodes may boot from: account numbers of publishers, `amazon` or `aws-marketplace`; not the account
-            /// itself, which has images of anybody's disks. Default: `["amazon"]`. Debian is `136693071363`, Canonical
-            /// `099720109477`.
+            /// Whose images nodes may boot from: account numbers of publishers, `amazon` or `aws-marketplace`; not the
+            /// account itself, which has images of anybody's disks. Default: `["amazon"]`. Debian is `136693071363`,
+            /// Canonical `099720109477`.
             #[tf(optional, validate = items(1..=20), validate = each(check(ringfence_policy::aws::ImageOwner::parse)))]
             image_owners: Value<BTreeSet<String>>,
-            /// Capabilities that are switched on: `autoscale`, `backup`, `load_balancer`, `network_checks`, `open_ports`,
-            /// `public_ip`, `resize`, `spot`. Default: none. What stops working without each: see the guide on AWS.
-            #[tf(optional, validate = each(one_of(ringfence_policy::aws::Grant::ALL.map(ringfence_policy::aws::Grant::as_str))))]
+            /// Capabilities that are switched on: `autoscale`, `backup`, `load_balancer`, `network_checks`,
+            /// `open_ports`, `public_ip`, `resize`, `spot`. Default: none. What stops working without each: see the
+            /// guide on AWS.
+            #[tf(
+                optional,
+                validate = each(one_of(ringfence_policy::aws::Grant::ALL.map(ringfence_policy::aws::Grant::as_str)))
+            )]
             grants: Value<BTreeSet<String>>,
-            /// `restricted` for ringfence's own policy; `described_default` or `described_restricted` for what a comparable
-            /// product asks for, with the escalation paths that it leaves open, to compare and to migrate. Default: `restricted`.
-            #[tf(optional, validate = one_of(ringfence_policy::aws::Style::ALL.map(ringfence_policy::aws::Style::as_str)))]
+            /// `restricted` for ringfence's own policy; `described_default` or `described_restricted` for what a
+            /// comparable product asks for, with the escalation paths that it leaves open, to compare and to migrate.
+            /// Default: `restricted`.
+            #[tf(
+                optional,
+                validate = one_of(ringfence_policy::aws::Style::ALL.map(ringfence_policy::aws::Style::as_str))
+            )]
             style: Value<String>,
             $($(#[$more_meta])* $more: $type,)*
         }

@@ -13,7 +13,10 @@ macro_rules! node_role_model {
             #[tf(required, validate = check(ringfence_policy::aws::Region::parse))]
             region: Value<String>,
             /// Partition of the account. Default: the region's.
-            #[tf(optional, validate = one_of(ringfence_policy::aws::Partition::ALL.map(ringfence_policy::aws::Partition::as_str)))]
+            #[tf(
+                optional,
+                validate = one_of(ringfence_policy::aws::Partition::ALL.map(ringfence_policy::aws::Partition::as_str))
+            )]
             partition: Value<String>,
             /// Name of the onboarding, as in the cross-account policy.
             #[tf(required, validate = check(ringfence_policy::aws::StackName::parse))]
@@ -24,9 +27,14 @@ macro_rules! node_role_model {
             /// Names of the EKS clusters that nodes may find, for the grant `eks`.
             #[tf(optional, validate = each(check(ringfence_policy::aws::KubernetesName::parse)))]
             eks_cluster_names: Value<BTreeSet<String>>,
-            /// Capabilities that are switched on: `backup`, `cloudwatch`, `ecr`, `eks`, `storage`. What stops working without
-            /// each: see the guide on AWS.
-            #[tf(required, validate = each(one_of(ringfence_policy::aws::NodeGrant::ALL.map(ringfence_policy::aws::NodeGrant::as_str))))]
+            /// Capabilities that are switched on: `backup`, `cloudwatch`, `ecr`, `eks`, `storage`. What stops working
+            /// without each: see the guide on AWS.
+            #[tf(
+                required,
+                validate = each(one_of(
+                    ringfence_policy::aws::NodeGrant::ALL.map(ringfence_policy::aws::NodeGrant::as_str)
+                ))
+            )]
             grants: Value<BTreeSet<String>>,
             $($(#[$more_meta])* $more: $type,)*
         }

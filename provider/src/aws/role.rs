@@ -29,8 +29,8 @@ pub(crate) async fn account_of<'a>(data: &'a Ringfence, account_id: &Value<Strin
     another_account(account_id, &caller).map_or(Ok(account), |error| Err(error.into()))
 }
 
-/// The account in which something is to be made, as far as AWS can be asked: whoever plans without credentials is told when
-/// applying. None for what is there, which stays where it is.
+/// The account in which something is to be made, as far as AWS can be asked: whoever plans without credentials is told
+/// when applying. None for what is there, which stays where it is.
 pub(crate) async fn account_to_make_in<'a>(
     data: &'a Ringfence,
     prior: Option<&Value<String>>,
@@ -45,9 +45,9 @@ pub(crate) async fn account_to_make_in<'a>(
     another_account(account_id, &caller).map_or(Ok(Some(account)), |error| Err(error.into()))
 }
 
-/// Tells, when planning something that is to be made, of what is there by its name: it would be taken over, or stands in the way.
-/// No more than a warning, because whoever destroys plans first. Whatever else is wrong is told when applying, as are rights
-/// that whoever plans may lack.
+/// Tells, when planning something that is to be made, of what is there by its name: it would be taken over, or stands
+/// in the way. No more than a warning, because whoever destroys plans first. Whatever else is wrong is told when
+/// applying, as are rights that whoever plans may lack.
 pub(crate) fn warn_of_existing<R: Resource<Data = Ringfence>>(
     ctx: &ResourceContext<R>,
     (what, name, stack): (&str, &str, &StackName),
@@ -59,9 +59,9 @@ pub(crate) fn warn_of_existing<R: Resource<Data = Ringfence>>(
         Ok(Some(id)) if !ctx.data().is_in_state(&id) => ctx.warn(
             Diagnostic::warning(format!("The {what} {name} is there already"))
                 .detail(format!(
-                    "It carries the tag {STACK_TAG} = {stack}, so it is taken over and made as it is declared here. That is \
-                     right after a creation that was interrupted; if another configuration manages it, it would be managed \
-                     by both."
+                    "It carries the tag {STACK_TAG} = {stack}, so it is taken over and made as it is declared here. \
+                     That is right after a creation that was interrupted; if another configuration manages it, it \
+                     would be managed by both."
                 ))
                 .at(Path::root().attr("name")),
         ),
@@ -88,12 +88,15 @@ pub(crate) fn check_same(recorded: &Value<String>, there: Option<&str>) -> Resul
 /// The account of what is there, which a change cannot move.
 fn check_moved(prior: &Value<String>, planned: &Value<String>) -> Result<()> {
     match (prior.as_str(), planned.as_str()) {
-        (Some(prior), Some(planned)) if prior != planned => Err(Diagnostic::error("It cannot be moved to another account")
-            .detail(format!(
-                "It is in {prior}, and {planned} is asked for. Destroy it there first, or give the new one a resource of its own."
-            ))
-            .at(Path::root().attr("account_id"))
-            .into()),
+        (Some(prior), Some(planned)) if prior != planned => {
+            Err(Diagnostic::error("It cannot be moved to another account")
+                .detail(format!(
+                    "It is in {prior}, and {planned} is asked for. Destroy it there first, or give the new \
+                 one a resource of its own."
+                ))
+                .at(Path::root().attr("account_id"))
+                .into())
+        }
         _ => Ok(()),
     }
 }
@@ -117,8 +120,8 @@ pub(crate) fn same_document(recorded: &Value<String>, observed: Option<&Document
     }
 }
 
-/// The stack as it stands in the state: null when the tag on any of these is not that which was recorded. Of what was just
-/// imported it is recorded now.
+/// The stack as it stands in the state: null when the tag on any of these is not that which was recorded. Of what was
+/// just imported it is recorded now.
 pub(crate) fn stack_of<'a>(
     recorded: &Value<String>,
     is_imported: bool,
@@ -130,8 +133,8 @@ pub(crate) fn stack_of<'a>(
     same.filter(|stack| is_imported || recorded.as_str() == Some(stack)).into()
 }
 
-/// Tags besides the stack's as they stand in the state: one that is not the same on all of these is told with all its values, so
-/// that it shows as changed. Null stays null while there are none.
+/// Tags besides the stack's as they stand in the state: one that is not the same on all of these is told with all its
+/// values, so that it shows as changed. Null stays null while there are none.
 pub(crate) fn tags_of<'a>(
     recorded: &Value<BTreeMap<String, String>>,
     all: impl Iterator<Item = &'a BTreeMap<String, String>>,
@@ -175,9 +178,9 @@ pub(crate) fn attached(observed: &RoleObserved) -> Value<BTreeSet<String>> {
 pub(crate) fn stack_to_remove(stack: &Value<String>, arn: &Value<String>) -> Result<StackName> {
     let untagged = || {
         Diagnostic::error("It does not carry the stack's tag").detail(format!(
-            "{}: what does not carry the tag {STACK_TAG} that it was given is not removed. If it is still this stack's, apply once, \
-             so that it is tagged, and destroy then. If not, take it out of the state with `terraform state rm`, which leaves \
-             it as it is.",
+            "{}: what does not carry the tag {STACK_TAG} that it was given is not removed. If it is still this \
+             stack's, apply once, so that it is tagged, and destroy then. If not, take it out of the state with \
+             `terraform state rm`, which leaves it as it is.",
             arn.as_str().unwrap_or_default()
         ))
     };
@@ -200,19 +203,23 @@ pub(crate) fn fault(error: &RoleError, resource: &str, id: &str) -> Diagnostics 
         RoleError::NotOurs { what: what @ "policy", name, stack } => {
             Diagnostic::error("A policy stands where the role's own would, and is not ours")
                 .detail(format!(
-                    "{name} does not carry the tag {STACK_TAG} = {stack}, so it is left as it is. If it is the stack's, give it \
-                     the tag; if not, detach it from the role and delete it, or choose another name for the role."
+                    "{name} does not carry the tag {STACK_TAG} = {stack}, so it is left as it is. If it is the \
+                     stack's, give it the tag; if not, detach it from the role and delete it, or choose another name \
+                     for the role."
                 ))
                 .at(at(what))
                 .into()
         }
-        RoleError::NotOurs { what, name, stack } => Diagnostic::error(format!("The {what} {name} exists and is not ours"))
-            .detail(format!(
-                "It does not carry the tag {STACK_TAG} = {stack}, so it is left as it is. Choose another name, or let \
-                 Terraform take it over, which replaces its policies:\n\nimport {{\n  to = {resource}.NAME\n  id = {id:?}\n}}"
-            ))
-            .at(at(what))
-            .into(),
+        RoleError::NotOurs { what, name, stack } => Diagnostic::error(format!(
+            "The {what} {name} exists and is not ours"
+        ))
+        .detail(format!(
+            "It does not carry the tag {STACK_TAG} = {stack}, so it is left as it is. Choose another name, or let \
+                 Terraform take it over, which replaces its policies:\n\n\
+                 import {{\n  to = {resource}.NAME\n  id = {id:?}\n}}"
+        ))
+        .at(at(what))
+        .into(),
         RoleError::AnotherRole { .. } => Diagnostic::error("The stack has another role of this name")
             .detail(format!("{}. Choose another name.", capital(&error.to_string())))
             .at(at("role"))
@@ -230,17 +237,23 @@ pub(crate) fn fault(error: &RoleError, resource: &str, id: &str) -> Diagnostics 
             .into(),
         RoleError::NotSeen { what: what @ "policy", name } => Diagnostic::error("AWS is slow to show what was made")
             .detail(format!(
-                "AWS has the {what} {name} and does not show it, after a minute. Names of policies are unique whatever their path \
-                 and case, so look whether there is another one of this name; if not, apply again."
+                "AWS has the {what} {name} and does not show it, after a minute. Names of policies are unique \
+                 whatever their path and case, so look whether there is another one of this name; if not, apply \
+                 again."
             ))
             .into(),
         RoleError::OtherPath { what, .. } => Diagnostic::error("The path cannot be changed")
             .detail(format!("{}. Use that path, or another name.", capital(&error.to_string())))
             .at(at(what))
             .into(),
-        RoleError::Aws(error) => call_failed(error, "Whoever runs Terraform needs this right; ringfence's own role does not"),
+        RoleError::Aws(error) => {
+            call_failed(error, "Whoever runs Terraform needs this right; ringfence's own role does not")
+        }
         RoleError::NotSeen { .. } => Diagnostic::error("AWS is slow to show what was made")
-            .detail(format!("{}, after a minute. Apply again: it is found by its name and tag.", capital(&error.to_string())))
+            .detail(format!(
+                "{}, after a minute. Apply again: it is found by its name and tag.",
+                capital(&error.to_string())
+            ))
             .into(),
         RoleError::Unreadable(_) => {
             Diagnostic::error("AWS did not do what was asked").detail(format!("{error}.")).into()

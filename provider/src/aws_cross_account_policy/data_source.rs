@@ -16,7 +16,8 @@ cross_account_model! {
     ///
     /// Each statement is told with the grant that needs it and why, so that a security team can read what it approves.
     AwsCrossAccountPolicyModel {
-        /// Name of the role that gets this policy, after its path: lets `ringfenced verify aws` ask AWS what the role may do.
+        /// Name of the role that gets this policy, after its path: lets `ringfenced verify aws` ask AWS what the role
+        /// may do.
         #[tf(optional, validate = check(ringfence_policy::aws::RoleName::parse))]
         control_role_name: Value<String>,
         /// The whole document, without white space.

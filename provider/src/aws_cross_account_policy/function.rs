@@ -13,7 +13,8 @@ pub(crate) struct AwsCrossAccountPolicyFunction;
 cross_account_model! {
     /// What the policy is for.
     AwsCrossAccountPolicyRequest {
-        /// Name of the role that gets this policy, after its path: lets `ringfenced verify aws` ask AWS what the role may do.
+        /// Name of the role that gets this policy, after its path: lets `ringfenced verify aws` ask AWS what the role
+        /// may do.
         #[tf(optional, validate = check(ringfence_policy::aws::RoleName::parse))]
         control_role_name: Value<String>,
     }
@@ -30,9 +31,9 @@ impl Function for AwsCrossAccountPolicyFunction {
     type Output = RenderedModel;
     const NAME: &'static str = "aws_cross_account_policy";
     const SUMMARY: &'static str = "Policy of the role that ringfence assumes in an AWS account";
-    const DESCRIPTION: &'static str = "Returns the policy as `json`, the same in `documents` that fit a managed policy each, and \
-        `statements`: for each its `sid`, the `grant` that needs it, and `why`. The request has the attributes of the data \
-        source `ringfence_aws_cross_account_policy`. Offline: nothing is asked of AWS.";
+    const DESCRIPTION: &'static str = "Returns the policy as `json`, the same in `documents` that fit a managed \
+        policy each, and `statements`: for each its `sid`, the `grant` that needs it, and `why`. The request has the \
+        attributes of the data source `ringfence_aws_cross_account_policy`. Offline: nothing is asked of AWS.";
 
     fn call(&self, arguments: AwsCrossAccountPolicyArguments) -> std::result::Result<RenderedModel, FunctionError> {
         let request = arguments.request.request(&arguments.request.control_role_name).request;

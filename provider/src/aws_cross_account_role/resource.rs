@@ -19,11 +19,13 @@ use crate::ringfence::Ringfence;
 pub(crate) struct AwsCrossAccountRole;
 
 cross_account_model! {
-    /// The role that ringfence assumes in an account of AWS: its trust policy, its policy, inline or in managed ones, and its tags.
+    /// The role that ringfence assumes in an account of AWS: its trust policy, its policy, inline or in managed ones,
+    /// and its tags.
     ///
-    /// A role of this name that does not carry the stack's tag is left alone until it is imported. What somebody changes by hand
-    /// shows in the next plan: documents are compared by what they mean. The description and the longest session of the role
-    /// are set when it is made and are yours to change. Only what carries the tag is destroyed.
+    /// A role of this name that does not carry the stack's tag is left alone until it is imported. What somebody
+    /// changes by hand shows in the next plan: documents are compared by what they mean. The description and the
+    /// longest session of the role are set when it is made and are yours to change. Only what carries the tag is
+    /// destroyed.
     AwsCrossAccountRoleModel {
         /// Name of the role, after its path if it has one, such as `team/ringfence-prod`.
         #[tf(required, validate = check(RoleName::parse), plan = requires_replace())]
@@ -34,8 +36,9 @@ cross_account_model! {
         /// External id that they must name: one that was drawn, such as a UUID. It is no secret.
         #[tf(required, validate = check(check_external_id))]
         external_id: Value<String>,
-        /// Where the policy stands: `inline`, whole in the role (at most 10,240 characters), or `managed`, in one or two managed
-        /// policies that are named after the role and go with it (6,144 characters each). Default: `inline`.
+        /// Where the policy stands: `inline`, whole in the role (at most 10,240 characters), or `managed`, in one or
+        /// two managed policies that are named after the role and go with it (6,144 characters each). Default:
+        /// `inline`.
         #[tf(optional, validate = one_of(["inline", "managed"]))]
         policy_type: Value<String>,
         /// ARN of a managed policy that bounds what the role may ever do.
@@ -283,7 +286,8 @@ impl Resource for AwsCrossAccountRole {
         Ok(AwsCrossAccountRoleModel { account_id, name, ..AwsCrossAccountRoleModel::default() })
     }
 
-    /// The name of the role, after its path. What it was made for is not told by AWS, so the first apply writes its documents.
+    /// The name of the role, after its path. What it was made for is not told by AWS, so the first apply writes its
+    /// documents.
     async fn import(&self, _: &ResourceContext<Self>, id: &str) -> Result<AwsCrossAccountRoleModel> {
         RoleName::parse(id).map_err(|error| invalid(&error))?;
         Ok(AwsCrossAccountRoleModel { name: id.into(), ..AwsCrossAccountRoleModel::default() })

@@ -19,19 +19,25 @@ pub(crate) struct AwsInstanceProfile;
 node_role_model! {
     /// The instance profile of nodes, and the role in it with its policy as one inline document.
     ///
-    /// A profile or role of this name that does not carry the stack's tag is left alone until it is imported, and so is a role
-    /// that another profile holds. What somebody changes by hand shows in the next plan: documents are compared by what they
-    /// mean. The description and the longest session of the role are set when it is made and are yours to change. Only what
-    /// carries the tag is destroyed.
+    /// A profile or role of this name that does not carry the stack's tag is left alone until it is imported, and so is
+    /// a role that another profile holds. What somebody changes by hand shows in the next plan: documents are compared
+    /// by what they mean. The description and the longest session of the role are set when it is made and are yours to
+    /// change. Only what carries the tag is destroyed.
     AwsInstanceProfileModel {
         /// Name of the instance profile, after its path if it has one, such as `team/ringfence-node`.
         #[tf(required, validate = check(ProfileName::parse), plan = requires_replace())]
         name: Value<String>,
         /// Name of the role in it, likewise. Default: the profile's.
-        #[tf(optional, computed, validate = check(RoleName::parse), plan = keep_state(), plan = requires_replace_if(|prior: &Value<String>, _: &Value<String>| prior.is_known()))]
+        #[tf(
+            optional,
+            computed,
+            validate = check(RoleName::parse),
+            plan = keep_state(),
+            plan = requires_replace_if(|prior: &Value<String>, _: &Value<String>| prior.is_known())
+        )]
         role_name: Value<String>,
-        /// ARN of a managed policy that bounds what the role may ever do, such as one with the `boundary_json` of the data source
-        /// `ringfence_aws_instance_profile_policy`.
+        /// ARN of a managed policy that bounds what the role may ever do, such as one with the `boundary_json` of the
+        /// data source `ringfence_aws_instance_profile_policy`.
         #[tf(optional)]
         permissions_boundary_arn: Value<String>,
         /// Tags besides `ringfence:stack`, of both.
@@ -334,8 +340,8 @@ impl Resource for AwsInstanceProfile {
         Ok(AwsInstanceProfileModel { account_id, name, ..AwsInstanceProfileModel::default() })
     }
 
-    /// The name of the instance profile, after its path. What it was made for is not told by AWS, so the first apply writes the
-    /// documents.
+    /// The name of the instance profile, after its path. What it was made for is not told by AWS, so the first apply
+    /// writes the documents.
     async fn import(&self, _: &ResourceContext<Self>, id: &str) -> Result<AwsInstanceProfileModel> {
         ProfileName::parse(id).map_err(|error| invalid(&error))?;
         Ok(AwsInstanceProfileModel { name: id.into(), ..AwsInstanceProfileModel::default() })

@@ -11,8 +11,8 @@ use crate::ringfence::Ringfence;
 pub(crate) struct AwsInstanceProfilePolicy;
 
 node_role_model! {
-    /// The policy of the role that nodes have through their instance profile, and the most that it can ever be given. Offline:
-    /// nothing is asked of AWS.
+    /// The policy of the role that nodes have through their instance profile, and the most that it can ever be given.
+    /// Offline: nothing is asked of AWS.
     AwsInstanceProfilePolicyModel {
         /// The whole document, without white space.
         #[tf(computed)]

@@ -25,8 +25,8 @@ impl Function for AwsInstanceProfilePolicyFunction {
     type Output = RenderedModel;
     const NAME: &'static str = "aws_instance_profile_policy";
     const SUMMARY: &'static str = "Policy of the role that nodes have in an AWS account";
-    const DESCRIPTION: &'static str = "Returns the policy as `json`, the same in `documents`, and `statements`: for each its `sid`, \
-        the `grant` that needs it, and `why`. The request has the attributes of the data source \
+    const DESCRIPTION: &'static str = "Returns the policy as `json`, the same in `documents`, and `statements`: for \
+        each its `sid`, the `grant` that needs it, and `why`. The request has the attributes of the data source \
         `ringfence_aws_instance_profile_policy`. Offline: nothing is asked of AWS.";
 
     fn call(&self, arguments: AwsInstanceProfilePolicyArguments) -> std::result::Result<RenderedModel, FunctionError> {

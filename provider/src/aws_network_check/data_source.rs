@@ -11,8 +11,8 @@ use crate::ringfence::Ringfence;
 /// The data source.
 pub(crate) struct AwsNetworkCheck;
 
-/// Early warnings about a network in AWS: why nodes in it would not come up, or would not be reached. Whoever runs Terraform, or
-/// the role that the provider assumes, needs the calls of the grant `network_checks`.
+/// Early warnings about a network in AWS: why nodes in it would not come up, or would not be reached. Whoever runs
+/// Terraform, or the role that the provider assumes, needs the calls of the grant `network_checks`.
 #[derive(Clone, Model)]
 pub(crate) struct AwsNetworkCheckModel {
     /// VPC.

@@ -11,8 +11,8 @@ use crate::ringfence::Ringfence;
 /// The data source.
 pub(crate) struct AwsTrustPolicy;
 
-/// The trust policy of the role that ringfence assumes in an account: exact principals, who must name the external id. Offline:
-/// nothing is asked of AWS.
+/// The trust policy of the role that ringfence assumes in an account: exact principals, who must name the external id.
+/// Offline: nothing is asked of AWS.
 #[derive(Clone, Model)]
 pub(crate) struct AwsTrustPolicyModel {
     /// ARNs of the roles or users who may assume the role. They must exist when the policy is written.

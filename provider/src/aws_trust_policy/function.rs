@@ -23,8 +23,8 @@ impl Function for AwsTrustPolicyFunction {
     type Output = RenderedModel;
     const NAME: &'static str = "aws_trust_policy";
     const SUMMARY: &'static str = "Trust policy of the role that ringfence assumes in an AWS account";
-    const DESCRIPTION: &'static str = "Returns the policy as `json`, the same in `documents`, and `statements`: for each its `sid`, \
-        its `grant` (`base`), and `why`. Offline: nothing is asked of AWS.";
+    const DESCRIPTION: &'static str = "Returns the policy as `json`, the same in `documents`, and `statements`: for \
+        each its `sid`, its `grant` (`base`), and `why`. Offline: nothing is asked of AWS.";
 
     fn call(&self, arguments: AwsTrustPolicyArguments) -> std::result::Result<RenderedModel, FunctionError> {
         let AwsTrustPolicyArguments { principals, external_id } = arguments;

@@ -12,8 +12,9 @@ use crate::ringfence::Ringfence;
 pub(crate) struct AwsVerification;
 
 cross_account_model! {
-    /// Asks AWS itself, by simulation, whether the cross-account role may do what ringfence needs and may not do what must be
-    /// refused. Whoever runs Terraform, or the role that the provider assumes, needs `iam:SimulatePrincipalPolicy` on the role.
+    /// Asks AWS itself, by simulation, whether the cross-account role may do what ringfence needs and may not do what
+    /// must be refused. Whoever runs Terraform, or the role that the provider assumes, needs
+    /// `iam:SimulatePrincipalPolicy` on the role.
     AwsVerificationModel {
         /// Name of the cross-account role, after its path.
         #[tf(required, validate = check(ringfence_policy::aws::RoleName::parse))]
@@ -77,7 +78,8 @@ impl DataSource for AwsVerification {
         let arn =
             format!("arn:{partition}:iam::{number}:role/{}", config.control_role_name.as_str().unwrap_or_default());
         let verified = account(ctx.data()).await?.verify(&request, &arn, |_| ()).await;
-        let right = "Whom the provider calls as needs this right on the role that is verified; that role itself need not have it";
+        let right = "Whom the provider calls as needs this right on the role that is verified; that role itself need \
+            not have it";
         let verified = verified.map_err(|error| call_failed(&error, right))?;
         for wrong in verified.iter().filter(|one| !one.is_right()) {
             let (must, is) = if wrong.must { ("needed", "refuses") } else { ("to be refused", "allows") };

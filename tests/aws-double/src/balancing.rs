@@ -1,8 +1,8 @@
 //! The elementary checks of calls to Elastic Load Balancing.
 //!
 //! Which resource and which keys: the Service Authorization Reference,
-//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html>. That tags set at
-//! creation are a check of their own, with `elasticloadbalancing:CreateAction`:
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html>. That tags
+//! set at creation are a check of their own, with `elasticloadbalancing:CreateAction`:
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/tagging-resources-during-creation.html>.
 
 use crate::ACCOUNT;

@@ -1,10 +1,11 @@
-//! The elementary checks of a call: each action on each resource that it touches, with the condition keys that AWS sets for
-//! that pair, and no others.
+//! The elementary checks of a call: each action on each resource that it touches, with the condition keys that AWS sets
+//! for that pair, and no others.
 //!
 //! Which pairs and which keys: the Service Authorization Reference,
-//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>. That a launch needs every resource
-//! allowed: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-runinstances>. That tags set
-//! at creation are a check of their own, with `ec2:CreateAction`:
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>. That a launch needs every
+//! resource allowed:
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-runinstances>. That tags
+//! set at creation are a check of their own, with `ec2:CreateAction`:
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html>.
 
 use std::collections::BTreeMap;

@@ -11,7 +11,8 @@ pub struct Lag {
     /// Calls about a new object of EC2 by its id that are answered with `NotFound`, and lists that leave it out.
     /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
     pub object: usize,
-    /// Calls about a new role or instance profile by its name, or about a new policy by its ARN, that are answered with `NoSuchEntity`.
+    /// Calls about a new role or instance profile by its name, or about a new policy by its ARN, that are answered with
+    /// `NoSuchEntity`.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
     pub name: usize,
     /// Launches with a new instance profile that are refused.

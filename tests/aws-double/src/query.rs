@@ -46,7 +46,8 @@ impl Query {
         self.params.get(name).map(String::as_str)
     }
 
-    /// The values of a numbered parameter: `InstanceId` for `InstanceId.1` and so on, or `Tags.member` for lists of IAM.
+    /// The values of a numbered parameter: `InstanceId` for `InstanceId.1` and so on, or `Tags.member` for lists of
+    /// IAM.
     pub(crate) fn list(&self, name: &str) -> Vec<&str> {
         (1..).map_while(|n| self.get(&format!("{name}.{n}"))).collect()
     }

@@ -340,7 +340,8 @@ async fn simulate(shared: &Shared, query: &Query) -> Response<Body> {
         200,
         format!(
             "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncated>\
-             <EvaluationResults>{results}</EvaluationResults></SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
+             <EvaluationResults>{results}</EvaluationResults></SimulatePrincipalPolicyResult>\
+             </SimulatePrincipalPolicyResponse>"
         ),
     )
 }

@@ -1,7 +1,7 @@
 //! Idempotency tokens of launches, which moto ignores.
 //!
-//! The same token with the same parameters is the same launch; with others it is a mistake; when its instance is terminated it
-//! is an error. A token counts in the zone of the launch: the same one in another zone is another launch.
+//! The same token with the same parameters is the same launch; with others it is a mistake; when its instance is
+//! terminated it is an error. A token counts in the zone of the launch: the same one in another zone is another launch.
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>
 
 use std::collections::{BTreeMap, HashMap, HashSet};

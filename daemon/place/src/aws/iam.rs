@@ -1,5 +1,5 @@
-//! How IAM takes and gives what its calls about roles, policies and instance profiles share: names with their paths, documents,
-//! and the word that something is gone.
+//! How IAM takes and gives what its calls about roles, policies and instance profiles share: names with their paths,
+//! documents, and the word that something is gone.
 
 use ringfence_policy::aws::Document;
 

@@ -1,5 +1,5 @@
-//! Managed policies of a role: one for each part of a document that is too long to be inline. They are named after the role and
-//! carry its tags, and they go with it.
+//! Managed policies of a role: one for each part of a document that is too long to be inline. They are named after the
+//! role and carry its tags, and they go with it.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,8 @@ pub(super) fn policy_arn(role_arn: &str, number: usize) -> String {
 }
 
 impl AwsAccount {
-    /// The policies that are named as a role's own, attached or not: one that was made before a crash is found by its name.
+    /// The policies that are named as a role's own, attached or not: one that was made before a crash is found by its
+    /// name.
     pub(super) async fn find_own_policies(
         &self,
         role_arn: &str,

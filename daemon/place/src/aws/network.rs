@@ -75,7 +75,8 @@ impl AwsAccount {
     }
 }
 
-/// Whether a policy of an endpoint lets everybody do everything through it, as the one does that AWS writes when none is given.
+/// Whether a policy of an endpoint lets everybody do everything through it, as the one does that AWS writes when none
+/// is given.
 fn is_open(policy: &str) -> bool {
     ringfence_policy::aws::Document::parse(policy).is_ok_and(|policy| {
         let all = |texts: &[String]| texts.iter().any(|text| text == "*");
@@ -166,7 +167,8 @@ mod tests {
             (format!(r#"{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::1:role/x"}},{all}}}"#), false),
             (
                 format!(
-                    r#"{{"Effect":"Allow","Principal":"*",{all}}},{{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}}"#
+                    r#"{{"Effect":"Allow","Principal":"*",{all}}},{{"Effect":"Deny","Principal":"*","Action":"s3:*",
+                        "Resource":"*"}}"#
                 ),
                 false,
             ),

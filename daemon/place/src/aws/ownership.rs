@@ -14,7 +14,8 @@ pub enum Claim {
     OnlyOurs,
     /// What carries the tag of the stack by its former name.
     Was(String),
-    /// What we made, as its unique id says, and what has lost its tag since. What carries another stack's is that one's.
+    /// What we made, as its unique id says, and what has lost its tag since. What carries another stack's is that
+    /// one's.
     Made,
     /// Whatever has the name: somebody has said that it is ours from now on.
     Imported,

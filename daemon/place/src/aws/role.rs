@@ -137,8 +137,8 @@ impl AwsAccount {
         }))
     }
 
-    /// Makes the role be as it should, whatever is there: nothing, half of it, or all of it. What is there and not ours is
-    /// left alone.
+    /// Makes the role be as it should, whatever is there: nothing, half of it, or all of it. What is there and not ours
+    /// is left alone.
     pub async fn ensure_role(&self, spec: &RoleSpec, claim: &Claim) -> Result<RoleObserved, RoleError> {
         until_known(|| self.bring_role_about(spec, claim)).await
     }
@@ -222,7 +222,8 @@ impl AwsAccount {
         Ok(Some(there))
     }
 
-    /// Makes the role's policy be as it should and where it should. The new place has it before the old one has it no more.
+    /// Makes the role's policy be as it should and where it should. The new place has it before the old one has it no
+    /// more.
     async fn put_policy(
         &self,
         spec: &RoleSpec,
@@ -300,8 +301,8 @@ impl AwsAccount {
         }
     }
 
-    /// Removes a role of this stack, and everything of it. One that is not there, or is another one than that of this unique
-    /// id, is as good as removed.
+    /// Removes a role of this stack, and everything of it. One that is not there, or is another one than that of this
+    /// unique id, is as good as removed.
     pub async fn remove_role(
         &self,
         name: &RoleName,
@@ -317,8 +318,8 @@ impl AwsAccount {
         .await
     }
 
-    /// The role that may be removed, if it is there: ours, with no policy of its own that others have, and in no profile but
-    /// this one.
+    /// The role that may be removed, if it is there: ours, with no policy of its own that others have, and in no
+    /// profile but this one.
     pub(super) async fn check_removal(
         &self,
         name: &RoleName,

@@ -1,5 +1,5 @@
-//! Asking AWS itself whether the role may do what is needed, and may not do what must be refused: by simulation, which knows
-//! EC2, IAM and load balancers, and by a launch that is only asked about.
+//! Asking AWS itself whether the role may do what is needed, and may not do what must be refused: by simulation, which
+//! knows EC2, IAM and load balancers, and by a launch that is only asked about.
 //!
 //! What neither settles: the trust policy, which a simulation does not judge; policies of the organization, unless the
 //! simulation is told of them; and how long changes take to spread.
@@ -37,8 +37,8 @@ impl Verified {
 }
 
 impl AwsAccount {
-    /// Asks about everything that is needed, and about everything that must be refused. `told` hears of each answer. Fails
-    /// when AWS cannot be asked: the caller needs `iam:SimulatePrincipalPolicy` on the role.
+    /// Asks about everything that is needed, and about everything that must be refused. `told` hears of each answer.
+    /// Fails when AWS cannot be asked: the caller needs `iam:SimulatePrincipalPolicy` on the role.
     pub async fn verify(
         &self,
         request: &CrossAccount,
@@ -108,8 +108,9 @@ impl AwsAccount {
             && results.iter().all(|result| *result.eval_decision() == PolicyEvaluationDecisionType::Allowed))
     }
 
-    /// Asks EC2 whether a launch of this image on this type of machine would be allowed, without launching: as whoever calls,
-    /// which must be the role itself. <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html> (`DryRun`).
+    /// Asks EC2 whether a launch of this image on this type of machine would be allowed, without launching: as whoever
+    /// calls, which must be the role itself.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html> (`DryRun`).
     pub async fn ask_launch(
         &self,
         request: &CrossAccount,

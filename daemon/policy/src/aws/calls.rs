@@ -1,5 +1,5 @@
-//! What ringfence calls, by the grant that allows it, as the elementary checks that AWS makes of each call: the same list
-//! proves that the policy is enough and not more, and is asked of AWS itself by `ringfenced verify aws`.
+//! What ringfence calls, by the grant that allows it, as the elementary checks that AWS makes of each call: the same
+//! list proves that the policy is enough and not more, and is asked of AWS itself by `ringfenced verify aws`.
 //!
 //! Which resources and condition keys AWS checks: the Service Authorization Reference,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>.

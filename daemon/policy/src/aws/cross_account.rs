@@ -175,14 +175,15 @@ impl CrossAccount {
         wrong(
             self.image_owners.iter().any(|owner| owner.as_str() == self.account.as_str()),
             "image_owners",
-            "this is the account itself, so any image of it could be booted, whosever disk it was made of; images that the \
-             stack made itself come with the grant backup",
+            "this is the account itself, so any image of it could be booted, whosever disk it was made of; images \
+             that the stack made itself come with the grant backup",
         );
         let control = self.control_role.as_ref().map(RoleName::bare);
         wrong(
             self.instance_profiles.iter().any(|one| Some(one.role.bare()) == control),
             "instance_role_name",
-            "this is the cross-account role itself: nodes would have a role that launches nodes; give them one of their own",
+            "this is the cross-account role itself: nodes would have a role that launches nodes; give them one of \
+                their own",
         );
         faults
     }

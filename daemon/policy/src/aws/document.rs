@@ -1,7 +1,7 @@
 //! Policy documents: as IAM writes them, and what two of them have in common.
 //!
-//! A document is written minified, because IAM counts every character that is no white space, with lists of one as the one;
-//! it is read in every spelling that IAM takes.
+//! A document is written minified, because IAM counts every character that is no white space, with lists of one as the
+//! one; it is read in every spelling that IAM takes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -157,8 +157,8 @@ impl Document {
         self.minified().chars().filter(|character| !character.is_whitespace()).count()
     }
 
-    /// The same statements in few documents that fit the limit of a managed policy each: every statement in the first that
-    /// has room for it. One that is too long by itself stands alone.
+    /// The same statements in few documents that fit the limit of a managed policy each: every statement in the first
+    /// that has room for it. One that is too long by itself stands alone.
     pub fn split(&self) -> Vec<Self> {
         let mut parts = vec![Self::new(Vec::new())];
         for statement in &self.statement {
@@ -172,7 +172,8 @@ impl Document {
         parts
     }
 
-    /// Whether both mean the same to IAM: order, spelling of lists, case of actions and keys, and names of statements aside.
+    /// Whether both mean the same to IAM: order, spelling of lists, case of actions and keys, and names of statements
+    /// aside.
     pub fn means_the_same(&self, other: &Self) -> bool {
         self.meaning() == other.meaning()
     }

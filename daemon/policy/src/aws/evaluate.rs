@@ -16,11 +16,12 @@ pub struct Request {
     pub action: String,
     /// The resource's ARN.
     pub resource: String,
-    /// Condition keys, in lower case; one that is not here is absent. `aws:requesttag/*` is every one of its kind that is not
-    /// here by itself.
+    /// Condition keys, in lower case; one that is not here is absent. `aws:requesttag/*` is every one of its kind that
+    /// is not here by itself.
     pub keys: BTreeMap<String, Key>,
-    /// Whether a key that is not here may as well suit the caller, such as from where it calls, at what time, with which kind of
-    /// machine. Tags, and in the course of which call tags are set, are not in doubt: those that are not here are absent.
+    /// Whether a key that is not here may as well suit the caller, such as from where it calls, at what time, with
+    /// which kind of machine. Tags, and in the course of which call tags are set, are not in doubt: those that are not
+    /// here are absent.
     pub in_doubt: bool,
 }
 
@@ -123,8 +124,8 @@ fn is_about(statement: &Statement, request: &Request) -> bool {
         let action = request.action.to_ascii_lowercase();
         patterns.iter().any(|pattern| glob(&pattern.to_ascii_lowercase(), &action))
     };
-    // A variable may be anything, as suits the caller: it is about what is allowed and about nothing that is denied, and the
-    // other way round where everything but it is.
+    // A variable may be anything, as suits the caller: it is about what is allowed and about nothing that is denied,
+    // and the other way round where everything but it is.
     let suits = (statement.effect == Effect::Allow) == statement.not_resource.is_empty();
     let counts = |pattern: &&String| suits || !pattern.contains("${");
     let resource = |patterns: &Vec<String>| {
@@ -311,7 +312,8 @@ mod tests {
     fn what_is_in_doubt_suits_the_caller_and_tags_are_not_in_doubt() {
         let policy = |condition: &str| {
             let text = format!(
-                r#"{{"Statement":{{"Effect":"Allow","Action":"ec2:StopInstances","Resource":"*","Condition":{condition}}}}}"#
+                r#"{{"Statement":{{"Effect":"Allow","Action":"ec2:StopInstances","Resource":"*",
+                    "Condition":{condition}}}}}"#
             );
             Document::parse(&text).unwrap()
         };
@@ -341,7 +343,8 @@ mod tests {
             r#"{"Version":"2012-10-17","Statement":[
             {"Sid":"All","Effect":"Allow","NotAction":"iam:*","Resource":"*"},
             {"Sid":"No","Effect":"Deny","Action":"ec2:*","NotResource":"arn:aws:ec2:*:*:instance/*"},
-            {"Sid":"Doubt","Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}]}"#,
+            {"Sid":"Doubt","Effect":"Deny","Action":"s3:*","Resource":"*",
+            "Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}]}"#,
         )
         .unwrap();
         let verdict = |action: &str, resource: &str| match evaluate([&policy], &Request::new(action, resource)) {
@@ -388,7 +391,8 @@ mod tests {
     fn tags_of_a_kind_are_chosen_together_and_one_that_is_said_is_as_said() {
         let policy = |key: &str| {
             let text = format!(
-                r#"{{"Statement":{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{{"StringLike":{{"aws:RequestTag/{key}":"p*"}}}}}}}}"#
+                r#"{{"Statement":{{"Effect":"Allow","Action":"*","Resource":"*",
+                    "Condition":{{"StringLike":{{"aws:RequestTag/{key}":"p*"}}}}}}}}"#
             );
             Document::parse(&text).unwrap()
         };

@@ -1,6 +1,7 @@
-//! What is wrong with policies, by the escalation paths that are known: each is what an attacker would try with the rights that
-//! a policy gives. A path is open, and is a finding, when the policy allows every check that AWS makes for one of the ways to
-//! try it, in any account and region that it names or in one that it does not, on what carries another stack's tag or none.
+//! What is wrong with policies, by the escalation paths that are known: each is what an attacker would try with the
+//! rights that a policy gives. A path is open, and is a finding, when the policy allows every check that AWS makes for
+//! one of the ways to try it, in any account and region that it names or in one that it does not, on what carries
+//! another stack's tag or none.
 
 mod escalation;
 mod scope;
@@ -101,7 +102,8 @@ pub fn paths_checked(policies: &[Document]) -> usize {
         + usize::from(any(&of_trust)) * trust_policy::PATHS
 }
 
-/// The paths that these policies together leave open: by what a role may do, and, in trust policies, by who may assume it.
+/// The paths that these policies together leave open: by what a role may do, and, in trust policies, by who may assume
+/// it.
 pub fn findings(policies: &[Document]) -> Vec<Finding> {
     let label = |wanted: &Statement| {
         let all = policies.iter().flat_map(|policy| &policy.statement);

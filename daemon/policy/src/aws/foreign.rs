@@ -1,5 +1,5 @@
-//! Policies as people hand them over. They are read with more questions than IAM's own answers are: what says one thing twice,
-//! or lacks what IAM asks for, is refused instead of guessed.
+//! Policies as people hand them over. They are read with more questions than IAM's own answers are: what says one thing
+//! twice, or lacks what IAM asks for, is refused instead of guessed.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -78,8 +78,8 @@ pub fn read_policy(text: &str) -> Result<Document, DocumentError> {
         }
         if (has("Principal") || has("NotPrincipal")) && (has("Resource") || has("NotResource")) {
             return Err(unreadable(format!(
-                "its statement {name} is one of a resource, such as a bucket, and says who may do what to it; those are not \
-                 judged here"
+                "its statement {name} is one of a resource, such as a bucket, and says who may do what to it; those \
+                 are not judged here"
             )));
         }
         for (there, what) in [
@@ -103,12 +103,13 @@ pub fn read_policy(text: &str) -> Result<Document, DocumentError> {
     })
 }
 
-/// A text of somebody else's without what a terminal would obey: control characters, and those that turn the direction of what
-/// is written.
+/// A text of somebody else's without what a terminal would obey: control characters, and those that turn the direction
+/// of what is written.
 pub fn harmless(text: &str) -> String {
     let is_harmful = |c: char| {
         (c.is_control() && c != '\n')
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     text.chars().map(|c| if is_harmful(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
@@ -219,7 +220,8 @@ mod tests {
             let error = read_policy(&text).unwrap_err().to_string();
             assert!(error.contains(said), "{text}: {error}");
         }
-        let good = r#""Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"ForAllValues:StringEqualsIfExists":{"a":"b"}}"#;
+        let good = r#""Effect":"Allow","Action":"s3:*","Resource":"*",
+            "Condition":{"ForAllValues:StringEqualsIfExists":{"a":"b"}}"#;
         assert!(read_policy(&format!("\u{feff}{}", statement(good))).is_ok());
         assert!(read_policy(&statement(r#""Effect":"Allow","Action":"sts:AssumeRole","Principal":"*""#)).is_ok());
     }

@@ -1,5 +1,5 @@
-//! Names of things in AWS, each checked by AWS's own rule before it gets near a policy: what is not checked here could be a
-//! wildcard there.
+//! Names of things in AWS, each checked by AWS's own rule before it gets near a policy: what is not checked here could
+//! be a wildcard there.
 
 use std::fmt;
 
@@ -49,7 +49,8 @@ name!(
     /// The number of an account: 12 digits.
     AccountId, "an account id", |text| {
         let good = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-        rule(good, "it must have exactly 12 digits, such as 111122223333; write it as a string, so that no zero is lost")
+        rule(good, "it must have exactly 12 digits, such as 111122223333; write it as a string, so that no zero is \
+            lost")
     }
 );
 /// What stands before the number of a region.
@@ -104,9 +105,11 @@ name!(
     /// The name of a bucket.
     BucketName, "the name of a bucket", |text| {
         let good = (3..=63).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.')
-            && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.ends_with(|c: char| c.is_ascii_alphanumeric());
-        rule(good, "it must have 3 to 63 lower-case letters, digits, inner hyphens and dots; give the name, not an ARN or URL")
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
+            && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.ends_with(|c: char| c.is_ascii_alphanumeric());
+        rule(good, "it must have 3 to 63 lower-case letters, digits, inner hyphens and dots; give the name, not an \
+            ARN or URL")
     }
 );
 name!(
@@ -131,13 +134,15 @@ name!(
     Principal, "a principal", |text| {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let ["arn", partition, "iam", "", account, what] = parts[..] else {
-            return Err("it must be the ARN of a role or user, such as arn:aws:iam::111122223333:role/ringfence-control".into());
+            return Err("it must be the ARN of a role or user, such as \
+                arn:aws:iam::111122223333:role/ringfence-control".into());
         };
         if Partition::from_word(partition).is_none() || AccountId::parse(account).is_err() {
             return Err("its partition or account is not one".into());
         }
         if what == "root" {
-            return Err("the root of an account lets in everybody there whom its administrators let; name one role".into());
+            return Err("the root of an account lets in everybody there whom its administrators let; name one \
+                role".into());
         }
         let name = what.strip_prefix("role/").or_else(|| what.strip_prefix("user/"));
         rule(name.is_some_and(|name| is_path_and_name(name, 64)), "it must name one role or user, without wildcards")
@@ -281,8 +286,8 @@ fn path_and_name(text: &str, longest: usize, kind: &str, other: &str) -> Result<
     rule(
         good,
         &format!(
-            "it must have 1 to {longest} letters, digits and characters of +=,.@_-, after its path if it has one, such as \
-             team/node, without a slash in front"
+            "it must have 1 to {longest} letters, digits and characters of +=,.@_-, after its path if it has one, \
+             such as team/node, without a slash in front"
         ),
     )
 }

@@ -1,5 +1,5 @@
-//! Early warnings: why nodes in a network would not come up, told before anything is launched. Pure: what was seen becomes
-//! findings.
+//! Early warnings: why nodes in a network would not come up, told before anything is launched. Pure: what was seen
+//! becomes findings.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,8 @@ pub struct Subnet {
     pub id: String,
     /// The VPC that it is in.
     pub vpc: String,
-    /// Where its packets go that go nowhere else: an internet gateway (`igw-…`), a NAT gateway (`nat-…`) or another way out.
+    /// Where its packets go that go nowhere else: an internet gateway (`igw-…`), a NAT gateway (`nat-…`) or another way
+    /// out.
     pub default_route: Option<String>,
     /// The rules of its network ACL for what comes in from anywhere, by their numbers.
     pub acl: Vec<AclRule>,
@@ -205,8 +206,8 @@ pub fn network_findings(network: &Network) -> Vec<NetworkFinding> {
     found
 }
 
-/// Whether the rules let all of these ports through. For each port the rule of the lowest number decides; what none decides
-/// is kept out.
+/// Whether the rules let all of these ports through. For each port the rule of the lowest number decides; what none
+/// decides is kept out.
 fn acl_allows(rules: &[AclRule], ports: PortRange) -> bool {
     let mut rules = rules.to_vec();
     rules.sort_by_key(|rule| rule.number);

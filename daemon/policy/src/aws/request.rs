@@ -1,8 +1,8 @@
-//! Requests for documents in the words of whoever writes them: attributes in Terraform, keys in JSON. Each request type checks
-//! its words and says what is wrong at which attribute.
+//! Requests for documents in the words of whoever writes them: attributes in Terraform, keys in JSON. Each request type
+//! checks its words and says what is wrong at which attribute.
 //!
-//! Terraform plans before every value is known. A request then holds what is known, and the caller names the attributes that are
-//! not: nothing that they may still bring is told as missing.
+//! Terraform plans before every value is known. A request then holds what is known, and the caller names the attributes
+//! that are not: nothing that they may still bring is told as missing.
 
 mod cross_account;
 mod node_role;

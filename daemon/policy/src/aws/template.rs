@@ -1,8 +1,8 @@
 //! The documents of `templates/aws/` and how they are filled in.
 //!
-//! A placeholder such as `<vpc>` stands for a list of values. A text with one becomes as many texts as there are values; a
-//! text whose placeholder has no values is left out, and a statement that is left with an empty list, too: what was not
-//! named is not allowed. Values are checked names, so none of them holds a wildcard or a placeholder.
+//! A placeholder such as `<vpc>` stands for a list of values. A text with one becomes as many texts as there are
+//! values; a text whose placeholder has no values is left out, and a statement that is left with an empty list, too:
+//! what was not named is not allowed. Values are checked names, so none of them holds a wildcard or a placeholder.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,8 @@ mod tests {
 
     const TEMPLATE: &str = r#"{"Version":"2012-10-17","Statement":[
         {"Grant":"base","Why":"w","Sid":"A","Effect":"Allow","Action":["x:Y"],"Resource":["a/<n>/<m>","b/<none>"]},
-        {"Grant":"g","Why":"w","Sid":"B","Effect":"Allow","Action":["x:Y"],"Resource":["*"],"Condition":{"StringEquals":{"k":["<none>"]}}},
+        {"Grant":"g","Why":"w","Sid":"B","Effect":"Allow","Action":["x:Y"],"Resource":["*"],
+        "Condition":{"StringEquals":{"k":["<none>"]}}},
         {"Grant":"h","Why":"w","Sid":"C","Effect":"Allow","Action":["x:Y"],"Resource":["*"]}]}"#;
 
     #[test]

@@ -1,5 +1,5 @@
-//! Escalation paths, each as what an attacker with the role would try: open in what comparable products ask for where that is
-//! said of it, and closed in ours, with every grant on.
+//! Escalation paths, each as what an attacker with the role would try: open in what comparable products ask for where
+//! that is said of it, and closed in ours, with every grant on.
 
 use std::collections::BTreeSet;
 
@@ -94,60 +94,74 @@ fn an_administrator_has_every_path_open_and_an_empty_policy_none() {
 /// Policies that hide an open path, and the path.
 const HIDDEN: &[(&str, &str)] = &[
     (
-        r#"{"Effect":"Allow","Action":"iam:*","Resource":"*"},{"Effect":"Deny","Action":"iam:*","Resource":"arn:aws:iam::999999999999:*"}"#,
+        r#"{"Effect":"Allow","Action":"iam:*","Resource":"*"},{"Effect":"Deny","Action":"iam:*",
+            "Resource":"arn:aws:iam::999999999999:*"}"#,
         "become_administrator",
     ),
     (
-        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*","Resource":["arn:aws:ec2:ap-south-1:999999999999:*","arn:aws:ec2:ap-south-1::*"]}"#,
+        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*",
+            "Resource":["arn:aws:ec2:ap-south-1:999999999999:*","arn:aws:ec2:ap-south-1::*"]}"#,
         "terminate_foreign_instance",
     ),
     (
-        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-north-1"}}}"#,
+        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*","Resource":"*",
+            "Condition":{"StringEquals":{"aws:RequestedRegion":"eu-north-1"}}}"#,
         "terminate_foreign_instance",
     ),
     (
-        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*","Resource":"*","Condition":{"StringNotLike":{"aws:RequestedRegion":"us-*"}}}"#,
+        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*","Resource":"*",
+            "Condition":{"StringNotLike":{"aws:RequestedRegion":"us-*"}}}"#,
         "terminate_foreign_instance",
     ),
     (r#"{"Effect":"Allow","Action":"ec2:*","Resource":"arn:aws:ec2:us-*:111122223333:*"}"#, "stop_foreign_instance"),
     (
-        r#"{"Effect":"Allow","Action":"ec2:StopInstances","Resource":"arn:aws:ec2:us-east-1:222233334444:instance/*"},{"Effect":"Allow","Action":"ec2:Describe*","Resource":"arn:aws:ec2:eu-west-1:111122223333:vpc/x"}"#,
+        r#"{"Effect":"Allow","Action":"ec2:StopInstances","Resource":"arn:aws:ec2:us-east-1:222233334444:instance/*"},
+            {"Effect":"Allow","Action":"ec2:Describe*","Resource":"arn:aws:ec2:eu-west-1:111122223333:vpc/x"}"#,
         "stop_foreign_instance",
     ),
     (
-        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*","NotResource":"arn:aws:ec2:*:${aws:PrincipalAccount}:*"}"#,
+        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:*",
+            "NotResource":"arn:aws:ec2:*:${aws:PrincipalAccount}:*"}"#,
         "terminate_foreign_instance",
     ),
     (
-        r#"{"Effect":"Allow","Action":"ec2:TerminateInstances","Resource":"*","Condition":{"StringEqualsIfExists":{"aws:ResourceTag/ringfence:stack":"prod"}}}"#,
+        r#"{"Effect":"Allow","Action":"ec2:TerminateInstances","Resource":"*",
+            "Condition":{"StringEqualsIfExists":{"aws:ResourceTag/ringfence:stack":"prod"}}}"#,
         "terminate_foreign_instance",
     ),
     (
-        r#"{"Effect":"Allow","Action":"ec2:DeleteSnapshot","Resource":"*","Condition":{"Null":{"aws:ResourceTag/ringfence:stack":"true"}}}"#,
+        r#"{"Effect":"Allow","Action":"ec2:DeleteSnapshot","Resource":"*",
+            "Condition":{"Null":{"aws:ResourceTag/ringfence:stack":"true"}}}"#,
         "delete_foreign_backup",
     ),
     (
-        r#"{"Effect":"Allow","Action":"ec2:RunInstances","Resource":"*","Condition":{"StringEqualsIfExists":{"ec2:MetadataHttpTokens":"required"}}}"#,
+        r#"{"Effect":"Allow","Action":"ec2:RunInstances","Resource":"*",
+            "Condition":{"StringEqualsIfExists":{"ec2:MetadataHttpTokens":"required"}}}"#,
         "launch_with_imdsv1",
     ),
     (
-        r#"{"Effect":"Allow","Action":"ec2:RunInstances","Resource":"*","Condition":{"StringLike":{"aws:RequestTag/CostCenter":"*"}}}"#,
+        r#"{"Effect":"Allow","Action":"ec2:RunInstances","Resource":"*",
+            "Condition":{"StringLike":{"aws:RequestTag/CostCenter":"*"}}}"#,
         "launch_with_imdsv1",
     ),
     (
-        r#"{"Effect":"Allow","Action":"elasticloadbalancing:CreateLoadBalancer","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"elasticloadbalancing:SecurityGroup":"sg-1"}}}"#,
+        r#"{"Effect":"Allow","Action":"elasticloadbalancing:CreateLoadBalancer","Resource":"*",
+            "Condition":{"ForAnyValue:StringEquals":{"elasticloadbalancing:SecurityGroup":"sg-1"}}}"#,
         "balance_into_foreign_security_group",
     ),
     (
-        r#"{"Effect":"Allow","Action":"ec2:DeleteTags","Resource":"*","Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":"Name"}}}"#,
+        r#"{"Effect":"Allow","Action":"ec2:DeleteTags","Resource":"*",
+            "Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":"Name"}}}"#,
         "disown_node",
     ),
     (
-        r#"{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::111122223333:role/node","Condition":{"StringEquals":{"iam:PassedToService":["ec2.amazonaws.com","codebuild.amazonaws.com"]}}}"#,
+        r#"{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::111122223333:role/node",
+            "Condition":{"StringEquals":{"iam:PassedToService":["ec2.amazonaws.com","codebuild.amazonaws.com"]}}}"#,
         "pass_role_to_another_service",
     ),
     (
-        r#"{"Effect":"Allow","Action":"ssm:SendCommand","Resource":"*","Condition":{"StringEquals":{"ssm:resourceTag/env":"dev"}}}"#,
+        r#"{"Effect":"Allow","Action":"ssm:SendCommand","Resource":"*",
+            "Condition":{"StringEquals":{"ssm:resourceTag/env":"dev"}}}"#,
         "run_commands_on_foreign_instance",
     ),
     (r#"{"Effect":"Allow","Action":"elasticloadbalancing:AddTags","Resource":"*"}"#, "forge_ownership"),
@@ -170,10 +184,13 @@ fn an_open_path_is_found_however_it_is_hidden() {
 #[test]
 fn a_sane_policy_is_no_false_alarm() {
     for statements in [
-        r#"{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::111122223333:role/node","Condition":{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}}"#,
+        r#"{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::111122223333:role/node",
+            "Condition":{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}}"#,
         r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::my-bucket/*"}"#,
-        r#"{"Effect":"Allow","Action":"ec2:TerminateInstances","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/ringfence:stack":"prod"}}}"#,
-        r#"{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"*","Condition":{"StringEquals":{"ec2:CreateAction":"RunInstances"}}}"#,
+        r#"{"Effect":"Allow","Action":"ec2:TerminateInstances","Resource":"*",
+            "Condition":{"StringEquals":{"aws:ResourceTag/ringfence:stack":"prod"}}}"#,
+        r#"{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"*",
+            "Condition":{"StringEquals":{"ec2:CreateAction":"RunInstances"}}}"#,
         r#"{"Effect":"Deny","Action":"*","Resource":"*"}"#,
     ] {
         let policy = Document::parse(&format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)).unwrap();

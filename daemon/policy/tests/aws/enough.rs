@@ -1,4 +1,5 @@
-//! The policy is enough for what is called, and not more: computed from the calls and the document, with no list by hand.
+//! The policy is enough for what is called, and not more: computed from the calls and the document, with no list by
+//! hand.
 
 use ringfence_policy::aws::{
     CrossAccount, Document, Grant, NeededCall, Request, SubnetId, Verdict, all_calls, evaluate, needed_calls,

@@ -1,4 +1,5 @@
-//! Requests in the words of whoever asks: what is taken, what is told at which attribute, and what waits for what is not known.
+//! Requests in the words of whoever asks: what is taken, what is told at which attribute, and what waits for what is
+//! not known.
 
 use ringfence_policy::aws::{
     CrossAccountRequest, Fault, InstanceProfileRequest, NodeRoleRequest, PolicyType, TrustRequest,

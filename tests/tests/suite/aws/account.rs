@@ -32,8 +32,8 @@ provider \"ringfence\" {{ aws = {{ region = \"eu-north-1\", endpoint_url = \"{en
         ));
     }
 
-    /// Runs a script with boto3, which finds `client(service)`; what it prints as JSON is returned. Past the proxy, so that it
-    /// sees and does what somebody else would.
+    /// Runs a script with boto3, which finds `client(service)`; what it prints as JSON is returned. Past the proxy, so
+    /// that it sees and does what somebody else would.
     pub(super) async fn by_hand(&self, script: &str) -> Value {
         boto3(self.double.moto_endpoint(), ADMINISTRATOR, script).await
     }
@@ -54,7 +54,8 @@ pub(super) fn reaching(terraform: &Terraform, access_key: &str) -> Terraform {
         .with_env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
 }
 
-/// Runs a script with boto3 against an endpoint. It finds `client(service)`, and `tries(f)`, which is `ok` or the code of the error.
+/// Runs a script with boto3 against an endpoint. It finds `client(service)`, and `tries(f)`, which is `ok` or the code
+/// of the error.
 pub(super) async fn boto3(endpoint: &str, access_key: &str, script: &str) -> Value {
     const HEAD: &str = "import boto3, botocore, json, os\n\
         from botocore.exceptions import ClientError\n\

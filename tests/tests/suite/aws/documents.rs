@@ -42,12 +42,14 @@ output \"cross_account\" {{ value = [
   {{ for key in [\"json\", \"documents\", \"statements\"] : key => data.ringfence_aws_cross_account_policy.it[key] }},
 ] }}
 output \"trust\" {{ value = [
-  {function}_trust_policy(data.ringfence_aws_trust_policy.it.principals, data.ringfence_aws_trust_policy.it.external_id),
+  {function}_trust_policy(data.ringfence_aws_trust_policy.it.principals, \
+  data.ringfence_aws_trust_policy.it.external_id),
   {{ for key in [\"json\", \"documents\", \"statements\"] : key => data.ringfence_aws_trust_policy.it[key] }},
 ] }}
 output \"instance_profile\" {{ value = [
   {function}_instance_profile_policy({{ {INSTANCE_PROFILE} }}),
-  {{ for key in [\"json\", \"documents\", \"statements\"] : key => data.ringfence_aws_instance_profile_policy.it[key] }},
+  {{ for key in [\"json\", \"documents\", \"statements\"] : key => data.ringfence_aws_instance_profile_policy.it[key] \
+  }},
 ] }}
 output \"external_id\" {{ value = {function}_external_id(\"7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34\") }}
 "
@@ -220,7 +222,9 @@ async fn the_data_source_tells_its_request_as_json_and_every_way_there_gives_the
 data \"ringfence_aws_cross_account_policy\" \"it\" {{ {CROSS_ACCOUNT} }}
 output \"it\" {{ value = data.ringfence_aws_cross_account_policy.it.request_json }}
 output \"again\" {{
-  value = provider::ringfence::aws_cross_account_policy(jsondecode(data.ringfence_aws_cross_account_policy.it.request_json)).json
+  value = provider::ringfence::aws_cross_account_policy(
+    jsondecode(data.ringfence_aws_cross_account_policy.it.request_json)
+  ).json
 }}
 output \"policy\" {{ value = data.ringfence_aws_cross_account_policy.it.json }}
 "

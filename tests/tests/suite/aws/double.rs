@@ -1,5 +1,5 @@
-//! The double, judged by AWS's own client for Python: that it refuses and allows as AWS does, and what the role may do in it by
-//! what people actually send.
+//! The double, judged by AWS's own client for Python: that it refuses and allows as AWS does, and what the role may do
+//! in it by what people actually send.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,8 @@ for name in ['ringfence-node', 'administrator']:
 volume = ec2.create_volume(AvailabilityZone='eu-north-1a', Size=1)['VolumeId']
 snapshot = ec2.create_snapshot(VolumeId=volume)['SnapshotId']
 image = ec2.describe_images(Owners=['amazon'])['Images'][0]['ImageId']
-foreign_instance = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet)['Instances'][0]['InstanceId']
+foreign_instance = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1,
+SubnetId=subnet)['Instances'][0]['InstanceId']
 print(json.dumps(dict(vpc=vpc, subnet=subnet, group=group, foreign_subnet=foreign_subnet, foreign_group=foreign_group,
     neighbour=neighbour, volume=volume, snapshot=snapshot, image=image, foreign_instance=foreign_instance)))
 ";
@@ -78,15 +79,16 @@ impl Onboarded {
         onboarded
             .account
             .by_hand(&format!(
-                "iam = client('iam')\niam.create_role(RoleName='ringfence-prod', AssumeRolePolicyDocument='''{trust}''')\n\
+                "iam = client('iam')\niam.create_role(RoleName='ringfence-prod', \
+                    AssumeRolePolicyDocument='''{trust}''')\n\
                  iam.put_role_policy(RoleName='ringfence-prod', PolicyName='ringfence', PolicyDocument='''{policy}''')"
             ))
             .await;
         onboarded
     }
 
-    /// Runs a script as the role, with `session(service)`, `launch(**changes)` and the names of `NETWORK`; `tries(f)` says `ok` or
-    /// the code of the refusal.
+    /// Runs a script as the role, with `session(service)`, `launch(**changes)` and the names of `NETWORK`; `tries(f)`
+    /// says `ok` or the code of the refusal.
     pub(super) async fn as_role(&self, script: &str) -> Value {
         let caller = self.account.double.principal(CONTROL);
         let things = self.things.as_object().unwrap();
@@ -127,8 +129,10 @@ async fn a_role_is_assumed_by_its_principal_with_its_external_id_and_not_otherwi
     let double = &onboarded.account.double;
     let script = |id: &str| {
         format!(
-            "try:\n    client('sts').assume_role(RoleArn='arn:aws:iam::123456789012:role/ringfence-prod', RoleSessionName='test'{id})\n    \
-             print(json.dumps('ok'))\nexcept ClientError as error:\n    print(json.dumps(error.response['Error']['Code']))"
+            "try:\n    client('sts').assume_role(RoleArn='arn:aws:iam::123456789012:role/ringfence-prod', \
+                RoleSessionName='test'{id})\n    \
+             print(json.dumps('ok'))\nexcept ClientError as error:\n    \
+             print(json.dumps(error.response['Error']['Code']))"
         )
     };
     let with = |id: &str| script(&format!(", ExternalId='{id}'"));
@@ -167,8 +171,10 @@ print(json.dumps({name: tries(attack) for name, attack in {
         tags=TAGS + [{'Key': 'admin', 'Value': 'yes'}])),
     'snapshot of a foreign disk': lambda: ec2.create_snapshot(VolumeId=volume, TagSpecifications=tagged('snapshot')),
     'delete a foreign snapshot': lambda: ec2.delete_snapshot(SnapshotId=snapshot),
-    'tag a foreign disk': lambda: ec2.create_tags(Resources=[volume], Tags=[{'Key': 'ringfence:stack', 'Value': 'prod'}]),
-    'tag a foreign instance': lambda: ec2.create_tags(Resources=[foreign_instance], Tags=[{'Key': 'ringfence:stack', 'Value': 'prod'}]),
+    'tag a foreign disk': lambda: ec2.create_tags(Resources=[volume], Tags=[{'Key': 'ringfence:stack',
+    'Value': 'prod'}]),
+    'tag a foreign instance': lambda: ec2.create_tags(Resources=[foreign_instance], Tags=[{'Key': 'ringfence:stack',
+    'Value': 'prod'}]),
     'end a foreign instance': lambda: ec2.terminate_instances(InstanceIds=[foreign_instance]),
     'open a neighbour group': lambda: ec2.authorize_security_group_ingress(GroupId=neighbour, CidrIp='0.0.0.0/0',
         IpProtocol='tcp', FromPort=5432, ToPort=5432),
@@ -191,7 +197,8 @@ def life():
     node = launch(ClientToken='node-1')['Instances'][0]['InstanceId']
     assert launch(ClientToken='node-1')['Instances'][0]['InstanceId'] == node, 'the same token is the same node'
     assert tries(lambda: launch(ClientToken='node-1', InstanceType='m5.xlarge')) == 'IdempotentParameterMismatch'
-    for read in ['describe_instances', 'describe_volumes', 'describe_subnets', 'describe_vpcs', 'describe_security_groups',
+    for read in ['describe_instances', 'describe_volumes', 'describe_subnets', 'describe_vpcs',
+    'describe_security_groups',
                  'describe_instance_status', 'describe_images', 'describe_instance_types']:
         getattr(ec2, read)(**({'MaxResults': 5} if read in ['describe_instance_types'] else {}))
     iam.get_instance_profile(InstanceProfileName='ringfence-node')
@@ -255,7 +262,8 @@ async fn a_token_is_one_launch_in_its_zone_and_an_error_when_that_has_ended() {
     let script = r"
 ec2 = client('ec2')
 vpc = ec2.create_vpc(CidrBlock='10.7.0.0/16')['Vpc']['VpcId']
-zones = [ec2.create_subnet(VpcId=vpc, CidrBlock=f'10.7.{n}.0/24', AvailabilityZone='eu-north-1' + zone)['Subnet']['SubnetId']
+zones = [ec2.create_subnet(VpcId=vpc, CidrBlock=f'10.7.{n}.0/24',
+AvailabilityZone='eu-north-1' + zone)['Subnet']['SubnetId']
          for n, zone in enumerate('ab')]
 image = ec2.describe_images(Owners=['amazon'])['Images'][0]['ImageId']
 def launch(zone):
@@ -292,7 +300,8 @@ elb, own_group = session('elbv2'), group
 TAGS = [one for one in TAGS if one['Key'] in ('Name', 'ringfence:stack', 'ringfence:cluster')]
 MORE = TAGS + [{'Key': 'admin', 'Value': 'yes'}]
 def balancer(**changes):
-    good = dict(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet], SecurityGroups=[own_group],
+    good = dict(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet],
+    SecurityGroups=[own_group],
                 Tags=TAGS)
     return elb.create_load_balancer(**{**good, **changes})['LoadBalancers'][0]['LoadBalancerArn']
 def target_group(**changes):
@@ -309,15 +318,18 @@ attacks = {
     'one subnet more': lambda: balancer(Subnets=[subnet, foreign_subnet]),
     'another name': lambda: balancer(Name='payments'),
     'an application balancer': lambda: balancer(Type='application'),
-    'no tags': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet],
+    'no tags': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Scheme='internal',
+    Subnets=[subnet],
                                                   SecurityGroups=[own_group]),
     'one tag more': lambda: balancer(Tags=MORE),
     'a neighbour group': lambda: balancer(SecurityGroups=[own_group, neighbour]),
-    'no group': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Scheme='internal', Subnets=[subnet],
+    'no group': lambda: elb.create_load_balancer(Name='ringfence-clients', Type='network', Scheme='internal',
+    Subnets=[subnet],
                                                  Tags=TAGS),
     'another stack': lambda: target_group(Tags=[{'Key': 'ringfence:stack', 'Value': 'other'}]),
     'a listener on a foreign balancer': lambda: listener(foreign_balancer, foreign_group),
-    'a node in a foreign group': lambda: elb.register_targets(TargetGroupArn=foreign_group, Targets=[{'Id': foreign_instance}]),
+    'a node in a foreign group': lambda: elb.register_targets(TargetGroupArn=foreign_group,
+    Targets=[{'Id': foreign_instance}]),
     'claim a foreign balancer': lambda: elb.add_tags(ResourceArns=[foreign_balancer], Tags=TAGS),
     'delete a foreign balancer': lambda: elb.delete_load_balancer(LoadBalancerArn=foreign_balancer),
     'delete a foreign group': lambda: elb.delete_target_group(TargetGroupArn=foreign_group),

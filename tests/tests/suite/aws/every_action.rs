@@ -1,9 +1,9 @@
-//! What the policy allows to somebody who holds the role and means harm: every action of EC2, IAM and ELB on every type of
-//! resource, on somebody else's resource, with whatever the caller may choose chosen best. What is left is a short list,
-//! `reviewed.txt`, in which each line says why it is there.
+//! What the policy allows to somebody who holds the role and means harm: every action of EC2, IAM and ELB on every type
+//! of resource, on somebody else's resource, with whatever the caller may choose chosen best. What is left is a short
+//! list, `reviewed.txt`, in which each line says why it is there.
 //!
-//! Which action knows which resources and keys is the published service reference, as a package that is not ours. What our
-//! evaluator refuses, another one must refuse too.
+//! Which action knows which resources and keys is the published service reference, as a package that is not ours. What
+//! our evaluator refuses, another one must refuse too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! The resources that make roles leave alone what is not the stack's, and what is another account's or another resource's.
+//! The resources that make roles leave alone what is not the stack's, and what is another account's or another
+//! resource's.
 
 use serde_json::json;
 
@@ -6,7 +7,8 @@ use super::account::Account;
 use super::roles::{PROFILE, ROLE, inventory, managed, nothing};
 
 /// Makes a role of the name that carries no tag.
-const UNTAGGED: &str = "client('iam').create_role(RoleName='ringfence-prod', Path='/team/', AssumeRolePolicyDocument='{\"Statement\":[]}')";
+const UNTAGGED: &str = "client('iam').create_role(RoleName='ringfence-prod', Path='/team/', \
+    AssumeRolePolicyDocument='{\"Statement\":[]}')";
 
 #[tokio::test]
 async fn a_role_that_is_not_ours_is_left_alone_until_it_is_imported() {
@@ -38,7 +40,10 @@ async fn another_account_and_another_path_are_told_before_anything_is_made() {
     let error = account.terraform.plan(&[]).await.expect_error("another account");
     assert!(error.contains("in account 123456789012, not 111122223333"), "{error}");
     account
-        .by_hand("client('iam').create_role(RoleName='ringfence-prod', AssumeRolePolicyDocument='{\"Statement\":[]}', Tags=[{'Key': 'ringfence:stack', 'Value': 'prod'}])")
+        .by_hand(
+            "client('iam').create_role(RoleName='ringfence-prod', AssumeRolePolicyDocument='{\"Statement\":[]}', \
+            Tags=[{'Key': 'ringfence:stack', 'Value': 'prod'}])",
+        )
         .await;
     account.write(ROLE);
     let error = account.terraform.apply(&[]).await.expect_error("another path");
@@ -60,7 +65,8 @@ async fn a_tag_that_is_taken_off_shows_and_what_is_not_tagged_is_not_destroyed()
         ),
         (
             "of its policy, one more",
-            "tag_policy(PolicyArn='arn:aws:iam::123456789012:policy/team/ringfence-prod-1', Tags=[{'Key': 'x', 'Value': 'y'}])",
+            "tag_policy(PolicyArn='arn:aws:iam::123456789012:policy/team/ringfence-prod-1', Tags=[{'Key': 'x', \
+                'Value': 'y'}])",
         ),
         ("of the node role", "untag_role(RoleName='ringfence-node', TagKeys=['ringfence:stack'])"),
     ] {
@@ -121,7 +127,9 @@ async fn ownership_of_everything_is_checked_before_anything_is_made() {
     let account = Account::new().await;
     let by_hand = "iam = client('iam')\n\
         iam.create_instance_profile(InstanceProfileName='ringfence-node')\n\
-        iam.create_policy(PolicyName='ringfence-prod-1', Path='/team/', PolicyDocument='{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"s3:ListBucket\",\"Resource\":\"*\"}]}')";
+        iam.create_policy(PolicyName='ringfence-prod-1', Path='/team/', \
+        PolicyDocument='{\"Version\":\"2012-10-17\",\"Statement\":[{\
+        \"Effect\":\"Allow\",\"Action\":\"s3:ListBucket\",\"Resource\":\"*\"}]}')";
     account.by_hand(by_hand).await;
     let before = inventory(&account).await;
     account.write(PROFILE);
@@ -185,7 +193,8 @@ async fn a_role_of_the_same_name_that_somebody_made_anew_is_another_one() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
-    let anew = "iam = client('iam')\niam.delete_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')\niam.delete_role(RoleName='ringfence-prod')\n\
+    let anew = "iam = client('iam')\niam.delete_role_policy(RoleName='ringfence-prod', \
+        PolicyName='ringfence')\niam.delete_role(RoleName='ringfence-prod')\n\
         iam.create_role(RoleName='ringfence-prod', Path='/team/', AssumeRolePolicyDocument='{\"Statement\":[]}')";
     account.by_hand(anew).await;
     let before = inventory(&account).await;
@@ -237,7 +246,8 @@ async fn what_was_handed_over_to_another_stack_is_neither_taken_back_nor_destroy
     let other = "Tags=[{'Key': 'ringfence:stack', 'Value': 'other'}]";
     account
         .by_hand(&format!(
-            "iam = client('iam')\niam.tag_role(RoleName='ringfence-prod', {other})\niam.tag_role(RoleName='ringfence-node', {other})"
+            "iam = client('iam')\niam.tag_role(RoleName='ringfence-prod', \
+                {other})\niam.tag_role(RoleName='ringfence-node', {other})"
         ))
         .await;
     let before = inventory(&account).await;
@@ -290,7 +300,8 @@ async fn a_policy_of_the_roles_own_that_something_else_has_is_not_taken_from_it(
     account
         .by_hand(
             "iam = client('iam')\niam.create_role(RoleName='theirs', AssumeRolePolicyDocument='{\"Statement\":[]}')\n\
-             iam.attach_role_policy(RoleName='theirs', PolicyArn='arn:aws:iam::123456789012:policy/team/ringfence-prod-1')",
+             iam.attach_role_policy(RoleName='theirs', \
+             PolicyArn='arn:aws:iam::123456789012:policy/team/ringfence-prod-1')",
         )
         .await;
     let before = inventory(&account).await;

@@ -1,5 +1,5 @@
-//! The resources that make roles, against the double: they survive lost answers and half-made things, and show what somebody
-//! changed by hand.
+//! The resources that make roles, against the double: they survive lost answers and half-made things, and show what
+//! somebody changed by hand.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,8 @@ roles = {r['RoleName']: {
 } for r in iam.list_roles()['Roles']}
 managed = {p['PolicyName']: {
     'path': p['Path'],
-    'document': iam.get_policy_version(PolicyArn=p['Arn'], VersionId=p['DefaultVersionId'])['PolicyVersion']['Document'],
+    'document': iam.get_policy_version(PolicyArn=p['Arn'],
+    VersionId=p['DefaultVersionId'])['PolicyVersion']['Document'],
     'tags': {t['Key']: t['Value'] for t in iam.get_policy(PolicyArn=p['Arn'])['Policy'].get('Tags', [])},
 } for p in iam.list_policies(Scope='Local')['Policies']}
 profiles = {p['InstanceProfileName']: [r['RoleName'] for r in p['Roles']]
@@ -209,14 +210,22 @@ async fn what_somebody_changes_by_hand_shows_and_another_spelling_does_not() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
-    let policy = "iam = client('iam')\np = iam.get_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')['PolicyDocument']\n";
-    let put = "iam.put_role_policy(RoleName='ringfence-prod', PolicyName='ringfence', PolicyDocument=json.dumps(p, indent=4))\n";
+    let policy = "iam = client('iam')\np = iam.get_role_policy(RoleName='ringfence-prod', \
+        PolicyName='ringfence')['PolicyDocument']\n";
+    let put = "iam.put_role_policy(RoleName='ringfence-prod', PolicyName='ringfence', PolicyDocument=json.dumps(p, \
+        indent=4))\n";
     account
         .by_hand(&format!("{policy}p['Statement'].reverse()\nfor s in p['Statement']: s['Sid'] += 'x'\n{put}"))
         .await;
     assert_eq!(account.terraform.plan(&[]).await.code, 0, "it means the same");
     let changes = [
-        ("a wider policy", format!("{policy}p['Statement'][0]['Resource'] = '*'\np['Statement'][0]['Action'] = '*'\n{put}")),
+        (
+            "a wider policy",
+            format!(
+                "{policy}p['Statement'][0]['Resource'] = '*'\np['Statement'][0]['Action'] = \
+            '*'\n{put}"
+            ),
+        ),
         ("no policy", "client('iam').delete_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')".to_owned()),
         (
             "a second policy",
@@ -227,14 +236,21 @@ async fn what_somebody_changes_by_hand_shows_and_another_spelling_does_not() {
         (
             "a trust in everybody",
             "client('iam').update_assume_role_policy(RoleName='ringfence-prod', PolicyDocument=json.dumps(\
-             {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'sts:AssumeRole', 'Principal': '*'}]}))"
+             {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'sts:AssumeRole', 'Principal': \
+             '*'}]}))"
                 .to_owned(),
         ),
-        ("another tag", "client('iam').tag_role(RoleName='ringfence-prod', Tags=[{'Key': 'x', 'Value': 'y'}])".to_owned()),
+        (
+            "another tag",
+            "client('iam').tag_role(RoleName='ringfence-prod', Tags=[{'Key': 'x', 'Value': \
+            'y'}])"
+                .to_owned(),
+        ),
         (
             "a managed policy",
             "iam = client('iam')\n\
-             arn = iam.create_policy(PolicyName='admin', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [\
+             arn = iam.create_policy(PolicyName='admin', PolicyDocument=json.dumps({'Version': '2012-10-17', \
+             'Statement': [\
              {'Effect': 'Allow', 'Action': '*', 'Resource': '*'}]}))['Policy']['Arn']\n\
              iam.attach_role_policy(RoleName='ringfence-prod', PolicyArn=arn)"
                 .to_owned(),
@@ -248,7 +264,12 @@ async fn what_somebody_changes_by_hand_shows_and_another_spelling_does_not() {
     }
     let role = &inventory(&account).await["roles"]["ringfence-prod"];
     assert_eq!((&role["attached"], role["policies"].as_object().unwrap().len()), (&json!([]), 1), "{role}");
-    account.by_hand("iam = client('iam')\niam.delete_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')\niam.delete_role(RoleName='ringfence-prod')").await;
+    account
+        .by_hand(
+            "iam = client('iam')\niam.delete_role_policy(RoleName='ringfence-prod', \
+        PolicyName='ringfence')\niam.delete_role(RoleName='ringfence-prod')",
+        )
+        .await;
     assert_eq!(account.terraform.plan(&[]).await.code, 2, "it is gone, and is made again");
 }
 
@@ -277,7 +298,8 @@ async fn a_role_and_a_profile_that_iam_does_not_show_yet_are_waited_for() {
 #[tokio::test]
 async fn a_policy_that_is_too_long_for_a_role_stands_in_managed_ones_that_go_with_it() {
     let account = Account::new().await;
-    let grants = "[\"autoscale\", \"backup\", \"load_balancer\", \"network_checks\", \"open_ports\", \"public_ip\", \"resize\", \"spot\"]";
+    let grants = "[\"autoscale\", \"backup\", \"load_balancer\", \"network_checks\", \"open_ports\", \"public_ip\", \
+        \"resize\", \"spot\"]";
     let everything = ROLE.replace("[\"backup\"]", grants);
     account.write(&everything);
     let error = account.terraform.validate().await.expect_error("too long");

@@ -1,5 +1,5 @@
-//! What the product calls with the generated role and no other rights: `ringfenced verify aws`, its data source and the early
-//! warnings, each through the double, which authorises.
+//! What the product calls with the generated role and no other rights: `ringfenced verify aws`, its data source and the
+//! early warnings, each through the double, which authorises.
 
 use ringfence_aws_double::Call;
 use ringfence_policy::aws::Grant;
@@ -76,7 +76,8 @@ async fn a_policy_that_is_too_narrow_or_too_wide_is_told_by_name() {
         onboarded
             .account
             .by_hand(&format!(
-                "iam = client('iam')\np = iam.get_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')['PolicyDocument']\n\
+                "iam = client('iam')\np = iam.get_role_policy(RoleName='ringfence-prod', \
+                    PolicyName='ringfence')['PolicyDocument']\n\
                  by = {{s['Sid']: s for s in p['Statement']}}\n{edit}\n\
                  iam.put_role_policy(RoleName='ringfence-prod', PolicyName='ringfence', PolicyDocument=json.dumps(p))"
             ))
@@ -136,7 +137,8 @@ async fn the_data_source_says_what_the_command_says() {
     let (_sandbox, terraform) = terraform(
         &onboarded,
         &format!(
-            "data \"ringfence_aws_verification\" \"it\" {{\n{attributes}}}\noutput \"it\" {{ value = data.ringfence_aws_verification.it }}"
+            "data \"ringfence_aws_verification\" \"it\" {{\n{attributes}}}\noutput \"it\" {{ value = \
+                data.ringfence_aws_verification.it }}"
         ),
     );
     terraform.apply(&[]).await.expect("apply");

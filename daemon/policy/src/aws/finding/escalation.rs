@@ -22,7 +22,8 @@ pub const ESCALATION_PATHS: &[EscalationPath] = &[
     EscalationPath {
         name: "snapshot_foreign_volume",
         what: "take a snapshot of any disk of the account",
-        fix: "ec2:CreateSnapshot on volume/* only with aws:ResourceTag of the stack; no ec2:CreateImage of foreign instances",
+        fix: "ec2:CreateSnapshot on volume/* only with aws:ResourceTag of the stack; no ec2:CreateImage of foreign \
+            instances",
         ways: |scope| {
             vec![
                 vec![
@@ -133,7 +134,8 @@ pub const ESCALATION_PATHS: &[EscalationPath] = &[
     EscalationPath {
         name: "boot_foreign_private_image",
         what: "boot a node from any image of the account, whosever disk it was made of, and read it there",
-        fix: "ec2:RunInstances on image/* only with ec2:Owner of listed publishers, or with aws:ResourceTag of the stack",
+        fix: "ec2:RunInstances on image/* only with ec2:Owner of listed publishers, or with aws:ResourceTag of the \
+            stack",
         ways: |scope| each([scope.foreign("ec2:RunInstances", "image/ami-0ffffffffffffffff")]),
     },
     EscalationPath {
@@ -221,7 +223,8 @@ pub const ESCALATION_PATHS: &[EscalationPath] = &[
     EscalationPath {
         name: "give_foreign_instance_a_role",
         what: "give a machine that is not the stack's another role",
-        fix: "no ec2:AssociateIamInstanceProfile and no ec2:ReplaceIamInstanceProfileAssociation, or only with aws:ResourceTag of the stack",
+        fix: "no ec2:AssociateIamInstanceProfile and no ec2:ReplaceIamInstanceProfileAssociation, or only with \
+            aws:ResourceTag of the stack",
         ways: |scope| {
             each([
                 scope
@@ -264,7 +267,8 @@ pub const ESCALATION_PATHS: &[EscalationPath] = &[
     EscalationPath {
         name: "open_foreign_security_group",
         what: "open a neighbour's security group, such as that of a database in the same VPC",
-        fix: "ec2:AuthorizeSecurityGroupIngress and ec2:ModifySecurityGroupRules on listed groups, or with aws:ResourceTag of the stack",
+        fix: "ec2:AuthorizeSecurityGroupIngress and ec2:ModifySecurityGroupRules on listed groups, or with \
+            aws:ResourceTag of the stack",
         ways: |scope| {
             each([
                 scope
@@ -347,7 +351,8 @@ pub const ESCALATION_PATHS: &[EscalationPath] = &[
     EscalationPath {
         name: "redirect_foreign_traffic",
         what: "send what is meant for others to a node, or theirs nowhere",
-        fix: "elasticloadbalancing:ModifyListener, ModifyRule, RegisterTargets and DeregisterTargets only with aws:ResourceTag of the stack",
+        fix: "elasticloadbalancing:ModifyListener, ModifyRule, RegisterTargets and DeregisterTargets only with \
+            aws:ResourceTag of the stack",
         ways: |scope| {
             each([
                 scope.foreign(
@@ -396,7 +401,8 @@ pub const ESCALATION_PATHS: &[EscalationPath] = &[
     EscalationPath {
         name: "balance_into_foreign_security_group",
         what: "put a load balancer into anybody's security group, and so reach what that group reaches",
-        fix: "elasticloadbalancing:CreateLoadBalancer and SetSecurityGroups only with elasticloadbalancing:SecurityGroup of listed groups",
+        fix: "elasticloadbalancing:CreateLoadBalancer and SetSecurityGroups only with \
+            elasticloadbalancing:SecurityGroup of listed groups",
         ways: |scope| {
             each(
                 [

@@ -1,7 +1,8 @@
 //! The partition, account and region in which an attempt is made, and the checks that AWS makes for it there.
 //!
-//! What the attacker does not hold is somebody else's: another volume, group or VPC of the same account, without the stack's
-//! tag, and with whatever other tags suit the attacker. What the attacker writes into the request is the attacker's choice.
+//! What the attacker does not hold is somebody else's: another volume, group or VPC of the same account, without the
+//! stack's tag, and with whatever other tags suit the attacker. What the attacker writes into the request is the
+//! attacker's choice.
 
 use std::collections::BTreeSet;
 
@@ -52,8 +53,9 @@ impl<'a> Scope<'a> {
         Self { policies, partition, region, account }
     }
 
-    /// Every partition, region and account that the policies name, each with each, and always a region and an account that they
-    /// do not name. Where that would be very many, those that stand in one ARN, and each with the one that is not named.
+    /// Every partition, region and account that the policies name, each with each, and always a region and an account
+    /// that they do not name. Where that would be very many, those that stand in one ARN, and each with the one that is
+    /// not named.
     pub(super) fn all(policies: &'a [Document]) -> Vec<Self> {
         let named = Named::of(policies);
         let together = |region: &String, account: &String| named.together.contains(&(region.clone(), account.clone()));

@@ -1,4 +1,5 @@
-//! What is wrong with trust policies: who may assume a role that nobody meant to let in. Judged by what is written, not tried.
+//! What is wrong with trust policies: who may assume a role that nobody meant to let in. Judged by what is written, not
+//! tried.
 
 use serde_json::Value;
 
@@ -37,7 +38,8 @@ pub(super) fn findings(policies: &[Document], label: impl Fn(&Statement) -> Stri
         (
             "anybody_of_provider_assumes",
             "be anybody whom the identity provider knows, such as any repository of a public forge",
-            "a condition StringEquals on the subject that the provider names (its key :sub, or SAML:sub), or a narrow StringLike",
+            "a condition StringEquals on the subject that the provider names (its key :sub, or SAML:sub), or a narrow \
+                StringLike",
             |statement| !who(statement, "Federated").is_empty() && !asks_subject(statement),
         ),
     ];
@@ -141,7 +143,8 @@ mod tests {
             (r#"{"Service":"ec2.amazonaws.com"}"#, "", &[]),
         ] {
             let text = format!(
-                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{principal}{condition}}}}}"#
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole",
+                    "Principal":{principal}{condition}}}}}"#
             );
             let found = findings(&[Document::parse(&text).unwrap()], |_| String::new());
             assert_eq!(found.iter().map(|one| one.name).collect::<Vec<_>>(), expected, "{principal} {condition}");
