@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ringfence_api::{Client, ClusterId, Connection, Credentials, OperatorToken};
-use ringfence_place::local::{HEAD_CLAIM, Observed, observe};
+use ringfence_place::process::{HEAD_CLAIM, Observed, observe};
 use tokio::process::{Child, Command};
 
 use crate::sandbox::program;
@@ -34,7 +34,7 @@ impl Head {
     /// Writes the configuration of a new cluster in this directory, and starts nothing.
     pub fn prepare(directory: &Path) -> Self {
         let head = directory.join("head");
-        ringfence_place::local::create_directory(&head).expect("the head's directory");
+        ringfence_place::process::create_directory(&head).expect("the head's directory");
         let key = token(TOKEN).key().public();
         let config = format!(
             "[cluster]\nid = \"{}\"\nname = \"test\"\noperator_key = \"{key}\"\n[api]\nlisten = \"127.0.0.1:0\"\n\
@@ -61,7 +61,7 @@ impl Head {
     /// Starts another daemon of the same cluster in this directory, on the same database and with the same nodes.
     pub async fn start_another(&self, directory: &Path) -> Self {
         let head = directory.join("head");
-        ringfence_place::local::create_directory(&head).expect("the head's directory");
+        ringfence_place::process::create_directory(&head).expect("the head's directory");
         for file in ["serve.toml", "database", "master.key"] {
             std::fs::copy(self.directory.join("head").join(file), head.join(file)).expect("a copy");
         }

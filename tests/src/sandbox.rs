@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ringfence_place::local::{AGENT_CLAIM, HEAD_CLAIM, Identity, Observed, observe, stop};
+use ringfence_place::process::{AGENT_CLAIM, HEAD_CLAIM, Identity, Observed, observe, stop};
 
 /// A temporary directory whose processes end with it.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use ringfence_api::{
     Client, Clock as _, ClusterId, Connection, Credentials, OperatorToken, ProblemCode, ProjectUser, SystemClock,
 };
 use ringfence_pki::{CertificateFacts, Usage, fingerprint, pem_certificates, verify_leaf};
-use ringfence_place::local::{HEAD_CLAIM, Observed, observe};
+use ringfence_place::process::{HEAD_CLAIM, Observed, observe};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use ringfence_place::local::{
-    AGENT_CLAIM, ClaimError, DirectoryError, Identity, LocalNodes, Observed, Running, Spawn, Start, StartError,
-    StopError, Stopped, claim, create_directory, ensure_running, observe, remove_directory, spawn, stop,
+use ringfence_place::local::LocalNodes;
+use ringfence_place::process::{
+    AGENT_CLAIM, ClaimError, DirectoryError, Identity, Observed, Running, Spawn, Start, StartError, StopError, Stopped,
+    claim, create_directory, ensure_running, observe, remove_directory, spawn, stop,
 };
 use ringfence_place::{DriverError, NodeDriver, NodeLaunch, NodeObserved};
 use rustix::process::{Pid, Signal, kill_process};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use ringfence_api::SystemClock;
-use ringfence_place::local::{AGENT_CLAIM, claim};
+use ringfence_place::process::{AGENT_CLAIM, claim};
 
 /// Keep one node.
 #[derive(Debug, Args)]

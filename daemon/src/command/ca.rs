@@ -187,7 +187,7 @@ struct Root {
 
 fn init(place: &Place, state: State, lifetime: SignedDuration) -> anyhow::Result<()> {
     let directory = &place.directory;
-    ringfence_place::local::create_directory(directory)?;
+    ringfence_place::process::create_directory(directory)?;
     ensure!(!directory.join("root.crt").exists(), "{} holds a root already", directory.display());
     let plan = Plan {
         domain: AuthorityDomain::Root,

@@ -23,7 +23,8 @@ use async_trait::async_trait;
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::{ClusterId, ClusterName, Connection, OperatorPublicKey};
 use ringfence_place::NodeDriver as _;
-use ringfence_place::local::{AGENT_CLAIM, HEAD_CLAIM, LocalNodes, Observed, observe, remove_directory, stop};
+use ringfence_place::local::LocalNodes;
+use ringfence_place::process::{AGENT_CLAIM, HEAD_CLAIM, Observed, observe, remove_directory, stop};
 use tfplugin_rs::prelude::*;
 
 use super::{Claimed, Owner, Sight, Target};

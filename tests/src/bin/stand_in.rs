@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use ringfence_place::local::{AGENT_CLAIM, claim};
+use ringfence_place::process::{AGENT_CLAIM, claim};
 
 fn main() -> Result<()> {
     let directory: PathBuf = std::env::args_os().next_back().context("agent --directory DIRECTORY")?.into();

@@ -416,7 +416,7 @@ async fn a_removal_that_was_interrupted_in_the_middle_is_finished() {
     setup.terraform.apply(&[]).await.expect("apply");
     for directory in setup.sandbox.processes().iter().map(|(directory, _)| directory).collect::<Vec<_>>() {
         let name = if directory.join("serve.lock").exists() { "serve" } else { "agent" };
-        ringfence_place::local::stop(directory, name, std::time::Duration::from_secs(5)).await.unwrap();
+        ringfence_place::process::stop(directory, name, std::time::Duration::from_secs(5)).await.unwrap();
     }
     // As far as a removal may have come: everything but what says whose directory it is.
     let cluster = setup.sandbox.path().join("cluster");

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ringfence_place::local::{HEAD_CLAIM, Identity, Observed, observe};
+use ringfence_place::process::{HEAD_CLAIM, Identity, Observed, observe};
 use ringfence_tests::sandbox::processes_below;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::Child;

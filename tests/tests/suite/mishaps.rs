@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringfence_place::local::HEAD_CLAIM;
+use ringfence_place::process::HEAD_CLAIM;
 use ringfence_tests::eventually;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -133,8 +133,8 @@ async fn stopping_a_cluster_whose_head_is_dead_ends_its_agents() {
     kill_head(&setup);
     let head = setup.sandbox.path().join("cluster/head");
     eventually("the head is dead", PATIENCE, async || {
-        let observed = ringfence_place::local::observe(&head, HEAD_CLAIM);
-        if matches!(observed, Ok(ringfence_place::local::Observed::Dead)) {
+        let observed = ringfence_place::process::observe(&head, HEAD_CLAIM);
+        if matches!(observed, Ok(ringfence_place::process::Observed::Dead)) {
             Ok(())
         } else {
             Err(format!("{observed:?}"))

@@ -13,7 +13,7 @@ use ringfence_api::cluster::{
 };
 use ringfence_api::{Client, Clock, GroupName, Lifetime, NodeName, ServiceName, SystemClock, SystemUser};
 use ringfence_pki::{CertificateFacts, Usage, pem_certificates, verify_leaf};
-use ringfence_place::local::{AGENT_CLAIM, Observed, observe};
+use ringfence_place::process::{AGENT_CLAIM, Observed, observe};
 use ringfence_tests::{Head, Sandbox, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use ringfence_api::operator::PutOperatorKey;
-use ringfence_place::local::{HEAD_CLAIM, stop};
+use ringfence_place::process::{HEAD_CLAIM, stop};
 use ringfence_tests::head::{OTHER_TOKEN, token};
 use ringfence_tests::sandbox::program;
 

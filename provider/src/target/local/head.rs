@@ -6,7 +6,7 @@ use std::time::Duration;
 use ringfence_api::Connection;
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_place::file::atomic_write;
-use ringfence_place::local::{HEAD_CLAIM, Spawn, create_directory, ensure_running};
+use ringfence_place::process::{HEAD_CLAIM, Spawn, create_directory, ensure_running};
 use tfplugin_rs::prelude::*;
 
 use super::program::{inherited_environment, program};
@@ -149,7 +149,7 @@ impl Local {
 #[cfg(test)]
 mod tests {
     use ringfence_api::{ClusterName, OperatorPublicKey};
-    use ringfence_place::local::claim;
+    use ringfence_place::process::claim;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
 use ringfence_place::file::atomic_write;
-use ringfence_place::local::create_passage;
+use ringfence_place::process::create_passage;
 use serde::Deserialize;
 use tfplugin_rs::prelude::*;
 

@@ -201,7 +201,7 @@ impl Agents {
 
 /// Ends the processes that stood in for agents.
 async fn end_stand_ins(directory: &Path) {
-    use ringfence_place::local::{AGENT_CLAIM, stop};
+    use ringfence_place::process::{AGENT_CLAIM, stop};
     let mut ending = JoinSet::new();
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         ending.spawn(async move { stop(&entry.path(), AGENT_CLAIM, Duration::from_secs(1)).await.map(drop).ok() });

@@ -26,7 +26,7 @@ async fn with_a_ticket() -> (World, String) {
     let _ = world.head.operator().put_cluster(&declared(0, AuthoritySettings::default())).await;
     world.head.ended().await;
     let node = world.sandbox.path().join("nodes/head");
-    ringfence_place::local::create_directory(&node).unwrap();
+    ringfence_place::process::create_directory(&node).unwrap();
     std::fs::create_dir_all(node.join("node/joining.key")).unwrap();
     world.head.restart(&[]).await;
     let ticket = eventually("the ticket lies in the node's directory", SOON, async || {

@@ -7,7 +7,7 @@ use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::inspect::Task;
 use ringfence_api::project::{MemberRole, PutMember, PutProject};
 use ringfence_api::route::server::LIST_TASKS;
-use ringfence_place::local::{AGENT_CLAIM, Observed, observe};
+use ringfence_place::process::{AGENT_CLAIM, Observed, observe};
 use ringfence_tests::postgres::shared;
 use ringfence_tests::{Head, Sandbox, eventually};
 use rustix::process::{Pid, Signal, kill_process};

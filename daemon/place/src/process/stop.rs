@@ -13,9 +13,10 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::file::FileError;
-use crate::local::lock::PATIENCE;
-use crate::local::observe::{Observed, observe};
-use crate::local::{Identity, LOOK_AGAIN};
+use crate::process::LOOK_AGAIN;
+use crate::process::identity::Identity;
+use crate::process::lock::PATIENCE;
+use crate::process::observe::{Observed, observe};
 
 /// After `SIGKILL` only the kernel is waited for.
 const AFTER_KILL: Duration = Duration::from_secs(10);

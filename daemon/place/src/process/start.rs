@@ -22,10 +22,11 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::file::FileError;
-use crate::local::directory::{DirectoryError, create_directory};
-use crate::local::observe::{Observed, observe};
-use crate::local::spawn::{Spawn, SpawnError, start};
-use crate::local::{Identity, LOOK_AGAIN};
+use crate::process::LOOK_AGAIN;
+use crate::process::directory::{DirectoryError, create_directory};
+use crate::process::identity::Identity;
+use crate::process::observe::{Observed, observe};
+use crate::process::spawn::{Spawn, SpawnError, start};
 
 /// Returns when the process has claimed `name` in the spawn's directory, which is created if it
 /// is missing; waits at most `wait`.

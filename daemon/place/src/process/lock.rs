@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::file::FileError;
-use crate::local::Identity;
+use crate::process::identity::Identity;
 
 /// How long a lock that nobody answers for is tried: far longer than anybody looks, far shorter
 /// than anybody waits for a start.

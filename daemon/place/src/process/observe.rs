@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use crate::file::FileError;
-use crate::local::identity::{Identity, pid_file};
-use crate::local::lock::{is_held, lock_file};
+use crate::process::identity::{Identity, pid_file};
+use crate::process::lock::{is_held, lock_file};
 
 /// What is seen of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]

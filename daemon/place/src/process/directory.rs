@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::file::FileError;
-use crate::local::lock::{Lock, Taken, take};
+use crate::process::lock::{Lock, Taken, take};
 
 /// The file that makes a directory ours.
 pub(crate) const MARKER: &str = ".ringfence";

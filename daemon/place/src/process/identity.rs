@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::file::{FileError, atomic_write};
-use crate::local::process;
+use crate::process::procfs;
 
 /// One process of this machine, past or present. Kept as JSON in `<name>.pid`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,11 +25,11 @@ pub struct Identity {
 impl Identity {
     /// The process `pid` as it is now; `None` when it is gone or only waits to be reaped.
     pub fn of(pid: u32) -> Result<Option<Self>, FileError> {
-        let Some(stat) = process::stat(pid)? else { return Ok(None) };
+        let Some(stat) = procfs::stat(pid)? else { return Ok(None) };
         if stat.is_dead() {
             return Ok(None);
         }
-        Ok(Some(Self { pid, start_time: stat.start_time, boot_id: process::boot_id()? }))
+        Ok(Some(Self { pid, start_time: stat.start_time, boot_id: procfs::boot_id()? }))
     }
 
     /// Whether this very process is alive now.

@@ -11,8 +11,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::file::FileError;
-use crate::local::identity::{Identity, pid_file};
-use crate::local::lock::{Lock, Taken, lock_file, take};
+use crate::process::identity::{Identity, pid_file};
+use crate::process::lock::{Lock, Taken, lock_file, take};
 
 /// Claims `name` in `directory` for this process, until the claim is dropped. The directory must
 /// exist: what was removed is not made again by a process that came late.
