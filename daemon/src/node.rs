@@ -23,7 +23,7 @@ use axum::extract::FromRef;
 use ringfence_api::ClusterName;
 use ringfence_api::node::Node;
 use ringfence_api::route::{node, server};
-use ringfence_place::NodeDriver;
+use ringfence_place::{Machine, NodeDriver};
 use ringfence_store::NodeRow;
 
 use crate::access::{Access, Routes};
@@ -44,6 +44,8 @@ pub(crate) use service_token::end_undeclared_tokens;
 pub(crate) struct Nodes {
     pub(crate) base: Arc<Base>,
     pub(crate) authorities: Arc<Authorities>,
+    /// What nodes run on.
+    pub(crate) machine: Machine,
     /// What makes nodes exist.
     pub(crate) place: Box<dyn NodeDriver>,
 }

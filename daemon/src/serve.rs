@@ -27,6 +27,7 @@ use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{Clock, SystemClock};
 use ringfence_pki::pem_certificates;
 use ringfence_place::file::atomic_write;
+use ringfence_place::Place;
 use ringfence_place::local::LocalNodes;
 use ringfence_place::process::{Claim, HEAD_CLAIM, claim};
 use ringfence_store::{Database, Store};
@@ -212,7 +213,8 @@ pub(crate) async fn open(
         move || authorities.seen().trust_fingerprints()
     };
     let access = Arc::new(Access::new(base.clone(), KeysFile::in_directory(directory), trust));
-    let nodes = Arc::new(Nodes { base, authorities, place: Box::new(nodes) });
+    let place = Place::Local(nodes);
+    let nodes = Arc::new(Nodes { base, authorities, machine: place.default_machine(), place: place.into_nodes() });
     Ok(Daemon::new(access, nodes, KeyFile(key_file)))
 }
 

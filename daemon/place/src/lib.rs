@@ -14,6 +14,10 @@ pub mod local;
 pub mod port;
 pub mod process;
 
+mod machine;
 mod node_driver;
+mod place;
 
+pub use machine::Machine;
 pub use node_driver::{DriverError, NodeDriver, NodeLaunch, NodeObserved};
+pub use place::Place;

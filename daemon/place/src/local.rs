@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::file::{FileError, atomic_write};
+use crate::machine::Machine;
 use crate::node_driver::{DriverError, NodeDriver, NodeLaunch, NodeObserved};
 use crate::process::{
     AGENT_CLAIM, DirectoryError, Observed, Spawn, StartError, create_passage, ensure_running, is_empty, is_ours,
@@ -66,7 +67,7 @@ impl LocalNodes {
 #[async_trait]
 impl NodeDriver for LocalNodes {
     async fn ensure_node(&self, launch: &NodeLaunch) -> Result<(), DriverError> {
-        let name = &launch.name;
+        let NodeLaunch { name, machine: Machine::Local, .. } = launch;
         let directory = self.directory(name)?;
         // What was removed from under us is not made again.
         let cluster = self.root.parent().unwrap_or(&self.root);
@@ -201,6 +202,7 @@ mod tests {
     fn a_launch_does_not_show_its_secrets() {
         let launch = NodeLaunch {
             name: "worker-1".to_owned(),
+            machine: Machine::Local,
             config_json: "configuration".to_owned(),
             ticket: Some("secret".to_owned()),
         };

@@ -13,6 +13,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+use crate::machine::Machine;
+
 /// Makes, observes and removes the nodes of one cluster on one target.
 #[async_trait]
 pub trait NodeDriver: Send + Sync {
@@ -40,6 +42,8 @@ pub struct NodeLaunch {
     /// The node's name, unique in its cluster: lower-case letters, digits and inner hyphens, at
     /// most 63.
     pub name: String,
+    /// What it runs on.
+    pub machine: Machine,
     /// The agent's configuration, written as it is.
     pub config_json: String,
     /// The one-time ticket the agent joins with, if it has yet to join. A secret.
@@ -49,7 +53,8 @@ pub struct NodeLaunch {
 impl fmt::Debug for NodeLaunch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The ticket is a secret and the configuration may quote one.
-        f.debug_struct("NodeLaunch").field("name", &self.name).finish_non_exhaustive()
+        let shown = &mut f.debug_struct("NodeLaunch");
+        shown.field("name", &self.name).field("machine", &self.machine).finish_non_exhaustive()
     }
 }
 

@@ -16,7 +16,7 @@ use ringfence_place::process::{
     AGENT_CLAIM, ClaimError, DirectoryError, Identity, Observed, Running, Spawn, Start, StartError, StopError, Stopped,
     claim, create_directory, ensure_running, observe, remove_directory, spawn, stop,
 };
-use ringfence_place::{DriverError, NodeDriver, NodeLaunch, NodeObserved};
+use ringfence_place::{DriverError, Machine, NodeDriver, NodeLaunch, NodeObserved};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -426,6 +426,7 @@ fn an_interrupted_removal_can_go_on() {
 
 fn launch(name: &str) -> NodeLaunch {
     NodeLaunch {
+        machine: Machine::Local,
         name: name.to_owned(),
         config_json: format!(r#"{{"node":"{name}"}}"#),
         ticket: Some("ticket-1".to_owned()),

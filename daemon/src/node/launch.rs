@@ -107,7 +107,7 @@ pub(crate) fn node_launch(nodes: &Nodes, node: &NodeName, ticket: Option<String>
         },
     };
     let config_json = serde_json::to_string_pretty(&config).expect("an agent's configuration serializes");
-    NodeLaunch { name: node.to_string(), config_json, ticket }
+    NodeLaunch { name: node.to_string(), machine: nodes.machine.clone(), config_json, ticket }
 }
 
 /// The node's ticket: the one it has while that is unused and lasts, else a new one. It is derived from the master
