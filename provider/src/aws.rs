@@ -4,23 +4,31 @@
 //! so they are written once, in macros that add them to a model. What they may say is checked by the request types of
 //! `ringfence_policy`.
 
+#[cfg(feature = "aws")]
+mod account;
 mod cross_account;
 mod node_role;
 mod rendered;
 mod request;
 #[cfg(feature = "aws")]
 mod role;
+#[cfg(feature = "aws")]
+mod role_error;
 mod trust;
 
+#[cfg(feature = "aws")]
+pub(crate) use account::{account, account_in, account_of, account_to_make_in};
 pub(crate) use cross_account::{InstanceProfileModel, cross_account_model, known_profiles};
 pub(crate) use node_role::node_role_model;
 pub(crate) use rendered::{RenderedModel, StatementModel};
 pub(crate) use request::{PartialRequest, known};
 #[cfg(feature = "aws")]
 pub(crate) use role::{
-    account, account_in, account_of, account_to_make_in, attached, call_failed, capital, check_same, claim, fault,
-    invalid, is_free_tag_key, may_be_made, same_document, stack_of, stack_to_remove, tags_of, warn_of_existing,
+    AwsNameIdentity, attached, check_same, claim, is_free_tag_key, is_recorded, parsed, planned_documents,
+    same_document, stack_of, stack_to_remove, tags_of, warn_of_existing,
 };
+#[cfg(feature = "aws")]
+pub(crate) use role_error::{call_failed, capital, fault, invalid, may_be_made};
 pub(crate) use trust::trust_request;
 
 use ringfence_policy::aws::Fault;

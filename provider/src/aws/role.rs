@@ -1,48 +1,42 @@
-//! What the resources that make roles have in common.
+//! What the resources that make roles have in common: what they plan, what they find, and what their state says of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_place::aws::{AwsAccount, AwsError, AwsIdentity, Claim, RoleError, RoleObserved};
+use ringfence_place::aws::{Claim, RoleError, RoleObserved, RoleSpec};
 use ringfence_policy::aws::{AwsNameError, Document, STACK_TAG, StackName};
 use tfplugin_rs::prelude::*;
 
+use super::account::account_in;
+use super::role_error::{fault, invalid};
 use crate::ringfence::Ringfence;
 
-/// The account, which must be known by now.
-pub(crate) async fn account(data: &Ringfence) -> Result<&AwsAccount> {
-    data.aws().await.ok_or_else(|| {
-        Diagnostic::error("AWS cannot be reached yet")
-            .detail(
-                "The provider's `aws` holds values that are known only after an apply. Apply those first (-target).",
-            )
-            .into()
-    })
+/// What tells a role or an instance profile from all others.
+#[derive(Clone, Model)]
+pub(crate) struct AwsNameIdentity {
+    /// Number of the account.
+    #[tf(required)]
+    pub(crate) account_id: Value<String>,
+    /// Name, after its path.
+    #[tf(required)]
+    pub(crate) name: Value<String>,
 }
 
-/// The account, which must be the one that the documents are for.
-pub(crate) async fn account_of<'a>(data: &'a Ringfence, account_id: &Value<String>) -> Result<&'a AwsAccount> {
-    let account = account(data).await?;
-    let caller = account.identity().await.map_err(|error| {
-        Diagnostic::error("AWS does not know who calls")
-            .detail(format!("{error}. Check the credentials of the provider."))
-    })?;
-    another_account(account_id, &caller).map_or(Ok(account), |error| Err(error.into()))
-}
-
-/// The account in which something is to be made, as far as AWS can be asked: whoever plans without credentials is told
-/// when applying. None for what is there, which stays where it is.
-pub(crate) async fn account_to_make_in<'a>(
-    data: &'a Ringfence,
-    prior: Option<&Value<String>>,
-    account_id: &Value<String>,
-) -> Result<Option<&'a AwsAccount>> {
-    if let Some(prior) = prior {
-        check_moved(prior, account_id)?;
-        return Ok(None);
+impl AwsNameIdentity {
+    /// The identity of what has this ARN and name, once the name is known.
+    pub(crate) fn of(arn: &str, name: &Value<String>) -> Option<Self> {
+        name.is_known().then(|| Self { account_id: account_in(arn), name: name.clone() })
     }
-    let Some(account) = data.aws().await else { return Ok(None) };
-    let Ok(caller) = account.identity().await else { return Ok(None) };
-    another_account(account_id, &caller).map_or(Ok(Some(account)), |error| Err(error.into()))
+}
+
+/// A name out of a state, checked.
+pub(crate) fn parsed<T>(name: &Value<String>, parse: fn(&str) -> std::result::Result<T, AwsNameError>) -> Result<T> {
+    Ok(parse(name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?)
+}
+
+/// The policy and the trust policy of a role as they are planned: not known while not everything about it is.
+pub(crate) fn planned_documents(spec: Option<&RoleSpec>) -> (Value<String>, Value<String>) {
+    let json = |of: fn(&RoleSpec) -> &Document| spec.map_or(Value::Unknown, |spec| of(spec).minified().into());
+    (json(|spec| &spec.policy), json(|spec| &spec.trust))
 }
 
 /// Tells, when planning something that is to be made, of what is there by its name: it would be taken over, or stands
@@ -75,39 +69,20 @@ pub(crate) fn warn_of_existing<R: Resource<Data = Ringfence>>(
     }
 }
 
+/// Whether what is there is what was recorded; another one of the same name is not. Of what was just imported, and of
+/// what was not there, nothing is recorded.
+pub(crate) fn is_recorded(recorded: &Value<String>, unique_id: &str) -> bool {
+    recorded.as_str().is_none_or(|recorded| recorded.is_empty() || recorded == unique_id)
+}
+
 /// Fails when what is there is another one than what was planned for: somebody has made it anew since.
 pub(crate) fn check_same(recorded: &Value<String>, there: Option<&str>) -> Result<()> {
-    match (recorded.as_str().filter(|recorded| !recorded.is_empty()), there) {
-        (Some(recorded), Some(there)) if recorded != there => Err(Diagnostic::error("It is not what was planned for")
-            .detail("Somebody has removed it since, and made another one of its name. Plan again.")
-            .into()),
-        _ => Ok(()),
+    if there.is_none_or(|there| is_recorded(recorded, there)) {
+        return Ok(());
     }
-}
-
-/// The account of what is there, which a change cannot move.
-fn check_moved(prior: &Value<String>, planned: &Value<String>) -> Result<()> {
-    match (prior.as_str(), planned.as_str()) {
-        (Some(prior), Some(planned)) if prior != planned => {
-            Err(Diagnostic::error("It cannot be moved to another account")
-                .detail(format!(
-                    "It is in {prior}, and {planned} is asked for. Destroy it there first, or give the new \
-                 one a resource of its own."
-                ))
-                .at(Path::root().attr("account_id"))
-                .into())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn another_account(account_id: &Value<String>, caller: &AwsIdentity) -> Option<Diagnostic> {
-    let wanted = account_id.as_str().filter(|wanted| *wanted != caller.account)?;
-    Some(
-        Diagnostic::error("The provider is in another account")
-            .detail(format!("Its credentials are those of {} in account {}, not {wanted}.", caller.arn, caller.account))
-            .at(Path::root().attr("account_id")),
-    )
+    Err(Diagnostic::error("It is not what was planned for")
+        .detail("Somebody has removed it since, and made another one of its name. Plan again.")
+        .into())
 }
 
 /// A document as it stands in the state: as it was written while it means the same, else as it is.
@@ -164,11 +139,6 @@ pub(crate) fn claim(stack: &Value<String>, is_imported: bool) -> Claim {
     }
 }
 
-/// The account in an ARN.
-pub(crate) fn account_in(arn: &str) -> Value<String> {
-    arn.split(':').nth(4).map(str::to_owned).into()
-}
-
 /// Managed policies that somebody has attached to a role of ours.
 pub(crate) fn attached(observed: &RoleObserved) -> Value<BTreeSet<String>> {
     observed.foreign().into_iter().collect::<BTreeSet<_>>().into()
@@ -186,98 +156,6 @@ pub(crate) fn stack_to_remove(stack: &Value<String>, arn: &Value<String>) -> Res
     };
     let stack = stack.as_str().ok_or_else(untagged)?;
     StackName::parse(stack).map_err(|_| untagged().into())
-}
-
-/// A name that is not one.
-pub(crate) fn invalid(error: &AwsNameError) -> Diagnostic {
-    Diagnostic::error("A name cannot be used").detail(format!("{error}."))
-}
-
-/// An error of AWS about a resource, and the id that it would be imported with, as users see it.
-pub(crate) fn fault(error: &RoleError, resource: &str, id: &str) -> Diagnostics {
-    let at = |what: &str| {
-        let of_profile = resource == "ringfence_aws_instance_profile" && what == "role";
-        Path::root().attr(if of_profile { "role_name" } else { "name" })
-    };
-    match error {
-        RoleError::NotOurs { what: what @ "policy", name, stack } => {
-            Diagnostic::error("A policy stands where the role's own would, and is not ours")
-                .detail(format!(
-                    "{name} does not carry the tag {STACK_TAG} = {stack}, so it is left as it is. If it is the \
-                     stack's, give it the tag; if not, detach it from the role and delete it, or choose another name \
-                     for the role."
-                ))
-                .at(at(what))
-                .into()
-        }
-        RoleError::NotOurs { what, name, stack } => Diagnostic::error(format!(
-            "The {what} {name} exists and is not ours"
-        ))
-        .detail(format!(
-            "It does not carry the tag {STACK_TAG} = {stack}, so it is left as it is. Choose another name, or let \
-                 Terraform take it over, which replaces its policies:\n\n\
-                 import {{\n  to = {resource}.NAME\n  id = {id:?}\n}}"
-        ))
-        .at(at(what))
-        .into(),
-        RoleError::AnotherRole { .. } => Diagnostic::error("The stack has another role of this name")
-            .detail(format!("{}. Choose another name.", capital(&error.to_string())))
-            .at(at("role"))
-            .into(),
-        RoleError::InAnotherProfile { .. } => Diagnostic::error("Another instance profile holds the role")
-            .detail(format!(
-                "{}, so nothing was changed. Take it out there, or name another role.",
-                capital(&error.to_string())
-            ))
-            .at(at("role"))
-            .into(),
-        RoleError::PolicyShared { .. } => Diagnostic::error("Something else has a policy of the role's own")
-            .detail(format!("{}, so nothing was changed. Detach it there.", capital(&error.to_string())))
-            .at(at("role"))
-            .into(),
-        RoleError::NotSeen { what: what @ "policy", name } => Diagnostic::error("AWS is slow to show what was made")
-            .detail(format!(
-                "AWS has the {what} {name} and does not show it, after a minute. Names of policies are unique \
-                 whatever their path and case, so look whether there is another one of this name; if not, apply \
-                 again."
-            ))
-            .into(),
-        RoleError::OtherPath { what, .. } => Diagnostic::error("The path cannot be changed")
-            .detail(format!("{}. Use that path, or another name.", capital(&error.to_string())))
-            .at(at(what))
-            .into(),
-        RoleError::Aws(error) => {
-            call_failed(error, "Whoever runs Terraform needs this right; ringfence's own role does not")
-        }
-        RoleError::NotSeen { .. } => Diagnostic::error("AWS is slow to show what was made")
-            .detail(format!(
-                "{}, after a minute. Apply again: it is found by its name and tag.",
-                capital(&error.to_string())
-            ))
-            .into(),
-        RoleError::Unreadable(_) => {
-            Diagnostic::error("AWS did not do what was asked").detail(format!("{error}.")).into()
-        }
-    }
-}
-
-/// Whether something may have been made before this went wrong; else it was told before the first change.
-pub(crate) fn may_be_made(error: &RoleError) -> bool {
-    matches!(error, RoleError::Aws(_) | RoleError::NotSeen { .. } | RoleError::Unreadable(_))
-}
-
-/// A call that failed, with who needs the right to make it.
-pub(crate) fn call_failed(error: &AwsError, right: &str) -> Diagnostics {
-    if error.is_refusal() {
-        return Diagnostic::error("AWS refuses this").detail(format!("{error}. {right}.")).into();
-    }
-    Diagnostic::error("AWS did not do what was asked").detail(format!("{error}.")).into()
-}
-
-/// A sentence begins so.
-pub(crate) fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use ringfence_policy::aws::{
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{
-    account_in, account_of, account_to_make_in, attached, check_same, claim, cross_account_model, fault, invalid,
-    is_free_tag_key, may_be_made, not_known, or_report, report, same_document, stack_of, stack_to_remove, tags_of,
-    trust_request, warn_of_existing,
+    AwsNameIdentity, account_in, account_of, account_to_make_in, attached, check_same, claim, cross_account_model,
+    fault, is_free_tag_key, is_recorded, may_be_made, not_known, or_report, parsed, planned_documents, report,
+    same_document, stack_of, stack_to_remove, tags_of, trust_request, warn_of_existing,
 };
 use crate::ringfence::Ringfence;
 
@@ -66,17 +66,6 @@ cross_account_model! {
         #[tf(computed)]
         attached_policy_arns: Value<BTreeSet<String>>,
     }
-}
-
-/// What tells a role from all others.
-#[derive(Clone, Model)]
-pub(crate) struct AwsRoleIdentity {
-    /// Number of the account.
-    #[tf(required)]
-    account_id: Value<String>,
-    /// Name of the role, after its path.
-    #[tf(required)]
-    name: Value<String>,
 }
 
 const WRONG: &str = "The cross-account role cannot be made";
@@ -182,12 +171,13 @@ impl AwsCrossAccountRoleModel {
 
     /// After an apply: as it was planned, and what only AWS knows.
     fn applied(self, observed: &RoleObserved, spec: &RoleSpec) -> Self {
+        let (policy_json, trust_policy_json) = planned_documents(Some(spec));
         Self {
             request_json: self.request_json(),
             arn: observed.arn.as_str().into(),
             unique_id: observed.unique_id.as_str().into(),
-            policy_json: spec.policy.minified().into(),
-            trust_policy_json: spec.trust.minified().into(),
+            policy_json,
+            trust_policy_json,
             attached_policy_arns: BTreeSet::new().into(),
             ..self
         }
@@ -196,7 +186,7 @@ impl AwsCrossAccountRoleModel {
 
 impl Resource for AwsCrossAccountRole {
     type Model = AwsCrossAccountRoleModel;
-    type Identity = AwsRoleIdentity;
+    type Identity = AwsNameIdentity;
     type Data = Ringfence;
     const NAME: &'static str = "ringfence_aws_cross_account_role";
 
@@ -208,17 +198,13 @@ impl Resource for AwsCrossAccountRole {
         let Some(planned) = &mut plan.planned else { return Ok(()) };
         let prior = plan.prior.as_ref().map(|prior| &prior.account_id);
         let new_in = account_to_make_in(ctx.data(), prior, &planned.account_id).await?;
-        if let Ok(Some(spec)) = planned.spec() {
-            if let Some(account) = new_in {
-                let there =
-                    account.check_role(&spec, &Claim::OnlyOurs).await.map(|there| there.map(|there| there.unique_id));
-                warn_of_existing(ctx, ("role", spec.name.as_str(), &spec.stack), &planned.name, there);
-            }
-            planned.policy_json = spec.policy.minified().into();
-            planned.trust_policy_json = spec.trust.minified().into();
-        } else {
-            (planned.policy_json, planned.trust_policy_json) = (Value::Unknown, Value::Unknown);
+        let spec = planned.spec().ok().flatten();
+        if let (Some(spec), Some(account)) = (&spec, new_in) {
+            let there = account.check_role(spec, &Claim::OnlyOurs).await;
+            let there = there.map(|there| there.map(|there| there.unique_id));
+            warn_of_existing(ctx, ("role", spec.name.as_str(), &spec.stack), &planned.name, there);
         }
+        (planned.policy_json, planned.trust_policy_json) = planned_documents(spec.as_ref());
         planned.request_json = planned.request_json();
         planned.attached_policy_arns = BTreeSet::new().into();
         Ok(())
@@ -241,11 +227,9 @@ impl Resource for AwsCrossAccountRole {
             return Ok(Some(state));
         }
         let account = account_of(ctx.data(), &state.account_id).await?;
-        let name = RoleName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let name = parsed(&state.name, RoleName::parse)?;
         let found = account.find_role(&name).await.map_err(|error| state.fault(&error))?;
-        // Another one of the same name is not this one.
-        let same = |id: &str| state.unique_id.as_str().is_none_or(|known| known == id);
-        Ok(found.filter(|found| same(&found.unique_id)).map(|found| {
+        Ok(found.filter(|found| is_recorded(&state.unique_id, &found.unique_id)).map(|found| {
             ctx.data().note_in_state(&found.unique_id);
             state.seen(&found)
         }))
@@ -257,7 +241,7 @@ impl Resource for AwsCrossAccountRole {
         prior: AwsCrossAccountRoleModel,
         plan: AwsCrossAccountRoleModel,
     ) -> Result<AwsCrossAccountRoleModel> {
-        let name = RoleName::parse(prior.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let name = parsed(&prior.name, RoleName::parse)?;
         let there = account_of(ctx.data(), &plan.account_id).await?.find_role(&name).await;
         let there = there.map_err(|error| prior.fault(&error))?;
         check_same(&prior.unique_id, there.map(|there| there.unique_id).as_deref())?;
@@ -265,31 +249,31 @@ impl Resource for AwsCrossAccountRole {
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: AwsCrossAccountRoleModel) -> Result<()> {
-        let name = RoleName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let name = parsed(&state.name, RoleName::parse)?;
         let stack = stack_to_remove(&state.stack, &state.arn)?;
         let removed =
             account_of(ctx.data(), &state.account_id).await?.remove_role(&name, state.unique_id.as_str(), &stack).await;
         removed.map_err(|error| state.fault(&error))
     }
 
-    fn identity(&self, state: &AwsCrossAccountRoleModel) -> Option<AwsRoleIdentity> {
-        Some(AwsRoleIdentity { account_id: account_in(state.arn.as_str()?), name: state.name.clone() })
-            .filter(|identity| identity.name.is_known())
+    fn identity(&self, state: &AwsCrossAccountRoleModel) -> Option<AwsNameIdentity> {
+        AwsNameIdentity::of(state.arn.as_str()?, &state.name)
     }
 
     async fn import_identity(
         &self,
         _: &ResourceContext<Self>,
-        identity: AwsRoleIdentity,
+        identity: AwsNameIdentity,
     ) -> Result<AwsCrossAccountRoleModel> {
-        let AwsRoleIdentity { account_id, name } = identity;
+        let AwsNameIdentity { account_id, name } = identity;
         Ok(AwsCrossAccountRoleModel { account_id, name, ..AwsCrossAccountRoleModel::default() })
     }
 
     /// The name of the role, after its path. What it was made for is not told by AWS, so the first apply writes its
     /// documents.
     async fn import(&self, _: &ResourceContext<Self>, id: &str) -> Result<AwsCrossAccountRoleModel> {
-        RoleName::parse(id).map_err(|error| invalid(&error))?;
-        Ok(AwsCrossAccountRoleModel { name: id.into(), ..AwsCrossAccountRoleModel::default() })
+        let name = id.into();
+        parsed(&name, RoleName::parse)?;
+        Ok(AwsCrossAccountRoleModel { name, ..AwsCrossAccountRoleModel::default() })
     }
 }

@@ -7,9 +7,9 @@ use ringfence_policy::aws::{Fault, NodeRoleRequest, PolicyType, ProfileName, Rol
 use tfplugin_rs::prelude::*;
 
 use crate::aws::{
-    account_in, account_of, account_to_make_in, attached, check_same, claim, fault, invalid, is_free_tag_key,
-    may_be_made, node_role_model, not_known, or_report, report, same_document, stack_of, stack_to_remove, tags_of,
-    warn_of_existing,
+    AwsNameIdentity, account_in, account_of, account_to_make_in, attached, check_same, claim, fault, invalid,
+    is_free_tag_key, is_recorded, may_be_made, node_role_model, not_known, or_report, parsed, planned_documents,
+    report, same_document, stack_of, stack_to_remove, tags_of, warn_of_existing,
 };
 use crate::ringfence::Ringfence;
 
@@ -65,17 +65,6 @@ node_role_model! {
         #[tf(computed)]
         attached_policy_arns: Value<BTreeSet<String>>,
     }
-}
-
-/// What tells an instance profile from all others.
-#[derive(Clone, Model)]
-pub(crate) struct AwsInstanceProfileIdentity {
-    /// Number of the account.
-    #[tf(required)]
-    account_id: Value<String>,
-    /// Name of the instance profile, after its path.
-    #[tf(required)]
-    name: Value<String>,
 }
 
 const WRONG: &str = "The instance profile cannot be made";
@@ -177,14 +166,15 @@ impl AwsInstanceProfileModel {
                 return Err(self.fault(&error));
             }
         };
+        let (policy_json, trust_policy_json) = planned_documents(Some(&spec.role));
         Ok(Self {
             arn: profile.arn.into(),
             unique_id: profile.unique_id.into(),
             role_arn: role.arn.into(),
             role_unique_id: role.unique_id.into(),
             role_name: spec.role.name.as_str().into(),
-            policy_json: spec.role.policy.minified().into(),
-            trust_policy_json: spec.role.trust.minified().into(),
+            policy_json,
+            trust_policy_json,
             attached_policy_arns: BTreeSet::new().into(),
             ..self
         })
@@ -193,7 +183,7 @@ impl AwsInstanceProfileModel {
 
 impl Resource for AwsInstanceProfile {
     type Model = AwsInstanceProfileModel;
-    type Identity = AwsInstanceProfileIdentity;
+    type Identity = AwsNameIdentity;
     type Data = Ringfence;
     const NAME: &'static str = "ringfence_aws_instance_profile";
 
@@ -209,26 +199,20 @@ impl Resource for AwsInstanceProfile {
         let Some(planned) = &mut plan.planned else { return Ok(()) };
         let prior = plan.prior.as_ref().map(|prior| &prior.account_id);
         let new_in = account_to_make_in(ctx.data(), prior, &planned.account_id).await?;
-        if let Ok(Some(spec)) = planned.spec() {
-            if let Some(account) = new_in {
-                let stack = &spec.role.stack;
-                let there = account
-                    .check_profile(&spec, &Claim::OnlyOurs)
-                    .await
-                    .map(|there| there.map(|there| there.unique_id));
-                warn_of_existing(ctx, ("instance profile", spec.name.as_str(), stack), &planned.name, there);
-                let there = account
-                    .check_role(&spec.role, &Claim::OnlyOurs)
-                    .await
-                    .map(|there| there.map(|there| there.unique_id));
-                warn_of_existing(ctx, ("role", spec.role.name.as_str(), stack), &planned.name, there);
-            }
-            planned.role_name = spec.role.name.as_str().into();
-            planned.policy_json = spec.role.policy.minified().into();
-            planned.trust_policy_json = spec.role.trust.minified().into();
-        } else {
-            (planned.policy_json, planned.trust_policy_json) = (Value::Unknown, Value::Unknown);
+        let spec = planned.spec().ok().flatten();
+        if let (Some(spec), Some(account)) = (&spec, new_in) {
+            let (name, role) = (spec.name.as_str(), spec.role.name.as_str());
+            let there = account.check_profile(spec, &Claim::OnlyOurs).await;
+            let there = there.map(|there| there.map(|there| there.unique_id));
+            warn_of_existing(ctx, ("instance profile", name, &spec.role.stack), &planned.name, there);
+            let there = account.check_role(&spec.role, &Claim::OnlyOurs).await;
+            let there = there.map(|there| there.map(|there| there.unique_id));
+            warn_of_existing(ctx, ("role", role, &spec.role.stack), &planned.name, there);
         }
+        if let Some(spec) = &spec {
+            planned.role_name = spec.role.name.as_str().into();
+        }
+        (planned.policy_json, planned.trust_policy_json) = planned_documents(spec.as_ref().map(|spec| &spec.role));
         planned.attached_policy_arns = BTreeSet::new().into();
         if profile_gone {
             (planned.arn, planned.unique_id) = (Value::Unknown, Value::Unknown);
@@ -257,13 +241,9 @@ impl Resource for AwsInstanceProfile {
         }
         let account = account_of(ctx.data(), &state.account_id).await?;
         let failed = |error| state.fault(&error);
-        // Another one of the same name is not this one.
-        let same = |recorded: &Value<String>, id: &str| {
-            recorded.as_str().is_none_or(|recorded| recorded.is_empty() || recorded == id)
-        };
-        let name = ProfileName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let name = parsed(&state.name, ProfileName::parse)?;
         let profile = account.find_instance_profile(&name).await.map_err(failed)?;
-        let profile = profile.filter(|profile| same(&state.unique_id, &profile.unique_id));
+        let profile = profile.filter(|profile| is_recorded(&state.unique_id, &profile.unique_id));
         // Of an imported one the role is what is in it.
         let in_it = profile.as_ref().and_then(|profile| profile.roles.first());
         let Some(role) = state.role_name.as_str().or(in_it.map(String::as_str)) else {
@@ -271,7 +251,7 @@ impl Resource for AwsInstanceProfile {
         };
         let role = RoleName::parse(role).map_err(|error| invalid(&error))?;
         let found = account.find_role(&role).await.map_err(failed)?;
-        let found = found.filter(|found| same(&state.role_unique_id, &found.unique_id));
+        let found = found.filter(|found| is_recorded(&state.role_unique_id, &found.unique_id));
         // One that is there and was taken out is to be put in again, and is still what is destroyed.
         let taken_out = profile
             .as_ref()
@@ -302,7 +282,7 @@ impl Resource for AwsInstanceProfile {
         prior: AwsInstanceProfileModel,
         plan: AwsInstanceProfileModel,
     ) -> Result<AwsInstanceProfileModel> {
-        let name = ProfileName::parse(prior.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let name = parsed(&prior.name, ProfileName::parse)?;
         let role = RoleName::parse(prior.role().unwrap_or_default()).map_err(|error| invalid(&error))?;
         let account = account_of(ctx.data(), &plan.account_id).await?;
         let failed = |error| prior.fault(&error);
@@ -314,7 +294,7 @@ impl Resource for AwsInstanceProfile {
     }
 
     async fn delete(&self, ctx: &ResourceContext<Self>, state: AwsInstanceProfileModel) -> Result<()> {
-        let name = ProfileName::parse(state.name.as_str().unwrap_or_default()).map_err(|error| invalid(&error))?;
+        let name = parsed(&state.name, ProfileName::parse)?;
         let stack = stack_to_remove(&state.stack, &state.arn)?;
         let account = account_of(ctx.data(), &state.account_id).await?;
         // What is not there has `""` for an id, which no other has.
@@ -324,26 +304,26 @@ impl Resource for AwsInstanceProfile {
         removed.map_err(|error| state.fault(&error))
     }
 
-    fn identity(&self, state: &AwsInstanceProfileModel) -> Option<AwsInstanceProfileIdentity> {
+    fn identity(&self, state: &AwsInstanceProfileModel) -> Option<AwsNameIdentity> {
         let arn =
             [&state.arn, &state.role_arn].into_iter().filter_map(|arn| arn.as_str()).find(|arn| !arn.is_empty())?;
-        Some(AwsInstanceProfileIdentity { account_id: account_in(arn), name: state.name.clone() })
-            .filter(|identity| identity.name.is_known())
+        AwsNameIdentity::of(arn, &state.name)
     }
 
     async fn import_identity(
         &self,
         _: &ResourceContext<Self>,
-        identity: AwsInstanceProfileIdentity,
+        identity: AwsNameIdentity,
     ) -> Result<AwsInstanceProfileModel> {
-        let AwsInstanceProfileIdentity { account_id, name } = identity;
+        let AwsNameIdentity { account_id, name } = identity;
         Ok(AwsInstanceProfileModel { account_id, name, ..AwsInstanceProfileModel::default() })
     }
 
     /// The name of the instance profile, after its path. What it was made for is not told by AWS, so the first apply
     /// writes the documents.
     async fn import(&self, _: &ResourceContext<Self>, id: &str) -> Result<AwsInstanceProfileModel> {
-        ProfileName::parse(id).map_err(|error| invalid(&error))?;
-        Ok(AwsInstanceProfileModel { name: id.into(), ..AwsInstanceProfileModel::default() })
+        let name = id.into();
+        parsed(&name, ProfileName::parse)?;
+        Ok(AwsInstanceProfileModel { name, ..AwsInstanceProfileModel::default() })
     }
 }
