@@ -60,20 +60,21 @@ impl Verify {
 }
 
 impl Aws {
+    fn settings(&self, request: &CrossAccount) -> AwsSettings {
+        let assume_role = self.assume_role.clone();
+        AwsSettings {
+            region: Some(request.region.to_string()),
+            profile: self.profile.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            assume_role: assume_role.map(|role_arn| AssumeRole { role_arn, external_id: self.external_id.clone() }),
+        }
+    }
+
     async fn run(self) -> anyhow::Result<()> {
         let path = self.request.display();
         let text = read(&self.request).with_context(|| format!("cannot read {path}"))?;
         let (request, role) = parse(&text).with_context(|| format!("cannot use {path}"))?;
-        let settings = AwsSettings {
-            region: Some(request.region.to_string()),
-            profile: self.profile.clone(),
-            endpoint_url: self.endpoint_url.clone(),
-            assume_role: self
-                .assume_role
-                .clone()
-                .map(|role_arn| AssumeRole { role_arn, external_id: self.external_id.clone() }),
-        };
-        let account = AwsAccount::new(&settings).await;
+        let account = AwsAccount::new(&self.settings(&request)).await;
         let caller = account.identity().await.with_context(|| match &self.profile {
             Some(profile) => format!("AWS does not know who calls with the profile {profile:?}"),
             None => "AWS does not know who calls".to_owned(),

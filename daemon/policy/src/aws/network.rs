@@ -106,59 +106,84 @@ const ALL_PORTS: PortRange = (0, 65_535);
 
 /// What is not as nodes need it.
 pub fn network_findings(network: &Network) -> Vec<NetworkFinding> {
-    let mut found = Vec::new();
-    let mut find = |wrong: bool, check, subject: &str, what: String, fix| {
-        if wrong {
-            found.push(NetworkFinding { check, subject: subject.to_owned(), what, fix });
+    let mut found = Found::default();
+    names(network, &mut found);
+    for subnet in &network.subnets {
+        ways_of(subnet, &network.vpc, &mut found);
+    }
+    ports(network, &mut found);
+    endpoints(network, &mut found);
+    found.0
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Found(Vec<NetworkFinding>);
+
+impl Found {
+    fn note(&mut self, is_wrong: bool, check: &'static str, subject: &str, what: String, fix: &'static str) {
+        if is_wrong {
+            self.0.push(NetworkFinding { check, subject: subject.to_owned(), what, fix });
         }
-    };
+    }
+}
+
+/// Whether names are found.
+fn names(network: &Network, found: &mut Found) {
     let vpc = &network.vpc;
-    find(
+    found.note(
         !network.dns_support,
         "dns_support",
         vpc,
         "DNS support is off: nodes find neither AWS nor one another".to_owned(),
         "turn enable_dns_support of the VPC on",
     );
-    find(
+    found.note(
         !network.dns_hostnames,
         "dns_hostnames",
         vpc,
         "DNS host names are off: endpoints of AWS are not found privately".to_owned(),
         "turn enable_dns_hostnames of the VPC on",
     );
-    for subnet in &network.subnets {
-        find(
-            subnet.vpc != *vpc,
-            "subnet_vpc",
-            &subnet.id,
-            format!("the subnet is in {}, not in {vpc}: a launch there is refused", subnet.vpc),
-            "name a subnet of the VPC",
-        );
-        find(
-            subnet.default_route.is_none(),
-            "internet_route",
-            &subnet.id,
-            "no default route leads out: nodes reach nothing but the VPC and its endpoints".to_owned(),
-            "route 0.0.0.0/0 to an internet gateway (nodes with public addresses) or a NAT gateway, or add endpoints",
-        );
-        find(
-            !acl_allows(&subnet.acl, EPHEMERAL),
-            "ephemeral_ports",
-            &subnet.id,
-            "the network ACL keeps out some of TCP 32768 to 65535: replies to nodes are lost".to_owned(),
-            "allow TCP 32768-65535 inbound from 0.0.0.0/0 in the network ACL, and let the security group decide",
-        );
-        find(
-            !acl_allows(&subnet.acl, (80, 80)),
-            "port_80_acl",
-            &subnet.id,
-            "the network ACL keeps out TCP 80: no publicly signed certificates".to_owned(),
-            "allow TCP 80 inbound from 0.0.0.0/0 in the network ACL, if certificates are to be signed publicly",
-        );
-    }
+}
+
+/// Whether a subnet is in the VPC, and packets find their way out of it and back.
+fn ways_of(subnet: &Subnet, vpc: &str, found: &mut Found) {
+    found.note(
+        subnet.vpc != vpc,
+        "subnet_vpc",
+        &subnet.id,
+        format!("the subnet is in {}, not in {vpc}: a launch there is refused", subnet.vpc),
+        "name a subnet of the VPC",
+    );
+    found.note(
+        subnet.default_route.is_none(),
+        "internet_route",
+        &subnet.id,
+        "no default route leads out: nodes reach nothing but the VPC and its endpoints".to_owned(),
+        "route 0.0.0.0/0 to an internet gateway (nodes with public addresses) or a NAT gateway, or add endpoints",
+    );
+    found.note(
+        !acl_allows(&subnet.acl, EPHEMERAL),
+        "ephemeral_ports",
+        &subnet.id,
+        "the network ACL keeps out some of TCP 32768 to 65535: replies to nodes are lost".to_owned(),
+        "allow TCP 32768-65535 inbound from 0.0.0.0/0 in the network ACL, and let the security group decide",
+    );
+    found.note(
+        !acl_allows(&subnet.acl, (80, 80)),
+        "port_80_acl",
+        &subnet.id,
+        "the network ACL keeps out TCP 80: no publicly signed certificates".to_owned(),
+        "allow TCP 80 inbound from 0.0.0.0/0 in the network ACL, if certificates are to be signed publicly",
+    );
+}
+
+/// Whether the groups are in the VPC, and open what nodes need.
+fn ports(network: &Network, found: &mut Found) {
+    let vpc = &network.vpc;
     for group in &network.security_groups {
-        find(
+        found.note(
             group.vpc != *vpc,
             "security_group_vpc",
             &group.id,
@@ -172,7 +197,7 @@ pub fn network_findings(network: &Network) -> Vec<NetworkFinding> {
         network.security_groups.iter().flat_map(ports).copied().collect()
     };
     let (from_nodes, from_others) = (opened(|group| &group.from_nodes), opened(|group| &group.from_others));
-    find(
+    found.note(
         !covers(&from_nodes, ALL_PORTS),
         "self_reference",
         &groups,
@@ -183,7 +208,7 @@ pub fn network_findings(network: &Network) -> Vec<NetworkFinding> {
         (80, "port_80", "nobody reaches TCP 80: no publicly signed certificates"),
         (443, "port_443", "nobody reaches TCP 443: no clients from outside the groups"),
     ] {
-        find(
+        found.note(
             !covers(&from_others, (port, port)),
             check,
             &groups,
@@ -191,8 +216,12 @@ pub fn network_findings(network: &Network) -> Vec<NetworkFinding> {
             "open the port to those who are to reach it, or leave it closed on purpose",
         );
     }
+}
+
+/// Whether endpoints let through what nodes may do.
+fn endpoints(network: &Network, found: &mut Found) {
     for endpoint in network.endpoints.iter().filter(|endpoint| !endpoint.is_open) {
-        find(
+        found.note(
             true,
             "vpc_endpoint",
             &endpoint.id,
@@ -203,7 +232,6 @@ pub fn network_findings(network: &Network) -> Vec<NetworkFinding> {
             "let the endpoint's policy allow what the instance profile allows",
         );
     }
-    found
 }
 
 /// Whether the rules let all of these ports through. For each port the rule of the lowest number decides; what none
