@@ -114,8 +114,7 @@ impl Parts<'_> {
                 let mut ids = query.list("InstanceId");
                 ids.extend(query.get("InstanceId"));
                 for id in ids {
-                    let keys = self.existing("instance", id).await;
-                    self.add(&action, self.arn(&format!("instance/{id}")), keys);
+                    self.on(&action, "instance", id).await;
                 }
             }
             "CreateTags" | "DeleteTags" => {
@@ -127,26 +126,18 @@ impl Parts<'_> {
                 }
             }
             "DescribeVpcAttribute" => {
-                let id = query.get("VpcId").unwrap_or_default();
-                let keys = self.existing("vpc", id).await;
-                self.add(&action, self.arn(&format!("vpc/{id}")), keys);
+                self.on(&action, "vpc", query.get("VpcId").unwrap_or_default()).await;
             }
             "CreateSnapshot" => {
-                let id = query.get("VolumeId").unwrap_or_default();
-                let keys = self.existing("volume", id).await;
-                self.add(&action, self.arn(&format!("volume/{id}")), keys);
+                self.on(&action, "volume", query.get("VolumeId").unwrap_or_default()).await;
                 self.add(&action, self.arn("snapshot/*"), request_tags(&query.tags_of("snapshot")));
                 self.tagging();
             }
             "DeleteSnapshot" => {
-                let id = query.get("SnapshotId").unwrap_or_default();
-                let keys = self.existing("snapshot", id).await;
-                self.add(&action, self.arn(&format!("snapshot/{id}")), keys);
+                self.on(&action, "snapshot", query.get("SnapshotId").unwrap_or_default()).await;
             }
             "DeregisterImage" => {
-                let id = query.get("ImageId").unwrap_or_default();
-                let keys = self.existing("image", id).await;
-                self.add(&action, self.arn(&format!("image/{id}")), keys);
+                self.on(&action, "image", query.get("ImageId").unwrap_or_default()).await;
             }
             "RegisterImage" => {
                 self.add(&action, self.arn("image/*"), request_tags(&query.tags_of("image")));
@@ -154,9 +145,7 @@ impl Parts<'_> {
                 self.tagging();
             }
             "AuthorizeSecurityGroupIngress" | "RevokeSecurityGroupIngress" => {
-                let id = query.get("GroupId").unwrap_or_default();
-                let keys = self.existing("security-group", id).await;
-                self.add(&action, self.arn(&format!("security-group/{id}")), keys);
+                self.on(&action, "security-group", query.get("GroupId").unwrap_or_default()).await;
                 let tags = query.tags_of("security-group-rule");
                 if !tags.is_empty() {
                     self.add(&action, self.arn("security-group-rule/*"), request_tags(&tags));
@@ -165,6 +154,12 @@ impl Parts<'_> {
             }
             _ => self.add(&action, "*".to_owned(), Keys::new()),
         }
+    }
+
+    /// The check of an action on something of EC2 that is there.
+    async fn on(&mut self, action: &str, kind: &str, id: &str) {
+        let keys = self.existing(kind, id).await;
+        self.add(action, self.arn(&format!("{kind}/{id}")), keys);
     }
 
     async fn launch(&mut self) {

@@ -194,17 +194,8 @@ async fn answer(
         None
     };
     call.fault = fault;
-    match fault {
-        Some(Fault::Fail) => {
-            return Some(error(&query.service, 500, "InternalError", "An internal error has occurred."));
-        }
-        Some(Fault::Throttle) => {
-            let code = if query.service == "ec2" { "RequestLimitExceeded" } else { "Throttling" };
-            let status = if query.service == "ec2" { 503 } else { 400 };
-            return Some(error(&query.service, status, code, "Rate exceeded"));
-        }
-        Some(Fault::Refuse(code)) => return Some(error(&query.service, 409, code, "Refused by the test")),
-        Some(Fault::LoseAnswer | Fault::KillCaller) | None => {}
+    if let Some(error) = fault.and_then(|fault| error_of(fault, &query.service)) {
+        return Some(error);
     }
     if query.service == "sts" && query.action == "AssumeRole" {
         return Some(assume_role(shared, query, caller, call, headers, body).await);
@@ -233,17 +224,9 @@ async fn answer(
         return Some(error(&query.service, wait.status, wait.code, &wait.message));
     }
     let zone = zone(shared, query).await;
-    match shared.lock().tokens.repeat(query, &zone) {
-        Repeat::New => {}
-        Repeat::Same(answer) => return Some(xml(200, answer)),
-        Repeat::Other => {
-            let message = "The client token was used with other parameters.";
-            return Some(error("ec2", 400, "IdempotentParameterMismatch", message));
-        }
-        Repeat::Ended => {
-            let message = "The instance that was launched with this client token is terminated.";
-            return Some(error("ec2", 400, "IdempotentInstanceTerminated", message));
-        }
+    let repeat = shared.lock().tokens.repeat(query, &zone);
+    if let Some(answer) = answer_of(repeat) {
+        return Some(answer);
     }
     let (status, mut text) = forward(shared, headers, body).await;
     if status == 200 {
@@ -259,6 +242,33 @@ async fn answer(
     match fault {
         Some(Fault::LoseAnswer | Fault::KillCaller) => None,
         _ => Some(xml(status, text)),
+    }
+}
+
+/// What the caller gets of a fault instead of an answer.
+fn error_of(fault: Fault, service: &str) -> Option<Response<Body>> {
+    match fault {
+        Fault::Fail => Some(error(service, 500, "InternalError", "An internal error has occurred.")),
+        Fault::Throttle if service == "ec2" => Some(error(service, 503, "RequestLimitExceeded", "Rate exceeded")),
+        Fault::Throttle => Some(error(service, 400, "Throttling", "Rate exceeded")),
+        Fault::Refuse(code) => Some(error(service, 409, code, "Refused by the test")),
+        Fault::LoseAnswer | Fault::KillCaller => None,
+    }
+}
+
+/// The answer to a call that was made before with the same client token.
+fn answer_of(repeat: Repeat) -> Option<Response<Body>> {
+    match repeat {
+        Repeat::New => None,
+        Repeat::Same(answer) => Some(xml(200, answer)),
+        Repeat::Other => {
+            let message = "The client token was used with other parameters.";
+            Some(error("ec2", 400, "IdempotentParameterMismatch", message))
+        }
+        Repeat::Ended => {
+            let message = "The instance that was launched with this client token is terminated.";
+            Some(error("ec2", 400, "IdempotentInstanceTerminated", message))
+        }
     }
 }
 
