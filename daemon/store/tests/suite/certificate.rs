@@ -1,0 +1,62 @@
+//! Which certificates a revocation takes.
+
+use super::*;
+
+#[tokio::test]
+async fn a_revocation_happens_once_and_keeps_its_first_time_and_reason() {
+    let world = World::new().await;
+    let mut tx = world.write().await;
+    insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
+    assert!(revoke(&mut tx, "aa", 5).await);
+    assert!(!tx.update_certificate_revoked("aa", RevocationReason::Superseded, at(6)).await.unwrap());
+    assert!(!revoke(&mut tx, "unknown", 5).await);
+    let view = tx.find_certificate("aa").await.unwrap().unwrap().view;
+    assert_eq!(view.revoked_at, Some(at(5)));
+    assert_eq!(view.revocation_reason, Some(RevocationReason::PrivilegeWithdrawn));
+}
+
+#[tokio::test]
+async fn revoking_by_name_takes_exactly_that_name_profile_and_what_is_still_good() {
+    let world = World::new().await;
+    let mut tx = world.write().await;
+    for (serial, name, not_after) in [
+        ("aa", "fraud__alice", 100),
+        ("bb", "fraud__alice", 100),
+        ("cc", "fraud__alice", 10),
+        ("dd", "fraud__alice2", 100),
+        ("ee", "Fraud__alice", 100),
+    ] {
+        insert_certificate(&mut tx, serial, name, not_after).await.unwrap();
+    }
+    let (alice, reason) = (identity("fraud__alice"), RevocationReason::PrivilegeWithdrawn);
+    assert_eq!(tx.update_certificates_revoked_of_project_user(&alice, reason, at(50)).await.unwrap(), 2);
+    assert_eq!(tx.update_certificates_revoked_of_project_user(&alice, reason, at(51)).await.unwrap(), 0);
+    let all = tx.list_certificates(10).await.unwrap();
+    let mut revoked: Vec<_> = all.into_iter().filter(|c| c.revoked_at.is_some()).map(|c| c.serial).collect();
+    revoked.sort();
+    assert_eq!(revoked, ["aa", "bb"]);
+}
+
+#[tokio::test]
+async fn the_certificates_of_exactly_one_job_are_revoked_and_those_of_its_user_with_all_of_its_jobs() {
+    let world = World::new().await;
+    let mut tx = with_alice(&world).await;
+    let new = |serial, job| NewCertificate {
+        serial,
+        issuer: ISSUER,
+        shard: 0,
+        profile: CertificateProfile::Job,
+        holder: CertificateHolder::Caller,
+        common_name: "fraud__alice",
+        node: None,
+        service: None,
+        job: Some(job),
+        der: b"x",
+        not_before: at(0),
+        not_after: at(100),
+    };
+    tx.insert_certificates(&[new("bb", "j1"), new("cc", "j10")], at(0)).await.unwrap();
+    let (alice, reason) = (identity("fraud__alice"), RevocationReason::CessationOfOperation);
+    assert_eq!(tx.update_certificates_revoked_of_job(&alice, &job("j1"), reason, at(5)).await.unwrap(), 1);
+    assert_eq!(tx.update_certificates_revoked_of_project_user(&alice, reason, at(6)).await.unwrap(), 2);
+}

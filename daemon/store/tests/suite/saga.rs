@@ -1,0 +1,102 @@
+//! What the saga engine relies on: no number twice, and no owner who was replaced.
+
+use super::*;
+
+fn started(step: &str) -> Event {
+    Event::StepStarted { step: step.to_owned() }
+}
+
+async fn with_a_saga(world: &World) -> (SagaLog, SagaId, Epoch) {
+    let id = SagaId::new("s1");
+    let mut tx = world.write().await;
+    let epoch = tx.take_lease(LEASE, "a", at(0), at(10)).await.unwrap().unwrap();
+    let saga = NewSaga { id: &id, kind: "launch_node", subject: "head", input: serde_json::json!({ "n": 1 }) };
+    tx.insert_saga(&saga, at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    (SagaLog::new(world.store.clone(), LEASE), id, epoch)
+}
+
+#[tokio::test]
+async fn events_are_loaded_in_order_also_after_the_file_was_opened_again() {
+    let world = World::new().await;
+    let (log, id, epoch) = with_a_saga(&world).await;
+    assert!(log.load(&id).await.unwrap().is_empty());
+    let events = [started("a"), Event::StepDone { step: "a".to_owned(), output: serde_json::json!([1]) }];
+    for (seq, event) in (0..).zip(&events) {
+        log.append(&id, epoch, seq, event).await.unwrap();
+    }
+    let world = world.reopen().await;
+    assert_eq!(SagaLog::new(world.store.clone(), LEASE).load(&id).await.unwrap(), events);
+}
+
+#[tokio::test]
+async fn a_number_that_is_taken_is_refused_and_the_event_stays() {
+    let world = World::new().await;
+    let (log, id, epoch) = with_a_saga(&world).await;
+    log.append(&id, epoch, 0, &started("a")).await.unwrap();
+    let again = log.append(&id, epoch, 0, &started("b")).await;
+    assert!(matches!(again, Err(AppendError::SeqTaken { seq: 0, .. })), "{again:?}");
+    assert_eq!(log.load(&id).await.unwrap(), [started("a")]);
+}
+
+#[tokio::test]
+async fn of_many_who_append_the_same_number_one_succeeds() {
+    let world = World::new().await;
+    let (log, id, epoch) = with_a_saga(&world).await;
+    let racers: Vec<_> = (0..10)
+        .map(|racer| {
+            let (log, id) = (log.clone(), id.clone());
+            tokio::spawn(async move { log.append(&id, epoch, 0, &started(&racer.to_string())).await.is_ok() })
+        })
+        .collect();
+    let mut winners = 0;
+    for racer in racers {
+        winners += usize::from(racer.await.unwrap());
+    }
+    assert_eq!((winners, log.load(&id).await.unwrap().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_owner_who_was_replaced_is_refused_from_that_moment() {
+    let world = World::new().await;
+    let (log, id, old) = with_a_saga(&world).await;
+    log.append(&id, old, 0, &started("a")).await.unwrap();
+    let mut tx = world.write().await;
+    let new = tx.take_lease(LEASE, "b", at(11), at(20)).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    assert!(new > old);
+    let late = log.append(&id, old, 1, &started("b")).await;
+    assert!(
+        matches!(late, Err(AppendError::Replaced { epoch, newest, .. }) if (epoch, newest) == (old, new)),
+        "{late:?}"
+    );
+    log.append(&id, new, 1, &started("c")).await.unwrap();
+    assert_eq!(log.load(&id).await.unwrap(), [started("a"), started("c")]);
+}
+
+#[tokio::test]
+async fn a_saga_that_is_not_recorded_is_not_found_and_gets_no_events() {
+    let world = World::new().await;
+    let (log, _, epoch) = with_a_saga(&world).await;
+    let unknown = SagaId::new("unknown");
+    assert!(matches!(log.load(&unknown).await, Err(LoadError::NotFound { .. })));
+    let refused = log.append(&unknown, epoch, 0, &started("a")).await;
+    assert!(matches!(refused, Err(AppendError::Unavailable { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_saga_is_unfinished_until_its_end_is_recorded() {
+    let world = World::new().await;
+    let (log, id, epoch) = with_a_saga(&world).await;
+    log.append(&id, epoch, 0, &started("start_node")).await.unwrap();
+    let mut tx = world.write().await;
+    let unfinished = tx.list_unfinished_sagas().await.unwrap();
+    assert_eq!(unfinished.len(), 1);
+    assert_eq!((unfinished[0].id.clone(), unfinished[0].input.clone()), (id.clone(), serde_json::json!({ "n": 1 })));
+    assert_eq!(tx.find_last_saga_end("head").await.unwrap(), None);
+    tx.update_saga_finished(&id, "done", at(9)).await.unwrap();
+    assert!(tx.list_unfinished_sagas().await.unwrap().is_empty());
+    assert_eq!(tx.find_last_saga_end("head").await.unwrap(), Some(at(9)));
+    let shown = &tx.list_sagas(10).await.unwrap()[0];
+    assert_eq!((shown.state.as_str(), shown.last_event.as_deref()), ("done", Some("start_node: StepStarted")));
+}
