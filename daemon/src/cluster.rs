@@ -64,16 +64,16 @@ pub(crate) async fn put_cluster(
 async fn declare(base: &Base, actor: &Actor, put: &PutCluster, creating: bool) -> Result<Cluster, Failure> {
     let now = base.now();
     let mut tx = base.store.write("put_cluster").await?;
-    let before = tx.cluster().await?;
+    let before = tx.cluster().get().await?;
     if before.declared != *put {
         // A cluster begins with generation 1, before anybody has declared anything.
         if creating && before.declared_generation > 1 {
             let detail = format!("cluster {} exists already and is declared otherwise", before.name);
             return Err(Failure::new(ProblemCode::AlreadyExists, detail));
         }
-        tx.update_declared(put).await?;
+        tx.cluster().update_declared(put).await?;
         if before.declared.services != put.services {
-            tx.update_ready_nodes_joined().await?;
+            tx.nodes().update_ready_to_joined().await?;
             revoke_undeclared(&mut tx, put, actor, now).await?;
             end_undeclared_tokens(&mut tx, put, now).await?;
         }
@@ -96,11 +96,11 @@ async fn revoke_undeclared(
         let service = ServiceName::parse(service).ok().and_then(|name| put.services.get(&name));
         service.is_some_and(|service| service.runs_in(group))
     };
-    for node in tx.list_nodes().await? {
-        for certificate in tx.list_live_certificates_of_node(node.name.as_str(), now).await? {
+    for node in tx.nodes().list().await? {
+        for certificate in tx.certificates().list_live_of_node(node.name.as_str(), now).await? {
             if certificate.service.as_deref().is_some_and(|service| !declared(service, &node.group)) {
                 let reason = RevocationReason::CessationOfOperation;
-                tx.update_certificate_revoked(&certificate.serial, reason, now).await?;
+                tx.certificates().revoke(&certificate.serial, reason, now).await?;
                 actor.record(tx, "revoke_certificate", &certificate.serial, reason.as_str(), now).await?;
             }
         }
@@ -109,8 +109,8 @@ async fn revoke_undeclared(
 }
 
 async fn load(tx: &mut Transaction) -> Result<Cluster, Failure> {
-    let row = tx.cluster().await?;
-    let rows = tx.list_nodes().await?;
+    let row = tx.cluster().get().await?;
+    let rows = tx.nodes().list().await?;
     let complete = !nodes_differ(&row.declared, &rows);
     let mut nodes: Vec<Node> = rows.into_iter().map(|node| view(node, &row.name)).collect();
     // The head first, then groups and indices in the order of counting.

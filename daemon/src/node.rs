@@ -24,7 +24,7 @@ use ringfence_api::ClusterName;
 use ringfence_api::node::Node;
 use ringfence_api::route::{node, server};
 use ringfence_place::{Machine, NodeDriver};
-use ringfence_store::NodeRow;
+use ringfence_store::node::NodeRow;
 
 use crate::access::{Access, Routes};
 use crate::authority::{Authorities, Issuing};

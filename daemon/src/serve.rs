@@ -26,8 +26,8 @@ use ringfence_api::authority::ImportAuthorities;
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{Clock, SystemClock};
 use ringfence_pki::pem_certificates;
-use ringfence_place::file::atomic_write;
 use ringfence_place::Place;
+use ringfence_place::file::atomic_write;
 use ringfence_place::local::LocalNodes;
 use ringfence_place::process::{Claim, HEAD_CLAIM, claim};
 use ringfence_store::{Database, Store};
@@ -75,7 +75,7 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let serving = tokio::spawn(listen(listener, tls.config(), router(all_routes(), daemon.clone()), stop.clone()));
     let running = tokio::spawn(tasks.clone().run(stop.clone()));
-    if let Some(heard) = base.store.heard() {
+    if let Some(heard) = base.store.announcements() {
         tokio::spawn(listen_to_others(base.clone(), heard, stop.clone()));
     }
     info!(cluster = %base.cluster_name, cluster.id = %base.cluster_id, endpoint, "serving");
@@ -147,7 +147,7 @@ pub(crate) async fn open(
     let rng = SystemRandom::new();
     let database = config.database(directory)?;
     let store = Store::open(&database).await?.watched(crash_point::at_commit);
-    let recorded = store.read("open").await?.find_cluster().await?;
+    let recorded = store.read("open").await?.cluster().find().await?;
     let key = master_key::read(&config.master_key, directory, recorded.is_some()).await?;
     let alone = matches!(database, Database::Sqlite(_));
     let key_file = master_key::own_file(&config.master_key, directory, alone);
@@ -174,10 +174,10 @@ pub(crate) async fn open(
         Some(_) => {}
     }
     let mut tx = store.write("start").await?;
-    let cluster = tx.cluster().await?;
+    let cluster = tx.cluster().get().await?;
     let version = follow(&mut tx, &key).await.map_err(Failure::into_cause)?;
-    if tx.master_key_check().await?.is_none() {
-        tx.update_master_key_version(version, &key.check_of(version).unwrap_or_default()).await?;
+    if tx.sealed_secrets().master_key_check().await?.is_none() {
+        tx.sealed_secrets().update_master_key_version(version, &key.check_of(version).unwrap_or_default()).await?;
     }
     let lead = Lead::at_start(&mut tx, directory, &database, clock.now()).await?;
     let base = Arc::new(Base {

@@ -21,7 +21,8 @@ use axum::extract::FromRef;
 use jiff::SignedDuration;
 use ringfence_api::route::token;
 use ringfence_pki::{PrivateKey, TokenKey};
-use ringfence_store::{SealedOf, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::sealed::SealedOf;
 
 use crate::access::{Access, Routes};
 use crate::base::{Base, Failure, Task, open};
@@ -53,7 +54,7 @@ const JWKS_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The key that signs, with its name.
 pub(crate) async fn active_key(base: &Base, tx: &mut Transaction) -> Result<(String, TokenKey), Failure> {
-    let row = tx.find_active_token_key().await?.context("no token key is active").map_err(Failure::internal)?;
+    let row = tx.token_keys().find_active().await?.context("no token key is active").map_err(Failure::internal)?;
     let kid = row.view.kid;
     let der = open(base, &SealedOf::TokenKey(kid.clone()), &row.sealed_key)?;
     let private = PrivateKey::from_der(&der).map_err(Failure::internal)?;

@@ -89,7 +89,7 @@ impl ProjectCaller {
     /// something, for another one may have been faster.
     pub(crate) async fn still(&self, tx: &mut Transaction) -> Answer<Option<&UserName>> {
         let Some(owner) = &self.owner else { return Ok(None) };
-        match tx.find_member(owner).await? {
+        match tx.members().find(owner).await? {
             Some(member) if member.role == MemberRole::DataOwner => Ok(Some(&owner.user)),
             _ => Err(Failure::new(ProblemCode::Forbidden, format!("you are {owner}; {DATA_OWNERS_ONLY}"))),
         }

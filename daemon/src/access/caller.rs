@@ -53,7 +53,7 @@ async fn by_certificate(access: &Access, der: &[u8]) -> Answer<Caller> {
     let mut tx = access.base.store.read("recognise_caller").await?;
     // Its number finds the record; what was recorded are its bytes.
     let serial = CertificateFacts::read(der).map(|facts| facts.serial.to_string());
-    let found = tx.find_certificate(&serial.unwrap_or_default()).await?;
+    let found = tx.certificates().find(&serial.unwrap_or_default()).await?;
     let Some(row) = found.filter(|row| row.der == der) else {
         let detail = "it is not one that this daemon has issued";
         return Err(Failure::new(ProblemCode::CertificateUnknown, detail));
@@ -72,13 +72,13 @@ async fn by_certificate(access: &Access, der: &[u8]) -> Answer<Caller> {
     match certificate.profile {
         CertificateProfile::ProjectUser => {
             let identity = ProjectUser::parse(&certificate.common_name)?;
-            let member = tx.find_member(&identity).await?.ok_or_else(unknown)?;
+            let member = tx.members().find(&identity).await?.ok_or_else(unknown)?;
             Ok(Caller::ProjectUser { name: identity, project: member.project, user: member.user, role: member.role })
         }
         CertificateProfile::Job => {
             let name = ProjectUser::parse(&certificate.common_name)?;
             let job = certificate.job.as_deref().and_then(|text| JobId::parse(text).ok()).ok_or_else(unknown)?;
-            tx.find_member(&name).await?.ok_or_else(unknown)?;
+            tx.members().find(&name).await?.ok_or_else(unknown)?;
             Ok(Caller::Job { name, job })
         }
         CertificateProfile::Node => Ok(Caller::Node { name: node_of(&certificate).ok_or_else(unknown)? }),
@@ -86,8 +86,8 @@ async fn by_certificate(access: &Access, der: &[u8]) -> Answer<Caller> {
             let node = node_of(&certificate).ok_or_else(unknown)?;
             let name = certificate.service.as_deref().and_then(|text| ServiceName::parse(text).ok());
             let name = name.ok_or_else(unknown)?;
-            let declared = tx.cluster().await?.declared;
-            let group = tx.find_node(&node).await?.ok_or_else(unknown)?.group;
+            let declared = tx.cluster().get().await?.declared;
+            let group = tx.nodes().find(&node).await?.ok_or_else(unknown)?.group;
             let service = declared.services.get(&name).filter(|service| service.runs_in(&group));
             let user = service.ok_or_else(unknown)?.user.clone();
             Ok(Caller::Service { name, node, user })

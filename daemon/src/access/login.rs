@@ -20,7 +20,8 @@ use ringfence_api::login::{Login, LoginNonce, PutLogin, message};
 use ringfence_api::operator::OperatorKeys;
 use ringfence_api::{OperatorPublicKey, ProblemCode};
 use ringfence_pki::MasterKey;
-use ringfence_store::{SessionRow, StoreError, Transaction};
+use ringfence_store::session::SessionRow;
+use ringfence_store::{StoreError, Transaction};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
@@ -87,9 +88,9 @@ pub(crate) async fn post_login(
     let actor = Actor::caller("operator", source.as_str());
     let session = Zeroizing::new(URL_SAFE_NO_PAD.encode(random::<32>(base.rng())));
     let expires_at = now + SESSION_LIFETIME;
-    tx.delete_sessions(now, MOST - 1).await?;
+    tx.sessions().prune(now, MOST - 1).await?;
     let row = SessionRow { hash: session_hash(&session), operator_key: key.clone(), nonce: put.nonce, expires_at };
-    match tx.insert_session(&row).await {
+    match tx.sessions().insert(&row).await {
         Err(StoreError::Exists(_)) => return Err(refused(spent())),
         inserted => inserted?,
     }
@@ -108,11 +109,11 @@ async fn signer(
     tx: &mut Transaction,
     signed: impl Fn(&OperatorPublicKey) -> bool,
 ) -> Result<Result<OperatorPublicKey, String>, Failure> {
-    let OperatorKeys { current, pending } = tx.operator_keys().await?;
+    let OperatorKeys { current, pending } = tx.operator().keys().await?;
     if let Some(key) = [Some(current), pending].into_iter().flatten().find(&signed) {
         return Ok(Ok(key));
     }
-    let retired = tx.list_retired_operator_keys().await?.into_iter().find(|(key, _)| signed(key));
+    let retired = tx.operator().list_retired_keys().await?.into_iter().find(|(key, _)| signed(key));
     Ok(Err(match retired {
         Some((_, at)) => {
             format!(
@@ -132,13 +133,13 @@ async fn take_over(
     cluster: &str,
     now: Timestamp,
 ) -> Result<bool, Failure> {
-    let keys = tx.operator_keys().await?;
+    let keys = tx.operator().keys().await?;
     if keys.pending.as_ref() != Some(key) {
         return Ok(false);
     }
-    tx.delete_retired_operator_key(key).await?;
-    tx.insert_retired_operator_key(&keys.current, now).await?;
-    tx.update_operator_keys(&OperatorKeys { current: key.clone(), pending: None }).await?;
+    tx.operator().delete_retired_key(key).await?;
+    tx.operator().insert_retired_key(&keys.current, now).await?;
+    tx.operator().update_keys(&OperatorKeys { current: key.clone(), pending: None }).await?;
     actor.record(tx, "retire_operator_key", cluster, &format!("{} by {key}", keys.current), now).await?;
     Ok(true)
 }

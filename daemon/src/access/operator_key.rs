@@ -40,13 +40,13 @@ pub(crate) async fn put_operator_key(
 
 async fn put_key(base: &Base, actor: &Actor, key: OperatorPublicKey) -> Result<OperatorKeys, Failure> {
     let mut tx = base.store.write("put_operator_key").await?;
-    let before = tx.operator_keys().await?;
+    let before = tx.operator().keys().await?;
     if before.hold(&key) {
         return Ok(before);
     }
     let outcome = format!("{key} takes over with its first login");
     let keys = OperatorKeys { pending: Some(key), ..before };
-    tx.update_operator_keys(&keys).await?;
+    tx.operator().update_keys(&keys).await?;
     actor.record(&mut tx, "put_operator_key", base.cluster_name.as_str(), &outcome, base.now()).await?;
     tx.commit().await?;
     Ok(keys)
@@ -69,7 +69,7 @@ impl KeysFile {
     /// Writes it, if it is not what the database says.
     pub(crate) async fn write(&self, store: &Store) -> anyhow::Result<()> {
         let _writing = self.writing.lock().await;
-        let keys = store.read("write_operator_keys").await?.operator_keys().await?;
+        let keys = store.read("write_operator_keys").await?.operator().keys().await?;
         let lines: Vec<String> = [Some(keys.current), keys.pending].iter().flatten().map(ToString::to_string).collect();
         let text = lines.join("\n") + "\n";
         if std::fs::read_to_string(&self.path).ok().as_ref() != Some(&text) {

@@ -31,7 +31,7 @@ pub(super) async fn standings(store: &Store, hashes: &[String], now: Timestamp) 
     let mut standings = BTreeMap::new();
     for hash in hashes {
         if !standings.contains_key(hash) {
-            let standing = match tx.find_session_key(hash, now).await? {
+            let standing = match tx.sessions().find_key(hash, now).await? {
                 (None, _) => Standing::Unknown,
                 (Some(key), keys) if keys.hold(&key) => Standing::Good,
                 (Some(_), _) => Standing::Replaced,

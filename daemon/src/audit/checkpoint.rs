@@ -35,7 +35,7 @@ pub(crate) async fn list_checkpoints(
     Range { after, limit }: Range,
 ) -> Result<Json<Vec<AuditCheckpoint>>, Failure> {
     let mut tx = base.store.read("list_checkpoints").await?;
-    Ok(Json(tx.list_audit_checkpoints(after.unwrap_or_default(), limit).await?))
+    Ok(Json(tx.audit().list_checkpoints(after.unwrap_or_default(), limit).await?))
 }
 
 /// Signs how the log stands now.
@@ -51,7 +51,7 @@ pub(crate) async fn post_checkpoint(
 
 /// Every key that ever signed tokens or checkpoints, also those that are gone. Public.
 pub(crate) async fn list_audit_keys(State(base): State<Arc<Base>>) -> Result<Json<Jwks>, Failure> {
-    let keys = base.store.read("list_audit_keys").await?.list_public_token_keys().await?;
+    let keys = base.store.read("list_audit_keys").await?.token_keys().list_public().await?;
     Ok(Json(Jwks { keys }))
 }
 
@@ -93,9 +93,9 @@ impl Task for SignCheckpoints {
 }
 
 async fn is_due(tx: &mut Transaction, now: Timestamp) -> Result<bool, Failure> {
-    let rows = tx.list_audit(1).await?;
+    let rows = tx.audit().list(1).await?;
     let Some(last) = rows.first() else { return Ok(false) };
-    let (signed, at) = match tx.find_last_audit_checkpoint().await? {
+    let (signed, at) = match tx.audit().find_last_checkpoint().await? {
         Some(checkpoint) => (checkpoint.sequence, checkpoint.at),
         None => (0, Timestamp::UNIX_EPOCH),
     };
@@ -106,10 +106,10 @@ async fn is_due(tx: &mut Transaction, now: Timestamp) -> Result<bool, Failure> {
 
 /// Signs the last row, unless it is signed. The caller commits.
 async fn sign(base: &Base, tx: &mut Transaction, now: Timestamp) -> Result<AuditCheckpoint, Failure> {
-    let rows = tx.list_audit(1).await?;
+    let rows = tx.audit().list(1).await?;
     let last = rows.first().context("a cluster begins with a row of the log").map_err(Failure::internal)?;
-    if let Some(present) = tx.find_last_audit_checkpoint().await? {
-        let still = tx.list_audit_after(present.sequence - 1, 1).await?;
+    if let Some(present) = tx.audit().find_last_checkpoint().await? {
+        let still = tx.audit().list_after(present.sequence - 1, 1).await?;
         let stands = still.first().is_some_and(|row| (row.sequence, &row.hash) == (present.sequence, &present.hash));
         if stands && present.sequence == last.sequence {
             return Ok(present);
@@ -142,6 +142,6 @@ async fn sign_row(
     let at = Timestamp::from_millisecond(now.as_millisecond()).map_err(Failure::internal)?;
     let (sequence, hash) = (last.sequence, last.hash.clone());
     let checkpoint = AuditCheckpoint { sequence, at, hash, kid, signature };
-    tx.insert_audit_checkpoint(&checkpoint).await?;
+    tx.audit().insert_checkpoint(&checkpoint).await?;
     Ok(checkpoint)
 }

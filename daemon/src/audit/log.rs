@@ -17,7 +17,7 @@ pub(crate) async fn list_audit(
 ) -> Answer<Json<Vec<AuditEntry>>> {
     let mut tx = base.store.read("list_audit").await?;
     Ok(Json(match after {
-        Some(after) => tx.list_audit_after(after, limit).await?,
-        None => tx.list_audit(limit).await?,
+        Some(after) => tx.audit().list_after(after, limit).await?,
+        None => tx.audit().list(limit).await?,
     }))
 }

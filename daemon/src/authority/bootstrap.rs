@@ -6,7 +6,8 @@ use ringfence_api::authority::{AuthorityDomain, AuthorityState, ImportAuthoritie
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
 use ringfence_pki::MasterKey;
-use ringfence_store::{ClusterRow, Store};
+use ringfence_store::Store;
+use ringfence_store::cluster::ClusterRow;
 
 use crate::authority::import::begin;
 use crate::authority::make::{New, make};
@@ -33,7 +34,7 @@ pub(crate) async fn bootstrap(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let mut tx = store.write("bootstrap").await?;
-    if tx.find_cluster().await?.is_some() {
+    if tx.cluster().find().await?.is_some() {
         return Ok(());
     }
     let declared = PutCluster { authority: new.authority, ..PutCluster::default() };
@@ -47,9 +48,9 @@ pub(crate) async fn bootstrap(
         declared_generation: 1,
         revision: 1,
     };
-    tx.insert_cluster(&cluster, now).await?;
+    tx.cluster().insert(&cluster, now).await?;
     let version = master_key.active();
-    tx.update_master_key_version(version, &master_key.check_of(version).unwrap_or_default()).await?;
+    tx.sealed_secrets().update_master_key_version(version, &master_key.check_of(version).unwrap_or_default()).await?;
     if let Some(brought) = &new.brought {
         begin(&mut tx, (master_key, rng), &cluster, brought, now).await?;
         Actor::daemon("bootstrap").record(&mut tx, "create_cluster", new.name.as_str(), "created", now).await?;

@@ -12,7 +12,9 @@ use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, Impor
 use ringfence_pki::{
     ImportError, MasterKey, PrivateKey, import_intermediate, import_list, import_root, pem_certificates, pem_crls,
 };
-use ringfence_store::{ClusterRow, CrlHead, CrlRow, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::cluster::ClusterRow;
+use ringfence_store::crl::{CrlHead, CrlRow};
 
 use crate::access::OperatorCaller;
 use crate::authority::Authorities;
@@ -36,10 +38,10 @@ pub(crate) async fn bring_authorities(
     let mut tx = base.store.write("bring_authorities").await?;
     let issuers = authorities.fresh(&mut tx).await?;
     let root = issuers.active(AuthorityDomain::Root)?;
-    let cluster = tx.cluster().await?;
+    let cluster = tx.cluster().get().await?;
     let keys = (&base.master_key, &base.rng);
     for (domain, certificate, key) in pieces(&bring)? {
-        let rows = tx.list_issuers().await?;
+        let rows = tx.issuers().list().await?;
         let of = || rows.iter().filter(|row| row.view.domain == domain);
         if let Some(prepared) = of().find(|row| row.view.state == AuthorityState::Prepared) {
             let detail = format!("{} is prepared already; it signs when it is its turn", prepared.view.id);
@@ -60,8 +62,8 @@ pub(crate) async fn bring_authorities(
         let number = bring_list(&mut tx, &root.view.id, &root.authority, list, now).await?;
         actor.record(&mut tx, "bring_list", &format!("{}/0", root.view.id), &format!("number {number}"), now).await?;
     }
-    tx.update_generation().await?;
-    let rows = tx.list_issuers().await?;
+    tx.cluster().increment_generation().await?;
+    let rows = tx.issuers().list().await?;
     tx.commit().await?;
     base.changes.ring_desired();
     base.events.happened(Event::AuthoritiesChanged);
@@ -87,7 +89,7 @@ pub(super) async fn begin(
     let url = crl_url(&cluster.endpoint, &root, 0);
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
     let head = CrlHead { issuer: root.clone(), shard: 0, url, number, this_update, next_update, base_number: number };
-    tx.insert_crl(&CrlRow { head, der: one_list(list)?, delta: None }).await?;
+    tx.crls().insert(&CrlRow { head, der: one_list(list)?, delta: None }).await?;
     let pieces = pieces(brought)?;
     for domain in [AuthorityDomain::Services, AuthorityDomain::Projects] {
         let found = pieces.iter().find(|(of, ..)| *of == domain);
@@ -113,7 +115,7 @@ async fn bring_list(
     }
     let der = one_list(list)?;
     let facts = import_list(authority, &der, now).map_err(refused)?;
-    let last = tx.find_crl_head(root, 0).await?.ok_or_else(|| Failure::not_found(format!("list of {root}")))?;
+    let last = tx.crls().find_head(root, 0).await?.ok_or_else(|| Failure::not_found(format!("list of {root}")))?;
     if facts.number <= last.number || facts.this_update < last.this_update {
         let detail =
             format!("the list has number {}, and must follow number {} in number and time", facts.number, last.number);
@@ -121,12 +123,13 @@ async fn bring_list(
     }
     // Of what waits to be listed, what this list names.
     let (mut named, mut forgotten) = (Vec::new(), Vec::new());
-    tx.each_revoked(&last, |row| match (row.listed_in, facts.revoked.contains(&row.serial)) {
-        (None, true) => named.push(row.serial),
-        (Some(_), false) => forgotten.push(row.serial),
-        _ => {}
-    })
-    .await?;
+    tx.crls()
+        .for_each_revoked(&last, |row| match (row.listed_in, facts.revoked.contains(&row.serial)) {
+            (None, true) => named.push(row.serial),
+            (Some(_), false) => forgotten.push(row.serial),
+            _ => {}
+        })
+        .await?;
     if !forgotten.is_empty() {
         let detail = format!("the list does not name what the last one did: {}", forgotten.join(", "));
         return Err(Failure::new(ProblemCode::Conflict, detail));
@@ -134,8 +137,8 @@ async fn bring_list(
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
     let before = last.number;
     let head = CrlHead { number, this_update, next_update, base_number: number, ..last };
-    tx.update_crl(before, &CrlRow { head: head.clone(), der, delta: None }).await?;
-    tx.update_certificates_listed(&head, &named).await?;
+    tx.crls().update(before, &CrlRow { head: head.clone(), der, delta: None }).await?;
+    tx.crls().mark_listed(&head, &named).await?;
     Ok(facts.number)
 }
 

@@ -10,7 +10,8 @@ use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::node::IssuedCertificate;
 use ringfence_api::{JobId, Lifetime, NodeName, ServiceName};
 use ringfence_pki::{Issued, Leaf, Profile, PublicKeyInfo, Serial, Validity, pem_certificate};
-use ringfence_store::{NewCertificate, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::certificate::NewCertificate;
 
 use crate::authority::{Authorities, Issuers};
 use crate::base::Failure;
@@ -115,7 +116,7 @@ impl Authorities {
             return Ok(false);
         }
         let rows: Vec<_> = all.iter().map(|signed| signed.row()).collect();
-        tx.insert_certificates(&rows, self.base.now()).await?;
+        tx.certificates().insert(&rows, self.base.now()).await?;
         Ok(true)
     }
 }

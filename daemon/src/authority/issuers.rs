@@ -9,7 +9,10 @@ use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::login::trust_fingerprint;
 use ringfence_api::route::authority::READ_CRL;
 use ringfence_pki::{CertificateFacts, MasterKey, Serial, pem_certificate};
-use ringfence_store::{ClusterRow, IssuerRow, IssuingState, SealedOf, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::cluster::ClusterRow;
+use ringfence_store::issuer::{IssuerRow, IssuingState};
+use ringfence_store::sealed::SealedOf;
 
 use crate::authority::ServerTls;
 use crate::base::{Base, Failure, sealing_context};
@@ -65,7 +68,7 @@ impl Authorities {
     /// The authorities as this transaction sees them. It must not be one that has changed them.
     pub(crate) async fn fresh(&self, tx: &mut Transaction) -> Result<Arc<Issuers>, Failure> {
         let seen = self.seen();
-        if seen.state == tx.issuing_state().await? {
+        if seen.state == tx.issuers().issuing_state().await? {
             return Ok(seen);
         }
         let fresh = Arc::new(Issuers::load(tx, &self.base.master_key).await?);
@@ -82,9 +85,9 @@ impl Authorities {
 
 impl Issuers {
     async fn load(tx: &mut Transaction, master_key: &MasterKey) -> Result<Self, Failure> {
-        let state = tx.issuing_state().await?;
-        let ClusterRow { endpoint, declared, .. } = tx.cluster().await?;
-        let rows = tx.list_issuers().await?;
+        let state = tx.issuers().issuing_state().await?;
+        let ClusterRow { endpoint, declared, .. } = tx.cluster().get().await?;
+        let rows = tx.issuers().list().await?;
         let mut roots: Vec<&IssuerRow> =
             rows.iter().filter(|row| row.view.domain == AuthorityDomain::Root && is_for_clients(&row.view)).collect();
         roots.sort_by_key(|root| std::cmp::Reverse(root.number));

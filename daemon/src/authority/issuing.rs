@@ -134,7 +134,7 @@ async fn record_sound<O: Order>(authorities: &Authorities, asked: &[Asked<O>]) -
         .collect();
     let certificates: Vec<&Signed> = sound.iter().map(|one| &one.signed).collect();
     authorities.record(&mut tx, &certificates).await?;
-    tx.insert_audits(&audits, base.now()).await?;
+    tx.audit().insert(&audits, base.now()).await?;
     tx.commit().await?;
     Ok(verdicts)
 }

@@ -7,7 +7,12 @@ use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_pki::{CertificateFacts, CrlShard, Entries, Extent, MasterKey, Plan, Serial, Validity};
-use ringfence_store::{ClusterRow, CrlHead, CrlRow, IssuerRow, NewCertificate, SealedOf, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::certificate::NewCertificate;
+use ringfence_store::cluster::ClusterRow;
+use ringfence_store::crl::{CrlHead, CrlRow};
+use ringfence_store::issuer::IssuerRow;
+use ringfence_store::sealed::SealedOf;
 
 use crate::authority::issuers::crl_url;
 use crate::authority::list_url::delta_url;
@@ -87,7 +92,7 @@ pub(super) async fn establish(
         prepared_generation: new.generation,
         known_at: None,
     };
-    tx.insert_issuer(&row).await?;
+    tx.issuers().insert(&row).await?;
     if let Some(root) = parent {
         record(tx, root, certificate, now).await?;
     }
@@ -101,7 +106,7 @@ pub(super) async fn establish(
             authority.sign_crl(&list, 1, Extent::Complete, Entries::default(), Validity::starting(now, lifetime))?;
         let (this_update, next_update) = (crl.this_update, crl.next_update);
         let head = CrlHead { issuer: id.clone(), shard, url, number: 1, this_update, next_update, base_number: 1 };
-        tx.insert_crl(&CrlRow { head, der: crl.der, delta: None }).await?;
+        tx.crls().insert(&CrlRow { head, der: crl.der, delta: None }).await?;
     }
     Ok(id)
 }
@@ -154,7 +159,7 @@ pub(super) async fn record(
         not_before: facts.not_before,
         not_after: facts.not_after,
     };
-    tx.insert_certificates(&[row], now).await?;
+    tx.certificates().insert(&[row], now).await?;
     let serial = facts.serial.to_string();
     let actor = Actor::daemon("rotate_authorities");
     Ok(actor.record(tx, "issue_certificate", &facts.common_name, &serial, now).await?)

@@ -9,7 +9,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::authority::{AuthorityDomain, AuthorityState};
-use ringfence_store::IssuerRow;
+use ringfence_store::issuer::IssuerRow;
 
 /// How long nodes may take to get to know a successor before it takes over without them.
 const GRACE: SignedDuration = SignedDuration::from_hours(24);

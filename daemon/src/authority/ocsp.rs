@@ -94,7 +94,7 @@ async fn answer(responder: &OcspResponder, request: &[u8]) -> Result<Result<Byte
     };
     let mut answers: Vec<(&CertificateId, Status)> = Vec::new();
     for id in &asked {
-        let found = tx.find_certificate(&id.serial.to_string()).await?;
+        let found = tx.certificates().find(&id.serial.to_string()).await?;
         let Some(row) = found.filter(|row| row.view.issuer == issuer.view.id) else {
             return Ok(Err(Refusal::Unauthorized));
         };

@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::crl::PublishedCrl;
 use ringfence_pki::{CrlShard, Entries, Extent, Revoked, Serial, Validity};
-use ringfence_store::{CrlHead, CrlRow, RevokedRow, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::crl::{CrlHead, CrlRow, RevokedRow};
 use tracing::info;
 
 use crate::access::OperatorCaller;
@@ -60,13 +61,13 @@ async fn warn_of_imported_lists(authorities: &Authorities) -> anyhow::Result<()>
     let now = authorities.base.now();
     let mut tx = authorities.base.store.read("look_at_crls").await?;
     let issuers = authorities.fresh(&mut tx).await?;
-    for list in tx.list_crl_heads().await? {
+    for list in tx.crls().list_heads().await? {
         let apart = issuers.find(&list.issuer).is_some_and(|issuer| !issuer.authority.can_sign());
         if !apart {
             continue;
         }
         let mut unlisted = Vec::new();
-        tx.each_revoked(&list, |row| unlisted.extend(row.listed_in.is_none().then_some(row.serial))).await?;
+        tx.crls().for_each_revoked(&list, |row| unlisted.extend(row.listed_in.is_none().then_some(row.serial))).await?;
         anyhow::ensure!(
             unlisted.is_empty(),
             "the list of {} does not name what was revoked, and its key is kept apart: sign another there with `ringfenced ca \
@@ -106,7 +107,7 @@ async fn publish(authorities: &Authorities, occasion: &Occasion) -> Result<Vec<P
     let mut tx = authorities.base.store.read("look_at_crls").await?;
     let issuers = authorities.fresh(&mut tx).await?;
     let mut wanting = Vec::new();
-    for last in tx.list_crl_heads().await? {
+    for last in tx.crls().list_heads().await? {
         let signs = issuers.find(&last.issuer).is_some_and(|issuer| issuer.authority.can_sign());
         if signs && wants_next(&mut tx, &last, occasion, authorities.base.now()).await? {
             wanting.push(last);
@@ -140,7 +141,7 @@ async fn publish_shard(
         let issuers = authorities.fresh(&mut tx).await?;
         // One that has gone meanwhile needs no list.
         let Some(signer) = issuers.find(issuer) else { return Ok(None) };
-        let Some(last) = tx.find_crl_head(issuer, shard).await? else { return Ok(None) };
+        let Some(last) = tx.crls().find_head(issuer, shard).await? else { return Ok(None) };
         if !wants_next(&mut tx, &last, occasion, now).await? {
             return Ok(None);
         }
@@ -149,13 +150,13 @@ async fn publish_shard(
         drop(tx);
         let mut tx = authorities.base.store.write("publish_crl").await?;
         let same = Arc::ptr_eq(&issuers, &authorities.fresh(&mut tx).await?);
-        if !same || !tx.update_crl(next.row.head.number - 1, &next.row).await? {
+        if !same || !tx.crls().update(next.row.head.number - 1, &next.row).await? {
             // Another was faster, or an authority has changed: what we wanted to list stands in another list, or in the next.
             continue;
         }
         let Next { row: CrlRow { head, .. }, entries, new } = next;
-        tx.update_certificates_listed(&head, &new).await?;
-        tx.update_generation().await?;
+        tx.crls().mark_listed(&head, &new).await?;
+        tx.cluster().increment_generation().await?;
         if let Occasion::Asked(actor) = occasion {
             let object = format!("{issuer}/{shard}");
             actor.record(&mut tx, "publish_crl", &object, &format!("number {}", head.number), now).await?;
@@ -188,19 +189,20 @@ async fn sign_next(
     now: Timestamp,
 ) -> Result<Next, Failure> {
     let (mut entries, mut changed, mut new) = (Entries::default(), Entries::default(), Vec::new());
-    tx.each_revoked(&last, |RevokedRow { serial, revoked_at, reason, listed_in }| {
-        if let Some(serial) = Serial::parse(&serial) {
-            let entry = Revoked { serial, revoked_at, reason };
-            entries.push(entry);
-            if listed_in.is_none_or(|number| number > last.base_number) {
-                changed.push(entry);
+    tx.crls()
+        .for_each_revoked(&last, |RevokedRow { serial, revoked_at, reason, listed_in }| {
+            if let Some(serial) = Serial::parse(&serial) {
+                let entry = Revoked { serial, revoked_at, reason };
+                entries.push(entry);
+                if listed_in.is_none_or(|number| number > last.base_number) {
+                    changed.push(entry);
+                }
             }
-        }
-        if listed_in.is_none() {
-            new.push(serial);
-        }
-    })
-    .await?;
+            if listed_in.is_none() {
+                new.push(serial);
+            }
+        })
+        .await?;
     let domain = issuer.view.domain;
     let shard = CrlShard { domain, url: last.url.clone(), delta_url: delta_url(&last.url, domain) };
     let mut validity = Validity::starting(now, lifetime);
@@ -237,11 +239,11 @@ async fn wants_next(
     now: Timestamp,
 ) -> Result<bool, Failure> {
     let asked = matches!(occasion, Occasion::Asked(_));
-    Ok(asked || is_due(last, crl_lifetime(tx).await?, now) || tx.has_unlisted(&last.issuer, last.shard).await?)
+    Ok(asked || is_due(last, crl_lifetime(tx).await?, now) || tx.crls().has_unlisted(&last.issuer, last.shard).await?)
 }
 
 async fn crl_lifetime(tx: &mut Transaction) -> Result<SignedDuration, Failure> {
-    Ok(tx.cluster().await?.declared.authority.crl_lifetime.as_signed())
+    Ok(tx.cluster().get().await?.declared.authority.crl_lifetime.as_signed())
 }
 
 /// A list is due at half of its life, and when it would outlive what is declared now.

@@ -28,7 +28,7 @@ pub(crate) async fn read_crl(
         path.map_err(|rejection| Failure::new(ProblemCode::InvalidRequest, rejection.body_text()))?;
     let unknown = || Failure::not_found(format!("CRL {issuer}/{shard}"));
     let number = shard.parse().map_err(|_| unknown())?;
-    let found = base.store.read("read_crl").await?.find_crl(&issuer, number).await?;
+    let found = base.store.read("read_crl").await?.crls().find(&issuer, number).await?;
     let crl = found.ok_or_else(unknown)?;
     Ok(([(header::CONTENT_TYPE, "application/pkix-crl"), (header::CACHE_CONTROL, "no-cache")], crl.der).into_response())
 }
@@ -43,7 +43,7 @@ pub(crate) async fn read_delta_crl(
         path.map_err(|rejection| Failure::new(ProblemCode::InvalidRequest, rejection.body_text()))?;
     let unknown = || Failure::not_found(format!("delta of CRL {issuer}/{shard}"));
     let number = shard.parse().map_err(|_| unknown())?;
-    let found = base.store.read("read_crl").await?.find_crl(&issuer, number).await?;
+    let found = base.store.read("read_crl").await?.crls().find(&issuer, number).await?;
     let delta = found.and_then(|crl| crl.delta).ok_or_else(unknown)?;
     Ok(([(header::CONTENT_TYPE, "application/pkix-crl"), (header::CACHE_CONTROL, "no-cache")], delta).into_response())
 }
@@ -54,5 +54,5 @@ pub(crate) async fn list_certificates(
     _: OperatorCaller,
     Limit(limit): Limit,
 ) -> Result<Json<Vec<Certificate>>, Failure> {
-    Ok(Json(base.store.read("list_certificates").await?.list_certificates(limit).await?))
+    Ok(Json(base.store.read("list_certificates").await?.certificates().list(limit).await?))
 }

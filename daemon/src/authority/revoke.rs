@@ -21,7 +21,7 @@ pub(crate) async fn delete_certificate(
     let Path(serial) = path.map_err(|rejection| Failure::new(ProblemCode::InvalidRequest, rejection.body_text()))?;
     let now = base.now();
     let mut tx = base.store.write("delete_certificate").await?;
-    let found = tx.find_certificate(&serial).await?;
+    let found = tx.certificates().find(&serial).await?;
     let certificate = found.ok_or_else(|| Failure::not_found(format!("certificate {serial}")))?.view;
     if certificate.holder != CertificateHolder::Caller {
         return Err(Failure::new(ProblemCode::Conflict, held_elsewhere(&certificate)));
@@ -30,7 +30,7 @@ pub(crate) async fn delete_certificate(
         return Ok(Json(()));
     }
     let reason = RevocationReason::CessationOfOperation;
-    if tx.update_certificate_revoked(&serial, reason, now).await? {
+    if tx.certificates().revoke(&serial, reason, now).await? {
         actor.record(&mut tx, "revoke_certificate", &serial, reason.as_str(), now).await?;
         tx.commit().await?;
         base.events.happened(Event::Revoked);

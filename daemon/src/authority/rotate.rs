@@ -12,7 +12,9 @@ use ringfence_api::ProblemCode;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, RotateAuthority};
 use ringfence_api::certificate::RevocationReason;
 use ringfence_pki::{CertificateFacts, Serial};
-use ringfence_store::{IssuerRow, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::certificate::Revoke;
+use ringfence_store::issuer::IssuerRow;
 use tracing::info;
 
 use crate::access::OperatorCaller;
@@ -66,7 +68,7 @@ pub(crate) async fn list_authorities(
     State(base): State<Arc<Base>>,
     _: OperatorCaller,
 ) -> Result<Json<Vec<Authority>>, Failure> {
-    let rows = base.store.read("list_authorities").await?.list_issuers().await?;
+    let rows = base.store.read("list_authorities").await?.issuers().list().await?;
     Ok(Json(rows.into_iter().map(|row| row.view).collect()))
 }
 
@@ -81,7 +83,7 @@ pub(crate) async fn rotate_authority(
 ) -> Result<Json<Vec<Authority>>, Failure> {
     let now = base.now();
     let mut tx = base.store.write("rotate_authority").await?;
-    let rows = tx.list_issuers().await?;
+    let rows = tx.issuers().list().await?;
     let active = rows.iter().find(|row| row.view.domain == domain && row.view.state == AuthorityState::Active);
     let active = active.ok_or_else(|| Failure::new(ProblemCode::Conflict, "no authority of this domain signs"))?;
     // A key that was seen was not seen alone: with the one that signs go those before it. Roots have signed one another, and
@@ -92,16 +94,16 @@ pub(crate) async fn rotate_authority(
         .filter(|row| domain == AuthorityDomain::Root || row.view.domain == domain)
         .collect();
     if active.view.rotation_requested_at.is_none() || !distrusted.is_empty() {
-        tx.update_issuer_requested(&active.view.id, compromised, now).await?;
+        tx.issuers().request_rotation(&active.view.id, compromised, now).await?;
         for row in distrusted {
-            tx.update_issuer_requested(&row.view.id, true, now).await?;
+            tx.issuers().request_rotation(&row.view.id, true, now).await?;
         }
         // Nodes may hold something of those that are retired.
-        tx.update_generation().await?;
+        tx.cluster().increment_generation().await?;
         let outcome = if compromised { "requested, its key is distrusted" } else { "requested" };
         actor.record(&mut tx, "rotate_authority", &active.view.id, outcome, now).await?;
     }
-    let rows = tx.list_issuers().await?;
+    let rows = tx.issuers().list().await?;
     tx.commit().await?;
     base.changes.ring_desired();
     base.events.happened(Event::RotationWanted);
@@ -110,17 +112,17 @@ pub(crate) async fn rotate_authority(
 
 /// The authorities with what decides about them.
 async fn known(tx: &mut Transaction, now: Timestamp) -> Result<Vec<Known>, Failure> {
-    let taken = tx.find_taken_generation().await?;
+    let taken = tx.nodes().find_applied_generation().await?;
     let mut known = Vec::new();
-    for row in tx.list_issuers().await? {
+    for row in tx.issuers().list().await? {
         let id = row.view.id.clone();
         let retired = row.view.state == AuthorityState::Retired;
         known.push(Known {
             // Without a node there is nobody to wait for.
             taken: taken.is_none_or(|taken| taken >= row.prepared_generation),
             kept_apart: row.view.state != AuthorityState::Gone && row.sealed_key.is_empty(),
-            in_use: retired && tx.is_issuer_in_use(&id, now).await?,
-            last_end: if retired { tx.find_last_end(&id).await? } else { None },
+            in_use: retired && tx.issuers().is_in_use(&id, now).await?,
+            last_end: if retired { tx.issuers().find_last_expiry(&id).await? } else { None },
             row,
         });
     }
@@ -140,26 +142,26 @@ async fn take_next(authorities: &Authorities) -> Result<Option<String>, Failure>
             (id, "prepared")
         }
         Step::NoteKnown(id) => {
-            tx.update_issuer_known(id, now).await?;
+            tx.issuers().mark_known(id, now).await?;
             (id.clone(), "known to every node")
         }
         Step::Activate { id, domain } => {
-            tx.update_issuer_active(id, *domain, now).await?;
+            tx.issuers().activate(id, *domain, now).await?;
             (id.clone(), "active")
         }
         Step::Revoke(id) => {
             revoke(&mut tx, id, now).await?;
-            tx.update_issuer_gone(id).await?;
+            tx.issuers().erase(id).await?;
             (id.clone(), "revoked and gone")
         }
         Step::Erase(id) => {
-            tx.update_issuer_gone(id).await?;
+            tx.issuers().erase(id).await?;
             (id.clone(), "gone")
         }
     };
     if !matches!(step, Step::NoteKnown(_)) {
         // Nodes get other roots, other lists, or other certificates to replace.
-        tx.update_generation().await?;
+        tx.cluster().increment_generation().await?;
     }
     Actor::daemon("rotate_authorities").record(&mut tx, "rotate_authorities", &object, done, now).await?;
     tx.commit().await?;
@@ -179,8 +181,8 @@ async fn prepare(
     now: Timestamp,
 ) -> Result<String, Failure> {
     let base = &authorities.base;
-    let cluster = tx.cluster().await?;
-    let number = tx.list_issuers().await?.iter().filter(|row| row.view.domain == domain).map(|row| row.number).max();
+    let cluster = tx.cluster().get().await?;
+    let number = tx.issuers().list().await?.iter().filter(|row| row.view.domain == domain).map(|row| row.number).max();
     let new = New {
         domain,
         number: number.unwrap_or(0) + 1,
@@ -194,7 +196,7 @@ async fn prepare(
     if domain == AuthorityDomain::Root && signer.view.distrusted_at.is_none() {
         let url = crl_url(&cluster.endpoint, &signer.view.id, 0);
         let cross = signer.authority.cross_sign(&made.1, Serial::random(base.rng()), &url, now)?;
-        tx.update_issuer_cross_certificate(&made.0, &cross.certificate).await?;
+        tx.issuers().update_cross_certificate(&made.0, &cross.certificate).await?;
         record(tx, &signer.view.id, &cross.certificate, now).await?;
     }
     Ok(made.0)
@@ -202,15 +204,15 @@ async fn prepare(
 
 /// Revokes an intermediate in its root's list, and what is left of it: copies, and what was signed for keys of callers' own.
 async fn revoke(tx: &mut Transaction, id: &str, now: Timestamp) -> Result<(), Failure> {
-    let rows = tx.list_issuers().await?;
+    let rows = tx.issuers().list().await?;
     let Some(row) = rows.iter().find(|row| row.view.id == id) else { return Ok(()) };
     let facts = CertificateFacts::read(&row.certificate).map_err(Failure::internal)?;
     let serial = facts.serial.to_string();
-    if tx.find_certificate(&serial).await?.is_none() {
+    if tx.certificates().find(&serial).await?.is_none() {
         // One that was made before authorities were recorded.
         record(tx, &row.view.parent, &row.certificate, now).await?;
     }
-    tx.update_certificate_revoked(&serial, RevocationReason::CaCompromise, now).await?;
-    tx.update_certificates_revoked_by_issuer(id, RevocationReason::CaCompromise, now).await?;
+    tx.certificates().revoke(&serial, RevocationReason::CaCompromise, now).await?;
+    tx.certificates().revoke_all(Revoke::IssuedBy(id), RevocationReason::CaCompromise, now).await?;
     Ok(())
 }

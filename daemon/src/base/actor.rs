@@ -1,7 +1,8 @@
 //! Who did what: the actor of an operation, carried from the edge to the transaction that records it.
 
 use jiff::Timestamp;
-use ringfence_store::{NewAuditRow, StoreError, Transaction};
+use ringfence_store::audit::NewAuditRow;
+use ringfence_store::{StoreError, Transaction};
 
 /// Whoever causes a change, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +31,10 @@ impl Actor {
         outcome: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        tx.insert_audits(&[self.row(action, object, outcome)], now).await
+        tx.audit().insert(&[self.row(action, object, outcome)], now).await
     }
 
-    /// The audit row of a change, for [`Transaction::insert_audits`].
+    /// The audit row of a change, for [`ringfence_store::audit::Audit::insert`].
     pub(crate) fn row<'a>(&'a self, action: &'a str, object: &'a str, outcome: &'a str) -> NewAuditRow<'a> {
         NewAuditRow { actor: &self.name, source: &self.source, action, object, outcome }
     }

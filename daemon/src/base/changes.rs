@@ -23,13 +23,13 @@ impl Changes {
 
     /// What nodes should hold has changed, or may have. Call it after the commit, never before.
     pub(crate) fn ring_desired(&self) {
-        self.announcer.say(DESIRED);
+        self.announcer.announce(DESIRED);
         self.sound(DESIRED);
     }
 
     /// What is known of nodes has changed, and not what they should hold. Call it after the commit, never before.
     pub(crate) fn ring_states(&self) {
-        self.announcer.say(STATES);
+        self.announcer.announce(STATES);
         self.sound(STATES);
     }
 

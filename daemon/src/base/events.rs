@@ -88,7 +88,7 @@ impl Events {
             leads |= sleeper.leads;
         }
         if leads {
-            self.announcer.say(event.word());
+            self.announcer.announce(event.word());
         }
     }
 

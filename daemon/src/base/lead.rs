@@ -75,7 +75,7 @@ impl Lead {
     pub(crate) async fn write(&self, store: &Store, name: &'static str, now: Timestamp) -> anyhow::Result<Transaction> {
         let epoch = self.epoch(now).ok_or(NotLeading)?;
         let mut tx = store.write(name).await?;
-        anyhow::ensure!(tx.lease_epoch(LEASE).await? == epoch, NotLeading);
+        anyhow::ensure!(tx.leases().epoch(LEASE).await? == epoch, NotLeading);
         Ok(tx)
     }
 
@@ -84,7 +84,7 @@ impl Lead {
         let held = self.lock().take();
         if let Some(held) = held.filter(|_| !self.alone) {
             let mut tx = store.write("resign").await?;
-            tx.renew_lease(LEASE, held.epoch, now).await?;
+            tx.leases().renew(LEASE, held.epoch, now).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -92,9 +92,9 @@ impl Lead {
 
     async fn take(&self, tx: &mut Transaction, now: Timestamp) -> Result<Option<Held>, StoreError> {
         let until = now + TERM;
-        let Some(epoch) = tx.take_lease(LEASE, &self.owner, now, until).await? else { return Ok(None) };
+        let Some(epoch) = tx.leases().acquire(LEASE, &self.owner, now, until).await? else { return Ok(None) };
         // While nobody led, anything may have happened to the nodes.
-        tx.update_ready_nodes_joined().await?;
+        tx.nodes().update_ready_to_joined().await?;
         Ok(Some(Held { epoch, until }))
     }
 
@@ -131,7 +131,7 @@ impl Task for HoldLead {
         let mut tx = base.store.write("hold_lead").await?;
         if let Some(held) = held {
             let until = now + TERM;
-            if tx.renew_lease(LEASE, held.epoch, until).await? {
+            if tx.leases().renew(LEASE, held.epoch, until).await? {
                 tx.commit().await?;
                 *lead.lock() = Some(Held { until, ..held });
                 return Ok(LEADS.to_owned());

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use ringfence_store::Heard;
+use ringfence_store::Announcements;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::Base;
 
 /// Passes on what the other daemons announce, until told to stop.
-pub(crate) async fn listen_to_others(base: Arc<Base>, mut heard: Heard, stop: CancellationToken) {
+pub(crate) async fn listen_to_others(base: Arc<Base>, mut heard: Announcements, stop: CancellationToken) {
     while let Some(Some(word)) = stop.run_until_cancelled(heard.recv()).await {
         match word.as_deref() {
             Some(word) if base.changes.hear(word) => {}

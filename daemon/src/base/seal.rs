@@ -3,7 +3,8 @@
 use aws_lc_rs::rand::SystemRandom;
 use ringfence_api::ProblemCode;
 use ringfence_pki::MasterKey;
-use ringfence_store::{SealedOf, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::sealed::SealedOf;
 use zeroize::Zeroizing;
 
 use crate::base::{Base, Failure};
@@ -47,9 +48,9 @@ pub(crate) fn open(base: &Base, of: &SealedOf, sealed: &[u8]) -> Result<Zeroizin
 
 /// Seals with the version that the database says, if this daemon has it, and has the same as the others.
 pub(crate) async fn follow(tx: &mut Transaction, key: &MasterKey) -> Result<u32, Failure> {
-    let version = tx.master_key_version().await?;
+    let version = tx.sealed_secrets().master_key_version().await?;
     key.activate(version)?;
-    let check = tx.master_key_check().await?;
+    let check = tx.sealed_secrets().master_key_check().await?;
     if check.is_some() && check != key.check_of(version) {
         let detail = format!(
             "version {version} of the master key is another key here than where the database was sealed with it; put the same \

@@ -24,7 +24,6 @@ use ringfence_pki::{
     pem_certificates, pem_crl,
 };
 use ringfence_place::file::atomic_write;
-use ringfence_place::file::atomic_write;
 use serde::{Deserialize, Serialize};
 
 use crate::authority::subject_name;

@@ -10,6 +10,6 @@ use crate::base::{Answer, Base};
 
 /// Whether the daemon is up. Public.
 pub(crate) async fn read_health(State(base): State<Arc<Base>>) -> Answer<Json<Health>> {
-    base.store.read("read_health").await?.cluster().await?;
+    base.store.read("read_health").await?.cluster().get().await?;
     Ok(Json(Health { cluster_id: base.cluster_id, version: env!("CARGO_PKG_VERSION").to_owned() }))
 }

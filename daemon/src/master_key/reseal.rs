@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use ringfence_store::SealedRow;
+use ringfence_store::sealed::SealedRow;
 use tracing::info;
 
 use crate::base::{Base, Event, Failure, Task, follow, sealing_context};
@@ -58,20 +58,20 @@ impl Task for ResealSecrets {
             if self.complete.load(Ordering::Relaxed) == version {
                 return Ok(String::new());
             }
-            let done = tx.list_sealed_otherwise(version, 1).await?.is_empty();
+            let done = tx.sealed_secrets().list_of_other_versions(version, 1).await?.is_empty();
             drop(tx);
             if done {
                 break version;
             }
             let mut tx = base.store.write("reseal_secrets").await?;
             // Another daemon may be further.
-            if tx.master_key_version().await? != version {
+            if tx.sealed_secrets().master_key_version().await? != version {
                 continue;
             }
-            for SealedRow { of, sealed } in tx.list_sealed_otherwise(version, BATCH).await? {
+            for SealedRow { of, sealed } in tx.sealed_secrets().list_of_other_versions(version, BATCH).await? {
                 let context = sealing_context(&of);
                 let sealed = key.reseal(&context, &sealed).with_context(|| context.clone())?;
-                tx.update_sealed(&SealedRow { of, sealed }).await?;
+                tx.sealed_secrets().update(&SealedRow { of, sealed }).await?;
                 resealed += 1;
             }
             tx.commit().await?;

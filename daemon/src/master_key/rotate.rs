@@ -32,7 +32,7 @@ pub(crate) async fn rotate_master_key(
 ) -> Result<Json<MasterKeyState>, Failure> {
     let key = &base.master_key;
     let mut tx = base.store.write("rotate_master_key").await?;
-    let before = tx.master_key_version().await?;
+    let before = tx.sealed_secrets().master_key_version().await?;
     let newest = |key: &MasterKey| key.versions().last().copied().unwrap_or_default();
     if newest(key) <= before {
         if file.0.is_none() {
@@ -49,7 +49,7 @@ pub(crate) async fn rotate_master_key(
         write(path, key).map_err(Failure::internal)?;
     }
     let version = newest(key);
-    tx.update_master_key_version(version, &key.check_of(version).unwrap_or_default()).await?;
+    tx.sealed_secrets().update_master_key_version(version, &key.check_of(version).unwrap_or_default()).await?;
     actor.record(&mut tx, "rotate_master_key", &version.to_string(), "seals", base.now()).await?;
     tx.commit().await?;
     key.activate(version).map_err(Failure::internal)?;
@@ -59,7 +59,7 @@ pub(crate) async fn rotate_master_key(
 }
 
 async fn state(base: &Base, tx: &mut Transaction) -> Result<MasterKeyState, Failure> {
-    let active = tx.master_key_version().await?;
-    let complete = tx.list_sealed_otherwise(active, 1).await?.is_empty();
+    let active = tx.sealed_secrets().master_key_version().await?;
+    let complete = tx.sealed_secrets().list_of_other_versions(active, 1).await?.is_empty();
     Ok(MasterKeyState { active, at_hand: base.master_key.versions(), complete })
 }

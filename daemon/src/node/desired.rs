@@ -11,7 +11,7 @@ use ringfence_api::cluster::{PutCluster, Service};
 use ringfence_api::node::{DesiredCrl, DesiredNode, DesiredService};
 use ringfence_api::{ClusterName, DnsName, Lifetime, NodeName, ServiceName};
 use ringfence_pki::pem_crl;
-use ringfence_store::CrlRow;
+use ringfence_store::crl::CrlRow;
 
 use crate::access::AgentCaller;
 use crate::base::{After, Failure};
@@ -30,7 +30,7 @@ pub(crate) async fn read_desired(
     let deadline = tokio::time::Instant::now() + LONG_POLL;
     let mut changes = nodes.base.changes.listen_desired();
     loop {
-        let generation = nodes.base.store.read("read_generation").await?.cluster().await?.generation;
+        let generation = nodes.base.store.read("read_generation").await?.cluster().get().await?.generation;
         let news = after.is_none_or(|after| generation > after);
         if news || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
             return Ok(Json(load(&nodes, &caller.node).await?));
@@ -40,14 +40,14 @@ pub(crate) async fn read_desired(
 
 async fn load(nodes: &Nodes, name: &NodeName) -> Result<DesiredNode, Failure> {
     let mut tx = nodes.base.store.read("read_desired").await?;
-    let cluster = tx.cluster().await?;
-    let node = tx.find_node(name).await?.ok_or_else(|| Failure::not_found(format!("node {name}")))?;
-    let crls = tx.list_crls().await?;
+    let cluster = tx.cluster().get().await?;
+    let node = tx.nodes().find(name).await?.ok_or_else(|| Failure::not_found(format!("node {name}")))?;
+    let crls = tx.crls().list().await?;
     let (ended, rotate) = tokens_to_replace(&mut tx, name, node.rotation_requested_at, nodes.base.now()).await?;
-    let revoked = tx.list_revoked_serials_of_node(name.as_str(), nodes.base.now()).await?;
+    let revoked = tx.certificates().list_revoked_serials_of_node(name.as_str(), nodes.base.now()).await?;
     let certificates = to_rotate(
-        tx.list_rotation(name).await?,
-        tx.list_distrusted_serials_of_node(name.as_str(), nodes.base.now()).await?,
+        tx.rotations().list(name).await?,
+        tx.certificates().list_distrusted_serials_of_node(name.as_str(), nodes.base.now()).await?,
     );
     Ok(DesiredNode {
         generation: cluster.generation,

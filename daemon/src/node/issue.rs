@@ -8,7 +8,9 @@ use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::node::NodeState;
 use ringfence_api::{ClusterName, Lifetime, NodeName, ProblemCode, ServiceName};
 use ringfence_pki::Request;
-use ringfence_store::{ClusterRow, NodeRow, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::cluster::ClusterRow;
+use ringfence_store::node::NodeRow;
 
 use crate::authority::{Authorities, Identity, Issuers, Order, Signed, Verdict, lifetime_of};
 use crate::base::{Answer, Failure};
@@ -42,7 +44,7 @@ impl Order for OnNode {
         }
         let mut tx = authorities.base.store.read("issue_certificate").await?;
         let node = find_node(&mut tx, &self.node).await?;
-        let identity = self.identity(&tx.cluster().await?, &node);
+        let identity = self.identity(&tx.cluster().get().await?, &node);
         drop(tx);
         let identity = identity.ok_or_else(|| self.undeclared())?;
         let declared = issuers.settings.service_certificate_lifetime;
@@ -56,7 +58,7 @@ impl Order for OnNode {
     }
 
     async fn check(tx: &mut Transaction, all: &[(&Self, &Signed)]) -> Answer<Vec<Verdict>> {
-        let cluster = tx.cluster().await?;
+        let cluster = tx.cluster().get().await?;
         let mut verdicts = Vec::new();
         for (order, signed) in all {
             let identity = match find_node(tx, &order.node).await {
@@ -110,7 +112,7 @@ impl OnNode {
 
 /// The node, unless it is being removed.
 async fn find_node(tx: &mut Transaction, name: &NodeName) -> Answer<NodeRow> {
-    let node = tx.find_node(name).await?.filter(|node| node.state != NodeState::Removing);
+    let node = tx.nodes().find(name).await?.filter(|node| node.state != NodeState::Removing);
     node.ok_or_else(|| Failure::not_found(format!("node {name}")))
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn join_node(
     let key = fingerprint(request.public_key());
     // Whoever has no ticket must not get into a writer's way.
     let shown = ticket_hash(&put.ticket);
-    let ticket = nodes.base.store.read("look_at_ticket").await?.find_ticket(&name).await?;
+    let ticket = nodes.base.store.read("look_at_ticket").await?.tickets().find(&name).await?;
     ticket.filter(|ticket| ticket.hash == shown).ok_or_else(refused)?;
     loop {
         let signed = sign_for_node(&nodes.authorities, &nodes.authorities.seen(), &name, &request)?;
@@ -49,20 +49,20 @@ async fn record(
     let base = &nodes.base;
     let now = base.now();
     let mut tx = base.store.write("join_node").await?;
-    let Some(node) = tx.find_node(name).await? else { return Ok(None) };
-    let Some(shown) = tx.find_ticket(name).await?.filter(|shown| shown.hash == ticket) else { return Ok(None) };
+    let Some(node) = tx.nodes().find(name).await? else { return Ok(None) };
+    let Some(shown) = tx.tickets().find(name).await?.filter(|shown| shown.hash == ticket) else { return Ok(None) };
     let valid = now <= shown.expires_at && node.state != NodeState::Removing;
     if !valid || shown.owner_key.as_ref().is_some_and(|owner| owner != key) {
         return Ok(None);
     }
-    tx.update_ticket_owner(name, key).await?;
+    tx.tickets().update_owner(name, key).await?;
     if !nodes.authorities.record(&mut tx, &[signed]).await? {
         return Ok(Some(false));
     }
     if node.state == NodeState::Launching {
-        tx.update_node_state(name, NodeState::Joined, None).await?;
+        tx.nodes().update_state(name, NodeState::Joined, None).await?;
     }
-    tx.update_revision().await?;
+    tx.cluster().increment_revision().await?;
     Actor::caller(format!("node/{name}"), "ticket")
         .record(&mut tx, "join_node", name.as_str(), &signed.issued.serial, now)
         .await?;

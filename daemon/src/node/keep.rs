@@ -11,7 +11,7 @@ use ringfence_api::certificate::CertificateProfile;
 use ringfence_api::cluster::PutCluster;
 use ringfence_api::node::NodeState;
 use ringfence_place::NodeObserved;
-use ringfence_store::NodeRow;
+use ringfence_store::node::NodeRow;
 use tracing::warn;
 
 use crate::base::{Actor, Base, Event, Task};
@@ -84,8 +84,8 @@ impl Task for KeepNodes {
             *awake.insert(next)
         };
         let mut tx = base.store.read("keep_nodes").await?;
-        let declared = tx.cluster().await?.declared;
-        let rows = tx.list_nodes().await?;
+        let declared = tx.cluster().get().await?.declared;
+        let rows = tx.nodes().list().await?;
         drop(tx);
         let mut done = Vec::new();
         for node in &rows {
@@ -140,7 +140,7 @@ async fn keep_running(
     let name = node.name.as_str();
     let observed = place.observe_node(name).await?;
     let running = matches!(observed, NodeObserved::Running { .. } | NodeObserved::Starting);
-    let live = base.store.read("keep_nodes").await?.list_live_certificates_of_node(name, now).await?;
+    let live = base.store.read("keep_nodes").await?.certificates().list_live_of_node(name, now).await?;
     let own = live.iter().filter(|certificate| certificate.profile == CertificateProfile::Node);
     let newest = own.map(|certificate| certificate.issued_at).max();
     let lost = newest.is_none_or(|issued_at| is_silent(declared, node, issued_at.max(awake_since), now));
@@ -177,15 +177,15 @@ fn is_silent(declared: &PutCluster, node: &NodeRow, heard_since: Timestamp, now:
 /// Begins another launch or removal when the last one failed, after a pause.
 async fn try_again(base: &Base, node: &NodeRow) -> anyhow::Result<Option<&'static str>> {
     let now = base.now();
-    let last = base.store.read("try_again").await?.find_last_saga_end(node.name.as_str()).await?;
+    let last = base.store.read("try_again").await?.sagas().find_last_finish(node.name.as_str()).await?;
     // A clock that was set back must not make the pause longer.
     if last.is_none_or(|ended| now.duration_since(ended).abs() <= AGAIN) {
         return Ok(None);
     }
     let mut tx = base.write_leading("try_again").await?;
     // Looked at again, now that nobody else writes.
-    let present = tx.find_node(&node.name).await?.filter(|present| present.state == node.state);
-    if present.is_none() || tx.find_last_saga_end(node.name.as_str()).await? != last {
+    let present = tx.nodes().find(&node.name).await?.filter(|present| present.state == node.state);
+    if present.is_none() || tx.sagas().find_last_finish(node.name.as_str()).await? != last {
         return Ok(None);
     }
     let what = if node.state == NodeState::Removing {
@@ -213,10 +213,10 @@ async fn note_fault(base: &Base, node: &NodeRow, error: &anyhow::Error) -> anyho
 /// What was complete is not known to be any more; the node's next report says. A node on its way in or out stays so.
 async fn set_state(base: &Base, node: &NodeRow, fault: Option<&str>) -> anyhow::Result<()> {
     let mut tx = base.write_leading("keep_node").await?;
-    if let Some(present) = tx.find_node(&node.name).await? {
+    if let Some(present) = tx.nodes().find(&node.name).await? {
         let state = if present.state == NodeState::Ready { NodeState::Joined } else { present.state };
-        tx.update_node_state(&node.name, state, fault).await?;
-        tx.update_revision().await?;
+        tx.nodes().update_state(&node.name, state, fault).await?;
+        tx.cluster().increment_revision().await?;
         tx.commit().await?;
         base.changes.ring_states();
     }
@@ -226,7 +226,7 @@ async fn set_state(base: &Base, node: &NodeRow, fault: Option<&str>) -> anyhow::
 /// Whether nobody claims the node now; a row may have come since the nodes were listed.
 async fn is_unclaimed(base: &Base, name: &str) -> anyhow::Result<bool> {
     let Ok(name) = ringfence_api::NodeName::parse(name) else { return Ok(false) };
-    Ok(base.store.read("is_unclaimed").await?.find_node(&name).await?.is_none())
+    Ok(base.store.read("is_unclaimed").await?.nodes().find(&name).await?.is_none())
 }
 
 #[cfg(test)]

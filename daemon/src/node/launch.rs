@@ -59,7 +59,7 @@ async fn grant_ticket(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Res
 
 async fn revoke_ticket(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
     let mut tx = nodes.base.write_leading("revoke_ticket").await.map_err(StepError::transient)?;
-    tx.delete_ticket(&input.node).await.map_err(StepError::transient)?;
+    tx.tickets().delete(&input.node).await.map_err(StepError::transient)?;
     tx.commit().await.map_err(StepError::transient)
 }
 
@@ -77,7 +77,7 @@ async fn await_join(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Resul
     let mut changes = nodes.base.changes.listen();
     loop {
         let mut tx = nodes.base.store.read("await_join").await.map_err(StepError::transient)?;
-        let node = tx.find_node(&input.node).await.map_err(StepError::transient)?;
+        let node = tx.nodes().find(&input.node).await.map_err(StepError::transient)?;
         drop(tx);
         if node.is_none_or(|node| node.state != NodeState::Launching) {
             return Ok(());
@@ -115,9 +115,9 @@ pub(crate) fn node_launch(nodes: &Nodes, node: &NodeName, ticket: Option<String>
 /// and a node that joins again needs another one.
 pub(crate) async fn ticket(base: &Base, node: &NodeName) -> anyhow::Result<String> {
     let mut tx = base.write_leading("grant_ticket").await?;
-    let issued = tx.count_node_certificates(node).await?;
+    let issued = tx.certificates().count_of_node_profile(node).await?;
     let ticket = base.master_key.derive("join ticket", &format!("{}/{node}/{issued}", base.cluster_id));
-    tx.put_ticket(node, &ticket_hash(&ticket), base.now() + TICKET_LIFETIME).await?;
+    tx.tickets().upsert(node, &ticket_hash(&ticket), base.now() + TICKET_LIFETIME).await?;
     tx.commit().await?;
     Ok(ticket.to_string())
 }

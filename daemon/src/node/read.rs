@@ -14,7 +14,7 @@ use crate::node::view;
 
 /// All nodes, by name.
 pub(crate) async fn list_nodes(State(base): State<Arc<Base>>, _: OperatorCaller) -> Result<Json<Vec<Node>>, Failure> {
-    let rows = base.store.read("list_nodes").await?.list_nodes().await?;
+    let rows = base.store.read("list_nodes").await?.nodes().list().await?;
     Ok(Json(rows.into_iter().map(|row| view(row, &base.cluster_name)).collect()))
 }
 
@@ -24,7 +24,7 @@ pub(crate) async fn read_node(
     _: OperatorCaller,
     Segment(name): Segment<NodeName>,
 ) -> Result<Json<Node>, Failure> {
-    let row = base.store.read("read_node").await?.find_node(&name).await?;
+    let row = base.store.read("read_node").await?.nodes().find(&name).await?;
     let row = row.ok_or_else(|| Failure::not_found(format!("node {name}")))?;
     Ok(Json(view(row, &base.cluster_name)))
 }
@@ -35,5 +35,5 @@ pub(crate) async fn list_sagas(
     _: OperatorCaller,
     Limit(limit): Limit,
 ) -> Result<Json<Vec<Saga>>, Failure> {
-    Ok(Json(base.store.read("list_sagas").await?.list_sagas(limit).await?))
+    Ok(Json(base.store.read("list_sagas").await?.sagas().list(limit).await?))
 }

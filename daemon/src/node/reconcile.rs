@@ -9,7 +9,11 @@ use ringfence_api::certificate::RevocationReason;
 use ringfence_api::cluster::PutCluster;
 use ringfence_api::node::NodeState;
 use ringfence_saga::SagaId;
-use ringfence_store::{NewSaga, NodeRow, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::certificate::Revoke;
+use ringfence_store::node::NodeRow;
+use ringfence_store::saga::NewSaga;
+use ringfence_store::token::End;
 
 use crate::base::{Actor, Failure};
 use crate::node::saga_input::{LAUNCH_NODE, NodeInput, REMOVE_NODE};
@@ -44,26 +48,26 @@ pub(crate) async fn reconcile_nodes(
     actor: &Actor,
     now: jiff::Timestamp,
 ) -> Result<bool, Failure> {
-    let declared = tx.cluster().await?.declared;
-    let Difference { launch, remove } = difference(&declared, &tx.list_nodes().await?);
+    let declared = tx.cluster().get().await?.declared;
+    let Difference { launch, remove } = difference(&declared, &tx.nodes().list().await?);
     let changed = !launch.is_empty() || !remove.is_empty();
     for (node, group) in launch {
-        tx.insert_node(&node, &group, now).await?;
+        tx.nodes().insert(&node, &group, now).await?;
         launch_node(tx, &node, now).await?;
         actor.record(tx, "launch_node", node.as_str(), "declared", now).await?;
     }
     for node in remove {
-        tx.update_node_state(&node, NodeState::Removing, None).await?;
-        tx.delete_ticket(&node).await?;
+        tx.nodes().update_state(&node, NodeState::Removing, None).await?;
+        tx.tickets().delete(&node).await?;
         let reason = RevocationReason::CessationOfOperation;
-        let revoked = tx.update_certificates_revoked_of_node(node.as_str(), reason, now).await?;
-        let ended = tx.update_tokens_ended_of_node(&node, now).await?;
+        let revoked = tx.certificates().revoke_all(Revoke::OfNode(node.as_str()), reason, now).await?;
+        let ended = tx.tokens().end_all(End::OfNode(&node), now).await?;
         remove_node(tx, &node, now).await?;
         let outcome = format!("{revoked} certificates revoked, {ended} tokens ended");
         actor.record(tx, "remove_node", node.as_str(), &outcome, now).await?;
     }
     if changed {
-        tx.update_revision().await?;
+        tx.cluster().increment_revision().await?;
     }
     Ok(changed)
 }
@@ -81,7 +85,7 @@ pub(crate) async fn remove_node(tx: &mut Transaction, node: &NodeName, now: jiff
 async fn insert(tx: &mut Transaction, kind: &str, node: &NodeName, now: jiff::Timestamp) -> Result<(), Failure> {
     let id = SagaId::new(uuid::Uuid::new_v4().to_string());
     let input = serde_json::to_value(NodeInput { node: node.clone() }).map_err(Failure::internal)?;
-    tx.insert_saga(&NewSaga { id: &id, kind, subject: node.as_str(), input }, now).await?;
+    tx.sagas().insert(&NewSaga { id: &id, kind, subject: node.as_str(), input }, now).await?;
     Ok(())
 }
 

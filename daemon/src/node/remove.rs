@@ -42,8 +42,8 @@ async fn remove_machine(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> R
 async fn forget_node(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
     let forget = async {
         let mut tx = nodes.base.write_leading("forget_node").await.map_err(Failure::internal)?;
-        tx.delete_node(&input.node).await?;
-        tx.update_revision().await?;
+        tx.nodes().delete(&input.node).await?;
+        tx.cluster().increment_revision().await?;
         // It may be wanted again by now, and nobody must see it neither there nor on its way.
         reconcile_nodes(&mut tx, &Actor::daemon(RemoveNode::NAME), nodes.base.now()).await?;
         Ok::<_, Failure>(tx.commit().await?)

@@ -10,7 +10,7 @@ use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProf
 use ringfence_api::cluster::PutCluster;
 use ringfence_api::node::{HeldCertificate, NodeState, PutReport};
 use ringfence_api::{ClusterName, ServiceName};
-use ringfence_store::NodeRow;
+use ringfence_store::node::NodeRow;
 
 use crate::access::AgentCaller;
 use crate::base::{Body, Event, Failure};
@@ -26,8 +26,8 @@ pub(crate) async fn put_report(
     let Nodes { base, authorities, .. } = &*nodes;
     let now = base.now();
     let mut tx = base.store.write("put_report").await?;
-    let cluster = tx.cluster().await?;
-    let before = tx.find_node(&caller.node).await?;
+    let cluster = tx.cluster().get().await?;
+    let before = tx.nodes().find(&caller.node).await?;
     let before = before.ok_or_else(|| Failure::not_found(format!("node {}", caller.node)))?;
     let complete = report.generation >= cluster.declared_generation
         && report.fault.is_none()
@@ -44,16 +44,16 @@ pub(crate) async fn put_report(
         fault: report.fault,
         ..before.clone()
     };
-    tx.update_node_report(&after).await?;
-    let live = tx.list_live_certificates_of_node(caller.node.as_str(), now).await?;
+    tx.nodes().update_report(&after).await?;
+    let live = tx.certificates().list_live_of_node(caller.node.as_str(), now).await?;
     let superseded = superseded(&live, &after.held);
     for serial in &superseded {
-        tx.update_certificate_revoked(serial, RevocationReason::Superseded, now).await?;
+        tx.certificates().revoke(serial, RevocationReason::Superseded, now).await?;
         caller.actor.record(&mut tx, "revoke_certificate", serial, "superseded", now).await?;
     }
     let news = (before.state, &before.held, &before.fault) != (after.state, &after.held, &after.fault);
     if news {
-        tx.update_revision().await?;
+        tx.cluster().increment_revision().await?;
     }
     tx.commit().await?;
     if news {

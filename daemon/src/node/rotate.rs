@@ -28,7 +28,7 @@ pub(crate) async fn rotate_node(
     let base = &nodes.base;
     let mut tx = base.store.write("rotate_node").await?;
     let now = base.now();
-    let node = tx.find_node(&name).await?.ok_or_else(|| Failure::not_found(format!("node {name}")))?;
+    let node = tx.nodes().find(&name).await?.ok_or_else(|| Failure::not_found(format!("node {name}")))?;
     if let Some(why) = cannot_rotate(node.state, runs) {
         return Err(Failure::new(ProblemCode::Conflict, format!("node {name} {why}")));
     }
@@ -36,10 +36,10 @@ pub(crate) async fn rotate_node(
     if let Some(before) = before.filter(|before| !before.done) {
         return Ok(Json(before));
     }
-    tx.delete_rotation(&name).await?;
-    tx.insert_rotation(&name, now).await?;
-    tx.update_node_rotation_requested(&name, now).await?;
-    tx.update_generation().await?;
+    tx.rotations().delete(&name).await?;
+    tx.rotations().insert(&name, now).await?;
+    tx.nodes().update_rotation_requested(&name, now).await?;
+    tx.cluster().increment_generation().await?;
     let rotation = load(&mut tx, &name, now).await?.ok_or_else(|| none(&name))?;
     let outcome = format!("{} certificates to replace", rotation.certificates.len());
     actor.record(&mut tx, "rotate_node", name.as_str(), &outcome, now).await?;
@@ -86,17 +86,17 @@ fn cannot_rotate(state: NodeState, runs: bool) -> Option<&'static str> {
 
 /// The last rotation of a node, if there was one since it was declared.
 async fn load(tx: &mut Transaction, name: &NodeName, now: Timestamp) -> Result<Option<NodeRotation>, Failure> {
-    let Some(requested_at) = tx.find_node(name).await?.and_then(|node| node.rotation_requested_at) else {
+    let Some(requested_at) = tx.nodes().find(name).await?.and_then(|node| node.rotation_requested_at) else {
         return Ok(None);
     };
-    let rows = tx.list_rotation(name).await?;
+    let rows = tx.rotations().list(name).await?;
     let certificates: Vec<RotatedCertificate> = rows.into_iter().map(|row| rotated(row, now)).collect();
     Ok(Some(NodeRotation {
         node: name.clone(),
         requested_at,
         done: certificates.iter().all(|certificate| certificate.replaced),
         certificates,
-        revision: tx.cluster().await?.revision,
+        revision: tx.cluster().get().await?.revision,
     }))
 }
 

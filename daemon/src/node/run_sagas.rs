@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ringfence_api::NodeName;
 use ringfence_saga::{Backoff, Outcome, Runner, Saga};
-use ringfence_store::{SagaLog, SagaRow};
+use ringfence_store::saga::SagaRow;
+use ringfence_store::saga_log::SagaLog;
 use tracing::{info, warn};
 
 use crate::base::crash_point::CrashPoint;
@@ -57,7 +58,7 @@ impl Task for RunSagas {
 
     async fn run(&self) -> anyhow::Result<String> {
         let store = &self.nodes.base.store;
-        let unfinished = store.read("list_unfinished_sagas").await?.list_unfinished_sagas().await?;
+        let unfinished = store.read("list_unfinished_sagas").await?.sagas().list_unfinished().await?;
         // The oldest of each subject; the next one's turn comes when it has ended.
         let mut turns: BTreeMap<String, SagaRow> = BTreeMap::new();
         for saga in unfinished {
@@ -129,12 +130,12 @@ async fn run_kind<S: Saga<Context = Arc<Nodes>>>(nodes: &Arc<Nodes>, saga: &Saga
         Outcome::Stuck { step, error } => ("stuck", Some(format!("{} is stuck at {step}: {error}", S::NAME))),
     };
     let mut tx = base.write_leading("finish_saga").await?;
-    tx.update_saga_finished(&saga.id, state, base.now()).await?;
+    tx.sagas().finish(&saga.id, state, base.now()).await?;
     if let Some(fault) = &fault
-        && let Some(node) = tx.find_node(&NodeName::parse(&saga.subject)?).await?
+        && let Some(node) = tx.nodes().find(&NodeName::parse(&saga.subject)?).await?
     {
-        tx.update_node_state(&node.name, node.state, Some(fault)).await?;
-        tx.update_revision().await?;
+        tx.nodes().update_state(&node.name, node.state, Some(fault)).await?;
+        tx.cluster().increment_revision().await?;
     }
     tx.commit().await?;
     info!(saga.id = %saga.id, saga.kind = S::NAME, saga.subject = saga.subject, saga.state = state, "saga finished");

@@ -26,8 +26,8 @@ pub(crate) async fn post_service_token(
 ) -> Result<Json<IssuedToken>, Failure> {
     let AgentCaller { node, actor } = caller;
     let mut tx = base.store.write("issue_service_token").await?;
-    let declared = tx.cluster().await?.declared;
-    let row = tx.find_node(&node).await?.filter(|row| row.state != NodeState::Removing);
+    let declared = tx.cluster().get().await?.declared;
+    let row = tx.nodes().find(&node).await?.filter(|row| row.state != NodeState::Removing);
     let row = row.ok_or_else(|| Failure::not_found(format!("node {node}")))?;
     let here = declared.services.get(&service).filter(|service| service.runs_in(&row.group));
     let token = here.and_then(|service| service.token.as_ref()).ok_or_else(|| {
@@ -36,10 +36,10 @@ pub(crate) async fn post_service_token(
     let now = base.now();
     let subject = TokenSubject::Service { service: service.clone(), node: node.clone() };
     let asked = row.rotation_requested_at;
-    for before in tx.list_tokens_of_node(&node, now).await? {
+    for before in tx.tokens().list_of_node(&node, now).await? {
         // What a rotation was to replace is replaced now.
         if before.subject == subject && before.ended_at.is_none() && asked.is_some_and(|at| before.issued_at <= at) {
-            tx.update_token_ended(&before.id, now).await?;
+            tx.tokens().end(&before.id, now).await?;
         }
     }
     let new = NewToken {
@@ -65,11 +65,11 @@ pub(crate) async fn end_undeclared_tokens(
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let mut ended = 0;
-    for node in tx.list_nodes().await? {
-        for token in tx.list_tokens_of_node(&node.name, now).await? {
+    for node in tx.nodes().list().await? {
+        for token in tx.tokens().list_of_node(&node.name, now).await? {
             let TokenSubject::Service { service, .. } = &token.subject else { continue };
             let declared = put.services.get(service).filter(|service| service.runs_in(&node.group));
-            if declared.is_none_or(|service| service.token.is_none()) && tx.update_token_ended(&token.id, now).await? {
+            if declared.is_none_or(|service| service.token.is_none()) && tx.tokens().end(&token.id, now).await? {
                 ended += 1;
             }
         }
@@ -85,7 +85,7 @@ pub(crate) async fn tokens_to_replace(
     now: Timestamp,
 ) -> Result<(BTreeSet<String>, BTreeSet<String>), StoreError> {
     let (ended, live): (Vec<_>, Vec<_>) =
-        tx.list_tokens_of_node(node, now).await?.into_iter().partition(|token| token.ended_at.is_some());
+        tx.tokens().list_of_node(node, now).await?.into_iter().partition(|token| token.ended_at.is_some());
     let rotate = live.into_iter().filter(|token| rotation_requested_at.is_some_and(|at| token.issued_at <= at));
     Ok((ended.into_iter().map(|token| token.id).collect(), rotate.map(|token| token.id).collect()))
 }

@@ -4,14 +4,17 @@ use jiff::Timestamp;
 use ringfence_api::certificate::RevocationReason;
 use ringfence_api::project::MemberRole;
 use ringfence_api::{ProjectName, ProjectUser};
-use ringfence_store::{MemberKeyRow, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::certificate::Revoke;
+use ringfence_store::member::MemberKeyRow;
+use ringfence_store::token::End;
 
 use crate::base::{Actor, Failure};
 use crate::project::membership::{Roles, unknown};
 
 /// Who the members are now, in the transaction that may change them.
 pub(super) async fn roles(tx: &mut Transaction, project: &ProjectName) -> Result<Roles, Failure> {
-    let members = tx.list_members(project).await?;
+    let members = tx.members().list(project).await?;
     Ok(members.into_iter().map(|member| (member.user, member.role)).collect())
 }
 
@@ -23,7 +26,7 @@ pub(super) async fn add(
     (role, key): (MemberRole, &MemberKeyRow),
     now: Timestamp,
 ) -> Result<(), Failure> {
-    tx.insert_member(identity, role, key, now).await?;
+    tx.members().insert(identity, role, key, now).await?;
     let outcome = format!("{role}, certificate {}", key.certificate);
     actor.record(tx, "put_member", &identity.to_string(), &outcome, now).await?;
     Ok(())
@@ -37,9 +40,9 @@ pub(super) async fn change_role(
     role: MemberRole,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    tx.update_member_role(identity, role).await?;
+    tx.members().update_role(identity, role).await?;
     // They say what the user could do before.
-    tx.update_tokens_ended_of(identity, None, now).await?;
+    tx.tokens().end_all(End::OfProjectUser(identity), now).await?;
     actor.record(tx, "change_role", &identity.to_string(), role.as_str(), now).await?;
     Ok(())
 }
@@ -51,12 +54,12 @@ pub(super) async fn remove(
     identity: &ProjectUser,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    if !tx.delete_member_row(identity).await? {
+    if !tx.members().delete(identity).await? {
         return Err(unknown(identity));
     }
     let (name, reason) = (identity.to_string(), RevocationReason::PrivilegeWithdrawn);
-    let revoked = tx.update_certificates_revoked_of_project_user(identity, reason, now).await?;
-    tx.update_tokens_ended_of(identity, None, now).await?;
+    let revoked = tx.certificates().revoke_all(Revoke::OfProjectUser(identity), reason, now).await?;
+    tx.tokens().end_all(End::OfProjectUser(identity), now).await?;
     actor.record(tx, "delete_member", &name, &format!("{revoked} certificates revoked"), now).await?;
     Ok(())
 }

@@ -25,8 +25,8 @@ pub(crate) async fn read_credentials(
     let identity = ProjectUser { project, user };
     let base = &authorities.base;
     let mut tx = base.store.write("read_credentials").await?;
-    let row = tx.find_member_key(&identity).await?.ok_or_else(|| unknown(&identity))?;
-    let certificate = tx.find_certificate(&row.certificate).await?.ok_or_else(|| unknown(&identity))?;
+    let row = tx.members().find_key(&identity).await?.ok_or_else(|| unknown(&identity))?;
+    let certificate = tx.certificates().find(&row.certificate).await?.ok_or_else(|| unknown(&identity))?;
     let key = open(base, &sealed_of(&identity), &row.sealed_key)?;
     let private_key = String::from_utf8(key.to_vec()).map_err(Failure::internal)?;
     let now = base.now();

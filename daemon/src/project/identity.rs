@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use ringfence_api::ProjectUser;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_pki::PrivateKey;
-use ringfence_store::{MemberKeyRow, SealedOf, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::member::MemberKeyRow;
+use ringfence_store::sealed::SealedOf;
 
 use crate::authority::{Authorities, Identity, Signed};
 use crate::base::{Failure, reseal, sealing_context};

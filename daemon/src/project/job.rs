@@ -9,6 +9,8 @@ use ringfence_api::certificate::RevocationReason;
 use ringfence_api::job::Job;
 use ringfence_api::{JobId, ProblemCode, ProjectName, ProjectUser, UserName};
 use ringfence_store::Transaction;
+use ringfence_store::certificate::Revoke;
+use ringfence_store::token::End;
 
 use crate::access::OperatorCaller;
 use crate::base::{Base, Event, Failure, Segment};
@@ -25,11 +27,11 @@ pub(crate) async fn put_job(
     let now = base.now();
     let identity = ProjectUser { project, user };
     let mut tx = base.store.write("put_job").await?;
-    if let Some(job) = tx.find_job(&identity, &job).await? {
+    if let Some(job) = tx.jobs().find(&identity, &job).await? {
         return running(job).map(Json);
     }
-    tx.find_member(&identity).await?.ok_or_else(|| unknown(&identity))?;
-    tx.insert_job(&identity, &job, now).await?;
+    tx.members().find(&identity).await?.ok_or_else(|| unknown(&identity))?;
+    tx.jobs().insert(&identity, &job, now).await?;
     actor.record(&mut tx, "start_job", &name_of(&identity, &job), "started", now).await?;
     let started = find(&mut tx, &identity, &job).await?;
     tx.commit().await?;
@@ -59,10 +61,10 @@ pub(crate) async fn delete_job(
     let now = base.now();
     let identity = ProjectUser { project, user };
     let mut tx = base.store.write("end_job").await?;
-    if tx.update_job_ended(&identity, &job, now).await? {
+    if tx.jobs().end(&identity, &job, now).await? {
         let reason = RevocationReason::CessationOfOperation;
-        let revoked = tx.update_certificates_revoked_of_job(&identity, &job, reason, now).await?;
-        let ended = tx.update_tokens_ended_of(&identity, Some(&job), now).await?;
+        let revoked = tx.certificates().revoke_all(Revoke::OfJob(&identity, &job), reason, now).await?;
+        let ended = tx.tokens().end_all(End::OfJob(&identity, &job), now).await?;
         let outcome = format!("{revoked} certificates revoked, {ended} tokens ended");
         actor.record(&mut tx, "end_job", &name_of(&identity, &job), &outcome, now).await?;
     }
@@ -74,7 +76,7 @@ pub(crate) async fn delete_job(
 
 /// The job, which must be there.
 pub(crate) async fn find(tx: &mut Transaction, identity: &ProjectUser, job: &JobId) -> Result<Job, Failure> {
-    let found = tx.find_job(identity, job).await?;
+    let found = tx.jobs().find(identity, job).await?;
     found.ok_or_else(|| Failure::not_found(format!("job {job} of {identity}")))
 }
 

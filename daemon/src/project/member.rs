@@ -24,7 +24,7 @@ pub(crate) async fn read_member(
     Segment(user): Segment<UserName>,
 ) -> Result<Json<Member>, Failure> {
     let identity = ProjectUser { project, user };
-    let member = base.store.read("read_member").await?.find_member(&identity).await?;
+    let member = base.store.read("read_member").await?.members().find(&identity).await?;
     member.map(Json).ok_or_else(|| unknown(&identity))
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn put_member(
                 add(&mut tx, &caller.actor, &identity, (put.role, &key), now).await?;
             }
         }
-        let member = tx.find_member(&identity).await?.ok_or_else(|| unknown(&identity))?;
+        let member = tx.members().find(&identity).await?.ok_or_else(|| unknown(&identity))?;
         tx.commit().await?;
         return Ok(Json(member));
     }
@@ -91,7 +91,7 @@ impl Asked<'_> {
     /// Decides as this transaction sees it, or refuses.
     async fn needs(&self, tx: &mut Transaction) -> Result<Needed, Failure> {
         guard(self.caller, tx, self.identity, Some(self.role)).await?;
-        match tx.find_member(self.identity).await? {
+        match tx.members().find(self.identity).await? {
             Some(member) if member.role == self.role => Ok(Needed::Nothing(member)),
             Some(member) if self.creating => {
                 let detail = format!("{} is a member already, as {}", self.identity, member.role);
@@ -100,7 +100,7 @@ impl Asked<'_> {
             Some(_) => Ok(Needed::Role),
             None => {
                 let project = &self.identity.project;
-                tx.find_project(project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
+                tx.projects().find(project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
                 Ok(Needed::Identity)
             }
         }

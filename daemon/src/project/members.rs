@@ -22,8 +22,8 @@ pub(crate) async fn list_members(
     Segment(project): Segment<ProjectName>,
 ) -> Result<Json<Vec<Member>>, Failure> {
     let mut tx = base.store.read("list_members").await?;
-    tx.find_project(&project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
-    Ok(Json(tx.list_members(&project).await?))
+    tx.projects().find(&project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
+    Ok(Json(tx.members().list(&project).await?))
 }
 
 /// Makes exactly these the members: adds, changes roles and removes in one transaction, and answers with all of them.
@@ -72,7 +72,7 @@ pub(crate) async fn put_members(
                 }
             }
         }
-        let members = tx.list_members(&project).await?;
+        let members = tx.members().list(&project).await?;
         tx.commit().await?;
         if revoked {
             base.events.happened(Event::Revoked);
@@ -88,7 +88,7 @@ async fn changes(
     project: &ProjectName,
     put: &PutMembers,
 ) -> Result<Vec<(UserName, Change)>, Failure> {
-    tx.find_project(project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
+    tx.projects().find(project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
     let before = roles(tx, project).await?;
     Ok(plan(&before, &put.members, caller.still(tx).await?)?)
 }

@@ -38,7 +38,7 @@ impl Order for OfProject {
     async fn check(tx: &mut Transaction, all: &[(&Self, &Signed)]) -> Answer<Vec<Verdict>> {
         let users: Vec<&ProjectUser> =
             all.iter().filter(|(order, _)| order.job.is_none()).map(|(order, _)| &order.user).collect();
-        let members = if users.is_empty() { Vec::new() } else { tx.find_members(&users).await? };
+        let members = if users.is_empty() { Vec::new() } else { tx.members().find_many(&users).await? };
         let members: BTreeSet<&ProjectUser> = members.iter().map(|member| &member.project_user).collect();
         let mut verdicts = Vec::new();
         for (order, _) in all {

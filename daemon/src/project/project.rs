@@ -8,6 +8,8 @@ use ringfence_api::certificate::RevocationReason;
 use ringfence_api::project::{Project, PutProject};
 use ringfence_api::{ProblemCode, ProjectName};
 use ringfence_store::StoreError;
+use ringfence_store::certificate::Revoke;
+use ringfence_store::token::End;
 
 use crate::access::OperatorCaller;
 use crate::base::{Base, Body, Creating, Event, Failure, Segment};
@@ -20,7 +22,7 @@ pub(crate) async fn list_projects(
     State(base): State<Arc<Base>>,
     _: OperatorCaller,
 ) -> Result<Json<Vec<Project>>, Failure> {
-    Ok(Json(base.store.read("list_projects").await?.list_projects().await?))
+    Ok(Json(base.store.read("list_projects").await?.projects().list().await?))
 }
 
 /// One project.
@@ -29,7 +31,7 @@ pub(crate) async fn read_project(
     _: OperatorCaller,
     Segment(name): Segment<ProjectName>,
 ) -> Result<Json<Project>, Failure> {
-    let project = base.store.read("read_project").await?.find_project(&name).await?;
+    let project = base.store.read("read_project").await?.projects().find(&name).await?;
     project.map(Json).ok_or_else(|| Failure::not_found(format!("project {name}")))
 }
 
@@ -48,7 +50,7 @@ pub(crate) async fn put_project(
     }
     let now = base.now();
     let mut tx = base.store.write("put_project").await?;
-    let before = tx.find_project(&name).await?;
+    let before = tx.projects().find(&name).await?;
     if let Some(before) = before {
         if before.description == put.description {
             return Ok(Json(before));
@@ -58,7 +60,7 @@ pub(crate) async fn put_project(
             return Err(Failure::new(ProblemCode::AlreadyExists, detail));
         }
     }
-    let project = tx.put_project_row(&name, &put.description, now).await.map_err(|error| match error {
+    let project = tx.projects().upsert(&name, &put.description, now).await.map_err(|error| match error {
         StoreError::Exists(_) => Failure::new(
             ProblemCode::Conflict,
             format!("a project whose name differs from {name} only in case exists already"),
@@ -78,14 +80,14 @@ pub(crate) async fn delete_project(
 ) -> Result<Json<()>, Failure> {
     let now = base.now();
     let mut tx = base.store.write("delete_project").await?;
-    let members = tx.list_members(&name).await?;
+    let members = tx.members().list(&name).await?;
     let mut revoked = 0;
     for member in &members {
         let reason = RevocationReason::PrivilegeWithdrawn;
-        revoked += tx.update_certificates_revoked_of_project_user(&member.project_user, reason, now).await?;
-        tx.update_tokens_ended_of(&member.project_user, None, now).await?;
+        revoked += tx.certificates().revoke_all(Revoke::OfProjectUser(&member.project_user), reason, now).await?;
+        tx.tokens().end_all(End::OfProjectUser(&member.project_user), now).await?;
     }
-    if !tx.delete_project_row(&name).await? {
+    if !tx.projects().delete(&name).await? {
         return Err(Failure::not_found(format!("project {name}")));
     }
     let outcome = format!("{} members removed, {revoked} certificates revoked", members.len());

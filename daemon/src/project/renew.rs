@@ -49,7 +49,7 @@ impl Task for RenewProjectUsers {
     async fn run(&self) -> anyhow::Result<String> {
         let base = &self.0.base;
         let mut tx = base.store.read("list_members_to_renew").await?;
-        let due = tx.list_members_to_renew(base.now(), MOST).await?;
+        let due = tx.members().list_due_for_renewal(base.now(), MOST).await?;
         drop(tx);
         let mut renewed = 0;
         for due in due.chunks(BATCH) {
@@ -66,13 +66,13 @@ async fn renew(authorities: &Authorities, due: &[ProjectUser]) -> Result<usize, 
     loop {
         new.prepare(due).await?;
         let mut tx = base.store.write("renew_project_users").await?;
-        let present = tx.find_members(&due.iter().collect::<Vec<_>>()).await?;
+        let present = tx.members().find_many(&due.iter().collect::<Vec<_>>()).await?;
         let present: Vec<ProjectUser> = present.into_iter().map(|member| member.project_user).collect();
         let Some(keys) = new.record(&mut tx, &present).await? else { continue };
         let actor = Actor::daemon("renew_project_users");
         for (identity, key) in &keys {
-            let before = tx.find_member_key(identity).await?;
-            tx.update_member_key(identity, key).await?;
+            let before = tx.members().find_key(identity).await?;
+            tx.members().update_key(identity, key).await?;
             if let Some(before) = before {
                 revoke_if_distrusted(authorities, &mut tx, &before.certificate).await?;
             }
@@ -85,10 +85,10 @@ async fn renew(authorities: &Authorities, due: &[ProjectUser]) -> Result<usize, 
 
 /// Nobody can tell a certificate of an authority whose key is compromised from one that a thief made.
 async fn revoke_if_distrusted(authorities: &Authorities, tx: &mut Transaction, serial: &str) -> Result<(), Failure> {
-    let Some(before) = tx.find_certificate(serial).await? else { return Ok(()) };
+    let Some(before) = tx.certificates().find(serial).await? else { return Ok(()) };
     let issuers = authorities.fresh(tx).await?;
     if issuers.find(&before.view.issuer).is_some_and(|issuer| issuer.view.distrusted_at.is_some()) {
-        tx.update_certificate_revoked(serial, RevocationReason::CaCompromise, authorities.base.now()).await?;
+        tx.certificates().revoke(serial, RevocationReason::CaCompromise, authorities.base.now()).await?;
     }
     Ok(())
 }

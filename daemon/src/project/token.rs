@@ -32,8 +32,8 @@ pub(crate) async fn post_token(
 ) -> Result<Json<IssuedToken>, Failure> {
     let identity = ProjectUser { project, user };
     let mut tx = base.store.write("issue_token").await?;
-    let member = tx.find_member(&identity).await?.ok_or_else(|| unknown(&identity))?;
-    let longest = tx.cluster().await?.declared.authority.token_lifetime;
+    let member = tx.members().find(&identity).await?.ok_or_else(|| unknown(&identity))?;
+    let longest = tx.cluster().get().await?.declared.authority.token_lifetime;
     if let Some(job) = &post.job {
         running(find(&mut tx, &identity, job).await?)?;
     }
@@ -43,7 +43,7 @@ pub(crate) async fn post_token(
         return Err(Failure::new(ProblemCode::InvalidRequest, detail));
     }
     let job = post.job.as_ref().map(JobId::as_str);
-    let claims = tx.cluster().await?.declared.token_audiences.remove(&post.audience).unwrap_or_default();
+    let claims = tx.cluster().get().await?.declared.token_audiences.remove(&post.audience).unwrap_or_default();
     let what = NewToken {
         subject: TokenSubject::ProjectUser(identity.clone()),
         sub: subject_claim(claims.subject, &identity),

@@ -122,10 +122,10 @@ impl Simulation {
             ..PutCluster::default()
         };
         put.check().expect("what is declared may be declared");
-        tx.update_declared(&put).await.unwrap();
+        tx.cluster().update_declared(&put).await.unwrap();
         for name in &names {
             let group = if *name == NodeName::head() { "head" } else { "workers" };
-            tx.insert_node(name, group, daemon.base.now()).await.unwrap();
+            tx.nodes().insert(name, group, daemon.base.now()).await.unwrap();
         }
         tx.commit().await.unwrap();
         let nodes = names.map(|name| Node { name, observed: Observed::default(), chains: BTreeMap::new() });
@@ -205,8 +205,8 @@ impl Simulation {
     /// Somebody says that a key is compromised, or just wants another one.
     async fn rotate(&mut self, domain: AuthorityDomain, compromised: bool) {
         if compromised {
-            let live = |row: &ringfence_store::IssuerRow| row.view.state != AuthorityState::Gone;
-            let rows = self.daemon.base.store.read("test").await.unwrap().list_issuers().await.unwrap();
+            let live = |row: &ringfence_store::issuer::IssuerRow| row.view.state != AuthorityState::Gone;
+            let rows = self.daemon.base.store.read("test").await.unwrap().issuers().list().await.unwrap();
             let concerned = rows.iter().filter(|row| live(row) && row.view.domain != AuthorityDomain::Root);
             let concerned = concerned.filter(|row| domain == AuthorityDomain::Root || row.view.domain == domain);
             let issuers: BTreeMap<String, String> = concerned
@@ -271,7 +271,7 @@ impl Simulation {
     async fn verify_all(&mut self) {
         let now = self.clock.now();
         let gone: Vec<String> = {
-            let rows = self.daemon.base.store.read("test").await.unwrap().list_issuers().await.unwrap();
+            let rows = self.daemon.base.store.read("test").await.unwrap().issuers().list().await.unwrap();
             rows.into_iter().filter(|row| row.view.state == AuthorityState::Gone).map(|row| row.view.id).collect()
         };
         for id in gone {
@@ -384,13 +384,13 @@ async fn in_ten_years_everything_in_use_verifies_and_nothing_revoked_does() {
     let years = simulation.clock.now().duration_since("2027-01-01T00:00:00Z".parse().unwrap()).as_hours() / 24 / 365;
     assert!(years >= 10, "{years}");
     let mut tx = simulation.daemon.base.store.read("test").await.unwrap();
-    let rows = tx.list_issuers().await.unwrap();
+    let rows = tx.issuers().list().await.unwrap();
     for (domain, least) in [(AuthorityDomain::Root, 4), (AuthorityDomain::Services, 6), (AuthorityDomain::Projects, 5)]
     {
         let made = rows.iter().filter(|row| row.view.domain == domain).count();
         assert!(made >= least, "of {domain:?} there were {made}");
     }
     assert!(simulation.distrusted.is_empty(), "every compromised authority is gone");
-    assert_eq!(tx.find_audit_break().await.unwrap(), None);
+    assert_eq!(tx.audit().find_first_break().await.unwrap(), None);
     println!("{} looks, {} authorities, {} members", simulation.looks, rows.len(), simulation.joined);
 }

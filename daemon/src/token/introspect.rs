@@ -9,7 +9,8 @@ use axum::extract::{Path, State};
 use ringfence_api::ProblemCode;
 use ringfence_api::token::{Introspection, PostIntrospection, TokenSubject};
 use ringfence_pki::{ReadToken, token_kid};
-use ringfence_store::{TokenRow, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::token::TokenRow;
 
 use crate::access::{AnyCaller, OperatorCaller};
 use crate::base::{Base, Body, Failure};
@@ -28,7 +29,7 @@ pub(crate) async fn introspect(
     if row.one_time {
         let mut tx = base.store.write("use_token").await?;
         // Of those who ask at the same time one is first.
-        if !tx.update_token_ended(&row.id, base.now()).await? {
+        if !tx.tokens().end(&row.id, base.now()).await? {
             return Ok(Json(Introspection::inactive()));
         }
         actor.record(&mut tx, "use_token", &row.subject.to_string(), &format!("token {}", row.id), base.now()).await?;
@@ -55,17 +56,17 @@ pub(crate) async fn introspect(
 async fn valid(base: &Base, tx: &mut Transaction, token: &str) -> Result<Option<(TokenRow, ReadToken)>, Failure> {
     let now = base.now();
     let Some(kid) = token_kid(token) else { return Ok(None) };
-    let keys = tx.list_live_token_keys().await?;
+    let keys = tx.token_keys().list_live().await?;
     let Some(key) = keys.into_iter().find(|key| key.view.kid == kid) else { return Ok(None) };
     let Ok(read) = ReadToken::verify(token, &key.public_key) else { return Ok(None) };
-    let Some(row) = tx.find_token(&read.jti).await? else { return Ok(None) };
+    let Some(row) = tx.tokens().find(&read.jti).await? else { return Ok(None) };
     let in_time = read.nbf <= now.as_second() && now.as_second() < read.exp;
     if !in_time || row.kid != kid || row.ended_at.is_some() {
         return Ok(None);
     }
     // The tokens of a service are ended with it and with its node.
     if let TokenSubject::ProjectUser(identity) = &row.subject
-        && tx.find_member(identity).await?.is_none()
+        && tx.members().find(identity).await?.is_none()
     {
         return Ok(None);
     }
@@ -81,8 +82,8 @@ pub(crate) async fn delete_token(
     let Path(id) = path.map_err(|rejection| Failure::new(ProblemCode::InvalidRequest, rejection.body_text()))?;
     let now = base.now();
     let mut tx = base.store.write("end_token").await?;
-    let row = tx.find_token(&id).await?.ok_or_else(|| Failure::not_found(format!("token {id}")))?;
-    if tx.update_token_ended(&id, now).await? {
+    let row = tx.tokens().find(&id).await?.ok_or_else(|| Failure::not_found(format!("token {id}")))?;
+    if tx.tokens().end(&id, now).await? {
         actor.record(&mut tx, "end_token", &row.subject.to_string(), &format!("token {id}"), now).await?;
         tx.commit().await?;
     }

@@ -13,7 +13,7 @@ use crate::token::JWKS_MAX_AGE;
 
 /// The keys by which tokens are verified (RFC 7517). Public.
 pub(crate) async fn read_jwks(State(base): State<Arc<Base>>) -> Result<impl IntoResponse, Failure> {
-    let keys = base.store.read("read_jwks").await?.list_live_token_keys().await?;
+    let keys = base.store.read("read_jwks").await?.token_keys().list_live().await?;
     let keys = keys.into_iter().map(|key| key.public_key).collect();
     let cache = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
     Ok(([(header::CACHE_CONTROL, cache)], Json(Jwks { keys })))

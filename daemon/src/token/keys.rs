@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use axum::Json;
 use axum::extract::State;
 use ringfence_api::token::{RotateTokenKeys, TokenKey};
+use ringfence_store::token::End;
 
 use crate::access::OperatorCaller;
 use crate::base::{Base, Body, Failure, Limit};
@@ -21,7 +22,7 @@ pub(crate) async fn list_token_keys(
     _: OperatorCaller,
     Limit(limit): Limit,
 ) -> Result<Json<Vec<TokenKey>>, Failure> {
-    Ok(Json(base.store.read("list_token_keys").await?.list_token_keys(limit).await?))
+    Ok(Json(base.store.read("list_token_keys").await?.token_keys().list(limit).await?))
 }
 
 /// Rotates at once: the prepared key signs from now on, the active one is retired, and another is prepared. Answers
@@ -37,21 +38,21 @@ pub(crate) async fn rotate_token_keys(
     let mut done = Vec::new();
     let sealing = (&base.master_key, &base.rng);
     if compromised {
-        let ended = tx.update_all_tokens_ended(now).await?;
-        tx.update_all_token_keys_gone(now).await?;
+        let ended = tx.tokens().end_all(End::All, now).await?;
+        tx.token_keys().erase_all(now).await?;
         done.push(format!("all keys erased, {ended} tokens ended"));
         done.push(take(&mut tx, sealing.0, sealing.1, &Step::Prepare, now).await?);
         // Agents replace what they hold.
-        tx.update_generation().await?;
+        tx.cluster().increment_generation().await?;
     }
-    let step = rotation(&tx.list_live_token_keys().await?);
+    let step = rotation(&tx.token_keys().list_live().await?);
     let step = step.context("no token key is prepared").map_err(Failure::internal)?;
     for step in [step, Step::Prepare] {
         done.push(take(&mut tx, sealing.0, sealing.1, &step, now).await?);
     }
     let cluster = base.cluster_name.as_str();
     actor.record(&mut tx, "rotate_token_keys", cluster, &done.join(", "), now).await?;
-    let keys = tx.list_token_keys(SHOWN).await?;
+    let keys = tx.token_keys().list(SHOWN).await?;
     tx.commit().await?;
     base.changes.ring_desired();
     Ok(Json(keys))

@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::token::TokenKeyState;
-use ringfence_store::TokenKeyRow;
+use ringfence_store::token_key::TokenKeyRow;
 
 /// How long things take.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
 use ringfence_pki::{MasterKey, PrivateKey, TokenKey};
-use ringfence_store::{SealedOf, StoreError, Transaction};
+use ringfence_store::sealed::SealedOf;
+use ringfence_store::{StoreError, Transaction};
 
 use crate::base::{Actor, Base, Failure, Task, seal};
 use crate::token::JWKS_MAX_AGE;
@@ -61,15 +62,15 @@ pub(crate) async fn rotate_due(
     }
     let done = done.join(", ");
     if !done.is_empty() {
-        let cluster = tx.cluster().await?.name;
+        let cluster = tx.cluster().get().await?.name;
         Actor::daemon("rotate_token_keys").record(tx, "rotate_token_keys", cluster.as_str(), &done, now).await?;
     }
     Ok(done)
 }
 
 async fn find_step(tx: &mut Transaction, now: Timestamp) -> Result<Option<Step>, StoreError> {
-    let key_lifetime = tx.cluster().await?.declared.authority.token_key_lifetime.as_signed();
-    let keys = tx.list_live_token_keys().await?;
+    let key_lifetime = tx.cluster().get().await?.declared.authority.token_key_lifetime.as_signed();
+    let keys = tx.token_keys().list_live().await?;
     Ok(next(&keys, now, Policy { key_lifetime, max_age: JWKS_MAX_AGE }))
 }
 
@@ -83,25 +84,25 @@ pub(super) async fn take(
 ) -> Result<String, Failure> {
     match step {
         Step::Prepare => {
-            let algorithm = tx.cluster().await?.declared.authority.token_key_algorithm;
+            let algorithm = tx.cluster().get().await?.declared.authority.token_key_algorithm;
             let private = PrivateKey::generate_for(algorithm).map_err(Failure::internal)?;
             let public_key = TokenKey::new(&private).map_err(Failure::internal)?.public().clone();
             let of = SealedOf::TokenKey(public_key.kid.clone());
             let sealed_key = seal(tx, (master_key, rng), &of, &private.to_der()).await?;
-            tx.insert_token_key(&public_key, &sealed_key, now).await?;
+            tx.token_keys().insert(&public_key, &sealed_key, now).await?;
             Ok(format!("{} prepared", public_key.kid))
         }
         Step::Rotate { activate, retire } => {
             // In this order, for there are never two that sign.
             if let Some(retire) = retire {
-                tx.update_token_key_retired(retire, now).await?;
+                tx.token_keys().retire(retire, now).await?;
             }
-            tx.update_token_key_active(activate, now).await?;
+            tx.token_keys().activate(activate, now).await?;
             let retired = retire.as_ref().map_or(String::new(), |kid| format!("{kid} retired, "));
             Ok(format!("{retired}{activate} active"))
         }
         Step::Erase(kid) => {
-            tx.update_token_key_gone(kid).await?;
+            tx.token_keys().erase(kid).await?;
             Ok(format!("{kid} gone"))
         }
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use ringfence_api::token::{IssuedToken, TokenSubject};
 use ringfence_api::{Audience, JobId, Lifetime};
 use ringfence_pki::{About, Token, Validity, random_token_id};
-use ringfence_store::{TokenRow, Transaction};
+use ringfence_store::Transaction;
+use ringfence_store::token::TokenRow;
 use serde_json::Value;
 
 use crate::base::crash_point::signed;
@@ -45,7 +46,7 @@ pub(crate) async fn sign_token(base: &Base, tx: &mut Transaction, new: &NewToken
     let token = key.sign(&token).map_err(Failure::internal)?;
     signed("token");
     let expires_at = validity.not_after;
-    tx.update_token_key_signed(&kid, expires_at).await?;
+    tx.token_keys().record_token_expiry(&kid, expires_at).await?;
     let row = TokenRow {
         id: id.clone(),
         kid: kid.clone(),
@@ -56,7 +57,7 @@ pub(crate) async fn sign_token(base: &Base, tx: &mut Transaction, new: &NewToken
         expires_at,
         ended_at: None,
     };
-    tx.insert_token(&row).await?;
+    tx.tokens().insert(&row).await?;
     Ok(IssuedToken { token, id, kid, expires_at })
 }
 

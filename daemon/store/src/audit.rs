@@ -1,4 +1,4 @@
-//! The audit log: append-only, each row chained to the one before by its hash.
+//! The audit log: append-only, each row chained to the previous one by its hash.
 
 use jiff::Timestamp;
 use ringfence_api::inspect::{AuditCheckpoint, AuditEntry};
@@ -8,16 +8,16 @@ use crate::error::StoreError;
 use crate::row::{ROWS, Row, millis, time, value, values};
 use crate::transaction::Transaction;
 
-/// What happened. Written in the transaction of the change itself.
+/// A row to append, in the transaction of the change itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAuditRow<'a> {
-    /// Who.
+    /// Who did it.
     pub actor: &'a str,
-    /// From where.
+    /// Where the request came from.
     pub source: &'a str,
     /// What was done.
     pub action: &'a str,
-    /// To what.
+    /// What it was done to.
     pub object: &'a str,
     /// How it ended.
     pub outcome: &'a str,
@@ -26,7 +26,7 @@ pub struct NewAuditRow<'a> {
 /// A row of the log.
 pub type AuditRow = AuditEntry;
 
-/// How many rows are looked at together when the whole log is.
+/// How many rows are read at once to verify the whole log.
 const BATCH: u32 = 1_000;
 
 fn read(row: &Row) -> Result<AuditRow, StoreError> {
@@ -52,13 +52,24 @@ fn read_checkpoint(row: &Row) -> Result<AuditCheckpoint, StoreError> {
     })
 }
 
+/// Statements about the audit log.
+#[derive(Debug)]
+pub struct Audit<'t>(&'t mut Transaction);
+
 impl Transaction {
+    /// The audit log.
+    pub fn audit(&mut self) -> Audit<'_> {
+        Audit(self)
+    }
+}
+
+impl Audit<'_> {
     /// Appends rows, in order.
-    pub async fn insert_audits(&mut self, new: &[NewAuditRow<'_>], now: Timestamp) -> Result<(), StoreError> {
+    pub async fn insert(&mut self, new: &[NewAuditRow<'_>], now: Timestamp) -> Result<(), StoreError> {
         let last = query("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")
-            .fetch_optional(self.connection())
+            .fetch_optional(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         let (mut sequence, mut previous): (i64, String) = match last {
             Some(row) => (value(&row, "sequence")?, value(&row, "hash")?),
             None => (0, AuditEntry::GENESIS.to_owned()),
@@ -91,86 +102,82 @@ impl Transaction {
                     .bind(new.outcome)
                     .bind(previous.clone());
             }
-            insert.execute(self.connection()).await.map_err(|e| self.refused("the audit row", e))?;
+            insert.execute(self.0.connection()).await.map_err(|e| self.0.refused("the audit row", e))?;
         }
         Ok(())
     }
 
-    /// The newest rows, at most so many.
-    pub async fn list_audit(&mut self, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+    /// The newest rows, at most `limit`.
+    pub async fn list(&mut self, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
         let rows = query(
             "SELECT sequence, at, actor, source, action, object, outcome, hash FROM audit \
              ORDER BY sequence DESC LIMIT $1",
         )
         .bind(i64::from(limit))
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter().map(read).collect()
     }
 
-    /// The rows that follow a sequence number, oldest first, at most so many.
-    pub async fn list_audit_after(&mut self, sequence: i64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+    /// The rows after a sequence number, oldest first, at most `limit`.
+    pub async fn list_after(&mut self, sequence: i64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
         let rows = query(
             "SELECT sequence, at, actor, source, action, object, outcome, hash FROM audit WHERE sequence > $1 \
              ORDER BY sequence LIMIT $2",
         )
         .bind(sequence)
         .bind(i64::from(limit))
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter().map(read).collect()
     }
 
-    /// Records a checkpoint. A second one of the same row is refused.
-    pub async fn insert_audit_checkpoint(&mut self, new: &AuditCheckpoint) -> Result<(), StoreError> {
+    /// Records a checkpoint. A second checkpoint of a row is refused.
+    pub async fn insert_checkpoint(&mut self, new: &AuditCheckpoint) -> Result<(), StoreError> {
         query("INSERT INTO audit_checkpoint (sequence, at, hash, kid, signature) VALUES ($1, $2, $3, $4, $5)")
             .bind(new.sequence)
             .bind(millis(new.at))
             .bind(&new.hash)
             .bind(&new.kid)
             .bind(&new.signature)
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.refused("the checkpoint", e))?;
+            .map_err(|e| self.0.refused("the checkpoint", e))?;
         Ok(())
     }
 
-    /// The checkpoints of rows after this one, oldest first, at most so many.
-    pub async fn list_audit_checkpoints(
-        &mut self,
-        sequence: i64,
-        limit: u32,
-    ) -> Result<Vec<AuditCheckpoint>, StoreError> {
+    /// The checkpoints of rows after a sequence number, oldest first, at most `limit`.
+    pub async fn list_checkpoints(&mut self, sequence: i64, limit: u32) -> Result<Vec<AuditCheckpoint>, StoreError> {
         let rows = query(
             "SELECT sequence, at, hash, kid, signature FROM audit_checkpoint WHERE sequence > $1 \
              ORDER BY sequence LIMIT $2",
         )
         .bind(sequence)
         .bind(i64::from(limit))
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter().map(read_checkpoint).collect()
     }
 
     /// The last checkpoint.
-    pub async fn find_last_audit_checkpoint(&mut self) -> Result<Option<AuditCheckpoint>, StoreError> {
+    pub async fn find_last_checkpoint(&mut self) -> Result<Option<AuditCheckpoint>, StoreError> {
         let row =
             query("SELECT sequence, at, hash, kid, signature FROM audit_checkpoint ORDER BY sequence DESC LIMIT 1")
-                .fetch_optional(self.connection())
+                .fetch_optional(self.0.connection())
                 .await
-                .map_err(|e| self.failed(e))?;
+                .map_err(|e| self.0.failed(e))?;
         row.as_ref().map(read_checkpoint).transpose()
     }
 
-    /// Walks the whole chain. Returns the number of the first row that does not fit, if any.
-    pub async fn find_audit_break(&mut self) -> Result<Option<i64>, StoreError> {
+    /// Verifies the whole chain. Returns the sequence number of the first row that breaks it, if any.
+    pub async fn find_first_break(&mut self) -> Result<Option<i64>, StoreError> {
         let mut previous = AuditEntry::GENESIS.to_owned();
         let mut last = 0;
         loop {
-            let rows = self.list_audit_after(last, BATCH).await?;
+            let rows = self.list_after(last, BATCH).await?;
             if rows.is_empty() {
                 return Ok(None);
             }

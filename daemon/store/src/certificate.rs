@@ -1,40 +1,40 @@
-//! Certificates: recorded before they leave, revoked by a mark, never deleted.
+//! Certificates: recorded before they are handed to anyone, marked when revoked, never deleted.
 
 use jiff::Timestamp;
 use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, RevocationReason};
-use ringfence_api::{JobId, ProjectUser};
+use ringfence_api::{JobId, NodeName, ProjectUser};
 use sqlx::query;
 
 use crate::error::StoreError;
 use crate::row::{ROWS, Row, millis, number, optional_time, parsed, time, value, values};
 use crate::transaction::Transaction;
 
-/// A certificate about to leave.
+/// A certificate to record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCertificate<'a> {
     /// Its serial number.
     pub serial: &'a str,
-    /// Who signed it.
+    /// The authority that signed it.
     pub issuer: &'a str,
     /// The shard of its issuer's CRL.
     pub shard: u32,
-    /// What it is for.
+    /// Its profile.
     pub profile: CertificateProfile,
     /// Who holds its key.
     pub holder: CertificateHolder,
     /// The common name.
     pub common_name: &'a str,
-    /// The node it lies on, if any.
+    /// The node that it is on, if any.
     pub node: Option<&'a str>,
-    /// The service it is for, if any.
+    /// The service that it is for, if any.
     pub service: Option<&'a str>,
-    /// The job it is for, if any.
+    /// The job that it is for, if any.
     pub job: Option<&'a str>,
     /// The certificate, DER.
     pub der: &'a [u8],
-    /// The first second of its life.
+    /// The start of its validity.
     pub not_before: Timestamp,
-    /// The last second of its life.
+    /// The end of its validity.
     pub not_after: Timestamp,
 }
 
@@ -47,14 +47,46 @@ pub struct CertificateRow {
     pub shard: u32,
     /// The certificate, DER.
     pub der: Vec<u8>,
-    /// The first second of its life.
+    /// The start of its validity.
     pub not_before: Timestamp,
+}
+
+/// Which certificates [`Certificates::revoke_all`] revokes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoke<'a> {
+    /// Those that this authority signed.
+    IssuedBy(&'a str),
+    /// Those of a project user and of its jobs.
+    OfProjectUser(&'a ProjectUser),
+    /// Those of this job of a project user.
+    OfJob(&'a ProjectUser, &'a JobId),
+    /// Those of a node.
+    OfNode(&'a str),
+}
+
+impl Revoke<'_> {
+    /// The condition in SQL, and the values of its placeholders, which begin with `$3`.
+    fn condition(self) -> (&'static str, Vec<String>) {
+        let (user, job) = (CertificateProfile::ProjectUser.as_str(), CertificateProfile::Job.as_str());
+        match self {
+            Self::IssuedBy(issuer) => ("issuer = $3", vec![issuer.to_owned()]),
+            Self::OfProjectUser(identity) => {
+                let values = vec![identity.to_string(), user.to_owned(), job.to_owned()];
+                ("common_name = $3 AND profile IN ($4, $5)", values)
+            }
+            Self::OfJob(identity, id) => {
+                let values = vec![identity.to_string(), id.to_string(), job.to_owned()];
+                ("common_name = $3 AND job = $4 AND profile = $5", values)
+            }
+            Self::OfNode(node) => ("node = $3", vec![node.to_owned()]),
+        }
+    }
 }
 
 const COLUMNS: &str = "serial, issuer, shard, profile, holder, common_name, node, service, job, der, not_before, \
     not_after, issued_at, revoked_at, revocation_reason";
 
-/// A statement over [`COLUMNS`]. It is made of constants only.
+/// A statement that selects [`COLUMNS`], made of constants only.
 pub(crate) fn select(rest: &'static str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM certificate {rest}"))
 }
@@ -83,14 +115,25 @@ pub(crate) fn read(row: &Row) -> Result<CertificateRow, StoreError> {
     })
 }
 
+/// Statements about certificates.
+#[derive(Debug)]
+pub struct Certificates<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// Records certificates. A serial that exists is refused, and all with it.
-    pub async fn insert_certificates(&mut self, new: &[NewCertificate<'_>], now: Timestamp) -> Result<(), StoreError> {
+    /// Certificates.
+    pub fn certificates(&mut self) -> Certificates<'_> {
+        Certificates(self)
+    }
+}
+
+impl Certificates<'_> {
+    /// Records certificates. A serial number that exists refuses all of them.
+    pub async fn insert(&mut self, new: &[NewCertificate<'_>], now: Timestamp) -> Result<(), StoreError> {
         for new in new.chunks(ROWS) {
             let values = values(new.len(), 13);
             let mut insert = query(sqlx::AssertSqlSafe(format!(
-                "INSERT INTO certificate (serial, issuer, shard, profile, holder, common_name, node, service, job, der, \
-                 not_before, not_after, issued_at) VALUES {values}"
+                "INSERT INTO certificate (serial, issuer, shard, profile, holder, common_name, node, service, job, \
+                 der, not_before, not_after, issued_at) VALUES {values}"
             )));
             for new in new {
                 insert = insert
@@ -108,52 +151,47 @@ impl Transaction {
                     .bind(millis(new.not_after))
                     .bind(millis(now));
             }
-            insert.execute(self.connection()).await.map_err(|e| self.refused("the serial number", e))?;
+            insert.execute(self.0.connection()).await.map_err(|e| self.0.refused("the serial number", e))?;
         }
         Ok(())
     }
 
     /// The certificate of this serial number.
-    pub async fn find_certificate(&mut self, serial: &str) -> Result<Option<CertificateRow>, StoreError> {
+    pub async fn find(&mut self, serial: &str) -> Result<Option<CertificateRow>, StoreError> {
         let row = query(select("WHERE serial = $1"))
             .bind(serial)
-            .fetch_optional(self.connection())
+            .fetch_optional(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         row.as_ref().map(read).transpose()
     }
 
-    /// The newest certificates, at most so many.
-    pub async fn list_certificates(&mut self, limit: u32) -> Result<Vec<Certificate>, StoreError> {
+    /// The newest certificates, at most `limit`.
+    pub async fn list(&mut self, limit: u32) -> Result<Vec<Certificate>, StoreError> {
         let rows = query(select("ORDER BY issued_at DESC, serial LIMIT $1"))
             .bind(i64::from(limit))
-            .fetch_all(self.connection())
+            .fetch_all(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         rows.iter().map(|row| read(row).map(|row| row.view)).collect()
     }
 
-    /// The certificates of a node that are live: neither revoked, nor over, nor yet to begin (as after a clock was
-    /// set back). Oldest first.
-    pub async fn list_live_certificates_of_node(
-        &mut self,
-        node: &str,
-        now: Timestamp,
-    ) -> Result<Vec<Certificate>, StoreError> {
+    /// The live certificates of a node: neither revoked, nor expired, nor not yet valid (as after a clock was set
+    /// back). Oldest first.
+    pub async fn list_live_of_node(&mut self, node: &str, now: Timestamp) -> Result<Vec<Certificate>, StoreError> {
         let rows = query(select(
             "WHERE node = $1 AND revoked_at IS NULL AND not_after >= $2 AND not_before <= $2 \
              ORDER BY issued_at, serial LIMIT 10000",
         ))
         .bind(node)
         .bind(millis(now))
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter().map(|row| read(row).map(|row| row.view)).collect()
     }
 
-    /// The serials of what a node's agent holds that was signed by an authority which is not trusted any more and has a
-    /// successor.
+    /// The serial numbers of what a node's agent holds from a distrusted authority that has a successor.
     pub async fn list_distrusted_serials_of_node(
         &mut self,
         node: &str,
@@ -167,13 +205,13 @@ impl Transaction {
         .bind(node)
         .bind(millis(now))
         .bind(CertificateHolder::Agent.as_str())
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter().map(|row| value(row, "serial")).collect()
     }
 
-    /// The serials of what a node's agent holds, or held, that are revoked and would otherwise still be good.
+    /// The serial numbers of the revoked certificates of a node's agent that have not expired.
     pub async fn list_revoked_serials_of_node(
         &mut self,
         node: &str,
@@ -181,118 +219,59 @@ impl Transaction {
     ) -> Result<Vec<String>, StoreError> {
         let rows = query(
             "SELECT serial FROM certificate \
-             WHERE node = $1 AND revoked_at IS NOT NULL AND not_after >= $2 AND holder = $3 ORDER BY serial LIMIT 10000",
+             WHERE node = $1 AND revoked_at IS NOT NULL AND not_after >= $2 AND holder = $3 \
+             ORDER BY serial LIMIT 10000",
         )
         .bind(node)
         .bind(millis(now))
         .bind(CertificateHolder::Agent.as_str())
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter().map(|row| value(row, "serial")).collect()
     }
 
-    /// Revokes one certificate. Returns whether it was good before; a second revocation changes nothing.
-    pub async fn update_certificate_revoked(
-        &mut self,
-        serial: &str,
-        reason: RevocationReason,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    /// How many certificates of the profile `node` this node was ever issued.
+    pub async fn count_of_node_profile(&mut self, node: &NodeName) -> Result<i64, StoreError> {
+        let row = query("SELECT COUNT(*) AS issued FROM certificate WHERE node = $1 AND profile = 'node'")
+            .bind(node.as_str())
+            .fetch_one(self.0.connection())
+            .await
+            .map_err(|e| self.0.failed(e))?;
+        value(&row, "issued")
+    }
+
+    /// Revokes one certificate. Returns whether it was not revoked before; a second revocation changes nothing.
+    pub async fn revoke(&mut self, serial: &str, reason: RevocationReason, now: Timestamp) -> Result<bool, StoreError> {
         let done = query(
             "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 WHERE serial = $3 AND revoked_at IS NULL",
         )
         .bind(millis(now))
         .bind(reason.as_str())
         .bind(serial)
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         Ok(done.rows_affected() > 0)
     }
 
-    /// Revokes every live certificate that an authority signed. Returns how many.
-    pub async fn update_certificates_revoked_by_issuer(
+    /// Revokes every certificate that `which` selects and that has not expired. Returns how many.
+    pub async fn revoke_all(
         &mut self,
-        issuer: &str,
+        which: Revoke<'_>,
         reason: RevocationReason,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let done = query(
+        let (condition, values) = which.condition();
+        let mut update = query(sqlx::AssertSqlSafe(format!(
             "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 \
-             WHERE issuer = $3 AND not_after >= $1 AND revoked_at IS NULL",
-        )
-        .bind(millis(now))
-        .bind(reason.as_str())
-        .bind(issuer)
-        .execute(self.connection())
-        .await
-        .map_err(|e| self.failed(e))?;
-        Ok(done.rows_affected())
-    }
-
-    /// Revokes every live certificate of a project user, its own and those of its jobs. Returns how many.
-    pub async fn update_certificates_revoked_of_project_user(
-        &mut self,
-        identity: &ProjectUser,
-        reason: RevocationReason,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let done = query(
-            "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 \
-             WHERE common_name = $3 AND profile IN ($4, $5) AND revoked_at IS NULL AND not_after >= $1",
-        )
-        .bind(millis(now))
-        .bind(reason.as_str())
-        .bind(identity.to_string())
-        .bind(CertificateProfile::ProjectUser.as_str())
-        .bind(CertificateProfile::Job.as_str())
-        .execute(self.connection())
-        .await
-        .map_err(|e| self.failed(e))?;
-        Ok(done.rows_affected())
-    }
-
-    /// Revokes every live certificate of exactly this job. Returns how many.
-    pub async fn update_certificates_revoked_of_job(
-        &mut self,
-        identity: &ProjectUser,
-        job: &JobId,
-        reason: RevocationReason,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let done = query(
-            "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 \
-             WHERE common_name = $3 AND job = $4 AND profile = $5 AND revoked_at IS NULL AND not_after >= $1",
-        )
-        .bind(millis(now))
-        .bind(reason.as_str())
-        .bind(identity.to_string())
-        .bind(job.as_str())
-        .bind(CertificateProfile::Job.as_str())
-        .execute(self.connection())
-        .await
-        .map_err(|e| self.failed(e))?;
-        Ok(done.rows_affected())
-    }
-
-    /// Revokes every live certificate of a node. Returns how many.
-    pub async fn update_certificates_revoked_of_node(
-        &mut self,
-        node: &str,
-        reason: RevocationReason,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let done = query(
-            "UPDATE certificate SET revoked_at = $1, revocation_reason = $2 \
-             WHERE node = $3 AND revoked_at IS NULL AND not_after >= $1",
-        )
-        .bind(millis(now))
-        .bind(reason.as_str())
-        .bind(node)
-        .execute(self.connection())
-        .await
-        .map_err(|e| self.failed(e))?;
+             WHERE {condition} AND revoked_at IS NULL AND not_after >= $1"
+        )));
+        update = update.bind(millis(now)).bind(reason.as_str());
+        for value in values {
+            update = update.bind(value);
+        }
+        let done = update.execute(self.0.connection()).await.map_err(|e| self.0.failed(e))?;
         Ok(done.rows_affected())
     }
 }

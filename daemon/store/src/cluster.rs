@@ -16,29 +16,41 @@ pub struct ClusterRow {
     pub id: ClusterId,
     /// Its name.
     pub name: ClusterName,
-    /// Whose signature logs in; another key may be about to take over, see [`Transaction::operator_keys`].
+    /// The operator's current public key. Another may be pending, see
+    /// [`Operator::keys`](crate::operator::Operator::keys).
     pub operator_key: OperatorPublicKey,
-    /// Where its API was served when the authority was made; CRL addresses begin with it for ever.
+    /// The address of its API when the cluster was created. CRL addresses keep it as their prefix.
     pub endpoint: String,
-    /// What is declared.
+    /// Its declaration.
     pub declared: PutCluster,
-    /// Counts what nodes should hold.
+    /// Incremented when the desired state of nodes changes.
     pub generation: i64,
     /// The generation of the last declaration.
     pub declared_generation: i64,
-    /// Counts every change that somebody may wait for.
+    /// Incremented by every change that a client may wait for.
     pub revision: i64,
 }
 
+/// Statements about the row of the cluster.
+#[derive(Debug)]
+pub struct Cluster<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// The cluster, unless this database is new.
-    pub async fn find_cluster(&mut self) -> Result<Option<ClusterRow>, StoreError> {
+    /// The cluster's row and its counters.
+    pub fn cluster(&mut self) -> Cluster<'_> {
+        Cluster(self)
+    }
+}
+
+impl Cluster<'_> {
+    /// The cluster; nothing in a new database.
+    pub async fn find(&mut self) -> Result<Option<ClusterRow>, StoreError> {
         let row = query(
             "SELECT id, name, operator_key, endpoint, declared, generation, declared_generation, revision FROM cluster",
         )
-        .fetch_optional(self.connection())
+        .fetch_optional(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         row.map(|row| {
             Ok(ClusterRow {
                 id: parsed(&row, "id", |text| ClusterId::parse(text).ok())?,
@@ -54,16 +66,16 @@ impl Transaction {
         .transpose()
     }
 
-    /// The cluster of a database that has one.
-    pub async fn cluster(&mut self) -> Result<ClusterRow, StoreError> {
-        self.find_cluster().await?.ok_or(StoreError::Corrupt { column: "cluster.id" })
+    /// The cluster. Its absence is an error.
+    pub async fn get(&mut self) -> Result<ClusterRow, StoreError> {
+        self.find().await?.ok_or(StoreError::Corrupt { column: "cluster.id" })
     }
 
     /// Records a new cluster.
-    pub async fn insert_cluster(&mut self, cluster: &ClusterRow, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn insert(&mut self, cluster: &ClusterRow, now: Timestamp) -> Result<(), StoreError> {
         query(
-            "INSERT INTO cluster (id, name, operator_key, endpoint, declared, generation, declared_generation, revision, \
-             created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO cluster (id, name, operator_key, endpoint, declared, generation, declared_generation, \
+             revision, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(cluster.id.to_string())
         .bind(cluster.name.as_str())
@@ -74,40 +86,40 @@ impl Transaction {
         .bind(cluster.declared_generation)
         .bind(cluster.revision)
         .bind(millis(now))
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.refused("the cluster", e))?;
+        .map_err(|e| self.0.refused("the cluster", e))?;
         Ok(())
     }
 
-    /// Records a declaration: a new generation.
+    /// Records a declaration, which is a new generation.
     pub async fn update_declared(&mut self, declared: &PutCluster) -> Result<(), StoreError> {
         query(
             "UPDATE cluster SET declared = $1, generation = generation + 1, declared_generation = generation + 1, \
              revision = revision + 1",
         )
         .bind(to_json(declared))
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
-    /// Nodes should hold something else than before.
-    pub async fn update_generation(&mut self) -> Result<(), StoreError> {
+    /// Records that the desired state of nodes has changed.
+    pub async fn increment_generation(&mut self) -> Result<(), StoreError> {
         query("UPDATE cluster SET generation = generation + 1, revision = revision + 1")
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
-    /// Something changed that somebody may wait for.
-    pub async fn update_revision(&mut self) -> Result<(), StoreError> {
+    /// Records a change that a client may wait for.
+    pub async fn increment_revision(&mut self) -> Result<(), StoreError> {
         query("UPDATE cluster SET revision = revision + 1")
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 }

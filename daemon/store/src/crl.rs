@@ -1,4 +1,4 @@
-//! CRL shards: what is to be listed, and what was published last.
+//! CRL shards: what the next list must hold, and the last list that was published.
 
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
@@ -9,49 +9,49 @@ use crate::error::StoreError;
 use crate::row::{Row, millis, number, parsed, time, value, values};
 use crate::transaction::{Transaction, failed};
 
-/// What is known of a published list without the list itself.
+/// A published list without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrlHead {
-    /// Whose list.
+    /// The authority whose list it is.
     pub issuer: String,
-    /// Which shard.
+    /// Its shard.
     pub shard: u32,
-    /// Where it is found.
+    /// Its address.
     pub url: String,
     /// Its CRLNumber.
     pub number: i64,
     /// When it was signed.
     pub this_update: Timestamp,
-    /// When verifiers stop believing it.
+    /// When it expires.
     pub next_update: Timestamp,
-    /// The CRLNumber of the complete list that its delta is about; its own when it has none.
+    /// The CRLNumber of the complete list that its delta refers to; its own if it has no delta.
     pub base_number: i64,
 }
 
 /// A published list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrlRow {
-    /// What is known of it.
+    /// Everything but the bytes.
     pub head: CrlHead,
     /// The list, DER.
     pub der: Vec<u8>,
-    /// What has changed since the list of `base_number`, DER.
+    /// The delta CRL since the list of `base_number`, DER.
     pub delta: Option<Vec<u8>>,
 }
 
-/// How many serial numbers one statement names at most.
+/// The most serial numbers that one statement names.
 const SERIALS: usize = 256;
 
 /// A revoked certificate as its list needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevokedRow {
-    /// Which.
+    /// Its serial number.
     pub serial: String,
-    /// Since when.
+    /// When it was revoked.
     pub revoked_at: Timestamp,
-    /// Why.
+    /// Why it was revoked.
     pub reason: RevocationReason,
-    /// The first list that has held it, if one has.
+    /// The CRLNumber of the first list that held it, if one did.
     pub listed_in: Option<i64>,
 }
 
@@ -71,9 +71,20 @@ fn read(row: &Row) -> Result<CrlRow, StoreError> {
     Ok(CrlRow { head: read_head(row)?, der: value(row, "der")?, delta: value(row, "delta")? })
 }
 
+/// Statements about CRLs and what they list.
+#[derive(Debug)]
+pub struct Crls<'t>(&'t mut Transaction);
+
 impl Transaction {
+    /// CRLs and what they list.
+    pub fn crls(&mut self) -> Crls<'_> {
+        Crls(self)
+    }
+}
+
+impl Crls<'_> {
     /// Records the first list of a shard.
-    pub async fn insert_crl(&mut self, crl: &CrlRow) -> Result<(), StoreError> {
+    pub async fn insert(&mut self, crl: &CrlRow) -> Result<(), StoreError> {
         query(
             "INSERT INTO crl_shard (issuer, shard, url, number, this_update, next_update, der, base_number, delta) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -87,17 +98,17 @@ impl Transaction {
         .bind(&crl.der)
         .bind(crl.head.base_number)
         .bind(crl.delta.as_ref())
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.refused("the CRL shard", e))?;
+        .map_err(|e| self.0.refused("the CRL shard", e))?;
         Ok(())
     }
 
-    /// Replaces the list of this number by one of a greater. Returns whether it was still the last one.
-    pub async fn update_crl(&mut self, last: i64, crl: &CrlRow) -> Result<bool, StoreError> {
+    /// Replaces the list numbered `last` by one with a greater number. Returns whether `last` was still the last one.
+    pub async fn update(&mut self, last: i64, crl: &CrlRow) -> Result<bool, StoreError> {
         let done = query(
-            "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4, base_number = $7, delta = $8 \
-             WHERE issuer = $5 AND shard = $6 AND number = $9 AND number < $1",
+            "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4, base_number = $7, \
+             delta = $8 WHERE issuer = $5 AND shard = $6 AND number = $9 AND number < $1",
         )
         .bind(crl.head.number)
         .bind(millis(crl.head.this_update))
@@ -108,32 +119,32 @@ impl Transaction {
         .bind(crl.head.base_number)
         .bind(crl.delta.as_ref())
         .bind(last)
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         Ok(done.rows_affected() > 0)
     }
 
-    /// Notes which list was the first to hold the revocations of these serial numbers: all of the shard that no list had
-    /// held when it was put together. Of those that have come since nothing is noted.
-    pub async fn update_certificates_listed(&mut self, crl: &CrlHead, serials: &[String]) -> Result<(), StoreError> {
+    /// Records which list was the first to hold these serial numbers: all of the shard that were unlisted when the list
+    /// was built. Certificates revoked since then stay unlisted.
+    pub async fn mark_listed(&mut self, crl: &CrlHead, serials: &[String]) -> Result<(), StoreError> {
         let unlisted = query(
             "SELECT count(*) AS unlisted FROM certificate \
              WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL AND listed_in IS NULL",
         )
         .bind(&crl.issuer)
         .bind(i64::from(crl.shard))
-        .fetch_one(self.connection())
+        .fetch_one(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         if usize::try_from(value::<i64>(&unlisted, "unlisted")?).is_ok_and(|unlisted| unlisted == serials.len()) {
-            // They only become more, so as many are the same.
+            // Their number only grows, so an equal number means the same certificates.
             let update = query(
                 "UPDATE certificate SET listed_in = $1 \
                  WHERE issuer = $2 AND shard = $3 AND revoked_at IS NOT NULL AND listed_in IS NULL",
             );
             let update = update.bind(crl.number).bind(&crl.issuer).bind(i64::from(crl.shard));
-            return update.execute(self.connection()).await.map(drop).map_err(|e| self.failed(e));
+            return update.execute(self.0.connection()).await.map(drop).map_err(|e| self.0.failed(e));
         }
         for serials in serials.chunks(SERIALS) {
             let number = crl.number;
@@ -144,85 +155,85 @@ impl Transaction {
             for serial in serials {
                 update = update.bind(serial);
             }
-            update.execute(self.connection()).await.map_err(|e| self.failed(e))?;
+            update.execute(self.0.connection()).await.map_err(|e| self.0.failed(e))?;
         }
         Ok(())
     }
 
     /// Every shard's last list.
-    pub async fn list_crls(&mut self) -> Result<Vec<CrlRow>, StoreError> {
+    pub async fn list(&mut self) -> Result<Vec<CrlRow>, StoreError> {
         let rows = query(
             "SELECT issuer, shard, url, number, this_update, next_update, base_number, der, delta FROM crl_shard \
              ORDER BY issuer, shard LIMIT 10000",
         )
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter().map(read).collect()
     }
 
-    /// What is known of every shard's last list.
-    pub async fn list_crl_heads(&mut self) -> Result<Vec<CrlHead>, StoreError> {
+    /// Every shard's last list, without its bytes.
+    pub async fn list_heads(&mut self) -> Result<Vec<CrlHead>, StoreError> {
         let rows = query(
             "SELECT issuer, shard, url, number, this_update, next_update, base_number FROM crl_shard \
              ORDER BY issuer, shard LIMIT 10000",
         )
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter().map(read_head).collect()
     }
 
-    /// What is known of one shard's last list.
-    pub async fn find_crl_head(&mut self, issuer: &str, shard: u32) -> Result<Option<CrlHead>, StoreError> {
+    /// One shard's last list, without its bytes.
+    pub async fn find_head(&mut self, issuer: &str, shard: u32) -> Result<Option<CrlHead>, StoreError> {
         let row = query(
             "SELECT issuer, shard, url, number, this_update, next_update, base_number FROM crl_shard \
              WHERE issuer = $1 AND shard = $2",
         )
         .bind(issuer)
         .bind(i64::from(shard))
-        .fetch_optional(self.connection())
+        .fetch_optional(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         row.as_ref().map(read_head).transpose()
     }
 
     /// One shard's last list.
-    pub async fn find_crl(&mut self, issuer: &str, shard: u32) -> Result<Option<CrlRow>, StoreError> {
+    pub async fn find(&mut self, issuer: &str, shard: u32) -> Result<Option<CrlRow>, StoreError> {
         let row = query(
             "SELECT issuer, shard, url, number, this_update, next_update, base_number, der, delta FROM crl_shard \
              WHERE issuer = $1 AND shard = $2",
         )
         .bind(issuer)
         .bind(i64::from(shard))
-        .fetch_optional(self.connection())
+        .fetch_optional(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         row.as_ref().map(read).transpose()
     }
 
-    /// What the next list of a shard must hold, one after the other: everything revoked that was still good when the last
-    /// list was signed, so that an expired certificate is listed once more after its end (RFC 5280, section 3.3), and
-    /// everything revoked that no list has held yet. In no order.
-    pub async fn each_revoked(
+    /// Calls `each` with everything that a shard's next list must hold, in no order: every revoked certificate that had
+    /// not expired when the last list was signed, so that an expired one is listed once more (RFC 5280, section 3.3),
+    /// and every revoked certificate that no list has held yet.
+    pub async fn for_each_revoked(
         &mut self,
         last: &CrlHead,
         mut each: impl FnMut(RevokedRow) + Send,
     ) -> Result<(), StoreError> {
-        // Two statements, so that each is a walk along an index that holds all that is asked for.
+        // Two statements, so that each scans an index that covers its columns.
         let statements = [
             "SELECT serial, revoked_at, revocation_reason, listed_in FROM certificate \
              WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL AND not_after >= $3",
             "SELECT serial, revoked_at, revocation_reason, listed_in FROM certificate \
              WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL AND listed_in IS NULL AND not_after < $3",
         ];
-        let name = self.name();
+        let name = self.0.name();
         for statement in statements {
             let mut rows = query(statement)
                 .bind(&last.issuer)
                 .bind(i64::from(last.shard))
                 .bind(millis(last.this_update))
-                .fetch(self.connection());
+                .fetch(self.0.connection());
             while let Some(row) = rows.try_next().await.map_err(|e| failed(name, e))? {
                 each(RevokedRow {
                     serial: value(&row, "serial")?,
@@ -235,7 +246,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Whether a revocation of this shard waits for its first list.
+    /// Whether this shard has a revoked certificate that no list has held yet.
     pub async fn has_unlisted(&mut self, issuer: &str, shard: u32) -> Result<bool, StoreError> {
         let row = query(
             "SELECT serial FROM certificate WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL \
@@ -243,9 +254,9 @@ impl Transaction {
         )
         .bind(issuer)
         .bind(i64::from(shard))
-        .fetch_optional(self.connection())
+        .fetch_optional(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         Ok(row.is_some())
     }
 }

@@ -22,39 +22,45 @@ fn read(row: &Row) -> Result<Job, StoreError> {
     })
 }
 
+/// Statements about jobs.
+#[derive(Debug)]
+pub struct Jobs<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// Starts a job. One of this id is refused.
-    pub async fn insert_job(&mut self, identity: &ProjectUser, job: &JobId, now: Timestamp) -> Result<(), StoreError> {
+    /// Jobs.
+    pub fn jobs(&mut self) -> Jobs<'_> {
+        Jobs(self)
+    }
+}
+
+impl Jobs<'_> {
+    /// Records a job that starts. An id that exists is refused.
+    pub async fn insert(&mut self, identity: &ProjectUser, job: &JobId, now: Timestamp) -> Result<(), StoreError> {
         query("INSERT INTO job (project, user_name, job, started_at) VALUES ($1, $2, $3, $4)")
             .bind(identity.project.as_str())
             .bind(identity.user.as_str())
             .bind(job.as_str())
             .bind(millis(now))
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.refused("the job", e))?;
+            .map_err(|e| self.0.refused("the job", e))?;
         Ok(())
     }
 
     /// One job.
-    pub async fn find_job(&mut self, identity: &ProjectUser, job: &JobId) -> Result<Option<Job>, StoreError> {
+    pub async fn find(&mut self, identity: &ProjectUser, job: &JobId) -> Result<Option<Job>, StoreError> {
         let row = query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE project = $1 AND user_name = $2 AND job = $3")))
             .bind(identity.project.as_str())
             .bind(identity.user.as_str())
             .bind(job.as_str())
-            .fetch_optional(self.connection())
+            .fetch_optional(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         row.as_ref().map(read).transpose()
     }
 
-    /// Ends a job. Returns whether it ran.
-    pub async fn update_job_ended(
-        &mut self,
-        identity: &ProjectUser,
-        job: &JobId,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    /// Ends a job. Returns whether it was running.
+    pub async fn end(&mut self, identity: &ProjectUser, job: &JobId, now: Timestamp) -> Result<bool, StoreError> {
         let done = query(
             "UPDATE job SET ended_at = $1 WHERE project = $2 AND user_name = $3 AND job = $4 AND ended_at IS NULL",
         )
@@ -62,9 +68,9 @@ impl Transaction {
         .bind(identity.project.as_str())
         .bind(identity.user.as_str())
         .bind(job.as_str())
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         Ok(done.rows_affected() > 0)
     }
 }

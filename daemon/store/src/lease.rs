@@ -1,5 +1,5 @@
-//! Leases: which of several owners is the present one. A lease has an end, by which an owner who is gone loses it, and an
-//! epoch, by which an owner who was replaced is refused even when its clock says otherwise.
+//! Leases: which of several daemons owns something now. A lease expires, so that an owner that has died loses it, and
+//! has an epoch, so that a replaced owner is refused even if its clock is wrong.
 
 use jiff::{SignedDuration, Timestamp};
 use ringfence_saga::Epoch;
@@ -9,13 +9,24 @@ use crate::error::StoreError;
 use crate::row::{millis, value};
 use crate::transaction::Transaction;
 
-/// The longest that a lease is taken for. One that seems to last longer was written by a clock that was wrong.
+/// The longest time that a lease lasts. One that expires later was written with a wrong clock.
 const LONGEST: SignedDuration = SignedDuration::from_mins(1);
 
+/// Statements about leases.
+#[derive(Debug)]
+pub struct Leases<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// Takes a lease that is over, or that this owner had before, until then. The epoch that is returned is above every
-    /// earlier one; nothing when another has the lease.
-    pub async fn take_lease(
+    /// Leases.
+    pub fn leases(&mut self) -> Leases<'_> {
+        Leases(self)
+    }
+}
+
+impl Leases<'_> {
+    /// Acquires a lease that has expired or that this owner has. Returns an epoch greater than every earlier one, or
+    /// nothing if another owner has the lease.
+    pub async fn acquire(
         &mut self,
         name: &str,
         owner: &str,
@@ -32,31 +43,31 @@ impl Transaction {
         .bind(millis(until))
         .bind(millis(now))
         .bind(millis(now + LONGEST))
-        .fetch_optional(self.connection())
+        .fetch_optional(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         row.map(|row| value(&row, "epoch").map(Epoch)).transpose()
     }
 
-    /// Keeps a lease for longer. Returns whether this epoch still has it.
-    pub async fn renew_lease(&mut self, name: &str, epoch: Epoch, until: Timestamp) -> Result<bool, StoreError> {
+    /// Extends a lease. Returns whether this epoch still has it.
+    pub async fn renew(&mut self, name: &str, epoch: Epoch, until: Timestamp) -> Result<bool, StoreError> {
         let done = query("UPDATE lease SET expires_at = $1 WHERE name = $2 AND epoch = $3")
             .bind(millis(until))
             .bind(name)
             .bind(epoch.0)
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(done.rows_affected() > 0)
     }
 
-    /// The present owner's epoch; 0 if nobody ever took it.
-    pub async fn lease_epoch(&mut self, name: &str) -> Result<Epoch, StoreError> {
+    /// The current owner's epoch; 0 if the lease was never acquired.
+    pub async fn epoch(&mut self, name: &str) -> Result<Epoch, StoreError> {
         let row = query("SELECT epoch FROM lease WHERE name = $1")
             .bind(name)
-            .fetch_optional(self.connection())
+            .fetch_optional(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         row.map_or(Ok(Epoch(0)), |row| value(&row, "epoch").map(Epoch))
     }
 }

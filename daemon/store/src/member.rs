@@ -1,4 +1,4 @@
-//! Members, the identities they are, and their sealed keys.
+//! Members of projects, and the certificate and sealed key of each.
 
 use jiff::Timestamp;
 use ringfence_api::project::{Member, MemberRole};
@@ -28,9 +28,20 @@ fn read(row: &Row) -> Result<Member, StoreError> {
     Ok(Member { project, user, role, project_user, created_at: time(row, "created_at")? })
 }
 
+/// Statements about members.
+#[derive(Debug)]
+pub struct Members<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// Makes a user a member, with an identity of its own.
-    pub async fn insert_member(
+    /// Members.
+    pub fn members(&mut self) -> Members<'_> {
+        Members(self)
+    }
+}
+
+impl Members<'_> {
+    /// Adds a member.
+    pub async fn insert(
         &mut self,
         identity: &ProjectUser,
         role: MemberRole,
@@ -47,39 +58,39 @@ impl Transaction {
         .bind(&key.certificate)
         .bind(&key.sealed_key)
         .bind(millis(now))
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.refused("the member", e))?;
+        .map_err(|e| self.0.refused("the member", e))?;
         Ok(())
     }
 
-    /// Changes a role. The certificate is identity only and stays.
-    pub async fn update_member_role(&mut self, identity: &ProjectUser, role: MemberRole) -> Result<(), StoreError> {
+    /// Changes a member's role. The certificate proves identity only, so it stays.
+    pub async fn update_role(&mut self, identity: &ProjectUser, role: MemberRole) -> Result<(), StoreError> {
         query("UPDATE member SET role = $1 WHERE project = $2 AND user_name = $3")
             .bind(role.as_str())
             .bind(identity.project.as_str())
             .bind(identity.user.as_str())
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
-    /// Gives a member a new certificate and key.
-    pub async fn update_member_key(&mut self, identity: &ProjectUser, key: &MemberKeyRow) -> Result<(), StoreError> {
+    /// Replaces a member's certificate and key.
+    pub async fn update_key(&mut self, identity: &ProjectUser, key: &MemberKeyRow) -> Result<(), StoreError> {
         query("UPDATE member SET certificate = $1, sealed_key = $2 WHERE project = $3 AND user_name = $4")
             .bind(&key.certificate)
             .bind(&key.sealed_key)
             .bind(identity.project.as_str())
             .bind(identity.user.as_str())
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
-    /// Those of these identities that are members.
-    pub async fn find_members(&mut self, identities: &[&ProjectUser]) -> Result<Vec<Member>, StoreError> {
+    /// The members among these identities.
+    pub async fn find_many(&mut self, identities: &[&ProjectUser]) -> Result<Vec<Member>, StoreError> {
         let mut found = Vec::new();
         for identities in identities.chunks(ROWS) {
             let wanted = values(identities.len(), 2);
@@ -88,7 +99,7 @@ impl Transaction {
             for identity in identities {
                 select = select.bind(identity.project.as_str()).bind(identity.user.as_str());
             }
-            let rows = select.fetch_all(self.connection()).await.map_err(|e| self.failed(e))?;
+            let rows = select.fetch_all(self.0.connection()).await.map_err(|e| self.0.failed(e))?;
             for row in &rows {
                 found.push(read(row)?);
             }
@@ -97,24 +108,24 @@ impl Transaction {
     }
 
     /// One member.
-    pub async fn find_member(&mut self, identity: &ProjectUser) -> Result<Option<Member>, StoreError> {
+    pub async fn find(&mut self, identity: &ProjectUser) -> Result<Option<Member>, StoreError> {
         let row = query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE project = $1 AND user_name = $2")))
             .bind(identity.project.as_str())
             .bind(identity.user.as_str())
-            .fetch_optional(self.connection())
+            .fetch_optional(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         row.as_ref().map(read).transpose()
     }
 
     /// The certificate and key of a member.
-    pub async fn find_member_key(&mut self, identity: &ProjectUser) -> Result<Option<MemberKeyRow>, StoreError> {
+    pub async fn find_key(&mut self, identity: &ProjectUser) -> Result<Option<MemberKeyRow>, StoreError> {
         let row = query("SELECT certificate, sealed_key FROM member WHERE project = $1 AND user_name = $2")
             .bind(identity.project.as_str())
             .bind(identity.user.as_str())
-            .fetch_optional(self.connection())
+            .fetch_optional(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         row.map(|row| {
             Ok(MemberKeyRow { certificate: value(&row, "certificate")?, sealed_key: value(&row, "sealed_key")? })
         })
@@ -122,19 +133,18 @@ impl Transaction {
     }
 
     /// The members of a project, by user.
-    pub async fn list_members(&mut self, project: &ProjectName) -> Result<Vec<Member>, StoreError> {
+    pub async fn list(&mut self, project: &ProjectName) -> Result<Vec<Member>, StoreError> {
         let rows = query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE project = $1 ORDER BY user_name LIMIT 100000")))
             .bind(project.as_str())
-            .fetch_all(self.connection())
+            .fetch_all(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         rows.iter().map(read).collect()
     }
 
-    /// Members whose certificate is past this share of its life: issued + two thirds of the way to its end is
-    /// before `now`; and those whose certificate is of an authority that is not trusted any more and has a successor. The
-    /// ones that end first come first, at most so many.
-    pub async fn list_members_to_renew(&mut self, now: Timestamp, limit: u32) -> Result<Vec<ProjectUser>, StoreError> {
+    /// The members whose certificate is past two thirds of its lifetime, or was signed by a distrusted authority that
+    /// has a successor. The first to expire come first, at most `limit`.
+    pub async fn list_due_for_renewal(&mut self, now: Timestamp, limit: u32) -> Result<Vec<ProjectUser>, StoreError> {
         let rows = query(
             "SELECT project, user_name FROM member JOIN certificate ON certificate.serial = member.certificate \
              WHERE certificate.issued_at + (certificate.not_after - certificate.issued_at) * 2 / 3 <= $1 \
@@ -143,9 +153,9 @@ impl Transaction {
         )
         .bind(millis(now))
         .bind(i64::from(limit))
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter()
             .map(|row| {
                 Ok(ProjectUser {
@@ -157,13 +167,13 @@ impl Transaction {
     }
 
     /// Removes a member. Returns whether there was one.
-    pub async fn delete_member_row(&mut self, identity: &ProjectUser) -> Result<bool, StoreError> {
+    pub async fn delete(&mut self, identity: &ProjectUser) -> Result<bool, StoreError> {
         let done = query("DELETE FROM member WHERE project = $1 AND user_name = $2")
             .bind(identity.project.as_str())
             .bind(identity.user.as_str())
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -1,4 +1,4 @@
-//! Nodes: declared, launched, reported.
+//! Nodes: their state, and what their agents report.
 
 use jiff::Timestamp;
 use ringfence_api::NodeName;
@@ -16,17 +16,17 @@ pub struct NodeRow {
     pub name: NodeName,
     /// `head`, or its worker group.
     pub group: String,
-    /// Where it is in its life.
+    /// Its state.
     pub state: NodeState,
     /// When its agent last reported.
     pub reported_at: Option<Timestamp>,
-    /// The generation it last applied.
+    /// The generation that it last reported as applied.
     pub reported_generation: i64,
-    /// What it last reported to hold.
+    /// The certificates that it last reported.
     pub held: Vec<HeldCertificate>,
-    /// What it, or its launch, complains of.
+    /// The fault that its agent reported, or that its launch met.
     pub fault: Option<String>,
-    /// When somebody last asked for everything that its agent holds to be replaced.
+    /// When a rotation of everything that its agent holds was last requested.
     pub rotation_requested_at: Option<Timestamp>,
     /// When it was declared.
     pub created_at: Timestamp,
@@ -49,9 +49,20 @@ fn read(row: &Row) -> Result<NodeRow, StoreError> {
     })
 }
 
+/// Statements about nodes.
+#[derive(Debug)]
+pub struct Nodes<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// Records a node that is to be launched.
-    pub async fn insert_node(&mut self, name: &NodeName, group: &str, now: Timestamp) -> Result<(), StoreError> {
+    /// Nodes.
+    pub fn nodes(&mut self) -> Nodes<'_> {
+        Nodes(self)
+    }
+}
+
+impl Nodes<'_> {
+    /// Records a node to launch.
+    pub async fn insert(&mut self, name: &NodeName, group: &str, now: Timestamp) -> Result<(), StoreError> {
         query(
             "INSERT INTO node (name, node_group, state, reported_generation, held, created_at) \
              VALUES ($1, $2, $3, 0, '[]', $4)",
@@ -60,45 +71,45 @@ impl Transaction {
         .bind(group)
         .bind(NodeState::Launching.as_str())
         .bind(millis(now))
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.refused("the node", e))?;
+        .map_err(|e| self.0.refused("the node", e))?;
         Ok(())
     }
 
     /// All nodes, by name.
-    pub async fn list_nodes(&mut self) -> Result<Vec<NodeRow>, StoreError> {
+    pub async fn list(&mut self) -> Result<Vec<NodeRow>, StoreError> {
         let rows = query(sqlx::AssertSqlSafe(format!("{SELECT} ORDER BY name LIMIT 100000")))
-            .fetch_all(self.connection())
+            .fetch_all(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         rows.iter().map(read).collect()
     }
 
-    /// The lowest generation that every node which has joined has taken without a fault; nothing without such nodes.
-    pub async fn find_taken_generation(&mut self) -> Result<Option<i64>, StoreError> {
+    /// The latest generation that every joined node has applied without a fault; nothing if no node has joined.
+    pub async fn find_applied_generation(&mut self) -> Result<Option<i64>, StoreError> {
         let row = query(
             "SELECT MIN(CASE WHEN fault IS NULL THEN reported_generation ELSE 0 END) AS taken FROM node \
              WHERE state IN ('joined', 'ready')",
         )
-        .fetch_one(self.connection())
+        .fetch_one(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         value(&row, "taken")
     }
 
     /// One node.
-    pub async fn find_node(&mut self, name: &NodeName) -> Result<Option<NodeRow>, StoreError> {
+    pub async fn find(&mut self, name: &NodeName) -> Result<Option<NodeRow>, StoreError> {
         let row = query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE name = $1")))
             .bind(name.as_str())
-            .fetch_optional(self.connection())
+            .fetch_optional(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         row.as_ref().map(read).transpose()
     }
 
-    /// Moves a node on in its life.
-    pub async fn update_node_state(
+    /// Changes a node's state and fault.
+    pub async fn update_state(
         &mut self,
         name: &NodeName,
         state: NodeState,
@@ -108,25 +119,25 @@ impl Transaction {
             .bind(state.as_str())
             .bind(fault)
             .bind(name.as_str())
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
-    /// What was complete is not known to be any more: ready nodes have to report again.
-    pub async fn update_ready_nodes_joined(&mut self) -> Result<(), StoreError> {
+    /// Sets every ready node back to joined, so that it has to report again.
+    pub async fn update_ready_to_joined(&mut self) -> Result<(), StoreError> {
         query("UPDATE node SET state = $1 WHERE state = $2")
             .bind(NodeState::Joined.as_str())
             .bind(NodeState::Ready.as_str())
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
-    /// Records a report.
-    pub async fn update_node_report(&mut self, node: &NodeRow) -> Result<(), StoreError> {
+    /// Records what an agent reported.
+    pub async fn update_report(&mut self, node: &NodeRow) -> Result<(), StoreError> {
         query(
             "UPDATE node SET state = $1, reported_at = $2, reported_generation = $3, held = $4, fault = $5 \
              WHERE name = $6",
@@ -137,19 +148,30 @@ impl Transaction {
         .bind(to_json(&node.held))
         .bind(&node.fault)
         .bind(node.name.as_str())
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
-    /// Forgets a node and its ticket. Its certificates stay recorded.
-    pub async fn delete_node(&mut self, name: &NodeName) -> Result<(), StoreError> {
+    /// Records when a rotation of the node was requested.
+    pub async fn update_rotation_requested(&mut self, name: &NodeName, now: Timestamp) -> Result<(), StoreError> {
+        query("UPDATE node SET rotation_requested_at = $1 WHERE name = $2")
+            .bind(millis(now))
+            .bind(name.as_str())
+            .execute(self.0.connection())
+            .await
+            .map_err(|e| self.0.failed(e))?;
+        Ok(())
+    }
+
+    /// Deletes a node and its ticket. Its certificates stay recorded.
+    pub async fn delete(&mut self, name: &NodeName) -> Result<(), StoreError> {
         query("DELETE FROM node WHERE name = $1")
             .bind(name.as_str())
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 }

@@ -17,10 +17,20 @@ fn read(row: &Row) -> Result<Project, StoreError> {
     })
 }
 
+/// Statements about projects.
+#[derive(Debug)]
+pub struct Projects<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// Creates a project, or changes its description. A name that differs from an existing one only in case is
-    /// refused.
-    pub async fn put_project_row(
+    /// Projects.
+    pub fn projects(&mut self) -> Projects<'_> {
+        Projects(self)
+    }
+}
+
+impl Projects<'_> {
+    /// Creates a project, or changes its description. A name that differs from an existing one only in case is refused.
+    pub async fn upsert(
         &mut self,
         name: &ProjectName,
         description: &str,
@@ -35,38 +45,38 @@ impl Transaction {
         .bind(name.as_str().to_ascii_lowercase())
         .bind(description)
         .bind(millis(now))
-        .fetch_one(self.connection())
+        .fetch_one(self.0.connection())
         .await
-        .map_err(|e| self.refused("a project whose name differs only in case", e))?;
+        .map_err(|e| self.0.refused("a project whose name differs only in case", e))?;
         read(&row)
     }
 
-    /// One project, by exactly this name.
-    pub async fn find_project(&mut self, name: &ProjectName) -> Result<Option<Project>, StoreError> {
+    /// The project of exactly this name.
+    pub async fn find(&mut self, name: &ProjectName) -> Result<Option<Project>, StoreError> {
         let row = query("SELECT name, description, created_at FROM project WHERE name = $1")
             .bind(name.as_str())
-            .fetch_optional(self.connection())
+            .fetch_optional(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         row.as_ref().map(read).transpose()
     }
 
     /// All projects, by name.
-    pub async fn list_projects(&mut self) -> Result<Vec<Project>, StoreError> {
+    pub async fn list(&mut self) -> Result<Vec<Project>, StoreError> {
         let rows = query("SELECT name, description, created_at FROM project ORDER BY folded LIMIT 100000")
-            .fetch_all(self.connection())
+            .fetch_all(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         rows.iter().map(read).collect()
     }
 
     /// Deletes a project and, by its foreign key, its members. Returns whether there was one.
-    pub async fn delete_project_row(&mut self, name: &ProjectName) -> Result<bool, StoreError> {
+    pub async fn delete(&mut self, name: &ProjectName) -> Result<bool, StoreError> {
         let done = query("DELETE FROM project WHERE name = $1")
             .bind(name.as_str())
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that is sealed under the master key, and which version of it seals.
+//! Every secret that is sealed under the master key, and the version of the master key that seals.
 
 use sqlx::query;
 
@@ -11,11 +11,11 @@ use crate::transaction::Transaction;
 pub struct SealedRow {
     /// Whose it is.
     pub of: SealedOf,
-    /// The secret, sealed. Its bytes 1 to 4 are the version of the master key.
+    /// The sealed secret. Its bytes 1 to 4 are the version of the master key.
     pub sealed: Vec<u8>,
 }
 
-/// Whose secret it is. The context under which it is sealed follows from that.
+/// Whose secret it is, which determines the context that it is sealed for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SealedOf {
     /// An authority's private key.
@@ -26,34 +26,45 @@ pub enum SealedOf {
     Member(String, String),
 }
 
+/// Statements about sealed secrets and the master key.
+#[derive(Debug)]
+pub struct SealedSecrets<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// The version of the master key that seals.
+    /// Sealed secrets and the master key.
+    pub fn sealed_secrets(&mut self) -> SealedSecrets<'_> {
+        SealedSecrets(self)
+    }
+}
+
+impl SealedSecrets<'_> {
+    /// The version of the master key that seals now.
     pub async fn master_key_version(&mut self) -> Result<u32, StoreError> {
         let row = query("SELECT master_key_version FROM cluster")
-            .fetch_one(self.connection())
+            .fetch_one(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         crate::row::number(&row, "master_key_version")
     }
 
-    /// What tells that version from another key of the same number, once it is known.
+    /// The check value of that version, once there is one. It differs for another key of the same number.
     pub async fn master_key_check(&mut self) -> Result<Option<String>, StoreError> {
         let row = query("SELECT master_key_check FROM cluster")
-            .fetch_one(self.connection())
+            .fetch_one(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         value(&row, "master_key_check")
     }
 
-    /// Seals with this version from now on, which this tells from another key of its number.
+    /// Sets the version of the master key that seals, and its check value.
     pub async fn update_master_key_version(&mut self, version: u32, check: &str) -> Result<(), StoreError> {
         let update = query("UPDATE cluster SET master_key_version = $1, master_key_check = $2");
         let update = update.bind(i64::from(version)).bind(check);
-        update.execute(self.connection()).await.map(drop).map_err(|e| self.failed(e))
+        update.execute(self.0.connection()).await.map(drop).map_err(|e| self.0.failed(e))
     }
 
-    /// Secrets that are not sealed under this version, at most so many.
-    pub async fn list_sealed_otherwise(&mut self, version: u32, limit: u32) -> Result<Vec<SealedRow>, StoreError> {
+    /// Secrets that are not sealed under this version, at most `limit`.
+    pub async fn list_of_other_versions(&mut self, version: u32, limit: u32) -> Result<Vec<SealedRow>, StoreError> {
         let rows = query(
             "SELECT 'issuer' AS kind, id AS one, '' AS other, sealed_key FROM issuer \
                  WHERE substr(sealed_key, 2, 4) <> $1 AND length(sealed_key) > 0 \
@@ -65,9 +76,9 @@ impl Transaction {
         )
         .bind(version.to_be_bytes().to_vec())
         .bind(i64::from(limit))
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter()
             .map(|row| {
                 let (one, other): (String, String) = (value(row, "one")?, value(row, "other")?);
@@ -82,8 +93,8 @@ impl Transaction {
             .collect()
     }
 
-    /// Puts the same secret, sealed anew, in the place of the one before.
-    pub async fn update_sealed(&mut self, row: &SealedRow) -> Result<(), StoreError> {
+    /// Replaces a sealed secret by the same secret, sealed again.
+    pub async fn update(&mut self, row: &SealedRow) -> Result<(), StoreError> {
         let update = match &row.of {
             SealedOf::Issuer(id) => query("UPDATE issuer SET sealed_key = $1 WHERE id = $2").bind(&row.sealed).bind(id),
             SealedOf::TokenKey(kid) => {
@@ -94,6 +105,6 @@ impl Transaction {
                 update.bind(&row.sealed).bind(project).bind(user)
             }
         };
-        update.execute(self.connection()).await.map(drop).map_err(|e| self.failed(e))
+        update.execute(self.0.connection()).await.map(drop).map_err(|e| self.0.failed(e))
     }
 }

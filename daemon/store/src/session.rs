@@ -1,4 +1,4 @@
-//! Sessions of the operator, which every daemon on the database knows. What a client shows is not kept, only its hash.
+//! Sessions of the operator, shared by every daemon on the database. Only the hash of a session's secret is stored.
 
 use jiff::Timestamp;
 use ringfence_api::OperatorPublicKey;
@@ -12,33 +12,44 @@ use crate::transaction::Transaction;
 /// An open session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRow {
-    /// SHA-256 of what the client shows, in hexadecimal.
+    /// SHA-256 of the session's secret, in hexadecimal.
     pub hash: String,
-    /// Whose signature opened it.
+    /// The key whose signature opened it.
     pub operator_key: OperatorPublicKey,
     /// The nonce that was signed.
     pub nonce: String,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
+/// Statements about sessions of the operator.
+#[derive(Debug)]
+pub struct Sessions<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// Opens a session. A nonce that has opened one before is refused.
-    pub async fn insert_session(&mut self, session: &SessionRow) -> Result<(), StoreError> {
+    /// Sessions of the operator.
+    pub fn sessions(&mut self) -> Sessions<'_> {
+        Sessions(self)
+    }
+}
+
+impl Sessions<'_> {
+    /// Records a session. A nonce that has opened one before is refused.
+    pub async fn insert(&mut self, session: &SessionRow) -> Result<(), StoreError> {
         query("INSERT INTO session (hash, operator_key, nonce, expires_at) VALUES ($1, $2, $3, $4)")
             .bind(&session.hash)
             .bind(session.operator_key.to_string())
             .bind(&session.nonce)
             .bind(millis(session.expires_at))
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.refused("the nonce", e))?;
+            .map_err(|e| self.0.refused("the nonce", e))?;
         Ok(())
     }
 
-    /// The key that opened the session of this hash, if it has not ended, and the keys that may log in. One statement, for it
-    /// is asked with every request.
-    pub async fn find_session_key(
+    /// The key that opened the session of this hash, if it has not expired, and the keys that may log in. One
+    /// statement, because every request needs it.
+    pub async fn find_key(
         &mut self,
         hash: &str,
         now: Timestamp,
@@ -49,25 +60,25 @@ impl Transaction {
         )
         .bind(hash)
         .bind(millis(now))
-        .fetch_one(self.connection())
+        .fetch_one(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         let key = |column| Ok(value::<Option<String>>(&row, column)?.map(|text| OperatorPublicKey::from_base64(&text)));
         let current = OperatorPublicKey::from_base64(&value::<String>(&row, "operator_key")?);
         Ok((key("opened_by")?, OperatorKeys { current, pending: key("pending_operator_key")? }))
     }
 
-    /// Forgets the sessions that have ended, and of the others those that end first, until so many are left.
-    pub async fn delete_sessions(&mut self, now: Timestamp, keep: u32) -> Result<(), StoreError> {
+    /// Deletes the expired sessions, and of the others those that expire first until `keep` are left.
+    pub async fn prune(&mut self, now: Timestamp, keep: u32) -> Result<(), StoreError> {
         query(
             "DELETE FROM session WHERE expires_at < $1 \
              OR hash IN (SELECT hash FROM session ORDER BY expires_at DESC, hash LIMIT 100000 OFFSET $2)",
         )
         .bind(millis(now))
         .bind(i64::from(keep))
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 }

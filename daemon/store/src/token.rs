@@ -1,4 +1,4 @@
-//! Tokens that were signed, by their ids. The tokens themselves lie nowhere.
+//! Signed tokens, by their ids. The tokens themselves are not stored.
 
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::token::TokenSubject;
@@ -9,28 +9,53 @@ use crate::error::StoreError;
 use crate::row::{Row, millis, optional_time, parsed, time, value};
 use crate::transaction::Transaction;
 
-/// How long after its end a token is remembered.
+/// How long after it has expired a token stays recorded.
 const MEMORY: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is known of a token.
+/// A recorded token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRow {
     /// Its `jti`.
     pub id: String,
     /// The key that signed it.
     pub kid: String,
-    /// Whom it speaks of.
+    /// Its subject.
     pub subject: TokenSubject,
-    /// The job that it was signed for.
+    /// The job that it was signed for, if any.
     pub job: Option<JobId>,
-    /// Whether it is good for once only.
+    /// Whether it can be used only once.
     pub one_time: bool,
     /// When it was signed.
     pub issued_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
-    /// When it was ended before, or used if it is good for once.
+    /// When it was ended before it expired, or, a one-time token, used.
     pub ended_at: Option<Timestamp>,
+}
+
+/// Which tokens [`Tokens::end_all`] ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End<'a> {
+    /// Every token.
+    All,
+    /// Those of a node's services.
+    OfNode(&'a NodeName),
+    /// Those of a project user and of its jobs.
+    OfProjectUser(&'a ProjectUser),
+    /// Those of this job of a project user.
+    OfJob(&'a ProjectUser, &'a JobId),
+}
+
+impl End<'_> {
+    /// The condition in SQL, and the values of its placeholders, which begin with `$2`.
+    fn condition(self) -> (&'static str, Vec<String>) {
+        match self {
+            Self::All => ("1 = 1", Vec::new()),
+            Self::OfNode(node) => ("node = $2", vec![node.to_string()]),
+            Self::OfProjectUser(identity) => ("subject = $2", vec![identity.to_string()]),
+            Self::OfJob(identity, job) => ("subject = $2 AND job = $3", vec![identity.to_string(), job.to_string()]),
+        }
+    }
 }
 
 const ROW: &str = "id, kid, subject, job, one_time, issued_at, expires_at, ended_at";
@@ -50,14 +75,25 @@ fn token(row: &Row) -> Result<TokenRow, StoreError> {
     })
 }
 
+/// Statements about tokens.
+#[derive(Debug)]
+pub struct Tokens<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// Records a token that is about to leave, and forgets those that ended long ago.
-    pub async fn insert_token(&mut self, token: &TokenRow) -> Result<(), StoreError> {
+    /// Tokens.
+    pub fn tokens(&mut self) -> Tokens<'_> {
+        Tokens(self)
+    }
+}
+
+impl Tokens<'_> {
+    /// Records a token before it is handed to anyone, and deletes those that expired long ago.
+    pub async fn insert(&mut self, token: &TokenRow) -> Result<(), StoreError> {
         query("DELETE FROM token WHERE expires_at < $1")
             .bind(millis(token.issued_at - MEMORY))
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         query(
             "INSERT INTO token (id, kid, subject, node, job, one_time, issued_at, expires_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -70,84 +106,57 @@ impl Transaction {
         .bind(i64::from(token.one_time))
         .bind(millis(token.issued_at))
         .bind(millis(token.expires_at))
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.refused("the token", e))?;
+        .map_err(|e| self.0.refused("the token", e))?;
         Ok(())
     }
 
     /// The token of this id.
-    pub async fn find_token(&mut self, id: &str) -> Result<Option<TokenRow>, StoreError> {
+    pub async fn find(&mut self, id: &str) -> Result<Option<TokenRow>, StoreError> {
         let row = query(sqlx::AssertSqlSafe(format!("SELECT {ROW} FROM token WHERE id = $1")))
             .bind(id)
-            .fetch_optional(self.connection())
+            .fetch_optional(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         row.as_ref().map(token).transpose()
     }
 
-    /// The tokens of a node's services whose time has not come, those that were ended too.
-    pub async fn list_tokens_of_node(&mut self, node: &NodeName, now: Timestamp) -> Result<Vec<TokenRow>, StoreError> {
+    /// The tokens of a node's services that have not expired, those that were ended too.
+    pub async fn list_of_node(&mut self, node: &NodeName, now: Timestamp) -> Result<Vec<TokenRow>, StoreError> {
         let rows = query(sqlx::AssertSqlSafe(format!(
             "SELECT {ROW} FROM token WHERE node = $1 AND expires_at >= $2 ORDER BY issued_at, id LIMIT 10000"
         )))
         .bind(node.as_str())
         .bind(millis(now))
-        .fetch_all(self.connection())
+        .fetch_all(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         rows.iter().map(token).collect()
     }
 
-    /// Ends all tokens of a node's services. Returns how many.
-    pub async fn update_tokens_ended_of_node(&mut self, node: &NodeName, now: Timestamp) -> Result<u64, StoreError> {
-        let done = query("UPDATE token SET ended_at = $1 WHERE node = $2 AND ended_at IS NULL AND expires_at >= $1")
-            .bind(millis(now))
-            .bind(node.as_str())
-            .execute(self.connection())
-            .await
-            .map_err(|e| self.failed(e))?;
-        Ok(done.rows_affected())
-    }
-
-    /// Ends all tokens of everybody. Returns how many.
-    pub async fn update_all_tokens_ended(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        let done = query("UPDATE token SET ended_at = $1 WHERE ended_at IS NULL AND expires_at >= $1")
-            .bind(millis(now))
-            .execute(self.connection())
-            .await
-            .map_err(|e| self.failed(e))?;
-        Ok(done.rows_affected())
-    }
-
-    /// Ends a token, or uses it up. Returns whether it was good before.
-    pub async fn update_token_ended(&mut self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+    /// Ends a token before it expires, or marks a one-time token as used. Returns whether it had not ended before.
+    pub async fn end(&mut self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
         let done = query("UPDATE token SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL")
             .bind(millis(now))
             .bind(id)
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(done.rows_affected() > 0)
     }
 
-    /// Ends all tokens of a project user, or those of one of its jobs. Returns how many.
-    pub async fn update_tokens_ended_of(
-        &mut self,
-        identity: &ProjectUser,
-        job: Option<&JobId>,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let done = query(
-            "UPDATE token SET ended_at = $1 WHERE subject = $2 AND ended_at IS NULL AND expires_at >= $1 \
-             AND ($3 = '' OR job = $3)",
-        )
-        .bind(millis(now))
-        .bind(identity.to_string())
-        .bind(job.map_or("", JobId::as_str))
-        .execute(self.connection())
-        .await
-        .map_err(|e| self.failed(e))?;
+    /// Ends every token that `which` selects and that has not expired. Returns how many.
+    pub async fn end_all(&mut self, which: End<'_>, now: Timestamp) -> Result<u64, StoreError> {
+        let (condition, values) = which.condition();
+        let mut update = query(sqlx::AssertSqlSafe(format!(
+            "UPDATE token SET ended_at = $1 WHERE {condition} AND ended_at IS NULL AND expires_at >= $1"
+        )));
+        update = update.bind(millis(now));
+        for value in values {
+            update = update.bind(value);
+        }
+        let done = update.execute(self.0.connection()).await.map_err(|e| self.0.failed(e))?;
         Ok(done.rows_affected())
     }
 }

@@ -1,5 +1,5 @@
-//! The keys that sign tokens: at most one of them is prepared, at most one is active, and one that is gone holds no
-//! key any more.
+//! The keys that sign tokens: at most one is prepared, at most one is active, and the private key of one that is gone
+//! is erased.
 
 use jiff::Timestamp;
 use ringfence_api::token::{Jwk, TokenKey, TokenKeyState};
@@ -12,18 +12,18 @@ use crate::transaction::Transaction;
 /// A key that is not gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenKeyRow {
-    /// Its name, state and times.
+    /// What the API shows of it.
     pub view: TokenKey,
     /// The public key.
     pub public_key: Jwk,
     /// The private key, sealed for the context `token-key/KID`.
     pub sealed_key: Vec<u8>,
-    /// When the last token that it signed ends, if it signed any.
+    /// When the last token that it signed expires, if it signed any.
     pub tokens_end_at: Option<Timestamp>,
 }
 
 const VIEW: &str = "kid, state, created_at, activated_at, retired_at";
-/// The next one, the one that signs, and those before it: the order of their lives, whatever the clock did.
+/// Prepared, active, then the others: this order holds even if the clock was changed.
 const NEWEST_FIRST: &str = "CASE state WHEN 'prepared' THEN 0 WHEN 'active' THEN 1 ELSE 2 END, created_at DESC, \
     retired_at DESC, kid";
 const LIVE: &str = "public_key, sealed_key, tokens_end_at FROM token_key WHERE state <> 'gone'";
@@ -47,23 +47,29 @@ fn live(row: &Row) -> Result<TokenKeyRow, StoreError> {
     })
 }
 
+/// Statements about the keys that sign tokens.
+#[derive(Debug)]
+pub struct TokenKeys<'t>(&'t mut Transaction);
+
 impl Transaction {
-    /// The public keys of all that ever were, oldest first.
-    pub async fn list_public_token_keys(&mut self) -> Result<Vec<Jwk>, StoreError> {
+    /// The keys that sign tokens.
+    pub fn token_keys(&mut self) -> TokenKeys<'_> {
+        TokenKeys(self)
+    }
+}
+
+impl TokenKeys<'_> {
+    /// The public keys of all keys, those that are gone too, oldest first.
+    pub async fn list_public(&mut self) -> Result<Vec<Jwk>, StoreError> {
         let rows = query("SELECT public_key FROM token_key ORDER BY created_at, kid LIMIT 10000")
-            .fetch_all(self.connection())
+            .fetch_all(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         rows.iter().map(|row| json(row, "public_key")).collect()
     }
 
     /// Records a new key, prepared.
-    pub async fn insert_token_key(
-        &mut self,
-        public_key: &Jwk,
-        sealed_key: &[u8],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn insert(&mut self, public_key: &Jwk, sealed_key: &[u8], now: Timestamp) -> Result<(), StoreError> {
         query(
             "INSERT INTO token_key (kid, state, public_key, sealed_key, created_at) \
              VALUES ($1, 'prepared', $2, $3, $4)",
@@ -72,93 +78,96 @@ impl Transaction {
         .bind(to_json(public_key))
         .bind(sealed_key)
         .bind(millis(now))
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.refused("the prepared token key", e))?;
+        .map_err(|e| self.0.refused("the prepared token key", e))?;
         Ok(())
     }
 
-    /// A prepared key signs from now on.
-    pub async fn update_token_key_active(&mut self, kid: &str, now: Timestamp) -> Result<(), StoreError> {
+    /// Makes a prepared key the active one.
+    pub async fn activate(&mut self, kid: &str, now: Timestamp) -> Result<(), StoreError> {
         query("UPDATE token_key SET state = 'active', activated_at = $1 WHERE kid = $2 AND state = 'prepared'")
             .bind(millis(now))
             .bind(kid)
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.refused("the active token key", e))?;
+            .map_err(|e| self.0.refused("the active token key", e))?;
         Ok(())
     }
 
-    /// The active key signs no more.
-    pub async fn update_token_key_retired(&mut self, kid: &str, now: Timestamp) -> Result<(), StoreError> {
+    /// Retires the active key.
+    pub async fn retire(&mut self, kid: &str, now: Timestamp) -> Result<(), StoreError> {
         query("UPDATE token_key SET state = 'retired', retired_at = $1 WHERE kid = $2 AND state = 'active'")
             .bind(millis(now))
             .bind(kid)
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
     /// Erases a retired key.
-    pub async fn update_token_key_gone(&mut self, kid: &str) -> Result<(), StoreError> {
+    pub async fn erase(&mut self, kid: &str) -> Result<(), StoreError> {
         query("UPDATE token_key SET state = 'gone', sealed_key = NULL WHERE kid = $1 AND state = 'retired'")
             .bind(kid)
-            .execute(self.connection())
+            .execute(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
-    /// Erases every key at once.
-    pub async fn update_all_token_keys_gone(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    /// Erases every key.
+    pub async fn erase_all(&mut self, now: Timestamp) -> Result<(), StoreError> {
         query(
             "UPDATE token_key SET state = 'gone', sealed_key = NULL, \
              retired_at = CASE WHEN retired_at IS NULL THEN $1 ELSE retired_at END WHERE state <> 'gone'",
         )
         .bind(millis(now))
-        .execute(self.connection())
+        .execute(self.0.connection())
         .await
-        .map_err(|e| self.failed(e))?;
+        .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
-    /// Notes that a key has signed a token that ends then.
-    pub async fn update_token_key_signed(&mut self, kid: &str, ends_at: Timestamp) -> Result<(), StoreError> {
-        query("UPDATE token_key SET tokens_end_at = CASE WHEN tokens_end_at > $1 THEN tokens_end_at ELSE $1 END WHERE kid = $2")
-            .bind(millis(ends_at))
-            .bind(kid)
-            .execute(self.connection())
-            .await
-            .map_err(|e| self.failed(e))?;
+    /// Records when a token that a key signed expires.
+    pub async fn record_token_expiry(&mut self, kid: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+        query(
+            "UPDATE token_key SET tokens_end_at = CASE WHEN tokens_end_at > $1 THEN tokens_end_at ELSE $1 END \
+             WHERE kid = $2",
+        )
+        .bind(millis(expires_at))
+        .bind(kid)
+        .execute(self.0.connection())
+        .await
+        .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 
-    /// The key that signs.
-    pub async fn find_active_token_key(&mut self) -> Result<Option<TokenKeyRow>, StoreError> {
+    /// The active key.
+    pub async fn find_active(&mut self) -> Result<Option<TokenKeyRow>, StoreError> {
         let row = query(sqlx::AssertSqlSafe(format!("SELECT {VIEW}, {LIVE} AND state = 'active'")))
-            .fetch_optional(self.connection())
+            .fetch_optional(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         row.as_ref().map(live).transpose()
     }
 
     /// The keys that are not gone, newest first.
-    pub async fn list_live_token_keys(&mut self) -> Result<Vec<TokenKeyRow>, StoreError> {
+    pub async fn list_live(&mut self) -> Result<Vec<TokenKeyRow>, StoreError> {
         let rows = query(sqlx::AssertSqlSafe(format!("SELECT {VIEW}, {LIVE} ORDER BY {NEWEST_FIRST} LIMIT 1000")))
-            .fetch_all(self.connection())
+            .fetch_all(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         rows.iter().map(live).collect()
     }
 
-    /// All keys, newest first, at most so many.
-    pub async fn list_token_keys(&mut self, limit: u32) -> Result<Vec<TokenKey>, StoreError> {
+    /// All keys, newest first, at most `limit`.
+    pub async fn list(&mut self, limit: u32) -> Result<Vec<TokenKey>, StoreError> {
         let rows = query(sqlx::AssertSqlSafe(format!("SELECT {VIEW} FROM token_key ORDER BY {NEWEST_FIRST} LIMIT $1")))
             .bind(i64::from(limit))
-            .fetch_all(self.connection())
+            .fetch_all(self.0.connection())
             .await
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| self.0.failed(e))?;
         rows.iter().map(view).collect()
     }
 }

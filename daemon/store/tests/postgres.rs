@@ -66,10 +66,10 @@ async fn two_stores_of_one_database_write_one_after_the_other() {
             let store = if index % 2 == 0 { world.store.clone() } else { other.clone() };
             tokio::spawn(async move {
                 let mut tx = store.write("test").await.unwrap();
-                let before = tx.cluster().await.unwrap().revision;
+                let before = tx.cluster().get().await.unwrap().revision;
                 tokio::task::yield_now().await;
-                tx.update_revision().await.unwrap();
-                assert_eq!(tx.cluster().await.unwrap().revision, before + 1);
+                tx.cluster().increment_revision().await.unwrap();
+                assert_eq!(tx.cluster().get().await.unwrap().revision, before + 1);
                 tx.commit().await.unwrap();
             })
         })
@@ -77,7 +77,7 @@ async fn two_stores_of_one_database_write_one_after_the_other() {
     for writer in writers {
         writer.await.unwrap();
     }
-    assert_eq!(world.read().await.cluster().await.unwrap().revision, 41);
+    assert_eq!(world.read().await.cluster().get().await.unwrap().revision, 41);
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn two_stores_that_open_a_new_database_at_once_both_find_its_schema() {
     let address = server::shared().create_database();
     let (one, two) = tokio::join!(open(&address), open(&address));
     set_up(&one).await;
-    assert_eq!(two.read("test").await.unwrap().cluster().await.unwrap().revision, 1);
+    assert_eq!(two.read("test").await.unwrap().cluster().get().await.unwrap().revision, 1);
 }
 
 #[tokio::test]
@@ -94,11 +94,11 @@ async fn a_writer_whose_connection_was_ended_goes_on_with_another() {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
                AND pid <> pg_backend_pid() AND application_name = 'ringfenced'";
     let mut tx = world.write().await;
-    tx.put_project_row(&project("lost"), "", promises::at(0)).await.unwrap();
+    tx.projects().upsert(&project("lost"), "", promises::at(0)).await.unwrap();
     world.behind_its_back(end).await;
     assert!(tx.commit().await.is_err(), "what is not durable is not acknowledged");
     let mut tx = world.write().await;
-    tx.put_project_row(&project("fraud"), "", promises::at(0)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "", promises::at(0)).await.unwrap();
     tx.commit().await.unwrap();
     let store = open(&world.address).await;
     assert_eq!(project_names(&mut store.read("test").await.unwrap()).await, ["fraud"]);

@@ -62,10 +62,10 @@ impl World {
 async fn what_was_committed_is_there_though_the_store_was_never_closed() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
     tx.commit().await.unwrap();
     let mut unfinished = world.write().await;
-    unfinished.put_project_row(&project("churn"), "", at(0)).await.unwrap();
+    unfinished.projects().upsert(&project("churn"), "", at(0)).await.unwrap();
     // As after a crash: the files as they lie there now, with the write-ahead log and no orderly end.
     let copy = world.path.with_file_name("copy.db");
     std::fs::copy(&world.path, &copy).unwrap();

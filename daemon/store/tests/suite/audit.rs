@@ -14,7 +14,7 @@ async fn with_rows() -> World {
 }
 
 async fn first_break(world: &World) -> Option<i64> {
-    world.read().await.find_audit_break().await.unwrap()
+    world.read().await.audit().find_first_break().await.unwrap()
 }
 
 #[tokio::test]
@@ -27,10 +27,10 @@ async fn rows_count_from_one_without_gaps_and_the_newest_is_listed_first() {
     let mut tx = world.write().await;
     audit(&mut tx, "f").await;
     tx.commit().await.unwrap();
-    let rows = world.read().await.list_audit(10).await.unwrap();
+    let rows = world.read().await.audit().list(10).await.unwrap();
     let shown: Vec<_> = rows.iter().map(|row| (row.sequence, row.object.as_str())).collect();
     assert_eq!(shown, [(6, "f"), (5, "e"), (4, "d"), (3, "c"), (2, "b"), (1, "a")]);
-    assert_eq!(world.read().await.list_audit(2).await.unwrap()[..], rows[..2]);
+    assert_eq!(world.read().await.audit().list(2).await.unwrap()[..], rows[..2]);
 }
 
 #[tokio::test]
@@ -81,7 +81,8 @@ async fn a_row_that_was_put_in_is_found() {
     let world = with_rows().await;
     world
         .behind_its_back(
-            "INSERT INTO audit SELECT 6, at, actor, source, action, object, outcome, hash FROM audit WHERE sequence = 5",
+            "INSERT INTO audit SELECT 6, at, actor, source, action, object, outcome, hash FROM audit \
+                 WHERE sequence = 5",
         )
         .await;
     assert_eq!(first_break(&world).await, Some(6));

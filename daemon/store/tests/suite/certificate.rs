@@ -1,5 +1,7 @@
 //! Which certificates a revocation takes.
 
+use ringfence_store::certificate::Revoke;
+
 use super::*;
 
 #[tokio::test]
@@ -8,9 +10,9 @@ async fn a_revocation_happens_once_and_keeps_its_first_time_and_reason() {
     let mut tx = world.write().await;
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
     assert!(revoke(&mut tx, "aa", 5).await);
-    assert!(!tx.update_certificate_revoked("aa", RevocationReason::Superseded, at(6)).await.unwrap());
+    assert!(!tx.certificates().revoke("aa", RevocationReason::Superseded, at(6)).await.unwrap());
     assert!(!revoke(&mut tx, "unknown", 5).await);
-    let view = tx.find_certificate("aa").await.unwrap().unwrap().view;
+    let view = tx.certificates().find("aa").await.unwrap().unwrap().view;
     assert_eq!(view.revoked_at, Some(at(5)));
     assert_eq!(view.revocation_reason, Some(RevocationReason::PrivilegeWithdrawn));
 }
@@ -29,9 +31,9 @@ async fn revoking_by_name_takes_exactly_that_name_profile_and_what_is_still_good
         insert_certificate(&mut tx, serial, name, not_after).await.unwrap();
     }
     let (alice, reason) = (identity("fraud__alice"), RevocationReason::PrivilegeWithdrawn);
-    assert_eq!(tx.update_certificates_revoked_of_project_user(&alice, reason, at(50)).await.unwrap(), 2);
-    assert_eq!(tx.update_certificates_revoked_of_project_user(&alice, reason, at(51)).await.unwrap(), 0);
-    let all = tx.list_certificates(10).await.unwrap();
+    assert_eq!(tx.certificates().revoke_all(Revoke::OfProjectUser(&alice), reason, at(50)).await.unwrap(), 2);
+    assert_eq!(tx.certificates().revoke_all(Revoke::OfProjectUser(&alice), reason, at(51)).await.unwrap(), 0);
+    let all = tx.certificates().list(10).await.unwrap();
     let mut revoked: Vec<_> = all.into_iter().filter(|c| c.revoked_at.is_some()).map(|c| c.serial).collect();
     revoked.sort();
     assert_eq!(revoked, ["aa", "bb"]);
@@ -55,8 +57,8 @@ async fn the_certificates_of_exactly_one_job_are_revoked_and_those_of_its_user_w
         not_before: at(0),
         not_after: at(100),
     };
-    tx.insert_certificates(&[new("bb", "j1"), new("cc", "j10")], at(0)).await.unwrap();
+    tx.certificates().insert(&[new("bb", "j1"), new("cc", "j10")], at(0)).await.unwrap();
     let (alice, reason) = (identity("fraud__alice"), RevocationReason::CessationOfOperation);
-    assert_eq!(tx.update_certificates_revoked_of_job(&alice, &job("j1"), reason, at(5)).await.unwrap(), 1);
-    assert_eq!(tx.update_certificates_revoked_of_project_user(&alice, reason, at(6)).await.unwrap(), 2);
+    assert_eq!(tx.certificates().revoke_all(Revoke::OfJob(&alice, &job("j1")), reason, at(5)).await.unwrap(), 1);
+    assert_eq!(tx.certificates().revoke_all(Revoke::OfProjectUser(&alice), reason, at(6)).await.unwrap(), 2);
 }

@@ -4,24 +4,27 @@ use super::*;
 
 async fn to_be_listed(tx: &mut Transaction, last: &CrlRow) -> Vec<String> {
     let mut serials = Vec::new();
-    tx.each_revoked(&last.head, |row| serials.push(row.serial)).await.unwrap();
+    tx.crls().for_each_revoked(&last.head, |row| serials.push(row.serial)).await.unwrap();
     serials.sort();
     serials
 }
 
 async fn unlisted(tx: &mut Transaction, last: &CrlRow) -> Vec<String> {
     let mut serials = Vec::new();
-    tx.each_revoked(&last.head, |row| serials.extend(row.listed_in.is_none().then_some(row.serial))).await.unwrap();
+    tx.crls()
+        .for_each_revoked(&last.head, |row| serials.extend(row.listed_in.is_none().then_some(row.serial)))
+        .await
+        .unwrap();
     serials
 }
 
 /// Publishes the next list as the daemon does, and returns it with what it holds.
 async fn publish(tx: &mut Transaction, second: i64) -> (CrlRow, Vec<String>) {
-    let last = tx.find_crl(ISSUER, 0).await.unwrap().unwrap();
+    let last = tx.crls().find(ISSUER, 0).await.unwrap().unwrap();
     let (held, new) = (to_be_listed(tx, &last).await, unlisted(tx, &last).await);
     let next = crl(last.head.number + 1, at(second));
-    assert!(tx.update_crl(next.head.number - 1, &next).await.unwrap());
-    tx.update_certificates_listed(&next.head, &new).await.unwrap();
+    assert!(tx.crls().update(next.head.number - 1, &next).await.unwrap());
+    tx.crls().mark_listed(&next.head, &new).await.unwrap();
     (next, held)
 }
 
@@ -29,31 +32,31 @@ async fn publish(tx: &mut Transaction, second: i64) -> (CrlRow, Vec<String>) {
 async fn a_list_with_a_stale_number_is_refused_and_changes_nothing() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    assert!(tx.update_crl(1, &crl(2, at(1))).await.unwrap());
+    assert!(tx.crls().update(1, &crl(2, at(1))).await.unwrap());
     for stale in [0, 1, 2, 4] {
-        assert!(!tx.update_crl(stale - 1, &crl(stale, at(9))).await.unwrap(), "{stale} after 2");
+        assert!(!tx.crls().update(stale - 1, &crl(stale, at(9))).await.unwrap(), "{stale} after 2");
     }
     let mut elsewhere = crl(3, at(9));
     elsewhere.head.shard = 1;
-    assert!(!tx.update_crl(elsewhere.head.number - 1, &elsewhere).await.unwrap(), "a shard that has no first list");
-    assert_eq!(tx.list_crls().await.unwrap(), [crl(2, at(1))]);
-    assert!(tx.update_crl(2, &crl(3, at(2))).await.unwrap());
+    assert!(!tx.crls().update(elsewhere.head.number - 1, &elsewhere).await.unwrap(), "a shard that has no first list");
+    assert_eq!(tx.crls().list().await.unwrap(), [crl(2, at(1))]);
+    assert!(tx.crls().update(2, &crl(3, at(2))).await.unwrap());
 }
 
 #[tokio::test]
 async fn of_two_publishers_with_the_same_number_one_wins() {
     let world = World::new().await;
-    let last = world.read().await.find_crl(ISSUER, 0).await.unwrap().unwrap();
+    let last = world.read().await.crls().find(ISSUER, 0).await.unwrap().unwrap();
     let mut outcomes = Vec::new();
     for signer in 1..=2 {
         // Both have read the same last list before either writes.
         let mut tx = world.write().await;
         let row = CrlRow { der: vec![signer], ..crl(last.head.number + 1, at(1)) };
-        outcomes.push(tx.update_crl(row.head.number - 1, &row).await.unwrap());
+        outcomes.push(tx.crls().update(row.head.number - 1, &row).await.unwrap());
         tx.commit().await.unwrap();
     }
     assert_eq!(outcomes, [true, false]);
-    assert_eq!(world.read().await.find_crl(ISSUER, 0).await.unwrap().unwrap().der, [1]);
+    assert_eq!(world.read().await.crls().find(ISSUER, 0).await.unwrap().unwrap().der, [1]);
 }
 
 #[tokio::test]
@@ -72,7 +75,7 @@ async fn an_expired_certificate_stands_in_one_further_list_and_then_in_none() {
     assert_eq!(publish(&mut tx, 120).await.1, ["bb"]);
     assert_eq!(publish(&mut tx, 130).await.1, ["bb"]);
     // The row stays.
-    assert!(tx.find_certificate("aa").await.unwrap().unwrap().view.revoked_at.is_some());
+    assert!(tx.certificates().find("aa").await.unwrap().unwrap().view.revoked_at.is_some());
 }
 
 #[tokio::test]
@@ -82,10 +85,10 @@ async fn a_revocation_that_no_list_has_held_is_listed_though_its_certificate_has
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
     revoke(&mut tx, "aa", 99).await;
     // No list came for a long while after a crash; then one was signed by somebody who did not see it.
-    assert!(tx.update_crl(1, &crl(2, at(200))).await.unwrap());
-    assert!(tx.has_unlisted(ISSUER, 0).await.unwrap());
+    assert!(tx.crls().update(1, &crl(2, at(200))).await.unwrap());
+    assert!(tx.crls().has_unlisted(ISSUER, 0).await.unwrap());
     assert_eq!(publish(&mut tx, 300).await.1, ["aa"]);
-    assert!(!tx.has_unlisted(ISSUER, 0).await.unwrap());
+    assert!(!tx.crls().has_unlisted(ISSUER, 0).await.unwrap());
     assert!(publish(&mut tx, 400).await.1.is_empty());
 }
 
@@ -95,13 +98,13 @@ async fn a_list_holds_its_own_issuers_and_shards_certificates_only() {
     let mut tx = world.write().await;
     let mut other = crl(1, at(0));
     other.head.shard = 1;
-    tx.insert_crl(&other).await.unwrap();
+    tx.crls().insert(&other).await.unwrap();
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
     revoke(&mut tx, "aa", 10).await;
     assert!(to_be_listed(&mut tx, &other).await.is_empty());
-    assert!(!tx.has_unlisted(ISSUER, 1).await.unwrap());
-    tx.update_certificates_listed(&other.head, &[]).await.unwrap();
-    assert!(tx.has_unlisted(ISSUER, 0).await.unwrap(), "another shard's list does not count");
+    assert!(!tx.crls().has_unlisted(ISSUER, 1).await.unwrap());
+    tx.crls().mark_listed(&other.head, &[]).await.unwrap();
+    assert!(tx.crls().has_unlisted(ISSUER, 0).await.unwrap(), "another shard's list does not count");
 }
 
 #[tokio::test]
@@ -113,12 +116,12 @@ async fn what_was_revoked_while_a_list_was_put_together_waits_for_the_next() {
     }
     revoke(&mut tx, "aa", 10).await;
     revoke(&mut tx, "bb", 10).await;
-    let last = tx.find_crl(ISSUER, 0).await.unwrap().unwrap();
+    let last = tx.crls().find(ISSUER, 0).await.unwrap().unwrap();
     let seen = unlisted(&mut tx, &last).await;
     revoke(&mut tx, "cc", 10).await;
     let next = crl(last.head.number + 1, at(11));
-    assert!(tx.update_crl(next.head.number - 1, &next).await.unwrap());
-    tx.update_certificates_listed(&next.head, &seen).await.unwrap();
+    assert!(tx.crls().update(next.head.number - 1, &next).await.unwrap());
+    tx.crls().mark_listed(&next.head, &seen).await.unwrap();
     assert_eq!(unlisted(&mut tx, &next).await, ["cc"]);
-    assert!(tx.has_unlisted(ISSUER, 0).await.unwrap());
+    assert!(tx.crls().has_unlisted(ISSUER, 0).await.unwrap());
 }

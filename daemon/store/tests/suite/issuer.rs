@@ -1,9 +1,11 @@
 //! They come and go, one at a time, and nothing of them is forgotten but their keys.
 
+use ringfence_store::certificate::Revoke;
+
 use super::*;
 
 async fn states(tx: &mut Transaction) -> Vec<(String, AuthorityState)> {
-    tx.list_issuers().await.unwrap().into_iter().map(|row| (row.view.id, row.view.state)).collect()
+    tx.issuers().list().await.unwrap().into_iter().map(|row| (row.view.id, row.view.state)).collect()
 }
 
 fn state(id: &str, state: AuthorityState) -> (String, AuthorityState) {
@@ -14,17 +16,17 @@ fn state(id: &str, state: AuthorityState) -> (String, AuthorityState) {
 async fn one_of_a_domain_signs_and_at_most_one_is_ready_to() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.insert_issuer(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
+    tx.issuers().insert(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
     tx.commit().await.unwrap();
     for (id, state) in [("projects-3", AuthorityState::Prepared), ("projects-3", AuthorityState::Active)] {
-        let refused = world.write().await.insert_issuer(&issuer(id, state, 3)).await;
+        let refused = world.write().await.issuers().insert(&issuer(id, state, 3)).await;
         assert!(matches!(refused, Err(StoreError::Exists(_))), "{refused:?}");
     }
     let mut tx = world.write().await;
-    tx.update_issuer_active("projects-2", AuthorityDomain::Projects, at(5)).await.unwrap();
+    tx.issuers().activate("projects-2", AuthorityDomain::Projects, at(5)).await.unwrap();
     let expected = [state(ISSUER, AuthorityState::Retired), state("projects-2", AuthorityState::Active)];
     assert_eq!(states(&mut tx).await, expected);
-    let rows = tx.list_issuers().await.unwrap();
+    let rows = tx.issuers().list().await.unwrap();
     assert_eq!((rows[0].view.retired_at, rows[1].view.activated_at), (Some(at(5)), Some(at(5))));
 }
 
@@ -32,51 +34,55 @@ async fn one_of_a_domain_signs_and_at_most_one_is_ready_to() {
 async fn what_is_gone_has_neither_key_nor_lists_and_what_signs_cannot_go() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.update_issuer_gone(ISSUER).await.unwrap();
+    tx.issuers().erase(ISSUER).await.unwrap();
     assert_eq!(states(&mut tx).await, [state(ISSUER, AuthorityState::Active)], "it signs");
     drop(tx);
     let mut tx = world.write().await;
-    tx.insert_issuer(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
-    tx.update_issuer_active("projects-2", AuthorityDomain::Projects, at(5)).await.unwrap();
-    tx.update_issuer_gone(ISSUER).await.unwrap();
-    let rows = tx.list_issuers().await.unwrap();
+    tx.issuers().insert(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
+    tx.issuers().activate("projects-2", AuthorityDomain::Projects, at(5)).await.unwrap();
+    tx.issuers().erase(ISSUER).await.unwrap();
+    let rows = tx.issuers().list().await.unwrap();
     assert_eq!((rows[0].view.state, rows[0].sealed_key.len()), (AuthorityState::Gone, 0));
-    assert!(tx.list_crls().await.unwrap().iter().all(|crl| crl.head.issuer != ISSUER));
+    assert!(tx.crls().list().await.unwrap().iter().all(|crl| crl.head.issuer != ISSUER));
 }
 
 #[tokio::test]
 async fn a_distrusted_authority_is_in_use_while_agents_or_the_daemon_hold_something_good_of_it() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
     for (serial, name, not_after) in [("aa", "fraud__alice", 100), ("bb", "fraud__bob", 200)] {
         insert_certificate(&mut tx, serial, name, not_after).await.unwrap();
         insert_member(&mut tx, name, serial).await.unwrap();
     }
-    assert_eq!(tx.find_last_end(ISSUER).await.unwrap(), Some(at(200)));
-    assert!(tx.is_issuer_in_use(ISSUER, at(0)).await.unwrap());
-    tx.update_certificate_revoked("bb", RevocationReason::CaCompromise, at(1)).await.unwrap();
-    assert!(tx.is_issuer_in_use(ISSUER, at(100)).await.unwrap(), "alice's is good");
-    assert!(!tx.is_issuer_in_use(ISSUER, at(101)).await.unwrap(), "alice's has ended and bob's is revoked");
-    assert_eq!(tx.find_last_end(ISSUER).await.unwrap(), Some(at(200)), "bob's must stay listed");
+    assert_eq!(tx.issuers().find_last_expiry(ISSUER).await.unwrap(), Some(at(200)));
+    assert!(tx.issuers().is_in_use(ISSUER, at(0)).await.unwrap());
+    tx.certificates().revoke("bb", RevocationReason::CaCompromise, at(1)).await.unwrap();
+    assert!(tx.issuers().is_in_use(ISSUER, at(100)).await.unwrap(), "alice's is good");
+    assert!(!tx.issuers().is_in_use(ISSUER, at(101)).await.unwrap(), "alice's has ended and bob's is revoked");
+    assert_eq!(tx.issuers().find_last_expiry(ISSUER).await.unwrap(), Some(at(200)), "bob's must stay listed");
 }
 
 #[tokio::test]
 async fn what_a_project_user_held_before_does_not_keep_a_distrusted_authority() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
     insert_member(&mut tx, "fraud__alice", "aa").await.unwrap();
-    tx.insert_issuer(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
+    tx.issuers().insert(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
     insert_certificate_of(&mut tx, "projects-2", "cc", "fraud__alice", 100).await.unwrap();
     let key = MemberKeyRow { certificate: "cc".to_owned(), sealed_key: vec![7] };
-    tx.update_member_key(&identity("fraud__alice"), &key).await.unwrap();
-    assert!(!tx.is_issuer_in_use(ISSUER, at(1)).await.unwrap());
-    assert!(tx.is_issuer_in_use("projects-2", at(1)).await.unwrap());
+    tx.members().update_key(&identity("fraud__alice"), &key).await.unwrap();
+    assert!(!tx.issuers().is_in_use(ISSUER, at(1)).await.unwrap());
+    assert!(tx.issuers().is_in_use("projects-2", at(1)).await.unwrap());
     let reason = RevocationReason::CaCompromise;
-    assert_eq!(tx.update_certificates_revoked_by_issuer(ISSUER, reason, at(101)).await.unwrap(), 0, "it has ended");
-    assert_eq!(tx.update_certificates_revoked_by_issuer(ISSUER, reason, at(1)).await.unwrap(), 1);
-    assert_eq!(tx.find_certificate("aa").await.unwrap().unwrap().view.revoked_at, Some(at(1)));
-    assert_eq!(tx.find_certificate("cc").await.unwrap().unwrap().view.revoked_at, None);
+    assert_eq!(
+        tx.certificates().revoke_all(Revoke::IssuedBy(ISSUER), reason, at(101)).await.unwrap(),
+        0,
+        "it has ended"
+    );
+    assert_eq!(tx.certificates().revoke_all(Revoke::IssuedBy(ISSUER), reason, at(1)).await.unwrap(), 1);
+    assert_eq!(tx.certificates().find("aa").await.unwrap().unwrap().view.revoked_at, Some(at(1)));
+    assert_eq!(tx.certificates().find("cc").await.unwrap().unwrap().view.revoked_at, None);
 }

@@ -9,17 +9,17 @@ async fn a_key_that_is_taken_is_refused_as_such() {
     let saga = NewSaga { id: &id, kind: "launch_node", subject: "head", input: serde_json::json!({}) };
     let mut tx = world.write().await;
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
-    tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
     insert_member(&mut tx, "fraud__alice", "aa").await.unwrap();
-    tx.insert_node(&node("head"), "head", at(0)).await.unwrap();
-    tx.insert_saga(&saga, at(0)).await.unwrap();
+    tx.nodes().insert(&node("head"), "head", at(0)).await.unwrap();
+    tx.sagas().insert(&saga, at(0)).await.unwrap();
     tx.commit().await.unwrap();
-    is_taken(&world.write().await.insert_cluster(&cluster(), at(0)).await);
-    is_taken(&world.write().await.insert_crl(&crl(7, at(7))).await);
+    is_taken(&world.write().await.cluster().insert(&cluster(), at(0)).await);
+    is_taken(&world.write().await.crls().insert(&crl(7, at(7))).await);
     is_taken(&insert_certificate(&mut world.write().await, "aa", "fraud__bob", 100).await);
     is_taken(&insert_member(&mut world.write().await, "fraud__alice", "aa").await);
-    is_taken(&world.write().await.insert_node(&node("head"), "head", at(0)).await);
-    is_taken(&world.write().await.insert_saga(&saga, at(0)).await);
+    is_taken(&world.write().await.nodes().insert(&node("head"), "head", at(0)).await);
+    is_taken(&world.write().await.sagas().insert(&saga, at(0)).await);
 }
 
 #[tokio::test]
@@ -29,6 +29,6 @@ async fn a_row_that_would_point_nowhere_is_refused() {
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
     let no_project = insert_member(&mut tx, "fraud__alice", "aa").await;
     assert!(matches!(no_project, Err(StoreError::Failed { .. })), "{no_project:?}");
-    let no_node = tx.put_ticket(&node("workers-0"), "h", at(0)).await;
+    let no_node = tx.tickets().upsert(&node("workers-0"), "h", at(0)).await;
     assert!(matches!(no_node, Err(StoreError::Failed { .. })), "{no_node:?}");
 }

@@ -6,34 +6,34 @@ use super::*;
 async fn a_lease_counts_for_itself_and_one_that_was_not_committed_was_not_taken() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    assert_eq!(tx.lease_epoch(LEASE).await.unwrap(), Epoch(0));
-    assert_eq!(tx.take_lease(LEASE, "a", at(0), at(10)).await.unwrap(), Some(Epoch(1)));
-    assert_eq!(tx.take_lease("another", "a", at(0), at(10)).await.unwrap(), Some(Epoch(1)));
+    assert_eq!(tx.leases().epoch(LEASE).await.unwrap(), Epoch(0));
+    assert_eq!(tx.leases().acquire(LEASE, "a", at(0), at(10)).await.unwrap(), Some(Epoch(1)));
+    assert_eq!(tx.leases().acquire("another", "a", at(0), at(10)).await.unwrap(), Some(Epoch(1)));
     drop(tx);
-    assert_eq!(world.read().await.lease_epoch(LEASE).await.unwrap(), Epoch(0));
+    assert_eq!(world.read().await.leases().epoch(LEASE).await.unwrap(), Epoch(0));
     let mut tx = world.write().await;
-    assert_eq!(tx.take_lease(LEASE, "b", at(0), at(10)).await.unwrap(), Some(Epoch(1)));
+    assert_eq!(tx.leases().acquire(LEASE, "b", at(0), at(10)).await.unwrap(), Some(Epoch(1)));
 }
 
 #[tokio::test]
 async fn a_lease_is_its_owners_until_it_is_over_and_each_taking_is_a_new_epoch() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    let first = tx.take_lease(LEASE, "a", at(0), at(10)).await.unwrap().unwrap();
-    assert_eq!(tx.take_lease(LEASE, "b", at(9), at(19)).await.unwrap(), None, "another has it");
-    let again = tx.take_lease(LEASE, "a", at(9), at(19)).await.unwrap().unwrap();
+    let first = tx.leases().acquire(LEASE, "a", at(0), at(10)).await.unwrap().unwrap();
+    assert_eq!(tx.leases().acquire(LEASE, "b", at(9), at(19)).await.unwrap(), None, "another has it");
+    let again = tx.leases().acquire(LEASE, "a", at(9), at(19)).await.unwrap().unwrap();
     assert!(again > first, "whoever starts again is not who it was");
-    assert!(!tx.renew_lease(LEASE, first, at(29)).await.unwrap(), "who it was has lost it");
-    assert!(tx.renew_lease(LEASE, again, at(29)).await.unwrap());
-    assert_eq!(tx.take_lease(LEASE, "b", at(28), at(38)).await.unwrap(), None, "it was renewed");
-    let other = tx.take_lease(LEASE, "b", at(29), at(39)).await.unwrap().unwrap();
-    assert!(other > again && !tx.renew_lease(LEASE, again, at(49)).await.unwrap());
+    assert!(!tx.leases().renew(LEASE, first, at(29)).await.unwrap(), "who it was has lost it");
+    assert!(tx.leases().renew(LEASE, again, at(29)).await.unwrap());
+    assert_eq!(tx.leases().acquire(LEASE, "b", at(28), at(38)).await.unwrap(), None, "it was renewed");
+    let other = tx.leases().acquire(LEASE, "b", at(29), at(39)).await.unwrap().unwrap();
+    assert!(other > again && !tx.leases().renew(LEASE, again, at(49)).await.unwrap());
 }
 
 #[tokio::test]
 async fn a_lease_of_a_clock_that_was_wrong_does_not_last_for_ever() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.take_lease(LEASE, "a", at(86_400), at(86_410)).await.unwrap().unwrap();
-    assert!(tx.take_lease(LEASE, "b", at(0), at(10)).await.unwrap().is_some());
+    tx.leases().acquire(LEASE, "a", at(86_400), at(86_410)).await.unwrap().unwrap();
+    assert!(tx.leases().acquire(LEASE, "b", at(0), at(10)).await.unwrap().is_some());
 }

@@ -6,13 +6,13 @@ use super::*;
 async fn members_past_two_thirds_of_their_certificates_life_are_due_and_the_first_to_end_comes_first() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
     for (serial, name, not_after) in [("aa", "fraud__alice", 90), ("bb", "fraud__bob", 60)] {
         insert_certificate(&mut tx, serial, name, not_after).await.unwrap();
         insert_member(&mut tx, name, serial).await.unwrap();
     }
     let mut due = async |second: i64, limit: u32| {
-        let due = tx.list_members_to_renew(at(second), limit).await.unwrap();
+        let due = tx.members().list_due_for_renewal(at(second), limit).await.unwrap();
         due.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert!(due(39, 10).await.is_empty());

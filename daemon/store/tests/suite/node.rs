@@ -1,35 +1,37 @@
 //! Nodes, and the generation that all of them have applied.
 
+use ringfence_store::node::NodeRow;
+
 use super::*;
 
 #[tokio::test]
 async fn a_deleted_node_takes_its_ticket_with_it() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.insert_node(&node("head"), "head", at(0)).await.unwrap();
-    assert_eq!(tx.find_node(&node("head")).await.unwrap().unwrap().state, NodeState::Launching);
-    tx.put_ticket(&node("head"), "h", at(10)).await.unwrap();
-    tx.delete_node(&node("head")).await.unwrap();
-    assert!(tx.find_ticket(&node("head")).await.unwrap().is_none());
+    tx.nodes().insert(&node("head"), "head", at(0)).await.unwrap();
+    assert_eq!(tx.nodes().find(&node("head")).await.unwrap().unwrap().state, NodeState::Launching);
+    tx.tickets().upsert(&node("head"), "h", at(10)).await.unwrap();
+    tx.nodes().delete(&node("head")).await.unwrap();
+    assert!(tx.tickets().find(&node("head")).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_generation_is_taken_when_every_node_that_joined_has_reported_it_without_a_fault() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    assert_eq!(tx.find_taken_generation().await.unwrap(), None, "there is nobody to wait for");
+    assert_eq!(tx.nodes().find_applied_generation().await.unwrap(), None, "there is nobody to wait for");
     for name in ["head", "workers-0", "workers-1"] {
-        tx.insert_node(&node(name), "head", at(0)).await.unwrap();
+        tx.nodes().insert(&node(name), "head", at(0)).await.unwrap();
     }
-    assert_eq!(tx.find_taken_generation().await.unwrap(), None, "none of them has joined");
+    assert_eq!(tx.nodes().find_applied_generation().await.unwrap(), None, "none of them has joined");
     for (name, generation, fault) in [("head", 7, None), ("workers-0", 5, None)] {
-        let row = tx.find_node(&node(name)).await.unwrap().unwrap();
-        let row = ringfence_store::NodeRow { state: NodeState::Ready, reported_generation: generation, fault, ..row };
-        tx.update_node_report(&row).await.unwrap();
+        let row = tx.nodes().find(&node(name)).await.unwrap().unwrap();
+        let row = NodeRow { state: NodeState::Ready, reported_generation: generation, fault, ..row };
+        tx.nodes().update_report(&row).await.unwrap();
     }
-    assert_eq!(tx.find_taken_generation().await.unwrap(), Some(5));
-    let row = tx.find_node(&node("workers-0")).await.unwrap().unwrap();
-    let row = ringfence_store::NodeRow { fault: Some("a reload failed".to_owned()), ..row };
-    tx.update_node_report(&row).await.unwrap();
-    assert_eq!(tx.find_taken_generation().await.unwrap(), Some(0), "it may not have understood");
+    assert_eq!(tx.nodes().find_applied_generation().await.unwrap(), Some(5));
+    let row = tx.nodes().find(&node("workers-0")).await.unwrap().unwrap();
+    let row = NodeRow { fault: Some("a reload failed".to_owned()), ..row };
+    tx.nodes().update_report(&row).await.unwrap();
+    assert_eq!(tx.nodes().find_applied_generation().await.unwrap(), Some(0), "it may not have understood");
 }

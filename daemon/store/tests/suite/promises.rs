@@ -28,10 +28,15 @@ use ringfence_api::project::MemberRole;
 use ringfence_api::token::{Jwk, TokenKeyState, TokenSubject};
 use ringfence_api::{ClusterId, ClusterName, JobId, NodeName, OperatorPublicKey, ProjectName, ProjectUser};
 use ringfence_saga::{AppendError, Epoch, Event, LoadError, Log as _, SagaId};
-use ringfence_store::{
-    ClusterRow, CrlHead, CrlRow, IssuerRow, MemberKeyRow, NewAuditRow, NewCertificate, NewSaga, SagaLog, Store,
-    StoreError, Transaction,
-};
+use ringfence_store::audit::NewAuditRow;
+use ringfence_store::certificate::NewCertificate;
+use ringfence_store::cluster::ClusterRow;
+use ringfence_store::crl::{CrlHead, CrlRow};
+use ringfence_store::issuer::IssuerRow;
+use ringfence_store::member::MemberKeyRow;
+use ringfence_store::saga::NewSaga;
+use ringfence_store::saga_log::SagaLog;
+use ringfence_store::{Store, StoreError, Transaction};
 
 use crate::World;
 
@@ -58,9 +63,9 @@ fn node(name: &str) -> NodeName {
 /// A cluster, an issuer and its first CRL.
 pub(crate) async fn set_up(store: &Store) {
     let mut tx = store.write("set_up").await.unwrap();
-    tx.insert_cluster(&cluster(), at(0)).await.unwrap();
-    tx.insert_issuer(&issuer(ISSUER, AuthorityState::Active, 1)).await.unwrap();
-    tx.insert_crl(&crl(1, at(0))).await.unwrap();
+    tx.cluster().insert(&cluster(), at(0)).await.unwrap();
+    tx.issuers().insert(&issuer(ISSUER, AuthorityState::Active, 1)).await.unwrap();
+    tx.crls().insert(&crl(1, at(0))).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -147,21 +152,21 @@ async fn insert_certificate_of(
         not_before: at(0),
         not_after: at(not_after),
     };
-    tx.insert_certificates(&[new], at(0)).await
+    tx.certificates().insert(&[new], at(0)).await
 }
 
 async fn insert_member(tx: &mut Transaction, name: &str, serial: &str) -> Result<(), StoreError> {
     let key = MemberKeyRow { certificate: serial.to_owned(), sealed_key: vec![7] };
-    tx.insert_member(&identity(name), MemberRole::DataOwner, &key, at(0)).await
+    tx.members().insert(&identity(name), MemberRole::DataOwner, &key, at(0)).await
 }
 
 async fn audit(tx: &mut Transaction, object: &str) {
     let row = NewAuditRow { actor: "operator", source: "127.0.0.1:1", action: "put", object, outcome: "done" };
-    tx.insert_audits(&[row], at(0)).await.unwrap();
+    tx.audit().insert(&[row], at(0)).await.unwrap();
 }
 
 pub(crate) async fn project_names(tx: &mut Transaction) -> Vec<String> {
-    tx.list_projects().await.unwrap().into_iter().map(|project| project.name.to_string()).collect()
+    tx.projects().list().await.unwrap().into_iter().map(|project| project.name.to_string()).collect()
 }
 
 fn is_taken<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
@@ -170,7 +175,7 @@ fn is_taken<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
 
 async fn revoke(tx: &mut Transaction, serial: &str, second: i64) -> bool {
     let reason = RevocationReason::PrivilegeWithdrawn;
-    tx.update_certificate_revoked(serial, reason, at(second)).await.unwrap()
+    tx.certificates().revoke(serial, reason, at(second)).await.unwrap()
 }
 
 fn job(id: &str) -> JobId {
@@ -180,10 +185,10 @@ fn job(id: &str) -> JobId {
 /// A member with a token key.
 async fn with_alice(world: &World) -> Transaction {
     let mut tx = world.write().await;
-    tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
     insert_certificate(&mut tx, "aa", "fraud__alice", 1_000).await.unwrap();
     let key = MemberKeyRow { certificate: "aa".to_owned(), sealed_key: vec![1] };
-    tx.insert_member(&identity("fraud__alice"), MemberRole::DataScientist, &key, at(0)).await.unwrap();
+    tx.members().insert(&identity("fraud__alice"), MemberRole::DataScientist, &key, at(0)).await.unwrap();
     let key = Jwk {
         kid: "k1".to_owned(),
         kty: "EC".to_owned(),
@@ -193,6 +198,6 @@ async fn with_alice(world: &World) -> Transaction {
         alg: "ES256".to_owned(),
         usage: "sig".to_owned(),
     };
-    tx.insert_token_key(&key, b"sealed", at(0)).await.unwrap();
+    tx.token_keys().insert(&key, b"sealed", at(0)).await.unwrap();
     tx
 }

@@ -9,9 +9,9 @@ fn started(step: &str) -> Event {
 async fn with_a_saga(world: &World) -> (SagaLog, SagaId, Epoch) {
     let id = SagaId::new("s1");
     let mut tx = world.write().await;
-    let epoch = tx.take_lease(LEASE, "a", at(0), at(10)).await.unwrap().unwrap();
+    let epoch = tx.leases().acquire(LEASE, "a", at(0), at(10)).await.unwrap().unwrap();
     let saga = NewSaga { id: &id, kind: "launch_node", subject: "head", input: serde_json::json!({ "n": 1 }) };
-    tx.insert_saga(&saga, at(0)).await.unwrap();
+    tx.sagas().insert(&saga, at(0)).await.unwrap();
     tx.commit().await.unwrap();
     (SagaLog::new(world.store.clone(), LEASE), id, epoch)
 }
@@ -62,7 +62,7 @@ async fn an_owner_who_was_replaced_is_refused_from_that_moment() {
     let (log, id, old) = with_a_saga(&world).await;
     log.append(&id, old, 0, &started("a")).await.unwrap();
     let mut tx = world.write().await;
-    let new = tx.take_lease(LEASE, "b", at(11), at(20)).await.unwrap().unwrap();
+    let new = tx.leases().acquire(LEASE, "b", at(11), at(20)).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     assert!(new > old);
     let late = log.append(&id, old, 1, &started("b")).await;
@@ -90,13 +90,13 @@ async fn a_saga_is_unfinished_until_its_end_is_recorded() {
     let (log, id, epoch) = with_a_saga(&world).await;
     log.append(&id, epoch, 0, &started("start_node")).await.unwrap();
     let mut tx = world.write().await;
-    let unfinished = tx.list_unfinished_sagas().await.unwrap();
+    let unfinished = tx.sagas().list_unfinished().await.unwrap();
     assert_eq!(unfinished.len(), 1);
     assert_eq!((unfinished[0].id.clone(), unfinished[0].input.clone()), (id.clone(), serde_json::json!({ "n": 1 })));
-    assert_eq!(tx.find_last_saga_end("head").await.unwrap(), None);
-    tx.update_saga_finished(&id, "done", at(9)).await.unwrap();
-    assert!(tx.list_unfinished_sagas().await.unwrap().is_empty());
-    assert_eq!(tx.find_last_saga_end("head").await.unwrap(), Some(at(9)));
-    let shown = &tx.list_sagas(10).await.unwrap()[0];
+    assert_eq!(tx.sagas().find_last_finish("head").await.unwrap(), None);
+    tx.sagas().finish(&id, "done", at(9)).await.unwrap();
+    assert!(tx.sagas().list_unfinished().await.unwrap().is_empty());
+    assert_eq!(tx.sagas().find_last_finish("head").await.unwrap(), Some(at(9)));
+    let shown = &tx.sagas().list(10).await.unwrap()[0];
     assert_eq!((shown.state.as_str(), shown.last_event.as_deref()), ("done", Some("start_node: StepStarted")));
 }

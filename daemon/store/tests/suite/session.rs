@@ -1,6 +1,6 @@
 //! Sessions of the operator.
 
-use ringfence_store::SessionRow;
+use ringfence_store::session::SessionRow;
 
 use super::*;
 
@@ -13,23 +13,23 @@ fn session(hash: &str, nonce: &str, end: i64) -> SessionRow {
 async fn a_session_is_found_until_it_ends_also_after_the_database_was_opened_again() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.insert_session(&session("h1", "n1", 10)).await.unwrap();
+    tx.sessions().insert(&session("h1", "n1", 10)).await.unwrap();
     tx.commit().await.unwrap();
     let world = world.reopen().await;
     let mut tx = world.read().await;
-    let keys = tx.operator_keys().await.unwrap();
+    let keys = tx.operator().keys().await.unwrap();
     let opened_by = Some(session("h1", "n1", 10).operator_key);
-    assert_eq!(tx.find_session_key("h1", at(10)).await.unwrap(), (opened_by, keys.clone()));
-    assert_eq!(tx.find_session_key("h1", at(11)).await.unwrap(), (None, keys.clone()));
-    assert_eq!(tx.find_session_key("h2", at(0)).await.unwrap(), (None, keys));
+    assert_eq!(tx.sessions().find_key("h1", at(10)).await.unwrap(), (opened_by, keys.clone()));
+    assert_eq!(tx.sessions().find_key("h1", at(11)).await.unwrap(), (None, keys.clone()));
+    assert_eq!(tx.sessions().find_key("h2", at(0)).await.unwrap(), (None, keys));
 }
 
 #[tokio::test]
 async fn a_nonce_opens_one_session() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.insert_session(&session("h1", "n1", 10)).await.unwrap();
-    let again = tx.insert_session(&session("h2", "n1", 10)).await;
+    tx.sessions().insert(&session("h1", "n1", 10)).await.unwrap();
+    let again = tx.sessions().insert(&session("h2", "n1", 10)).await;
     assert!(matches!(again, Err(StoreError::Exists(_))), "{again:?}");
 }
 
@@ -38,12 +38,12 @@ async fn of_too_many_sessions_those_that_end_first_go() {
     let world = World::new().await;
     let mut tx = world.write().await;
     for (hash, end) in [("a", 5), ("b", 30), ("c", 20), ("d", 40)] {
-        tx.insert_session(&session(hash, hash, end)).await.unwrap();
+        tx.sessions().insert(&session(hash, hash, end)).await.unwrap();
     }
-    tx.delete_sessions(at(6), 2).await.unwrap();
+    tx.sessions().prune(at(6), 2).await.unwrap();
     let mut left = Vec::new();
     for hash in ["a", "b", "c", "d"] {
-        left.extend(tx.find_session_key(hash, at(0)).await.unwrap().0.map(|_| hash));
+        left.extend(tx.sessions().find_key(hash, at(0)).await.unwrap().0.map(|_| hash));
     }
     assert_eq!(left, ["b", "d"]);
 }

@@ -4,13 +4,13 @@ use super::*;
 
 async fn with_a_ticket(world: &World) -> Transaction {
     let mut tx = world.write().await;
-    tx.insert_node(&node("head"), "head", at(0)).await.unwrap();
-    tx.put_ticket(&node("head"), "first", at(10)).await.unwrap();
+    tx.nodes().insert(&node("head"), "head", at(0)).await.unwrap();
+    tx.tickets().upsert(&node("head"), "first", at(10)).await.unwrap();
     tx
 }
 
 async fn owner(tx: &mut Transaction) -> Option<String> {
-    tx.find_ticket(&node("head")).await.unwrap().unwrap().owner_key
+    tx.tickets().find(&node("head")).await.unwrap().unwrap().owner_key
 }
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn the_first_key_owns_a_ticket_and_no_other_takes_it() {
     let mut tx = with_a_ticket(&world).await;
     assert_eq!(owner(&mut tx).await, None);
     for key in ["ours", "theirs", "ours"] {
-        tx.update_ticket_owner(&node("head"), key).await.unwrap();
+        tx.tickets().update_owner(&node("head"), key).await.unwrap();
         assert_eq!(owner(&mut tx).await.as_deref(), Some("ours"));
     }
 }
@@ -28,14 +28,14 @@ async fn the_first_key_owns_a_ticket_and_no_other_takes_it() {
 async fn the_same_ticket_again_keeps_its_owner_and_another_has_none() {
     let world = World::new().await;
     let mut tx = with_a_ticket(&world).await;
-    tx.update_ticket_owner(&node("head"), "ours").await.unwrap();
-    tx.put_ticket(&node("head"), "first", at(20)).await.unwrap();
-    let ticket = tx.find_ticket(&node("head")).await.unwrap().unwrap();
+    tx.tickets().update_owner(&node("head"), "ours").await.unwrap();
+    tx.tickets().upsert(&node("head"), "first", at(20)).await.unwrap();
+    let ticket = tx.tickets().find(&node("head")).await.unwrap().unwrap();
     assert_eq!((ticket.expires_at, ticket.owner_key.as_deref()), (at(20), Some("ours")));
-    tx.put_ticket(&node("head"), "second", at(30)).await.unwrap();
-    let ticket = tx.find_ticket(&node("head")).await.unwrap().unwrap();
+    tx.tickets().upsert(&node("head"), "second", at(30)).await.unwrap();
+    let ticket = tx.tickets().find(&node("head")).await.unwrap().unwrap();
     assert_eq!((ticket.hash.as_str(), ticket.expires_at, ticket.owner_key), ("second", at(30), None));
-    tx.put_ticket(&node("head"), "first", at(40)).await.unwrap();
+    tx.tickets().upsert(&node("head"), "first", at(40)).await.unwrap();
     assert_eq!(owner(&mut tx).await, None, "the old owner does not come back");
 }
 
@@ -43,7 +43,7 @@ async fn the_same_ticket_again_keeps_its_owner_and_another_has_none() {
 async fn a_ticket_that_was_taken_away_is_gone() {
     let world = World::new().await;
     let mut tx = with_a_ticket(&world).await;
-    tx.delete_ticket(&node("head")).await.unwrap();
-    assert!(tx.find_ticket(&node("head")).await.unwrap().is_none());
-    tx.delete_ticket(&node("head")).await.unwrap();
+    tx.tickets().delete(&node("head")).await.unwrap();
+    assert!(tx.tickets().find(&node("head")).await.unwrap().is_none());
+    tx.tickets().delete(&node("head")).await.unwrap();
 }

@@ -15,18 +15,18 @@ fn public(kid: &str) -> Jwk {
 }
 
 async fn insert(tx: &mut Transaction, kid: &str, second: i64) -> Result<(), StoreError> {
-    tx.insert_token_key(&public(kid), b"sealed", at(second)).await
+    tx.token_keys().insert(&public(kid), b"sealed", at(second)).await
 }
 
 /// A key that is active since second 1, and a prepared one.
 async fn with_keys(tx: &mut Transaction) {
     insert(tx, "k1", 0).await.unwrap();
-    tx.update_token_key_active("k1", at(1)).await.unwrap();
+    tx.token_keys().activate("k1", at(1)).await.unwrap();
     insert(tx, "k2", 1).await.unwrap();
 }
 
 async fn states(tx: &mut Transaction) -> Vec<(String, TokenKeyState)> {
-    tx.list_token_keys(10).await.unwrap().into_iter().map(|key| (key.kid, key.state)).collect()
+    tx.token_keys().list(10).await.unwrap().into_iter().map(|key| (key.kid, key.state)).collect()
 }
 
 #[tokio::test]
@@ -34,16 +34,16 @@ async fn a_key_goes_from_prepared_to_gone_and_its_row_stays() {
     let world = World::new().await;
     let mut tx = world.write().await;
     with_keys(&mut tx).await;
-    let active = tx.find_active_token_key().await.unwrap().unwrap();
+    let active = tx.token_keys().find_active().await.unwrap().unwrap();
     assert_eq!((active.public_key, active.sealed_key.as_slice()), (public("k1"), b"sealed".as_slice()));
-    tx.update_token_key_retired("k1", at(5)).await.unwrap();
-    tx.update_token_key_active("k2", at(5)).await.unwrap();
-    tx.update_token_key_gone("k1").await.unwrap();
+    tx.token_keys().retire("k1", at(5)).await.unwrap();
+    tx.token_keys().activate("k2", at(5)).await.unwrap();
+    tx.token_keys().erase("k1").await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = world.read().await;
-    let live = tx.list_live_token_keys().await.unwrap();
+    let live = tx.token_keys().list_live().await.unwrap();
     assert_eq!(live.iter().map(|key| key.view.kid.as_str()).collect::<Vec<_>>(), ["k2"]);
-    let gone = tx.list_token_keys(10).await.unwrap().remove(1);
+    let gone = tx.token_keys().list(10).await.unwrap().remove(1);
     assert_eq!((gone.kid.as_str(), gone.state), ("k1", TokenKeyState::Gone));
     assert_eq!((gone.created_at, gone.activated_at, gone.retired_at), (at(0), Some(at(1)), Some(at(5))));
     drop(tx);
@@ -59,7 +59,7 @@ async fn two_never_sign_and_two_are_never_prepared() {
     tx.commit().await.unwrap();
     let refused = insert(&mut world.write().await, "k3", 2).await;
     assert!(matches!(refused, Err(StoreError::Exists(_))), "{refused:?}");
-    let refused = world.write().await.update_token_key_active("k2", at(2)).await;
+    let refused = world.write().await.token_keys().activate("k2", at(2)).await;
     assert!(matches!(refused, Err(StoreError::Exists(_))), "{refused:?}");
     let mut tx = world.read().await;
     let expected = [("k2", TokenKeyState::Prepared), ("k1", TokenKeyState::Active)];
@@ -72,9 +72,9 @@ async fn no_state_is_left_out() {
     let mut tx = world.write().await;
     with_keys(&mut tx).await;
     let before = states(&mut tx).await;
-    tx.update_token_key_gone("k1").await.unwrap();
-    tx.update_token_key_gone("k2").await.unwrap();
-    tx.update_token_key_retired("k2", at(9)).await.unwrap();
+    tx.token_keys().erase("k1").await.unwrap();
+    tx.token_keys().erase("k2").await.unwrap();
+    tx.token_keys().retire("k2", at(9)).await.unwrap();
     assert_eq!(states(&mut tx).await, before);
 }
 
@@ -84,20 +84,20 @@ async fn a_key_remembers_the_token_that_ends_last() {
     let mut tx = world.write().await;
     with_keys(&mut tx).await;
     for (ends, last) in [(50, 50), (90, 90), (70, 90)] {
-        tx.update_token_key_signed("k1", at(ends)).await.unwrap();
-        let key = tx.find_active_token_key().await.unwrap().unwrap();
+        tx.token_keys().record_token_expiry("k1", at(ends)).await.unwrap();
+        let key = tx.token_keys().find_active().await.unwrap().unwrap();
         assert_eq!(key.tokens_end_at, Some(at(last)));
     }
-    assert_eq!(tx.list_live_token_keys().await.unwrap()[0].tokens_end_at, None);
+    assert_eq!(tx.token_keys().list_live().await.unwrap()[0].tokens_end_at, None);
 }
 
 #[tokio::test]
 async fn a_key_that_is_erased_holds_nothing_and_never_signs_again() {
     let world = World::new().await;
     let mut tx = with_alice(&world).await;
-    tx.update_all_token_keys_gone(at(3)).await.unwrap();
-    assert_eq!(tx.list_live_token_keys().await.unwrap(), []);
-    tx.update_token_key_active("k1", at(4)).await.unwrap();
-    assert_eq!(tx.find_active_token_key().await.unwrap(), None);
-    assert_eq!(tx.list_public_token_keys().await.unwrap().len(), 1, "its history stays");
+    tx.token_keys().erase_all(at(3)).await.unwrap();
+    assert_eq!(tx.token_keys().list_live().await.unwrap(), []);
+    tx.token_keys().activate("k1", at(4)).await.unwrap();
+    assert_eq!(tx.token_keys().find_active().await.unwrap(), None);
+    assert_eq!(tx.token_keys().list_public().await.unwrap().len(), 1, "its history stays");
 }

@@ -6,22 +6,22 @@ use super::*;
 async fn a_transaction_that_is_dropped_is_undone() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
     audit(&mut tx, "fraud").await;
     assert_eq!(project_names(&mut tx).await, ["fraud"], "it sees what it wrote");
     drop(tx);
     let mut tx = world.write().await;
     assert!(project_names(&mut tx).await.is_empty());
-    assert!(tx.find_certificate("aa").await.unwrap().is_none());
-    assert!(tx.list_audit(10).await.unwrap().is_empty());
+    assert!(tx.certificates().find("aa").await.unwrap().is_none());
+    assert!(tx.audit().list(10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_statement_that_was_refused_leaves_the_rest_of_the_transaction_to_be_undone_with_it() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
     assert!(matches!(insert_member(&mut tx, "fraud__alice", "none").await, Err(StoreError::Failed { .. })));
     drop(tx);
     assert!(project_names(&mut world.read().await).await.is_empty());
@@ -31,17 +31,17 @@ async fn a_statement_that_was_refused_leaves_the_rest_of_the_transaction_to_be_u
 async fn what_was_committed_is_there_when_the_file_is_opened_again() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.put_project_row(&project("fraud"), "text", at(5)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "text", at(5)).await.unwrap();
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
     insert_member(&mut tx, "fraud__alice", "aa").await.unwrap();
     tx.commit().await.unwrap();
-    let before = world.read().await.cluster().await.unwrap();
+    let before = world.read().await.cluster().get().await.unwrap();
     let world = world.reopen().await;
     let mut tx = world.read().await;
-    assert_eq!(tx.cluster().await.unwrap(), before);
-    let found = tx.find_project(&project("fraud")).await.unwrap().unwrap();
+    assert_eq!(tx.cluster().get().await.unwrap(), before);
+    let found = tx.projects().find(&project("fraud")).await.unwrap().unwrap();
     assert_eq!((found.description.as_str(), found.created_at), ("text", at(5)));
-    let key = tx.find_member_key(&identity("fraud__alice")).await.unwrap().unwrap();
+    let key = tx.members().find_key(&identity("fraud__alice")).await.unwrap().unwrap();
     assert_eq!(key, MemberKeyRow { certificate: "aa".to_owned(), sealed_key: vec![7] });
 }
 
@@ -49,20 +49,20 @@ async fn what_was_committed_is_there_when_the_file_is_opened_again() {
 async fn a_reader_sees_one_state_while_a_writer_works_and_commits() {
     let world = World::new().await;
     let mut tx = world.write().await;
-    tx.put_project_row(&project("fraud"), "", at(0)).await.unwrap();
+    tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
     tx.commit().await.unwrap();
     let mut reader = world.read().await;
     assert_eq!(project_names(&mut reader).await, ["fraud"]);
     let mut writer = world.write().await;
-    writer.put_project_row(&project("churn"), "", at(0)).await.unwrap();
-    writer.delete_project_row(&project("fraud")).await.unwrap();
+    writer.projects().upsert(&project("churn"), "", at(0)).await.unwrap();
+    writer.projects().delete(&project("fraud")).await.unwrap();
     // Nobody sees what is not committed.
     assert_eq!(project_names(&mut reader).await, ["fraud"]);
     assert_eq!(project_names(&mut world.read().await).await, ["fraud"]);
     writer.commit().await.unwrap();
     // And whoever began before sees what was when it began.
     assert_eq!(project_names(&mut reader).await, ["fraud"]);
-    assert!(reader.find_project(&project("fraud")).await.unwrap().is_some());
+    assert!(reader.projects().find(&project("fraud")).await.unwrap().is_some());
     drop(reader);
     assert_eq!(project_names(&mut world.read().await).await, ["churn"]);
 }
@@ -70,7 +70,7 @@ async fn a_reader_sees_one_state_while_a_writer_works_and_commits() {
 #[tokio::test]
 async fn a_reader_cannot_write() {
     let world = World::new().await;
-    let refused = world.read().await.put_project_row(&project("fraud"), "", at(0)).await;
+    let refused = world.read().await.projects().upsert(&project("fraud"), "", at(0)).await;
     assert!(matches!(refused, Err(StoreError::Failed { transaction: "test", .. })), "{refused:?}");
 }
 
@@ -82,10 +82,10 @@ async fn writers_wait_for_each_other_and_none_is_lost() {
             let store = world.store.clone();
             tokio::spawn(async move {
                 let mut tx = store.write("test").await.unwrap();
-                let before = tx.cluster().await.unwrap().revision;
+                let before = tx.cluster().get().await.unwrap().revision;
                 tokio::task::yield_now().await;
-                tx.update_revision().await.unwrap();
-                assert_eq!(tx.cluster().await.unwrap().revision, before + 1);
+                tx.cluster().increment_revision().await.unwrap();
+                assert_eq!(tx.cluster().get().await.unwrap().revision, before + 1);
                 tx.commit().await.unwrap();
             })
         })
@@ -93,7 +93,7 @@ async fn writers_wait_for_each_other_and_none_is_lost() {
     for writer in writers {
         writer.await.unwrap();
     }
-    assert_eq!(world.read().await.cluster().await.unwrap().revision, 21);
+    assert_eq!(world.read().await.cluster().get().await.unwrap().revision, 21);
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn of_those_who_commit_together_one_that_fails_or_leaves_takes_nobody_with
             tokio::spawn(async move {
                 let mut tx = store.write("test").await.unwrap();
                 let name = project(&format!("p{index}"));
-                tx.put_project_row(&name, "", at(0)).await.unwrap();
+                tx.projects().upsert(&name, "", at(0)).await.unwrap();
                 match index % 3 {
                     0 => tx.commit().await.unwrap(),
                     // Refused, and so undone with what went before it.
@@ -115,7 +115,8 @@ async fn of_those_who_commit_together_one_that_fails_or_leaves_takes_nobody_with
                     // Gone in the middle of a statement.
                     _ => {
                         let other = project(&format!("q{index}"));
-                        let mut statement = std::pin::pin!(tx.put_project_row(&other, "", at(0)));
+                        let mut projects = tx.projects();
+                        let mut statement = std::pin::pin!(projects.upsert(&other, "", at(0)));
                         let _ = futures::poll!(&mut statement);
                     }
                 }
@@ -123,7 +124,7 @@ async fn of_those_who_commit_together_one_that_fails_or_leaves_takes_nobody_with
         })
         .collect();
     tokio::task::yield_now().await;
-    first.put_project_row(&project("first"), "", at(0)).await.unwrap();
+    first.projects().upsert(&project("first"), "", at(0)).await.unwrap();
     first.commit().await.unwrap();
     for other in others {
         other.await.unwrap();
@@ -144,9 +145,9 @@ async fn who_does_not_wait_for_the_turn_any_more_is_passed_over() {
     }
     first.commit().await.unwrap();
     let mut tx = world.write().await;
-    tx.update_revision().await.unwrap();
+    tx.cluster().increment_revision().await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(world.read().await.cluster().await.unwrap().revision, 2);
+    assert_eq!(world.read().await.cluster().get().await.unwrap().revision, 2);
 }
 
 #[tokio::test]
