@@ -1,7 +1,7 @@
-//! Telling the other daemons on the same database that something was committed, so that whoever waits there looks at once.
+//! Announces commits to the other daemons on the same database, so that whatever waits there reads it at once.
 //!
-//! A word carries no data, and one that is lost costs a period of whoever waits, never correctness. With SQLite there is
-//! nobody else, and nothing is said or heard.
+//! An announcement is one word without data. A lost one delays those who wait until their next period; nothing relies
+//! on it for correctness. With SQLite there is no other daemon, and nothing is sent or received.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,47 +14,47 @@ use tracing::warn;
 
 use crate::database::Database;
 
-/// The channel of the database on which daemons speak.
+/// The channel of the database for announcements.
 const CHANNEL: &str = "ringfence";
-/// How long after a failure it is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
-/// Words that are said within this time are said together.
-const TOGETHER: Duration = Duration::from_millis(5);
+/// The pause before a retry.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long announcements are collected before they are sent.
+const BATCH: Duration = Duration::from_millis(5);
 
-/// Says words to the other daemons. Cheap to clone.
+/// Announces changes to the other daemons. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Announcer(Option<Arc<Waiting>>);
+pub struct Announcer(Option<Arc<Queue>>);
 
-/// What is to be said.
+/// What is to be sent.
 #[derive(Debug, Default)]
-struct Waiting {
+struct Queue {
     words: Mutex<BTreeSet<&'static str>>,
-    bell: Notify,
+    filled: Notify,
 }
 
 impl Announcer {
-    /// Says a word. Call it after the commit, never before.
-    pub fn say(&self, word: &'static str) {
-        if let Some(waiting) = &self.0 {
-            waiting.words.lock().unwrap_or_else(PoisonError::into_inner).insert(word);
-            waiting.bell.notify_one();
+    /// Announces a word. Call it after the commit, never before.
+    pub fn announce(&self, word: &'static str) {
+        if let Some(queue) = &self.0 {
+            queue.words.lock().unwrap_or_else(PoisonError::into_inner).insert(word);
+            queue.filled.notify_one();
         }
     }
 }
 
-/// What is heard of the other daemons. None is a silence in which any word may have been lost.
-pub type Heard = mpsc::UnboundedReceiver<Option<String>>;
+/// What the other daemons announce. None is a gap in which any announcement may have been lost.
+pub type Announcements = mpsc::UnboundedReceiver<Option<String>>;
 
-/// Speaks and listens on this database, for as long as anybody is there for it.
-pub(crate) fn start(database: &Database) -> (Announcer, Heard) {
-    let (hear, heard) = mpsc::unbounded_channel();
-    let Database::Postgres(address) = database else { return (Announcer::default(), heard) };
-    let waiting = Arc::new(Waiting::default());
-    // Whoever speaks knows its own voice.
-    let voice = format!("{:032x}", u128::from_be_bytes(random()));
-    tokio::spawn(speak(address.clone(), voice.clone(), Arc::downgrade(&waiting)));
-    tokio::spawn(listen(address.clone(), voice, hear));
-    (Announcer(Some(waiting)), heard)
+/// Sends and receives on this database until both ends that are returned are dropped.
+pub(crate) fn start(database: &Database) -> (Announcer, Announcements) {
+    let (received, announcements) = mpsc::unbounded_channel();
+    let Database::Postgres(address) = database else { return (Announcer::default(), announcements) };
+    let queue = Arc::new(Queue::default());
+    // Each store ignores what it sent itself.
+    let sender = format!("{:032x}", u128::from_be_bytes(random()));
+    tokio::spawn(send(address.clone(), sender.clone(), Arc::downgrade(&queue)));
+    tokio::spawn(receive(address.clone(), sender, received));
+    (Announcer(Some(queue)), announcements)
 }
 
 fn random() -> [u8; 16] {
@@ -63,28 +63,28 @@ fn random() -> [u8; 16] {
     bytes
 }
 
-async fn speak(address: String, voice: String, waiting: std::sync::Weak<Waiting>) {
+async fn send(address: String, sender: String, queue: std::sync::Weak<Queue>) {
     let mut connection: Option<PgConnection> = None;
     loop {
-        let Some(present) = waiting.upgrade() else { return };
-        // Looks up now and then, to see whether anybody is left who could say something.
-        let _ = tokio::time::timeout(AGAIN, present.bell.notified()).await;
-        tokio::time::sleep(TOGETHER).await;
+        let Some(present) = queue.upgrade() else { return };
+        // Wakes now and then, to end once every announcer is dropped.
+        let _ = tokio::time::timeout(RETRY, present.filled.notified()).await;
+        tokio::time::sleep(BATCH).await;
         let words = std::mem::take(&mut *present.words.lock().unwrap_or_else(PoisonError::into_inner));
         if words.is_empty() {
             continue;
         }
-        if let Err(error) = say(&address, &voice, &mut connection, &words).await {
-            warn!(error = %error, "the other daemons cannot be told of a change, and will see it when they look");
+        if let Err(error) = notify(&address, &sender, &mut connection, &words).await {
+            warn!(error = %error, "the other daemons cannot be told of a change, and see it in their next period");
             connection = None;
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY).await;
         }
     }
 }
 
-async fn say(
+async fn notify(
     address: &str,
-    voice: &str,
+    sender: &str,
     connection: &mut Option<PgConnection>,
     words: &BTreeSet<&'static str>,
 ) -> Result<(), sqlx::Error> {
@@ -93,44 +93,48 @@ async fn say(
         None => connection.insert(PgConnection::connect(address).await?),
     };
     for word in words {
-        let said = format!("{voice} {word}");
-        sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(said).execute(&mut *connection).await?;
+        let payload = format!("{sender} {word}");
+        sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-async fn listen(address: String, voice: String, hear: mpsc::UnboundedSender<Option<String>>) {
-    while !hear.is_closed() {
-        if let Err(error) = hear_all(&address, &voice, &hear).await {
-            warn!(error = %error, "the other daemons are not heard, and changes of theirs are seen when it is looked");
+async fn receive(address: String, sender: String, received: mpsc::UnboundedSender<Option<String>>) {
+    while !received.is_closed() {
+        if let Err(error) = receive_all(&address, &sender, &received).await {
+            warn!(error = %error, "changes by other daemons are not announced; they are seen in the next period");
         }
         tokio::select! {
-            () = tokio::time::sleep(AGAIN) => {}
-            () = hear.closed() => {}
+            () = tokio::time::sleep(RETRY) => {}
+            () = received.closed() => {}
         }
     }
 }
 
-/// Hears until the connection breaks or nobody wants to hear any more.
-async fn hear_all(address: &str, voice: &str, hear: &mpsc::UnboundedSender<Option<String>>) -> Result<(), sqlx::Error> {
+/// Receives until the connection breaks or the receiving end is dropped.
+async fn receive_all(
+    address: &str,
+    sender: &str,
+    received: &mpsc::UnboundedSender<Option<String>>,
+) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect(address).await?;
     listener.listen(CHANNEL).await?;
     loop {
-        // Whatever was said before was not heard.
-        if hear.send(None).is_err() {
+        // Anything announced before now was lost.
+        if received.send(None).is_err() {
             return Ok(());
         }
         loop {
             let notification = tokio::select! {
                 notification = listener.try_recv() => notification?,
-                () = hear.closed() => return Ok(()),
+                () = received.closed() => return Ok(()),
             };
-            // The connection was lost and made again.
+            // The connection broke and was made again.
             let Some(notification) = notification else { break };
-            if let Some((speaker, word)) = notification.payload().split_once(' ')
-                && speaker != voice
+            if let Some((from, word)) = notification.payload().split_once(' ')
+                && from != sender
             {
-                let _ = hear.send(Some(word.to_owned()));
+                let _ = received.send(Some(word.to_owned()));
             }
         }
     }

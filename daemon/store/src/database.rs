@@ -1,5 +1,5 @@
-//! Which database it is: a file of SQLite, or a server of PostgreSQL that several daemons share. All that differs between
-//! the two stands here and in the migrations; the statements are the same text.
+//! The kinds of database: a SQLite file, or a PostgreSQL server that several daemons share. All differences between the
+//! two are here and in the migrations; statements are one text for both.
 
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _, SqlSafe
 
 use crate::error::StoreError;
 
-/// Where the data lies.
+/// Where the data is.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
     /// A file of SQLite, for one daemon.
@@ -19,7 +19,7 @@ pub enum Database {
     Postgres(String),
 }
 
-/// The migrations, in order, of both kinds: an applied one never changes.
+/// The migrations of both kinds, in order. An applied one never changes.
 const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     (
         1,
@@ -95,12 +95,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     ),
 ];
 
-/// Everybody who writes into a PostgreSQL database holds this lock until the end of the transaction, so that there is one
-/// writer at a time there too.
+/// Every writer of a PostgreSQL database holds this lock until its transaction ends, so that there is one writer at a
+/// time there too.
 const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(8242548372136910421)";
 
 impl Database {
-    /// Where it is, for people: without a password.
+    /// Where it is, for messages: without a password.
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Sqlite(path) => path.display().to_string(),
@@ -114,7 +114,7 @@ impl Database {
         }
     }
 
-    /// How to connect; reading only, or writing too.
+    /// How to connect.
     pub(crate) fn options(&self, mode: Mode) -> Result<AnyConnectOptions, sqlx::Error> {
         sqlx::any::install_default_drivers();
         match self {
@@ -131,17 +131,17 @@ impl Database {
         }
     }
 
-    /// What a new connection is told.
-    pub(crate) fn greeting(&self) -> &'static str {
+    /// The settings of a new connection.
+    pub(crate) fn connection_settings(&self) -> &'static str {
         match self {
-            // The log may grow to 32 MiB before it is worked into the file: pages that change again and again are written
-            // once then.
+            // The log may grow to 32 MiB before a checkpoint, so that a page that changes often is written to the file
+            // once.
             Self::Sqlite(_) => {
                 "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                  PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192"
             }
             Self::Postgres(_) => {
-                // Whoever vanishes while it has the writer's lock must not keep it: neither stopped, nor cut off.
+                // A daemon that is stopped or cut off while it has the writer's lock must lose it soon.
                 "SET synchronous_commit = on; SET lock_timeout = '10s'; SET application_name = 'ringfenced'; \
                  SET idle_in_transaction_session_timeout = '15s'; SET tcp_keepalives_idle = 5; \
                  SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000"
@@ -149,7 +149,7 @@ impl Database {
         }
     }
 
-    /// How a group of writes begins. Taking the lock at once means that a later statement never finds it taken.
+    /// How a group of writes begins: it takes the lock at once, so that no later statement has to wait for it.
     pub(crate) fn begin_write(&self) -> &'static [&'static str] {
         match self {
             Self::Sqlite(_) => &["BEGIN IMMEDIATE"],
@@ -157,7 +157,7 @@ impl Database {
         }
     }
 
-    /// How a read begins: one consistent state.
+    /// How a transaction that reads one consistent state begins.
     pub(crate) fn begin_read(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "BEGIN",
@@ -165,8 +165,7 @@ impl Database {
         }
     }
 
-    /// Makes the file with mode 0600 if it is missing: SQLite would create it with the umask's mode, and sealed keys are no
-    /// reason to be careless.
+    /// Creates a missing file with mode 0600, because SQLite would use the mode that the umask allows.
     pub(crate) fn prepare(&self) -> std::io::Result<()> {
         if let Self::Sqlite(path) = self {
             let mut options = std::fs::OpenOptions::new();
@@ -176,19 +175,19 @@ impl Database {
         Ok(())
     }
 
-    /// Connects for writing.
+    /// Connects, to write.
     pub(crate) async fn connect(&self) -> Result<AnyConnection, sqlx::Error> {
         let mut connection = AnyConnection::connect_with(&self.options(Mode::Write)?).await?;
-        connection.execute(self.greeting()).await?;
+        connection.execute(self.connection_settings()).await?;
         Ok(connection)
     }
 
-    /// Brings the schema up to date.
+    /// Migrates the schema to the latest version.
     pub(crate) async fn migrate(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         self.migrate_to(connection, MIGRATIONS.len()).await
     }
 
-    /// Applies the first so many migrations.
+    /// Applies the first `count` migrations.
     async fn migrate_to(&self, connection: &mut AnyConnection, count: usize) -> Result<(), StoreError> {
         let migrations = MIGRATIONS.iter().take(count).map(|(version, name, sqlite, postgres)| {
             let sql = if matches!(self, Self::Sqlite(_)) { sqlite } else { postgres };
@@ -202,7 +201,7 @@ impl Database {
     }
 }
 
-/// An address without what stands behind `?`, where a password may stand too.
+/// An address without the part after `?`, which may hold a password too.
 fn without_parameters(address: &str) -> &str {
     address.split_once('?').map_or(address, |(place, _)| place)
 }
@@ -235,8 +234,8 @@ mod tests {
         database.migrate_to(&mut connection, 1).await.unwrap();
         let before = "INSERT INTO issuer (id, domain, parent, certificate, sealed_key, not_after, created_at) \
              VALUES ('projects-1', 'projects', 'projects-1', x'00', x'00', 9, 1); \
-             INSERT INTO certificate (serial, issuer, shard, profile, common_name, der, fingerprint, not_before, not_after, \
-             issued_at, revoked_at, revocation_reason, listed_in) VALUES \
+             INSERT INTO certificate (serial, issuer, shard, profile, common_name, der, fingerprint, not_before, \
+             not_after, issued_at, revoked_at, revocation_reason, listed_in) VALUES \
              ('aa', 'projects-1', 0, 'project_user', 'fraud__alice', x'aa', 'f1', 1, 9, 1, NULL, NULL, NULL), \
              ('bb', 'projects-1', 0, 'service', 'fraud__bob', x'bb', 'f2', 1, 9, 2, 3, 'superseded', 7); \
              INSERT INTO project VALUES ('fraud', 'fraud', '', 1); \

@@ -1,11 +1,11 @@
-//! What can go wrong with the database, in terms a caller decides by.
+//! Errors of the database, by what a caller can do about them.
 
 use std::sync::Arc;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database cannot be opened or its schema not be brought up to date.
+    /// The database cannot be opened, or its schema cannot be migrated.
     #[error("the database {place} cannot be opened")]
     Open {
         /// The file, or the server without its password.
@@ -17,10 +17,10 @@ pub enum StoreError {
     /// A row of this key exists.
     #[error("{0} exists already")]
     Exists(&'static str),
-    /// Others were at work for too long; the same may succeed later.
+    /// Other transactions took too long. The same operation may succeed later.
     #[error("the transaction {0} did not get its turn")]
     Busy(&'static str),
-    /// The database failed; the transaction is undone.
+    /// The database failed; the transaction is rolled back.
     #[error("the transaction {transaction} failed")]
     Failed {
         /// Which operation.
@@ -29,10 +29,10 @@ pub enum StoreError {
         #[source]
         source: Arc<sqlx::Error>,
     },
-    /// A stored value is not what this program writes.
+    /// A stored value is not one that this program writes.
     #[error("column {column} holds a value that this version does not understand")]
     Corrupt {
-        /// Where.
+        /// The column.
         column: &'static str,
     },
 }

@@ -43,7 +43,7 @@ mod row;
 mod transaction;
 mod writer;
 
-pub use announce::{Announcer, Heard};
+pub use announce::{Announcements, Announcer};
 pub use database::Database;
 pub use error::StoreError;
 pub use transaction::{Moment, Store, Transaction, Watch};

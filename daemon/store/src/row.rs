@@ -1,4 +1,4 @@
-//! Columns to values and back: times, and texts whose set of values is closed.
+//! Columns to values and back: times, numbers, JSON, and words with a fixed set of values.
 
 use jiff::Timestamp;
 use sqlx::Row as _;
@@ -6,11 +6,11 @@ pub(crate) use sqlx::any::AnyRow as Row;
 
 use crate::error::StoreError;
 
-/// How many rows one statement writes at most. Fewer parameters than both databases take, and few enough texts for their
-/// prepared statements to be kept.
+/// The most rows that one statement writes: within both databases' limits of parameters, and with few enough different
+/// texts for prepared statements to stay cached.
 pub(crate) const ROWS: usize = 16;
 
-/// The placeholders of so many rows of so many columns: `($1, $2), ($3, $4)`.
+/// The placeholders of rows: `($1, $2), ($3, $4)`.
 pub(crate) fn values(rows: usize, columns: usize) -> String {
     let row = |row: usize| {
         let placeholders: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
@@ -40,13 +40,13 @@ where
     row.try_get(column).map_err(|_| StoreError::Corrupt { column })
 }
 
-/// A number that is never negative and small.
+/// A number that is never negative and fits into 32 bits.
 pub(crate) fn number(row: &Row, column: &'static str) -> Result<u32, StoreError> {
     let number: i64 = value(row, column)?;
     u32::try_from(number).map_err(|_| StoreError::Corrupt { column })
 }
 
-/// A text that this program's types must understand.
+/// A column of text, parsed into a type of this program.
 pub(crate) fn parsed<T>(
     row: &Row,
     column: &'static str,
@@ -61,7 +61,7 @@ pub(crate) fn json<T: serde::de::DeserializeOwned>(row: &Row, column: &'static s
     parsed(row, column, |text| serde_json::from_str(text).ok())
 }
 
-/// A value as JSON text. Our own types always serialize.
+/// A value as JSON text. Types of the API always serialize.
 pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("the types of the API serialize")
 }

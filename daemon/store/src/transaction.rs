@@ -1,4 +1,4 @@
-//! Opening the database, and transactions.
+//! The store, and its transactions. Each noun's file adds the statements of that noun to [`Transaction`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,15 +7,15 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyConnection, AnyPool, Executor as _};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::announce::{self, Announcer, Heard};
+use crate::announce::{self, Announcements, Announcer};
 use crate::database::{Database, Mode};
 use crate::error::StoreError;
 use crate::writer::{Request, Turn, serve};
 
-/// How many readers work at once.
+/// How many transactions read at the same time.
 const READERS: u32 = 4;
-/// How long a transaction waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a transaction waits for its connection.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,24 +25,24 @@ pub struct Store {
     begin_read: &'static str,
     watch: Option<Watch>,
     announcer: Announcer,
-    heard: Arc<Mutex<Option<Heard>>>,
+    announcements: Arc<Mutex<Option<Announcements>>>,
 }
 
-/// Is told of every transaction that writes, by its name, just before and just after it is made durable: for tests that end
-/// a process at exactly such a moment.
+/// Called with the name of every transaction that writes, just before and just after it becomes durable: for tests that
+/// end a process at exactly such a moment.
 pub type Watch = fn(&'static str, Moment);
 
-/// A moment in the life of a transaction.
+/// A moment in a transaction's commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// Everything is done and nothing is durable.
+    /// Every statement has run and nothing is durable.
     Committing,
-    /// It is durable, and nobody knows yet.
+    /// The transaction is durable, and its caller does not know yet.
     Committed,
 }
 
-/// A transaction of one operation, named for logs and errors. Dropped without commit, it is undone. After a statement was
-/// refused, dropping is all that is left to do: PostgreSQL goes on with nothing then.
+/// A transaction of one operation, named for logs and errors. Dropped without commit, it is rolled back. After a
+/// refused statement it can only be dropped: PostgreSQL accepts no further statement in it.
 pub struct Transaction {
     work: Work,
     name: &'static str,
@@ -55,52 +55,52 @@ enum Work {
 }
 
 impl Store {
-    /// Opens the database, creates a file that is missing with mode 0600, and brings the schema up to date.
+    /// Opens the database and migrates its schema. A missing file is created with mode 0600.
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
         let failed =
             |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { place: database.place(), source };
         database.prepare().map_err(|e| failed(e.into()))?;
         let mut connection = database.connect().await.map_err(|e| failed(e.into()))?;
         database.migrate(&mut connection).await?;
-        let greeting = database.greeting();
+        let settings = database.connection_settings();
         let readers = AnyPoolOptions::new()
             .max_connections(READERS)
-            // A file does not hang up.
+            // The connection to a file does not break.
             .test_before_acquire(matches!(database, Database::Postgres(_)))
-            .acquire_timeout(PATIENCE)
-            .after_connect(move |connection, _| Box::pin(async move { connection.execute(greeting).await.map(drop) }))
+            .acquire_timeout(TIMEOUT)
+            .after_connect(move |connection, _| Box::pin(async move { connection.execute(settings).await.map(drop) }))
             .connect_with(database.options(Mode::Read).map_err(|e| failed(e.into()))?)
             .await
             .map_err(|e| failed(e.into()))?;
         let (writer, requests) = mpsc::unbounded_channel();
         tokio::spawn(serve(database.clone(), connection, requests));
-        let (announcer, heard) = announce::start(database);
-        let heard = Arc::new(Mutex::new(Some(heard)));
-        Ok(Self { writer, readers, begin_read: database.begin_read(), watch: None, announcer, heard })
+        let (announcer, announcements) = announce::start(database);
+        let announcements = Arc::new(Mutex::new(Some(announcements)));
+        Ok(Self { writer, readers, begin_read: database.begin_read(), watch: None, announcer, announcements })
     }
 
-    /// The same, watched.
+    /// The same store, with a watch on its transactions.
     #[must_use]
     pub fn watched(self, watch: Watch) -> Self {
         Self { watch: Some(watch), ..self }
     }
 
-    /// Says to the other daemons on this database what they may wait for.
+    /// Announces changes to the other daemons on this database.
     pub fn announcer(&self) -> Announcer {
         self.announcer.clone()
     }
 
-    /// What the other daemons say. Whoever asks first hears it, and nobody else.
-    pub fn heard(&self) -> Option<Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// What the other daemons announce. The first call gets it, later ones get nothing.
+    pub fn announcements(&self) -> Option<Announcements> {
+        self.announcements.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Begins to write. Waits until the writer before has ended.
+    /// Begins a transaction that writes, once the previous one has ended.
     pub async fn write(&self, name: &'static str) -> Result<Transaction, StoreError> {
         let (asking, turn) = oneshot::channel();
-        // A writer that is gone drops the question, which is an answer too.
+        // A writer that has stopped drops the request, and `turn` fails.
         let _ = self.writer.send(Request::Turn(asking));
-        match tokio::time::timeout(PATIENCE, turn).await {
+        match tokio::time::timeout(TIMEOUT, turn).await {
             Ok(Ok(Ok(turn))) => Ok(Transaction { work: Work::Write(turn), name, watch: self.watch }),
             Ok(Ok(Err(source))) => Err(failed(name, source)),
             Ok(Err(_)) => Err(failed(name, sqlx::Error::PoolClosed)),
@@ -108,7 +108,7 @@ impl Store {
         }
     }
 
-    /// Begins to read: one consistent state, never in anybody's way.
+    /// Begins a transaction that reads one consistent state and blocks nobody.
     pub async fn read(&self, name: &'static str) -> Result<Transaction, StoreError> {
         match self.readers.begin_with(self.begin_read).await {
             Ok(inner) => Ok(Transaction { work: Work::Read(inner), name, watch: None }),
@@ -117,12 +117,12 @@ impl Store {
         }
     }
 
-    /// Lets running transactions end and closes the database.
+    /// Closes the database once running transactions have ended.
     pub async fn close(&self) {
         self.readers.close().await;
         let (closed, closing) = oneshot::channel();
         let _ = self.writer.send(Request::Close(closed));
-        // Closed before, when nobody answers.
+        // Without an answer, it was closed before.
         let _ = closing.await;
     }
 }
@@ -132,7 +132,7 @@ pub(crate) fn failed(transaction: &'static str, source: sqlx::Error) -> StoreErr
 }
 
 impl Transaction {
-    /// Makes everything durable.
+    /// Commits: on return, everything is durable.
     pub async fn commit(self) -> Result<(), StoreError> {
         let transaction = self.name;
         match self.work {
@@ -148,7 +148,7 @@ impl Transaction {
         }
     }
 
-    /// The connection, for the statements of this crate.
+    /// The connection, for statements.
     pub(crate) fn connection(&mut self) -> &mut AnyConnection {
         match &mut self.work {
             Work::Read(inner) => inner,
@@ -156,17 +156,17 @@ impl Transaction {
         }
     }
 
-    /// Its name, for errors while its connection is lent.
+    /// Its name, for errors while its connection is borrowed.
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Names the transaction in an error.
+    /// An error that names this transaction.
     pub(crate) fn failed(&self, source: sqlx::Error) -> StoreError {
         failed(self.name, source)
     }
 
-    /// As [`failed`](Self::failed), but a taken key is its own kind of error.
+    /// The same, but a key that exists is [`StoreError::Exists`].
     pub(crate) fn refused(&self, what: &'static str, source: sqlx::Error) -> StoreError {
         if StoreError::is_unique_violation(&source) { StoreError::Exists(what) } else { self.failed(source) }
     }

@@ -1,13 +1,15 @@
-//! The one who writes: operations take turns on one connection, and those that wait for the disk wait together.
+//! The one writer: operations take turns on one connection, and those that wait for the disk are committed together.
 //!
 //! # Guarantees
 //!
-//! - An operation is a savepoint of its own: it is all or nothing, whatever its neighbours do.
-//! - An operation is told that it has committed only after the group that it was part of is durable.
-//! - Whoever goes away, in the middle of a statement too, is undone, and the next one finds a sound connection.
+//! - An operation is a savepoint of its own: it is all or nothing, whatever the others in its group do.
+//! - An operation learns that it has committed only after its group is durable.
+//! - An operation that is dropped, even in the middle of a statement, is rolled back, and the next one finds a working
+//!   connection.
 //!
-//! A group begins with whoever comes first, and goes on for as long as others wait, up to [`GROUP`]. So one alone waits for
-//! nobody, and many share one write to the disk: it is the disk that is slow, not the statements.
+//! A group begins with the first operation that comes, and grows while others wait, up to [`GROUP`]. So an operation
+//! that comes alone does not wait, and many that come together share one write to the disk, which takes longer than the
+//! statements.
 
 use std::sync::Arc;
 
@@ -17,29 +19,29 @@ use tracing::{debug, warn};
 
 use crate::database::Database;
 
-/// The most operations that one write to the disk makes durable.
+/// The most operations in a group.
 const GROUP: usize = 128;
 
-/// What is asked of the writer.
+/// A request to the writer.
 pub(crate) enum Request {
-    /// A turn.
+    /// To lend the connection for an operation.
     Turn(oneshot::Sender<Result<Turn, sqlx::Error>>),
-    /// An end, after everything that was asked before.
+    /// To close the database, after everything that was requested before.
     Close(oneshot::Sender<()>),
 }
 
-/// Whether a group has become durable.
+/// Completes once the group is durable, or has failed.
 pub(crate) type Durable = oneshot::Receiver<Result<(), Arc<sqlx::Error>>>;
 
-/// The connection, lent for one operation. Dropped, it goes back and what was done is undone.
+/// The connection, lent for one operation. Dropped, it is returned and the operation is rolled back.
 pub(crate) struct Turn {
     lent: Option<(AnyConnection, oneshot::Sender<Returned>)>,
 }
 
-/// The connection as it comes back.
+/// The connection as it is returned.
 struct Returned {
     connection: AnyConnection,
-    /// Whom to tell once it is durable; nobody when it is to be undone.
+    /// Receives the outcome of the group; none to roll the operation back.
     keep: Option<oneshot::Sender<Result<(), Arc<sqlx::Error>>>>,
 }
 
@@ -48,7 +50,7 @@ impl Turn {
         &mut self.lent.as_mut().expect("the connection is lent until the turn ends").0
     }
 
-    /// Ends the turn and asks for what was done to be kept.
+    /// Ends the turn and commits the operation with its group.
     pub(crate) fn keep(mut self) -> Durable {
         let (keep, durable) = oneshot::channel();
         self.give_back(Some(keep));
@@ -57,7 +59,7 @@ impl Turn {
 
     fn give_back(&mut self, keep: Option<oneshot::Sender<Result<(), Arc<sqlx::Error>>>>) {
         if let Some((connection, back)) = self.lent.take() {
-            // The writer waits for it; when it is gone, so is the database.
+            // The writer waits for it, unless the database is closed.
             let _ = back.send(Returned { connection, keep });
         }
     }
@@ -69,7 +71,7 @@ impl Drop for Turn {
     }
 }
 
-/// Serves turns until asked to close, or until nobody can ask any more.
+/// Serves requests until one is to close, or until every sender is dropped.
 pub(crate) async fn serve(
     database: Database,
     connection: AnyConnection,
@@ -90,12 +92,12 @@ pub(crate) async fn serve(
 
 struct Writer {
     database: Database,
-    /// None after it broke, until the next group.
+    /// None after it has broken, until the next group.
     connection: Option<AnyConnection>,
 }
 
 impl Writer {
-    /// One group: begins, gives turns, and makes all of them durable. Returns a request to close that came meanwhile.
+    /// Runs one group and makes it durable. Returns a request to close that came meanwhile.
     async fn group(
         &mut self,
         first: oneshot::Sender<Result<Turn, sqlx::Error>>,
@@ -113,7 +115,7 @@ impl Writer {
         while let Some(asking) = next.take() {
             connection = match turn(connection, asking, &mut kept).await {
                 Ok(connection) => connection,
-                // What was kept so far is not durable, and is told so.
+                // The operations before this one are not durable, and their callers learn it.
                 Err(error) => {
                     warn!(error = %error, "the connection to the database broke");
                     tell(kept, &Err(Arc::new(error)));
@@ -140,7 +142,7 @@ impl Writer {
             }
             Err(error) => {
                 warn!(error = %error, "the database does not commit");
-                // Whether the transaction still stands is not known, so the connection goes.
+                // The connection may still be in the transaction, so it is dropped.
                 tell(kept, &Err(Arc::new(error)));
             }
         }
@@ -154,7 +156,7 @@ impl Writer {
         {
             return Ok(connection);
         }
-        // It may have been lost while nobody wrote.
+        // The connection may have broken while nothing was written.
         let mut connection = self.database.connect().await?;
         begin(&self.database, &mut connection).await?;
         Ok(connection)
@@ -175,7 +177,7 @@ async fn begin(database: &Database, connection: &mut AnyConnection) -> Result<()
     Ok(())
 }
 
-/// One operation. Fails only when the connection is of no use any more.
+/// Runs one operation. Fails only if the connection is broken.
 async fn turn(
     mut connection: AnyConnection,
     asking: oneshot::Sender<Result<Turn, sqlx::Error>>,
@@ -186,7 +188,7 @@ async fn turn(
     }
     connection.execute("SAVEPOINT operation").await?;
     let (back, returning) = oneshot::channel();
-    // Whoever does not wait any more drops the turn, and so gives it back.
+    // If the caller has stopped waiting, the turn is dropped, which returns the connection.
     drop(asking.send(Ok(Turn { lent: Some((connection, back)) })));
     let Returned { mut connection, keep } = returning.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
     if let Some(keep) = keep {
@@ -205,7 +207,7 @@ async fn turn(
 
 fn tell(kept: Vec<oneshot::Sender<Result<(), Arc<sqlx::Error>>>>, outcome: &Result<(), Arc<sqlx::Error>>) {
     for keep in kept {
-        // Whoever went away has no use for it.
+        // A caller that was dropped does not wait for the outcome.
         let _ = keep.send(outcome.clone());
     }
 }

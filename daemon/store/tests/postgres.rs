@@ -1,4 +1,4 @@
-//! What the store promises, on a real PostgreSQL; and what it promises when several daemons share one.
+//! The guarantees of the store on a real PostgreSQL, and when several daemons share it.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken expectation is a failure")]
 
@@ -41,15 +41,15 @@ impl World {
         self.store.read("test").await.unwrap()
     }
 
-    /// The same database, opened anew.
+    /// The same database, closed and opened again.
     async fn reopen(self) -> Self {
         self.store.close().await;
         let store = open(&self.address).await;
         Self { store, ..self }
     }
 
-    /// Another connection to the database, which asks nobody.
-    async fn behind_its_back(&self, statement: &'static str) -> u64 {
+    /// Executes a statement on a connection of its own.
+    async fn execute_directly(&self, statement: &'static str) -> u64 {
         let mut connection = sqlx::PgConnection::connect(&self.address).await.unwrap();
         let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
@@ -58,7 +58,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn two_stores_of_one_database_write_one_after_the_other() {
+async fn writers_of_two_stores_take_turns() {
     let world = World::new().await;
     let other = open(&world.address).await;
     let writers: Vec<_> = (0..40)
@@ -81,7 +81,7 @@ async fn two_stores_of_one_database_write_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn two_stores_that_open_a_new_database_at_once_both_find_its_schema() {
+async fn two_stores_can_open_a_new_database_at_once() {
     let address = server::shared().create_database();
     let (one, two) = tokio::join!(open(&address), open(&address));
     set_up(&one).await;
@@ -89,13 +89,13 @@ async fn two_stores_that_open_a_new_database_at_once_both_find_its_schema() {
 }
 
 #[tokio::test]
-async fn a_writer_whose_connection_was_ended_goes_on_with_another() {
+async fn a_writer_replaces_a_broken_connection() {
     let world = World::new().await;
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
                AND pid <> pg_backend_pid() AND application_name = 'ringfenced'";
     let mut tx = world.write().await;
     tx.projects().upsert(&project("lost"), "", promises::at(0)).await.unwrap();
-    world.behind_its_back(end).await;
+    world.execute_directly(end).await;
     assert!(tx.commit().await.is_err(), "what is not durable is not acknowledged");
     let mut tx = world.write().await;
     tx.projects().upsert(&project("fraud"), "", promises::at(0)).await.unwrap();
@@ -105,38 +105,38 @@ async fn a_writer_whose_connection_was_ended_goes_on_with_another() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named_without_its_password() {
+async fn an_unreachable_server_is_named_without_its_password() {
     let error = Store::open(&Database::Postgres("postgres://me:secret@127.0.0.1:1/none".to_owned())).await.unwrap_err();
     let said = error.to_string();
     assert!(said.contains("127.0.0.1:1/none") && !said.contains("secret"), "{said}");
 }
 
 #[tokio::test]
-async fn what_one_daemon_says_the_others_hear_and_it_does_not_hear_itself() {
+async fn announcements_reach_other_daemons_and_not_their_sender() {
     let world = World::new().await;
     let other = open(&world.address).await;
-    let (mut here, mut there) = (world.store.heard().unwrap(), other.heard().unwrap());
-    // Both begin with a silence, after which they hear.
+    let (mut here, mut there) = (world.store.announcements().unwrap(), other.announcements().unwrap());
+    // Both begin with a gap, after which they receive.
     assert_eq!((here.recv().await, there.recv().await), (Some(None), Some(None)));
-    world.store.announcer().say("changes");
+    world.store.announcer().announce("changes");
     assert_eq!(there.recv().await, Some(Some("changes".to_owned())));
-    other.announcer().say("run_sagas");
-    assert_eq!(here.recv().await, Some(Some("run_sagas".to_owned())), "and not its own word before");
+    other.announcer().announce("run_sagas");
+    assert_eq!(here.recv().await, Some(Some("run_sagas".to_owned())), "and not what it announced itself");
 }
 
 #[tokio::test]
-async fn a_connection_that_was_cut_is_a_silence_and_is_heard_again() {
+async fn a_broken_connection_is_a_gap_in_the_announcements_and_is_replaced() {
     let world = World::new().await;
-    let mut here = world.store.heard().unwrap();
+    let mut here = world.store.announcements().unwrap();
     assert_eq!(here.recv().await, Some(None));
     world
-        .behind_its_back(
+        .execute_directly(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
              WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
         .await;
-    assert_eq!(here.recv().await, Some(None), "words may have been lost");
+    assert_eq!(here.recv().await, Some(None), "announcements may have been lost");
     let other = open(&world.address).await;
-    other.announcer().say("changes");
+    other.announcer().announce("changes");
     assert_eq!(here.recv().await, Some(Some("changes".to_owned())));
 }

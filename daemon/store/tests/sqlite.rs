@@ -1,4 +1,4 @@
-//! What the store promises, on SQLite; and what it promises of its file.
+//! The guarantees of the store on SQLite, and of its file.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken expectation is a failure")]
 
@@ -41,15 +41,15 @@ impl World {
         self.store.read("test").await.unwrap()
     }
 
-    /// The same database, opened anew.
+    /// The same database, closed and opened again.
     async fn reopen(self) -> Self {
         self.store.close().await;
         let store = open(&self.path).await;
         Self { store, ..self }
     }
 
-    /// Another connection to the file, which asks nobody.
-    async fn behind_its_back(&self, statement: &'static str) -> u64 {
+    /// Executes a statement on a connection of its own.
+    async fn execute_directly(&self, statement: &'static str) -> u64 {
         let url = format!("sqlite://{}", self.path.display());
         let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
         let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
@@ -59,7 +59,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn what_was_committed_is_there_though_the_store_was_never_closed() {
+async fn committed_data_survives_a_crash() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
@@ -75,7 +75,7 @@ async fn what_was_committed_is_there_though_the_store_was_never_closed() {
 }
 
 #[tokio::test]
-async fn the_file_is_its_owners_alone() {
+async fn only_the_owner_may_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::new().await;
     for file in ["ringfence.db", "ringfence.db-wal", "ringfence.db-shm"] {
@@ -85,7 +85,7 @@ async fn the_file_is_its_owners_alone() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused_by_name() {
+async fn a_file_that_is_not_a_database_is_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ringfence.db");
     std::fs::write(&path, "this is a letter to a friend, and no database at all".repeat(100)).unwrap();

@@ -1,4 +1,4 @@
-//! A chain in which no row can be changed, taken out or put in unseen.
+//! A chain in which a row that is changed, removed or inserted is found.
 
 use super::*;
 
@@ -34,14 +34,14 @@ async fn rows_count_from_one_without_gaps_and_the_newest_is_listed_first() {
 }
 
 #[tokio::test]
-async fn a_chain_that_nobody_touched_is_whole_also_when_it_is_empty_or_opened_again() {
+async fn an_untouched_chain_is_intact_when_empty_and_after_reopening_too() {
     assert_eq!(first_break(&World::new().await).await, None);
     let world = with_rows().await.reopen().await;
     assert_eq!(first_break(&world).await, None);
 }
 
 #[tokio::test]
-async fn a_row_that_was_changed_behind_the_stores_back_is_found() {
+async fn a_changed_row_is_found() {
     for statement in [
         "UPDATE audit SET actor = 'somebody' WHERE sequence = 3",
         "UPDATE audit SET source = '127.0.0.1:2' WHERE sequence = 3",
@@ -54,33 +54,33 @@ async fn a_row_that_was_changed_behind_the_stores_back_is_found() {
         "UPDATE audit SET actor = 'operator127.0.0.1:1', source = '' WHERE sequence = 3",
     ] {
         let world = with_rows().await;
-        assert_eq!(world.behind_its_back(statement).await, 1, "{statement}");
+        assert_eq!(world.execute_directly(statement).await, 1, "{statement}");
         assert_eq!(first_break(&world).await, Some(3), "{statement}");
     }
 }
 
 #[tokio::test]
-async fn a_row_that_was_taken_out_is_found() {
+async fn a_removed_row_is_found() {
     let world = with_rows().await;
-    world.behind_its_back("DELETE FROM audit WHERE sequence = 3").await;
+    world.execute_directly("DELETE FROM audit WHERE sequence = 3").await;
     assert_eq!(first_break(&world).await, Some(3));
     // Closing the gap does not help.
-    world.behind_its_back("UPDATE audit SET sequence = 3 WHERE sequence = 4").await;
+    world.execute_directly("UPDATE audit SET sequence = 3 WHERE sequence = 4").await;
     assert_eq!(first_break(&world).await, Some(3));
 }
 
 #[tokio::test]
-async fn a_chain_whose_beginning_was_cut_off_is_found() {
+async fn a_chain_without_its_first_rows_is_found() {
     let world = with_rows().await;
-    world.behind_its_back("DELETE FROM audit WHERE sequence <= 2").await;
+    world.execute_directly("DELETE FROM audit WHERE sequence <= 2").await;
     assert_eq!(first_break(&world).await, Some(1));
 }
 
 #[tokio::test]
-async fn a_row_that_was_put_in_is_found() {
+async fn an_inserted_row_is_found() {
     let world = with_rows().await;
     world
-        .behind_its_back(
+        .execute_directly(
             "INSERT INTO audit SELECT 6, at, actor, source, action, object, outcome, hash FROM audit \
                  WHERE sequence = 5",
         )

@@ -1,11 +1,11 @@
-//! Which certificates a revocation takes.
+//! Which certificates are revoked.
 
 use ringfence_store::certificate::Revoke;
 
 use super::*;
 
 #[tokio::test]
-async fn a_revocation_happens_once_and_keeps_its_first_time_and_reason() {
+async fn a_second_revocation_keeps_the_time_and_reason_of_the_first() {
     let world = World::new().await;
     let mut tx = world.write().await;
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
@@ -18,7 +18,7 @@ async fn a_revocation_happens_once_and_keeps_its_first_time_and_reason() {
 }
 
 #[tokio::test]
-async fn revoking_by_name_takes_exactly_that_name_profile_and_what_is_still_good() {
+async fn revoking_a_project_user_takes_exactly_its_certificates_that_have_not_expired() {
     let world = World::new().await;
     let mut tx = world.write().await;
     for (serial, name, not_after) in [
@@ -40,7 +40,7 @@ async fn revoking_by_name_takes_exactly_that_name_profile_and_what_is_still_good
 }
 
 #[tokio::test]
-async fn the_certificates_of_exactly_one_job_are_revoked_and_those_of_its_user_with_all_of_its_jobs() {
+async fn revoking_a_job_takes_exactly_its_certificates_and_revoking_its_user_takes_those_of_all_jobs() {
     let world = World::new().await;
     let mut tx = with_alice(&world).await;
     let new = |serial, job| NewCertificate {

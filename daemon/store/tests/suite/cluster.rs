@@ -1,9 +1,9 @@
-//! Its counters.
+//! The counters of the cluster.
 
 use super::*;
 
 #[tokio::test]
-async fn a_declaration_raises_every_counter_and_a_change_its_own() {
+async fn a_declaration_increments_every_counter_and_a_change_its_own() {
     let world = World::new().await;
     let counters = async |tx: &mut Transaction| {
         let row = tx.cluster().get().await.unwrap();

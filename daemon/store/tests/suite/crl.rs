@@ -60,7 +60,7 @@ async fn of_two_publishers_with_the_same_number_one_wins() {
 }
 
 #[tokio::test]
-async fn an_expired_certificate_stands_in_one_further_list_and_then_in_none() {
+async fn an_expired_certificate_is_listed_once_more_and_then_never() {
     let world = World::new().await;
     let mut tx = world.write().await;
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
@@ -79,12 +79,12 @@ async fn an_expired_certificate_stands_in_one_further_list_and_then_in_none() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_no_list_has_held_is_listed_though_its_certificate_has_expired() {
+async fn an_unlisted_revocation_is_listed_even_if_its_certificate_has_expired() {
     let world = World::new().await;
     let mut tx = world.write().await;
     insert_certificate(&mut tx, "aa", "fraud__alice", 100).await.unwrap();
     revoke(&mut tx, "aa", 99).await;
-    // No list came for a long while after a crash; then one was signed by somebody who did not see it.
+    // After a crash no list was published for long; then one was signed without this revocation.
     assert!(tx.crls().update(1, &crl(2, at(200))).await.unwrap());
     assert!(tx.crls().has_unlisted(ISSUER, 0).await.unwrap());
     assert_eq!(publish(&mut tx, 300).await.1, ["aa"]);
@@ -93,7 +93,7 @@ async fn a_revocation_that_no_list_has_held_is_listed_though_its_certificate_has
 }
 
 #[tokio::test]
-async fn a_list_holds_its_own_issuers_and_shards_certificates_only() {
+async fn a_list_holds_only_certificates_of_its_issuer_and_shard() {
     let world = World::new().await;
     let mut tx = world.write().await;
     let mut other = crl(1, at(0));
@@ -108,7 +108,7 @@ async fn a_list_holds_its_own_issuers_and_shards_certificates_only() {
 }
 
 #[tokio::test]
-async fn what_was_revoked_while_a_list_was_put_together_waits_for_the_next() {
+async fn a_certificate_revoked_while_a_list_is_built_waits_for_the_next() {
     let world = World::new().await;
     let mut tx = world.write().await;
     for serial in ["aa", "bb", "cc"] {

@@ -1,4 +1,4 @@
-//! They come and go, one at a time, and nothing of them is forgotten but their keys.
+//! The states of authorities, and when one is in use.
 
 use ringfence_store::certificate::Revoke;
 
@@ -13,7 +13,7 @@ fn state(id: &str, state: AuthorityState) -> (String, AuthorityState) {
 }
 
 #[tokio::test]
-async fn one_of_a_domain_signs_and_at_most_one_is_ready_to() {
+async fn a_domain_has_one_active_and_at_most_one_prepared_authority() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.issuers().insert(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
@@ -31,11 +31,11 @@ async fn one_of_a_domain_signs_and_at_most_one_is_ready_to() {
 }
 
 #[tokio::test]
-async fn what_is_gone_has_neither_key_nor_lists_and_what_signs_cannot_go() {
+async fn an_erased_authority_has_neither_key_nor_crls_and_an_active_one_cannot_be_erased() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.issuers().erase(ISSUER).await.unwrap();
-    assert_eq!(states(&mut tx).await, [state(ISSUER, AuthorityState::Active)], "it signs");
+    assert_eq!(states(&mut tx).await, [state(ISSUER, AuthorityState::Active)], "it is active");
     drop(tx);
     let mut tx = world.write().await;
     tx.issuers().insert(&issuer("projects-2", AuthorityState::Prepared, 2)).await.unwrap();
@@ -47,7 +47,7 @@ async fn what_is_gone_has_neither_key_nor_lists_and_what_signs_cannot_go() {
 }
 
 #[tokio::test]
-async fn a_distrusted_authority_is_in_use_while_agents_or_the_daemon_hold_something_good_of_it() {
+async fn a_distrusted_authority_is_in_use_while_agents_or_the_daemon_hold_a_live_certificate_of_it() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
@@ -58,13 +58,13 @@ async fn a_distrusted_authority_is_in_use_while_agents_or_the_daemon_hold_someth
     assert_eq!(tx.issuers().find_last_expiry(ISSUER).await.unwrap(), Some(at(200)));
     assert!(tx.issuers().is_in_use(ISSUER, at(0)).await.unwrap());
     tx.certificates().revoke("bb", RevocationReason::CaCompromise, at(1)).await.unwrap();
-    assert!(tx.issuers().is_in_use(ISSUER, at(100)).await.unwrap(), "alice's is good");
-    assert!(!tx.issuers().is_in_use(ISSUER, at(101)).await.unwrap(), "alice's has ended and bob's is revoked");
+    assert!(tx.issuers().is_in_use(ISSUER, at(100)).await.unwrap(), "alice's is live");
+    assert!(!tx.issuers().is_in_use(ISSUER, at(101)).await.unwrap(), "alice's has expired and bob's is revoked");
     assert_eq!(tx.issuers().find_last_expiry(ISSUER).await.unwrap(), Some(at(200)), "bob's must stay listed");
 }
 
 #[tokio::test]
-async fn what_a_project_user_held_before_does_not_keep_a_distrusted_authority() {
+async fn a_replaced_member_certificate_does_not_keep_a_distrusted_authority_in_use() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
@@ -80,7 +80,7 @@ async fn what_a_project_user_held_before_does_not_keep_a_distrusted_authority() 
     assert_eq!(
         tx.certificates().revoke_all(Revoke::IssuedBy(ISSUER), reason, at(101)).await.unwrap(),
         0,
-        "it has ended"
+        "it has expired"
     );
     assert_eq!(tx.certificates().revoke_all(Revoke::IssuedBy(ISSUER), reason, at(1)).await.unwrap(), 1);
     assert_eq!(tx.certificates().find("aa").await.unwrap().unwrap().view.revoked_at, Some(at(1)));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_job_starts_once_ends_once_and_goes_with_its_user() {
+async fn a_job_starts_once_ends_once_and_is_deleted_with_its_user() {
     let world = World::new().await;
     let mut tx = with_alice(&world).await;
     let alice = identity("fraud__alice");

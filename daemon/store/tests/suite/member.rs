@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn members_past_two_thirds_of_their_certificates_life_are_due_and_the_first_to_end_comes_first() {
+async fn members_are_due_for_renewal_past_two_thirds_of_their_certificates_lifetime() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();

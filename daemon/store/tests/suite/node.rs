@@ -5,7 +5,7 @@ use ringfence_store::node::NodeRow;
 use super::*;
 
 #[tokio::test]
-async fn a_deleted_node_takes_its_ticket_with_it() {
+async fn deleting_a_node_deletes_its_ticket() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.nodes().insert(&node("head"), "head", at(0)).await.unwrap();
@@ -16,7 +16,7 @@ async fn a_deleted_node_takes_its_ticket_with_it() {
 }
 
 #[tokio::test]
-async fn a_generation_is_taken_when_every_node_that_joined_has_reported_it_without_a_fault() {
+async fn a_generation_is_applied_once_every_joined_node_has_reported_it_without_a_fault() {
     let world = World::new().await;
     let mut tx = world.write().await;
     assert_eq!(tx.nodes().find_applied_generation().await.unwrap(), None, "there is nobody to wait for");
@@ -33,5 +33,5 @@ async fn a_generation_is_taken_when_every_node_that_joined_has_reported_it_witho
     let row = tx.nodes().find(&node("workers-0")).await.unwrap().unwrap();
     let row = NodeRow { fault: Some("a reload failed".to_owned()), ..row };
     tx.nodes().update_report(&row).await.unwrap();
-    assert_eq!(tx.nodes().find_applied_generation().await.unwrap(), Some(0), "it may not have understood");
+    assert_eq!(tx.nodes().find_applied_generation().await.unwrap(), Some(0), "it may not have applied it");
 }

@@ -1,4 +1,4 @@
-//! Names, and what belongs to a project.
+//! Names of projects, and what is deleted with one.
 
 use super::*;
 
@@ -8,7 +8,7 @@ async fn a_project_that_differs_only_in_case_is_refused_and_the_same_name_change
     let mut tx = world.write().await;
     let first = tx.projects().upsert(&project("Fraud"), "one", at(1)).await.unwrap();
     tx.commit().await.unwrap();
-    is_taken(&world.write().await.projects().upsert(&project("fraud"), "two", at(2)).await);
+    is_refused_as_existing(&world.write().await.projects().upsert(&project("fraud"), "two", at(2)).await);
     let mut tx = world.write().await;
     let second = tx.projects().upsert(&project("Fraud"), "two", at(2)).await.unwrap();
     assert_eq!((second.created_at, second.description.as_str()), (first.created_at, "two"));
@@ -16,7 +16,7 @@ async fn a_project_that_differs_only_in_case_is_refused_and_the_same_name_change
 }
 
 #[tokio::test]
-async fn a_deleted_project_takes_its_members_and_no_others_and_certificates_stay() {
+async fn deleting_a_project_deletes_its_members_and_keeps_certificates() {
     let world = World::new().await;
     let mut tx = world.write().await;
     for name in ["fraud", "churn"] {

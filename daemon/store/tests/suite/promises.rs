@@ -1,5 +1,4 @@
-//! What the store promises, whatever the database: transactions, keys, CRLs, tickets, token keys, the saga log, the
-//! audit chain. Time is an argument, so nothing waits.
+//! The guarantees of the store on either database, a file per noun. Time is an argument, so nothing waits.
 
 mod audit;
 mod certificate;
@@ -121,7 +120,7 @@ fn crl(number: i64, this_update: Timestamp) -> CrlRow {
     CrlRow { head, der: number.to_be_bytes().to_vec(), delta: None }
 }
 
-/// Records a certificate for `common_name` that is good from second 0 to `not_after`. Its bytes are its serial.
+/// Records a certificate for `common_name` that is valid from second 0 to `not_after`. Its bytes are its serial.
 async fn insert_certificate(
     tx: &mut Transaction,
     serial: &str,
@@ -169,7 +168,7 @@ pub(crate) async fn project_names(tx: &mut Transaction) -> Vec<String> {
     tx.projects().list().await.unwrap().into_iter().map(|project| project.name.to_string()).collect()
 }
 
-fn is_taken<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
+fn is_refused_as_existing<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
     assert!(matches!(outcome, Err(StoreError::Exists(_))), "{outcome:?}");
 }
 

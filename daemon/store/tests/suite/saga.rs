@@ -1,4 +1,4 @@
-//! What the saga engine relies on: no number twice, and no owner who was replaced.
+//! What the saga engine relies on: no sequence number twice, and no event of a replaced owner.
 
 use super::*;
 
@@ -17,7 +17,7 @@ async fn with_a_saga(world: &World) -> (SagaLog, SagaId, Epoch) {
 }
 
 #[tokio::test]
-async fn events_are_loaded_in_order_also_after_the_file_was_opened_again() {
+async fn events_are_loaded_in_order_after_reopening_too() {
     let world = World::new().await;
     let (log, id, epoch) = with_a_saga(&world).await;
     assert!(log.load(&id).await.unwrap().is_empty());
@@ -30,7 +30,7 @@ async fn events_are_loaded_in_order_also_after_the_file_was_opened_again() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_taken_is_refused_and_the_event_stays() {
+async fn a_sequence_number_that_exists_is_refused_and_its_event_stays() {
     let world = World::new().await;
     let (log, id, epoch) = with_a_saga(&world).await;
     log.append(&id, epoch, 0, &started("a")).await.unwrap();
@@ -40,7 +40,7 @@ async fn a_number_that_is_taken_is_refused_and_the_event_stays() {
 }
 
 #[tokio::test]
-async fn of_many_who_append_the_same_number_one_succeeds() {
+async fn of_many_appends_with_one_sequence_number_one_succeeds() {
     let world = World::new().await;
     let (log, id, epoch) = with_a_saga(&world).await;
     let racers: Vec<_> = (0..10)
@@ -57,7 +57,7 @@ async fn of_many_who_append_the_same_number_one_succeeds() {
 }
 
 #[tokio::test]
-async fn an_owner_who_was_replaced_is_refused_from_that_moment() {
+async fn a_replaced_owner_is_refused_at_once() {
     let world = World::new().await;
     let (log, id, old) = with_a_saga(&world).await;
     log.append(&id, old, 0, &started("a")).await.unwrap();
@@ -75,7 +75,7 @@ async fn an_owner_who_was_replaced_is_refused_from_that_moment() {
 }
 
 #[tokio::test]
-async fn a_saga_that_is_not_recorded_is_not_found_and_gets_no_events() {
+async fn an_unknown_saga_is_not_found_and_gets_no_events() {
     let world = World::new().await;
     let (log, _, epoch) = with_a_saga(&world).await;
     let unknown = SagaId::new("unknown");
@@ -85,7 +85,7 @@ async fn a_saga_that_is_not_recorded_is_not_found_and_gets_no_events() {
 }
 
 #[tokio::test]
-async fn a_saga_is_unfinished_until_its_end_is_recorded() {
+async fn a_saga_is_unfinished_until_its_finish_is_recorded() {
     let world = World::new().await;
     let (log, id, epoch) = with_a_saga(&world).await;
     log.append(&id, epoch, 0, &started("start_node")).await.unwrap();

@@ -10,7 +10,7 @@ fn session(hash: &str, nonce: &str, end: i64) -> SessionRow {
 }
 
 #[tokio::test]
-async fn a_session_is_found_until_it_ends_also_after_the_database_was_opened_again() {
+async fn a_session_is_found_until_it_expires_after_reopening_too() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.sessions().insert(&session("h1", "n1", 10)).await.unwrap();
@@ -34,7 +34,7 @@ async fn a_nonce_opens_one_session() {
 }
 
 #[tokio::test]
-async fn of_too_many_sessions_those_that_end_first_go() {
+async fn of_too_many_sessions_those_that_expire_first_are_deleted() {
     let world = World::new().await;
     let mut tx = world.write().await;
     for (hash, end) in [("a", 5), ("b", 30), ("c", 20), ("d", 40)] {

@@ -1,4 +1,4 @@
-//! A ticket belongs to the first key that shows it.
+//! A ticket belongs to the first key that uses it.
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn owner(tx: &mut Transaction) -> Option<String> {
 }
 
 #[tokio::test]
-async fn the_first_key_owns_a_ticket_and_no_other_takes_it() {
+async fn the_first_key_owns_a_ticket_for_good() {
     let world = World::new().await;
     let mut tx = with_a_ticket(&world).await;
     assert_eq!(owner(&mut tx).await, None);
@@ -36,11 +36,11 @@ async fn the_same_ticket_again_keeps_its_owner_and_another_has_none() {
     let ticket = tx.tickets().find(&node("head")).await.unwrap().unwrap();
     assert_eq!((ticket.hash.as_str(), ticket.expires_at, ticket.owner_key), ("second", at(30), None));
     tx.tickets().upsert(&node("head"), "first", at(40)).await.unwrap();
-    assert_eq!(owner(&mut tx).await, None, "the old owner does not come back");
+    assert_eq!(owner(&mut tx).await, None, "the old owner is not restored");
 }
 
 #[tokio::test]
-async fn a_ticket_that_was_taken_away_is_gone() {
+async fn a_deleted_ticket_is_not_found() {
     let world = World::new().await;
     let mut tx = with_a_ticket(&world).await;
     tx.tickets().delete(&node("head")).await.unwrap();

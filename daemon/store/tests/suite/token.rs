@@ -1,4 +1,4 @@
-//! What a job was given ends with it, and with its user.
+//! Which tokens end with a job, a project user and a node.
 
 use ringfence_store::token::{End, TokenRow};
 
@@ -18,7 +18,7 @@ async fn insert_token(tx: &mut Transaction, id: &str, job: Option<JobId>, end: i
     tx.tokens().insert(&row).await.unwrap();
 }
 
-async fn is_good(tx: &mut Transaction, id: &str) -> bool {
+async fn is_live(tx: &mut Transaction, id: &str) -> bool {
     tx.tokens().find(id).await.unwrap().unwrap().ended_at.is_none()
 }
 
@@ -31,13 +31,13 @@ async fn a_job_ends_its_own_tokens_and_a_user_ends_all() {
     insert_token(&mut tx, "t2", Some(job("j2")), 100).await;
     insert_token(&mut tx, "t3", None, 100).await;
     assert_eq!(tx.tokens().end_all(End::OfJob(&alice, &job("j1")), at(5)).await.unwrap(), 1);
-    assert!(!is_good(&mut tx, "t1").await && is_good(&mut tx, "t2").await && is_good(&mut tx, "t3").await);
+    assert!(!is_live(&mut tx, "t1").await && is_live(&mut tx, "t2").await && is_live(&mut tx, "t3").await);
     assert_eq!(tx.tokens().end_all(End::OfProjectUser(&alice), at(6)).await.unwrap(), 2);
     assert!(!tx.tokens().end("t3", at(7)).await.unwrap(), "it is ended");
 }
 
 #[tokio::test]
-async fn the_tokens_of_a_node_are_those_of_its_services_and_end_with_it() {
+async fn the_tokens_of_a_node_are_those_of_its_services() {
     let world = World::new().await;
     let mut tx = with_alice(&world).await;
     insert_token(&mut tx, "t1", None, 100).await;
@@ -52,17 +52,21 @@ async fn the_tokens_of_a_node_are_those_of_its_services_and_end_with_it() {
     let ids = |rows: Vec<TokenRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
     assert_eq!(ids(tx.tokens().list_of_node(&node, at(5)).await.unwrap()), ["t2"]);
     assert_eq!(tx.tokens().end_all(End::OfNode(&node), at(5)).await.unwrap(), 1);
-    assert!(!is_good(&mut tx, "t2").await && is_good(&mut tx, "t3").await && is_good(&mut tx, "t1").await);
-    assert_eq!(ids(tx.tokens().list_of_node(&node, at(5)).await.unwrap()), ["t2"], "an end is news for the agent");
+    assert!(!is_live(&mut tx, "t2").await && is_live(&mut tx, "t3").await && is_live(&mut tx, "t1").await);
+    assert_eq!(
+        ids(tx.tokens().list_of_node(&node, at(5)).await.unwrap()),
+        ["t2"],
+        "the agent must learn that it has ended"
+    );
     assert_eq!(tx.tokens().end_all(End::All, at(6)).await.unwrap(), 2);
 }
 
 #[tokio::test]
-async fn a_token_that_ended_long_ago_is_forgotten() {
+async fn a_token_that_expired_long_ago_is_deleted() {
     let world = World::new().await;
     let mut tx = with_alice(&world).await;
     insert_token(&mut tx, "t1", None, -200_000).await;
     insert_token(&mut tx, "t2", None, 100).await;
     assert_eq!(tx.tokens().find("t1").await.unwrap(), None);
-    assert!(is_good(&mut tx, "t2").await);
+    assert!(is_live(&mut tx, "t2").await);
 }

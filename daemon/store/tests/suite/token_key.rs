@@ -1,4 +1,4 @@
-//! One key signs and one is ready to; one that is gone leaves its row and nothing of itself.
+//! The states of token keys; the row of one that is gone stays without its private key.
 
 use super::*;
 
@@ -48,11 +48,11 @@ async fn a_key_goes_from_prepared_to_gone_and_its_row_stays() {
     assert_eq!((gone.created_at, gone.activated_at, gone.retired_at), (at(0), Some(at(1)), Some(at(5))));
     drop(tx);
     let erased = "UPDATE token_key SET state = state WHERE kid = 'k1' AND sealed_key IS NULL";
-    assert_eq!(world.behind_its_back(erased).await, 1);
+    assert_eq!(world.execute_directly(erased).await, 1);
 }
 
 #[tokio::test]
-async fn two_never_sign_and_two_are_never_prepared() {
+async fn at_most_one_key_is_active_and_at_most_one_prepared() {
     let world = World::new().await;
     let mut tx = world.write().await;
     with_keys(&mut tx).await;
@@ -67,7 +67,7 @@ async fn two_never_sign_and_two_are_never_prepared() {
 }
 
 #[tokio::test]
-async fn no_state_is_left_out() {
+async fn no_state_is_skipped() {
     let world = World::new().await;
     let mut tx = world.write().await;
     with_keys(&mut tx).await;
@@ -79,7 +79,7 @@ async fn no_state_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_key_remembers_the_token_that_ends_last() {
+async fn a_key_records_when_its_last_token_expires() {
     let world = World::new().await;
     let mut tx = world.write().await;
     with_keys(&mut tx).await;
@@ -92,7 +92,7 @@ async fn a_key_remembers_the_token_that_ends_last() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_erased_holds_nothing_and_never_signs_again() {
+async fn an_erased_key_has_no_private_key_and_never_becomes_active_again() {
     let world = World::new().await;
     let mut tx = with_alice(&world).await;
     tx.token_keys().erase_all(at(3)).await.unwrap();

@@ -1,9 +1,9 @@
-//! All or nothing, and for ever once committed.
+//! Transactions are all or nothing, and durable once committed.
 
 use super::*;
 
 #[tokio::test]
-async fn a_transaction_that_is_dropped_is_undone() {
+async fn a_dropped_transaction_is_rolled_back() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
@@ -18,7 +18,7 @@ async fn a_transaction_that_is_dropped_is_undone() {
 }
 
 #[tokio::test]
-async fn a_statement_that_was_refused_leaves_the_rest_of_the_transaction_to_be_undone_with_it() {
+async fn a_refused_statement_rolls_back_its_transaction() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_statement_that_was_refused_leaves_the_rest_of_the_transaction_to_be_u
 }
 
 #[tokio::test]
-async fn what_was_committed_is_there_when_the_file_is_opened_again() {
+async fn committed_data_survives_reopening() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.projects().upsert(&project("fraud"), "text", at(5)).await.unwrap();
@@ -46,7 +46,7 @@ async fn what_was_committed_is_there_when_the_file_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_reader_sees_one_state_while_a_writer_works_and_commits() {
+async fn a_reader_sees_one_state_while_a_writer_commits() {
     let world = World::new().await;
     let mut tx = world.write().await;
     tx.projects().upsert(&project("fraud"), "", at(0)).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_reader_sees_one_state_while_a_writer_works_and_commits() {
     assert_eq!(project_names(&mut reader).await, ["fraud"]);
     assert_eq!(project_names(&mut world.read().await).await, ["fraud"]);
     writer.commit().await.unwrap();
-    // And whoever began before sees what was when it began.
+    // And a reader still sees the state when it began.
     assert_eq!(project_names(&mut reader).await, ["fraud"]);
     assert!(reader.projects().find(&project("fraud")).await.unwrap().is_some());
     drop(reader);
@@ -75,7 +75,7 @@ async fn a_reader_cannot_write() {
 }
 
 #[tokio::test]
-async fn writers_wait_for_each_other_and_none_is_lost() {
+async fn writers_take_turns_and_no_write_is_lost() {
     let world = World::new().await;
     let writers: Vec<_> = (0..20)
         .map(|_| {
@@ -97,10 +97,10 @@ async fn writers_wait_for_each_other_and_none_is_lost() {
 }
 
 #[tokio::test]
-async fn of_those_who_commit_together_one_that_fails_or_leaves_takes_nobody_with_it() {
+async fn a_failed_or_dropped_operation_does_not_affect_others_in_its_group() {
     let world = World::new().await;
     let mut first = world.write().await;
-    // They queue up behind the first one, so that all of them are one group.
+    // They wait behind the first one, so that all of them are one group.
     let others: Vec<_> = (0..30)
         .map(|index| {
             let store = world.store.clone();
@@ -110,9 +110,9 @@ async fn of_those_who_commit_together_one_that_fails_or_leaves_takes_nobody_with
                 tx.projects().upsert(&name, "", at(0)).await.unwrap();
                 match index % 3 {
                     0 => tx.commit().await.unwrap(),
-                    // Refused, and so undone with what went before it.
+                    // Refused, and so rolled back with the statement before it.
                     1 => assert!(insert_member(&mut tx, &format!("{name}__alice"), "none").await.is_err()),
-                    // Gone in the middle of a statement.
+                    // Dropped in the middle of a statement.
                     _ => {
                         let other = project(&format!("q{index}"));
                         let mut projects = tx.projects();
@@ -136,7 +136,7 @@ async fn of_those_who_commit_together_one_that_fails_or_leaves_takes_nobody_with
 }
 
 #[tokio::test]
-async fn who_does_not_wait_for_the_turn_any_more_is_passed_over() {
+async fn a_dropped_request_for_a_transaction_is_skipped() {
     let world = World::new().await;
     let first = world.write().await;
     for _ in 0..3 {
@@ -151,7 +151,7 @@ async fn who_does_not_wait_for_the_turn_any_more_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_closed_refuses() {
+async fn a_closed_store_refuses_transactions() {
     let world = World::new().await;
     world.store.close().await;
     assert!(world.store.write("test").await.is_err());
