@@ -1,5 +1,5 @@
 # A cluster on this machine: a head, two workers, two projects and their members.
-# The demo (`make demo`) applies this very configuration.
+# The demo (`make demo`) applies exactly this configuration.
 
 terraform {
   required_version = ">= 1.8"
@@ -30,7 +30,7 @@ resource "ringfence_cluster" "main" {
     }
   }
 
-  # Short, so that rotation can be watched. Leave it out for a day and a week.
+  # Short, so that you can watch the rotation. Without this block: a day for services and nodes, a week for project users.
   authority = {
     service_certificate_lifetime      = "30s"
     node_certificate_lifetime         = "60s"

@@ -5,7 +5,7 @@ provider "ringfence" {
 resource "ringfence_aws_cross_account_role" "prod" {
   name                  = "ringfence-prod"
   principals            = ["arn:aws:iam::444455556666:role/ringfence-control"]
-  external_id           = "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34" # draw your own: uuidgen
+  external_id           = "7b0f6a52-93e4-4c1d-8a55-6f2d0c9e1b34" # generate your own: uuidgen
   account_id            = "111122223333"
   region                = "eu-north-1"
   stack                 = "prod"
