@@ -4,70 +4,11 @@ use std::path::Path;
 
 use ringfence_api::cluster::WorkerGroup;
 use ringfence_api::project::{MemberRole, PutMember};
-use ringfence_api::{Client, Credentials, ProjectName, UserName};
-use ringfence_tests::head::{TOKEN, connection_of, token};
-use ringfence_tests::{Sandbox, Terraform};
+use ringfence_api::{ProjectName, UserName};
+use ringfence_tests::hcl::{CLUSTER, PROJECT, PROVIDER, REQUIRED_PROVIDERS};
+use ringfence_tests::head::{TOKEN, connection_of};
+use ringfence_tests::{Sandbox, Setup, Terraform};
 use serde_json::{Value, json};
-
-pub(crate) const PROVIDER: &str = r#"
-terraform {
-  required_providers { ringfence = { source = "ringfence/ringfence" } }
-}
-provider "ringfence" {}
-"#;
-
-pub(crate) const CLUSTER: &str = r#"
-resource "ringfence_cluster" "main" {
-  name                = "accept"
-  deletion_protection = false
-  local               = { directory = "${path.module}/cluster" }
-  worker_groups       = { workers = { count = 1 } }
-}
-"#;
-
-const MEMBERS: &str = r#"
-resource "ringfence_project" "fraud" {
-  cluster     = ringfence_cluster.main.connection
-  name        = "fraud"
-  description = "A sandbox"
-}
-resource "ringfence_project_member" "alice" {
-  cluster = ringfence_cluster.main.connection
-  project = ringfence_project.fraud.name
-  user    = "alice"
-  role    = "data_owner"
-}
-"#;
-
-/// A directory with a configuration, and a client of the cluster in it.
-pub(crate) struct Setup {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) terraform: Terraform,
-}
-
-impl Setup {
-    pub(crate) fn new(configuration: &[&str]) -> Self {
-        let sandbox = Sandbox::new();
-        let terraform = Terraform::new(sandbox.path());
-        let setup = Self { sandbox, terraform };
-        setup.write(configuration);
-        setup
-    }
-
-    pub(crate) fn write(&self, configuration: &[&str]) {
-        self.terraform.write(&(PROVIDER.to_owned() + &configuration.concat()));
-    }
-
-    pub(crate) fn operator(&self) -> Client {
-        let connection = connection_of(&self.sandbox.path().join("cluster")).unwrap();
-        let credentials = Credentials::Operator(token(TOKEN).key());
-        Client::new(connection, credentials, std::time::Duration::from_secs(5)).unwrap()
-    }
-
-    pub(crate) fn state_text(&self) -> String {
-        std::fs::read_to_string(self.sandbox.path().join("terraform.tfstate")).unwrap_or_default()
-    }
-}
 
 fn fraud() -> ProjectName {
     ProjectName::parse("fraud").unwrap()
@@ -84,7 +25,7 @@ async fn no_changes(terraform: &Terraform, more: &[&str]) {
 
 #[tokio::test]
 async fn the_life_of_a_cluster_a_project_and_a_member() {
-    let setup = Setup::new(&[CLUSTER, MEMBERS]);
+    let setup = Setup::new(&[CLUSTER, PROJECT]);
     let terraform = &setup.terraform;
     terraform.validate().await.expect("validate");
     assert_eq!(terraform.plan(&[]).await.code, 2);
@@ -118,8 +59,7 @@ async fn the_life_of_a_cluster_a_project_and_a_member() {
 
 #[tokio::test]
 async fn changes_are_made_in_place_where_they_can_be() {
-    let setup = Setup::new(&[CLUSTER, MEMBERS]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let id = setup.terraform.attributes("ringfence_cluster.main").await["id"].clone();
     let head = |setup: &Setup| {
         let processes = setup.sandbox.processes();
@@ -129,8 +69,12 @@ async fn changes_are_made_in_place_where_they_can_be() {
     let serial = setup.operator().member_credentials(&fraud(), &alice()).await.unwrap().serial;
 
     // More workers, a service, another role, another description: nothing is replaced.
-    let cluster = CLUSTER.replace("count = 1 } }", "count = 2 }, gpu = { count = 1 } }\n services = { web = { user = \"web\" } }\n authority = { crl_lifetime = \"2d\" }");
-    let members = MEMBERS.replace("data_owner", "data_scientist").replace("A sandbox", "Another");
+    let cluster = CLUSTER.replace(
+        "count = 1 } }",
+        "count = 2 }, gpu = { count = 1 } }\n services = { web = { user = \"web\" } }\n \
+         authority = { crl_lifetime = \"2d\" }",
+    );
+    let members = PROJECT.replace("data_owner", "data_scientist").replace("A sandbox", "Another");
     setup.write(&[&cluster, &members]);
     let changed = setup.terraform.apply(&[]).await.expect("apply");
     assert!(changed.stdout.contains("0 added, 3 changed, 0 destroyed"), "{}", changed.stdout);
@@ -153,8 +97,7 @@ async fn changes_are_made_in_place_where_they_can_be() {
 
 #[tokio::test]
 async fn drift_of_the_declaration_shows_and_is_put_right() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     let client = setup.operator();
     let mut declared = client.cluster().await.unwrap().declared;
     declared.worker_groups.values_mut().for_each(|group| *group = WorkerGroup { count: 2 });
@@ -183,8 +126,7 @@ resource "ringfence_project_member" "all" {
   role    = "data_scientist"
 }
 "#;
-    let setup = Setup::new(&[CLUSTER, many]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, many]).await;
     no_changes(&setup.terraform, &[]).await;
     let operator = setup.operator();
     let who = |name: &str| UserName::parse(name).unwrap();
@@ -206,12 +148,12 @@ resource "ringfence_project_member" "all" {
 
 #[tokio::test]
 async fn every_resource_is_imported_as_it_was_applied() {
-    let setup = Setup::new(&[CLUSTER, MEMBERS]);
+    let setup = Setup::new(&[CLUSTER, PROJECT]);
     let terraform = &setup.terraform;
     terraform.apply(&[]).await.expect("apply");
     let directory = setup.sandbox.path().join("cluster").display().to_string();
     let absolute = CLUSTER.replace("${path.module}/cluster", &directory);
-    setup.write(&[&absolute, MEMBERS]);
+    setup.write(&[&absolute, PROJECT]);
     // Only the spelling of the directory differs, which would mean another cluster: forget, and import it so.
     let ids = [
         ("ringfence_cluster.main", directory.clone()),
@@ -248,8 +190,7 @@ fn comparable(mut attributes: Value) -> Value {
 
 #[tokio::test]
 async fn another_spelling_of_the_directory_is_the_same_cluster() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     let directory = setup.sandbox.path().join("cluster").display().to_string();
     setup.write(&[&CLUSTER.replace("${path.module}/cluster", &directory)]);
     let applied = setup.terraform.apply(&[]).await.expect("apply");
@@ -259,27 +200,26 @@ async fn another_spelling_of_the_directory_is_the_same_cluster() {
 
 #[tokio::test]
 async fn import_blocks_work_too() {
-    let setup = Setup::new(&[CLUSTER, MEMBERS]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     setup.terraform.run(&["state", "rm", "ringfence_project_member.alice"]).await.expect("state rm");
     let directory = setup.sandbox.path().join("cluster").display().to_string();
     let block = format!("import {{\n to = ringfence_project_member.alice\n id = \"fraud__alice@{directory}\"\n}}\n");
-    setup.write(&[CLUSTER, MEMBERS, &block]);
+    setup.write(&[CLUSTER, PROJECT, &block]);
     let applied = setup.terraform.apply(&[]).await.expect("apply");
     assert!(applied.stdout.contains("1 imported, 0 added, 0 changed, 0 destroyed"), "{}", applied.stdout);
 }
 
 #[tokio::test]
 async fn the_providers_cluster_is_the_default() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     let other = Sandbox::new();
     let terraform = Terraform::new(other.path());
     let directory = setup.sandbox.path().join("cluster").display().to_string();
     let configuration = |rest: &str| {
-        PROVIDER.replace("provider \"ringfence\" {}", "")
+        REQUIRED_PROVIDERS.to_owned()
             + &format!(
-                "data \"ringfence_cluster\" \"main\" {{\n provider = ringfence.finder\n directory = \"{directory}\"\n}}\n\
+                "data \"ringfence_cluster\" \"main\" {{\n provider = ringfence.finder\n \
+                 directory = \"{directory}\"\n}}\n\
                  provider \"ringfence\" {{ alias = \"finder\" }}\n\
                  provider \"ringfence\" {{ cluster = data.ringfence_cluster.main.connection }}\n"
             )
@@ -303,16 +243,15 @@ async fn the_providers_cluster_is_the_default() {
 
 #[tokio::test]
 async fn a_stopped_cluster_keeps_everything_and_is_planned_without_errors() {
-    let setup = Setup::new(&[CLUSTER, MEMBERS]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let serial = setup.operator().member_credentials(&fraud(), &alice()).await.unwrap().serial;
     let stopped = CLUSTER.replace("deletion_protection", "running = false\n deletion_protection");
-    setup.write(&[&stopped, MEMBERS]);
+    setup.write(&[&stopped, PROJECT]);
     setup.terraform.apply(&[]).await.expect("stopping");
     assert!(setup.sandbox.processes().is_empty());
     assert_eq!(setup.terraform.attributes("ringfence_cluster.main").await["state"], "stopped");
     no_changes(&setup.terraform, &[]).await;
-    setup.write(&[CLUSTER, MEMBERS]);
+    setup.write(&[CLUSTER, PROJECT]);
     setup.terraform.apply(&[]).await.expect("starting");
     no_changes(&setup.terraform, &[]).await;
     assert_eq!(setup.operator().member_credentials(&fraud(), &alice()).await.unwrap().serial, serial);
@@ -322,8 +261,7 @@ async fn a_stopped_cluster_keeps_everything_and_is_planned_without_errors() {
 #[tokio::test]
 async fn a_cluster_may_be_declared_stopped_from_the_start() {
     let stopped = CLUSTER.replace("deletion_protection", "running = false\n deletion_protection");
-    let setup = Setup::new(&[&stopped]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[&stopped]).await;
     no_changes(&setup.terraform, &[]).await;
     assert!(setup.sandbox.processes().is_empty());
     setup.write(&[CLUSTER]);
@@ -336,11 +274,10 @@ async fn a_cluster_may_be_declared_stopped_from_the_start() {
 async fn the_first_authorities_are_already_as_declared() {
     let declared = CLUSTER.replace(
         "  worker_groups",
-        "  authority = { authority_key_algorithm = \"ecdsa_p384\", intermediate_lifetime = \"100d\", root_lifetime = \"300d\", \
-         crl_shards = 2 }\n  worker_groups",
+        "  authority = { authority_key_algorithm = \"ecdsa_p384\", intermediate_lifetime = \"100d\", \
+         root_lifetime = \"300d\", crl_shards = 2 }\n  worker_groups",
     );
-    let setup = Setup::new(&[&declared]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[&declared]).await;
     let all = setup.operator().authorities().await.unwrap();
     assert_eq!(all.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["projects-1", "root-1", "services-1"]);
     for one in &all {
@@ -358,8 +295,7 @@ async fn the_first_authorities_are_already_as_declared() {
 
 #[tokio::test]
 async fn a_protected_cluster_is_neither_destroyed_nor_replaced() {
-    let setup = Setup::new(&[&CLUSTER.replace("deletion_protection = false", "")]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[&CLUSTER.replace("deletion_protection = false", "")]).await;
     let error = setup.terraform.destroy(&[]).await.expect_error("destroy");
     assert!(error.contains("The cluster is protected from deletion"), "{error}");
     setup.write(&[&CLUSTER.replace("deletion_protection = false", "").replace("\"accept\"", "\"renamed\"")]);
@@ -377,8 +313,7 @@ async fn a_protected_cluster_is_neither_destroyed_nor_replaced() {
 #[tokio::test]
 async fn a_stopped_cluster_is_imported_and_may_move_to_another_port() {
     let stopped = CLUSTER.replace("deletion_protection", "running = false\n deletion_protection");
-    let setup = Setup::new(&[&stopped]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[&stopped]).await;
     setup.terraform.run(&["state", "rm", "ringfence_cluster.main"]).await.expect("state rm");
     let directory = setup.sandbox.path().join("cluster").display().to_string();
     let stopped = stopped.replace("${path.module}/cluster", &directory);
@@ -400,8 +335,7 @@ async fn a_stopped_cluster_is_imported_and_may_move_to_another_port() {
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_refused_before_a_running_head_is_stopped() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     setup.write(&[&CLUSTER.replace("/cluster\" }", &format!("/cluster\", port = {port} }}"))]);
@@ -412,8 +346,7 @@ async fn a_port_that_is_taken_is_refused_before_a_running_head_is_stopped() {
 
 #[tokio::test]
 async fn a_removal_that_was_interrupted_in_the_middle_is_finished() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     for directory in setup.sandbox.processes().iter().map(|(directory, _)| directory).collect::<Vec<_>>() {
         let name = if directory.join("serve.lock").exists() { "serve" } else { "agent" };
         ringfence_place::process::stop(directory, name, std::time::Duration::from_secs(5)).await.unwrap();
@@ -428,11 +361,10 @@ async fn a_removal_that_was_interrupted_in_the_middle_is_finished() {
 
 #[tokio::test]
 async fn another_port_moves_the_cluster_and_replaces_nothing() {
-    let setup = Setup::new(&[CLUSTER, MEMBERS]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let moved = CLUSTER.replace("/cluster\" }", &format!("/cluster\", port = {free} }}"));
-    setup.write(&[&moved, MEMBERS]);
+    setup.write(&[&moved, PROJECT]);
     let applied = setup.terraform.apply(&[]).await.expect("apply");
     assert!(applied.stdout.contains("0 added") && applied.stdout.contains("0 destroyed"), "{}", applied.stdout);
     no_changes(&setup.terraform, &[]).await;
@@ -443,8 +375,7 @@ async fn another_port_moves_the_cluster_and_replaces_nothing() {
 
 #[tokio::test]
 async fn a_cluster_that_vanished_is_made_anew_with_everything_in_it() {
-    let setup = Setup::new(&[CLUSTER, MEMBERS]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let first = setup.terraform.attributes("ringfence_cluster.main").await["id"].clone();
     // Somebody destroys it from another configuration.
     let other = Sandbox::new();
@@ -474,11 +405,7 @@ async fn every_example_is_valid() {
         if entry.extension().is_some_and(|ending| ending == "tf") && !entry.ends_with("variables.tf") && !newer {
             let sandbox = Sandbox::new();
             let terraform = Terraform::new(sandbox.path());
-            let head = if text.contains("required_providers") {
-                ""
-            } else {
-                "terraform {\n required_providers { ringfence = { source = \"ringfence/ringfence\" } }\n}\n"
-            };
+            let head = if text.contains("required_providers") { "" } else { REQUIRED_PROVIDERS };
             terraform.write(&format!("{head}{text}"));
             let variables = entry.with_file_name("variables.tf");
             if variables.exists() {
@@ -502,15 +429,13 @@ async fn every_example_that_this_machine_can_apply_is_applied() {
     let example = |path: &str| {
         let text =
             std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(path)).unwrap();
-        let head =
-            "terraform {\n  required_providers {\n    ringfence = { source = \"ringfence/ringfence\" }\n  }\n}\n";
         let terraform = Terraform::new(&sandbox.path().join(path.replace('/', "-")));
         // There is no nginx here to be reloaded, and the test cleans up.
         let text = text
             .replace(EXAMPLE_DIRECTORY, &directory)
             .replace(r#"["systemctl", "reload", "nginx"]"#, r#"["true"]"#)
             .replacen("  name = \"analytics\"\n", "  name = \"analytics\"\n  deletion_protection = false\n", 1);
-        terraform.write(&format!("{head}{text}"));
+        terraform.write(&format!("{REQUIRED_PROVIDERS}{text}"));
         terraform
     };
     let cluster = example("resources/ringfence_cluster/resource.tf");

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ringfence_place::process::{HEAD_CLAIM, Identity, Observed, observe};
+use ringfence_tests::Setup;
+use ringfence_tests::hcl::CLUSTER;
 use ringfence_tests::sandbox::processes_below;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::Child;
-
-use crate::acceptance::{CLUSTER, Setup};
 
 const REST: &str = r#"
 resource "ringfence_project" "this" {
@@ -84,8 +84,7 @@ async fn a_cluster_that_was_never_complete_may_be_replaced_although_it_is_protec
 async fn an_interrupted_destroy_is_finished_by_another() {
     for victim in [Victim::CtrlC, Victim::Terraform, Victim::Provider] {
         let case = format!("{victim:?}");
-        let setup = Setup::new(&[CLUSTER]);
-        setup.terraform.apply(&[]).await.expect("apply");
+        let setup = Setup::applied(&[CLUSTER]).await;
         let head = setup.sandbox.path().join("cluster/head");
         let mut terraform = setup.terraform.start(&["destroy", "-auto-approve", "-input=false"]);
         until(&mut terraform, || !matches!(observe(&head, HEAD_CLAIM), Ok(Observed::Running { .. }))).await;

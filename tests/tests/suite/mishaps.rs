@@ -3,31 +3,11 @@
 use std::time::Duration;
 
 use ringfence_place::process::HEAD_CLAIM;
-use ringfence_tests::eventually;
+use ringfence_tests::hcl::{CLUSTER, PROJECT};
+use ringfence_tests::{Setup, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::acceptance::{CLUSTER, Setup};
-
 const PATIENCE: Duration = Duration::from_secs(30);
-
-const PROJECT: &str = r#"
-resource "ringfence_project" "fraud" {
-  cluster = ringfence_cluster.main.connection
-  name    = "fraud"
-}
-resource "ringfence_project_member" "alice" {
-  cluster = ringfence_cluster.main.connection
-  project = ringfence_project.fraud.name
-  user    = "alice"
-  role    = "data_owner"
-}
-"#;
-
-async fn applied(configuration: &[&str]) -> Setup {
-    let setup = Setup::new(configuration);
-    setup.terraform.apply(&[]).await.expect("apply");
-    setup
-}
 
 async fn no_changes(setup: &Setup) {
     let plan = setup.terraform.plan(&[]).await;
@@ -42,7 +22,7 @@ fn kill_head(setup: &Setup) {
 
 #[tokio::test]
 async fn a_cluster_whose_file_was_lost_gets_it_back() {
-    let setup = applied(&[CLUSTER, PROJECT]).await;
+    let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let file = setup.sandbox.path().join("cluster/cluster.json");
     let before = std::fs::read_to_string(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
@@ -57,7 +37,7 @@ async fn a_cluster_whose_file_was_lost_gets_it_back() {
 
 #[tokio::test]
 async fn a_replaced_cluster_takes_what_is_in_it_along() {
-    let setup = applied(&[CLUSTER, PROJECT]).await;
+    let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let first = setup.terraform.attributes("ringfence_project.fraud").await["cluster_id"].clone();
     let replaced = setup.terraform.apply(&["-replace=ringfence_cluster.main"]).await.expect("-replace");
     assert!(replaced.stdout.contains("3 added, 0 changed, 3 destroyed"), "{}", replaced.stdout);
@@ -77,7 +57,7 @@ async fn a_replaced_cluster_takes_what_is_in_it_along() {
 
 #[tokio::test]
 async fn a_removed_directory_ends_its_processes_and_the_cluster_is_made_anew() {
-    let setup = applied(&[CLUSTER, PROJECT]).await;
+    let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let before = setup.sandbox.processes();
     assert_eq!(before.len(), 3);
     std::fs::remove_dir_all(setup.sandbox.path().join("cluster")).unwrap();
@@ -94,7 +74,7 @@ async fn a_removed_directory_ends_its_processes_and_the_cluster_is_made_anew() {
 
 #[tokio::test]
 async fn a_removed_node_directory_is_made_anew_with_one_agent() {
-    let setup = applied(&[CLUSTER]).await;
+    let setup = Setup::applied(&[CLUSTER]).await;
     let worker = setup.sandbox.path().join("cluster/nodes/workers-0");
     let before = setup.sandbox.processes();
     std::fs::remove_dir_all(&worker).unwrap();
@@ -111,7 +91,7 @@ async fn a_removed_node_directory_is_made_anew_with_one_agent() {
 
 #[tokio::test]
 async fn lost_files_of_running_processes_are_written_anew() {
-    let setup = applied(&[CLUSTER]).await;
+    let setup = Setup::applied(&[CLUSTER]).await;
     let cluster = setup.sandbox.path().join("cluster");
     let lost = ["head/serve.pid", "head/endpoint", "head/ca.pem", "nodes/workers-0/agent.pid"];
     for file in lost {
@@ -129,7 +109,7 @@ async fn lost_files_of_running_processes_are_written_anew() {
 
 #[tokio::test]
 async fn stopping_a_cluster_whose_head_is_dead_ends_its_agents() {
-    let setup = applied(&[CLUSTER]).await;
+    let setup = Setup::applied(&[CLUSTER]).await;
     kill_head(&setup);
     let head = setup.sandbox.path().join("cluster/head");
     eventually("the head is dead", PATIENCE, async || {

@@ -1,17 +1,18 @@
-//! Identities, lists and actions, which Terraform 1.11 does not call: the real provider and a real cluster, asked as newer
-//! Terraforms ask.
+//! Identities, lists and actions, which Terraform 1.11 does not call: the real provider and a real cluster, asked as
+//! newer Terraforms ask.
 
 use std::collections::BTreeSet;
 
 use ringfence_api::certificate::{Certificate, CertificateHolder};
 use ringfence_api::route::authority::LIST_CERTIFICATES;
 use ringfence_api::token::TokenKeyState;
+use ringfence_tests::Setup;
+use ringfence_tests::hcl::CLUSTER;
 use ringfence_tests::head::connection_of;
 use serde_json::{Value, json};
 use tfplugin_rs::proto::tfplugin6 as pb;
 use tfplugin_rs::proto::tfplugin6::invoke_action::event::Type;
 
-use crate::acceptance::{CLUSTER, Setup};
 use crate::plugin::{Plugin, holds, said, value};
 
 const MEMBERS: &str = r#"
@@ -30,8 +31,7 @@ resource "ringfence_project_member" "this" {
 "#;
 
 async fn cluster() -> (Setup, Plugin) {
-    let setup = Setup::new(&[CLUSTER, MEMBERS]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, MEMBERS]).await;
     let plugin = Plugin::for_cluster(&connection_of(&setup.sandbox.path().join("cluster")).unwrap()).await;
     (setup, plugin)
 }

@@ -2,8 +2,8 @@
 
 use ringfence_api::project::{MemberRole, PutMember};
 use ringfence_api::{ProjectName, UserName};
-
-use crate::acceptance::{CLUSTER, Setup};
+use ringfence_tests::Setup;
+use ringfence_tests::hcl::CLUSTER;
 
 fn members(all: &str) -> String {
     format!(
@@ -32,8 +32,7 @@ async fn users(setup: &Setup) -> Vec<String> {
 
 #[tokio::test]
 async fn a_project_has_exactly_the_members_that_are_named() {
-    let setup = Setup::new(&[CLUSTER, &members(r#"alice = "data_owner", bob = "data_scientist""#)]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, &members(r#"alice = "data_owner", bob = "data_scientist""#)]).await;
     assert_eq!(users(&setup).await, ["alice data_owner", "bob data_scientist"]);
     assert_eq!(setup.terraform.plan(&[]).await.code, 0);
     let attributes = setup.terraform.attributes("ringfence_project_members.fraud").await;

@@ -3,22 +3,21 @@
 
 use std::net::TcpListener;
 
+use ringfence_tests::hcl::{CLUSTER, PROJECT, PROVIDER};
 use ringfence_tests::head::{OTHER_TOKEN, TOKEN};
-use ringfence_tests::{Sandbox, Terraform};
-
-use crate::acceptance::{CLUSTER, PROVIDER, Setup};
+use ringfence_tests::{Sandbox, Setup, Terraform};
 
 /// Each: what is replaced in the configuration, by what, and what the error must hold.
 const AT_VALIDATE: &[(&str, &str, &[&str])] = &[
-    ("name = \"fraud\"", "name = \"f\"", &["with ringfence_project.fraud", "name", "2 to 24"]),
-    ("name = \"fraud\"", "name = \"a_name_of_twenty_five_char\"", &["name", "2 to 24"]),
-    ("name = \"fraud\"", "name = \"fr__aud\"", &["name", "two underscores in a row"]),
-    ("name = \"fraud\"", "name = \"_fraud\"", &["name", "begin and end with a letter or a digit"]),
-    ("name = \"fraud\"", "name = \"2024\"", &["name", "only digits"]),
-    ("name = \"fraud\"", "name = \"fr-aud\"", &["name", "may hold only letters, digits and underscores"]),
-    ("name = \"fraud\"", "name = \"MySQL\"", &["name", "reserved"]),
-    ("user = \"alice\"", "user = \"Alice\"", &["user = \"Alice\"", "lower-case"]),
-    ("user = \"alice\"", "user = \"\"", &["user", "1 to 32"]),
+    ("name        = \"fraud\"", "name = \"f\"", &["with ringfence_project.fraud", "name", "2 to 24"]),
+    ("name        = \"fraud\"", "name = \"a_name_of_twenty_five_char\"", &["name", "2 to 24"]),
+    ("name        = \"fraud\"", "name = \"fr__aud\"", &["name", "two underscores in a row"]),
+    ("name        = \"fraud\"", "name = \"_fraud\"", &["name", "begin and end with a letter or a digit"]),
+    ("name        = \"fraud\"", "name = \"2024\"", &["name", "only digits"]),
+    ("name        = \"fraud\"", "name = \"fr-aud\"", &["name", "may hold only letters, digits and underscores"]),
+    ("name        = \"fraud\"", "name = \"MySQL\"", &["name", "reserved"]),
+    ("user    = \"alice\"", "user = \"Alice\"", &["user = \"Alice\"", "lower-case"]),
+    ("user    = \"alice\"", "user = \"\"", &["user", "1 to 32"]),
     ("\"data_owner\"", "\"owner\"", &["role = \"owner\"", "data_owner", "data_scientist"]),
     ("count = 1", "count = -1", &["count", "0", "1000", "worker_groups"]),
     ("count = 1", "count = 1.5", &["count", "whole number"]),
@@ -56,25 +55,12 @@ const AT_VALIDATE: &[(&str, &str, &[&str])] = &[
     ("/cluster\" }", "/cluster\", port = 70000 }", &["port", "65535"]),
 ];
 
-const REST: &str = r#"
-resource "ringfence_project" "fraud" {
-  cluster = ringfence_cluster.main.connection
-  name = "fraud"
-}
-resource "ringfence_project_member" "alice" {
-  cluster = ringfence_cluster.main.connection
-  project = ringfence_project.fraud.name
-  user = "alice"
-  role = "data_owner"
-}
-"#;
-
 #[tokio::test]
 async fn bad_input_is_refused_at_validate_at_its_attribute() {
-    let setup = Setup::new(&[CLUSTER, REST]);
+    let setup = Setup::new(&[CLUSTER, PROJECT]);
     let terraform = setup.terraform.with_token(None);
     terraform.validate().await.expect("the good configuration");
-    let good = format!("{PROVIDER}{CLUSTER}{REST}");
+    let good = format!("{PROVIDER}{CLUSTER}{PROJECT}");
     for (from, to, expected) in AT_VALIDATE {
         assert!(good.contains(from), "{from} is not in the configuration");
         terraform.write(&good.replacen(from, to, 1));
@@ -123,14 +109,13 @@ async fn a_missing_or_short_token_is_refused_at_plan_and_says_where_it_was_looke
 
 #[tokio::test]
 async fn a_wrong_token_is_an_authentication_error_that_names_its_origin() {
-    let setup = Setup::new(&[CLUSTER, REST]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let state = setup.state_text();
     let error = setup.terraform.with_token(Some(OTHER_TOKEN)).plan(&[]).await.expect_error("a wrong token");
     assert!(error.contains("The daemon refused the operator token"), "{error}");
     assert!(error.contains("read from the environment variable RINGFENCE_TOKEN"), "{error}");
     let block = PROVIDER.replace("\"ringfence\" {}", &format!("\"ringfence\" {{ token = \"{OTHER_TOKEN}\" }}"));
-    setup.terraform.write(&format!("{block}{CLUSTER}{REST}"));
+    setup.terraform.write(&format!("{block}{CLUSTER}{PROJECT}"));
     let error = setup.terraform.plan(&[]).await.expect_error("a wrong token in the block");
     assert!(error.contains("read from the provider's `token` argument"), "{error}");
     assert!(!error.contains(OTHER_TOKEN) && !error.contains(TOKEN), "{error}");
@@ -139,8 +124,7 @@ async fn a_wrong_token_is_an_authentication_error_that_names_its_origin() {
 
 #[tokio::test]
 async fn an_unreachable_daemon_is_an_error_with_address_and_time_and_nothing_leaves_the_state() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     // Another configuration, which knows the cluster only by its connection.
     let other = Sandbox::new();
     let terraform = Terraform::new(other.path());
@@ -166,8 +150,7 @@ async fn an_unreachable_daemon_is_an_error_with_address_and_time_and_nothing_lea
 
 #[tokio::test]
 async fn a_directory_of_another_cluster_is_refused() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     let directory = setup.sandbox.path().join("cluster").display().to_string();
     let other = Sandbox::new();
     let cluster = CLUSTER.replace("${path.module}/cluster", &directory);

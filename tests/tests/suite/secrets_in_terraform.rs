@@ -6,22 +6,9 @@ use ringfence_api::inspect::AuditEntry;
 use ringfence_api::route::audit::LIST_AUDIT;
 use ringfence_api::route::authority::LIST_CERTIFICATES;
 use ringfence_api::{ProjectName, UserName};
+use ringfence_tests::Setup;
+use ringfence_tests::hcl::{CLUSTER, PROJECT};
 use ringfence_tests::head::{OTHER_TOKEN, TOKEN};
-
-use crate::acceptance::{CLUSTER, Setup};
-
-const OWNER: &str = r#"
-resource "ringfence_project" "fraud" {
-  cluster = ringfence_cluster.main.connection
-  name    = "fraud"
-}
-resource "ringfence_project_member" "alice" {
-  cluster = ringfence_cluster.main.connection
-  project = ringfence_project.fraud.name
-  user    = "alice"
-  role    = "data_owner"
-}
-"#;
 
 const AS_ALICE: &str = r#"
 ephemeral "ringfence_certificate" "alice" {
@@ -56,8 +43,7 @@ fn left_by_terraform(setup: &Setup) -> String {
 
 #[tokio::test]
 async fn a_data_owner_manages_members_with_a_certificate_that_ends_with_the_run() {
-    let setup = Setup::new(&[CLUSTER, OWNER, AS_ALICE, BOB]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT, AS_ALICE, BOB]).await;
     let plan = setup.terraform.plan(&["-out=plan"]).await;
     assert_eq!(plan.code, 0, "{}{}", plan.stdout, plan.stderr);
 
@@ -71,7 +57,7 @@ async fn a_data_owner_manages_members_with_a_certificate_that_ends_with_the_run(
     let left = left_by_terraform(&setup);
     assert!(left.contains("ringfence_project_member") && !left.contains("PRIVATE KEY"));
 
-    setup.write(&[CLUSTER, OWNER, AS_ALICE]);
+    setup.write(&[CLUSTER, PROJECT, AS_ALICE]);
     setup.terraform.apply(&[]).await.expect("removing bob as alice");
     setup.terraform.destroy(&[]).await.expect("destroy");
     assert!(setup.sandbox.processes().is_empty());
@@ -85,9 +71,8 @@ async fn handed_out(setup: &Setup) -> Vec<Certificate> {
 
 #[tokio::test]
 async fn a_certificate_waits_for_its_member_in_a_cluster_that_is_there() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
-    setup.write(&[CLUSTER, OWNER, AS_ALICE, BOB]);
+    let setup = Setup::applied(&[CLUSTER]).await;
+    setup.write(&[CLUSTER, PROJECT, AS_ALICE, BOB]);
     setup.terraform.apply(&[]).await.expect("everything else at once");
     assert_eq!(setup.terraform.plan(&[]).await.code, 0);
     // Also when the member was removed behind Terraform's back.
@@ -99,14 +84,13 @@ async fn a_certificate_waits_for_its_member_in_a_cluster_that_is_there() {
 
 #[tokio::test]
 async fn a_cluster_that_died_or_was_stopped_is_started_although_a_certificate_is_wanted_of_it() {
-    let setup = Setup::new(&[CLUSTER, OWNER, AS_ALICE, BOB]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT, AS_ALICE, BOB]).await;
     let stopped = CLUSTER.replace("worker_groups", "running = false\n  worker_groups");
-    setup.write(&[&stopped, OWNER, AS_ALICE, BOB]);
+    setup.write(&[&stopped, PROJECT, AS_ALICE, BOB]);
     setup.terraform.apply(&[]).await.expect("stop");
     assert!(setup.sandbox.processes().is_empty());
     assert_eq!(setup.terraform.plan(&[]).await.code, 0, "a stopped cluster is as declared");
-    setup.write(&[CLUSTER, OWNER, AS_ALICE, BOB]);
+    setup.write(&[CLUSTER, PROJECT, AS_ALICE, BOB]);
     setup.terraform.apply(&[]).await.expect("start");
     assert_eq!(setup.terraform.plan(&[]).await.code, 0);
     setup.terraform.destroy(&[]).await.expect("everything at once, the certificate's cluster too");
@@ -115,11 +99,10 @@ async fn a_cluster_that_died_or_was_stopped_is_started_although_a_certificate_is
 
 #[tokio::test]
 async fn a_certificate_ends_with_the_run_also_when_the_run_fails() {
-    let setup = Setup::new(&[CLUSTER, OWNER, AS_ALICE]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT, AS_ALICE]).await;
     // Only the operator may read the cluster.
     let refused = "data \"ringfence_cluster\" \"main\" {\n  provider = ringfence.alice\n}\n";
-    setup.write(&[CLUSTER, OWNER, AS_ALICE, refused]);
+    setup.write(&[CLUSTER, PROJECT, AS_ALICE, refused]);
     let error = setup.terraform.plan(&[]).await.expect_error("as alice");
     assert!(error.contains("only the operator may do this"), "{error}");
     let handed_out = handed_out(&setup).await;
@@ -128,11 +111,11 @@ async fn a_certificate_ends_with_the_run_also_when_the_run_fails() {
 
 #[tokio::test]
 async fn a_certificate_that_is_no_certificate_is_said_at_the_provider_block() {
-    let setup = Setup::new(&[CLUSTER, OWNER]);
+    let setup = Setup::new(&[CLUSTER, PROJECT]);
     let alias = |material: &str| format!("provider \"ringfence\" {{\n  alias = \"x\"\n  {material}\n}}\n");
     setup.terraform.apply(&[]).await.expect("apply");
     let project = "data \"ringfence_cluster\" \"x\" {\n  provider = ringfence.x\n  directory = \"cluster\"\n}\n";
-    setup.write(&[CLUSTER, OWNER, &alias("certificate = \"x\"\n  private_key = \"y\""), project]);
+    setup.write(&[CLUSTER, PROJECT, &alias("certificate = \"x\"\n  private_key = \"y\""), project]);
     let error = setup.terraform.plan(&[]).await.expect_error("no PEM");
     assert!(error.contains("The provider's certificate cannot be used"), "{error}");
     let (fraud, alice) = (ProjectName::parse("fraud").unwrap(), UserName::parse("alice").unwrap());
@@ -141,7 +124,7 @@ async fn a_certificate_that_is_no_certificate_is_said_at_the_provider_block() {
     std::fs::write(setup.sandbox.path().join("one.pem"), credentials.chain).unwrap();
     std::fs::write(setup.sandbox.path().join("other.key"), other.as_bytes()).unwrap();
     let files = "certificate = file(\"one.pem\")\n  private_key = file(\"other.key\")";
-    setup.write(&[CLUSTER, OWNER, &alias(files), project]);
+    setup.write(&[CLUSTER, PROJECT, &alias(files), project]);
     let error = setup.terraform.plan(&[]).await.expect_error("two that do not belong together");
     assert!(error.contains("do not belong together"), "{error}");
 }
@@ -162,16 +145,14 @@ async fn a_certificate_that_is_to_live_on_is_not_revoked() {
           }
         }
     "#;
-    let setup = Setup::new(&[CLUSTER, OWNER, keep]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT, keep]).await;
     let handed_out = handed_out(&setup).await;
     assert!(!handed_out.is_empty() && handed_out.iter().all(|one| one.revoked_at.is_none()));
 }
 
 #[tokio::test]
 async fn a_data_owner_cannot_leave_by_an_apply_of_its_own() {
-    let setup = Setup::new(&[CLUSTER, OWNER, AS_ALICE, BOB]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT, AS_ALICE, BOB]).await;
     let others = r#"
         resource "ringfence_project_members" "fraud" {
           provider = ringfence.alice
@@ -179,7 +160,7 @@ async fn a_data_owner_cannot_leave_by_an_apply_of_its_own() {
           members  = { carol = "data_owner" }
         }
     "#;
-    setup.write(&[CLUSTER, OWNER, AS_ALICE, others]);
+    setup.write(&[CLUSTER, PROJECT, AS_ALICE, others]);
     let error = setup.terraform.apply(&[]).await.expect_error("alice removes herself");
     assert!(error.contains("alice"), "{error}");
 }
@@ -201,13 +182,12 @@ async fn a_token_is_for_one_audience_and_stays_nowhere() {
           }
         }
     "#;
-    let setup = Setup::new(&[CLUSTER, OWNER, token]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER, PROJECT, token]).await;
     assert_eq!(setup.terraform.plan(&["-out=plan"]).await.code, 0);
     let audit: Vec<AuditEntry> = setup.operator().list(&LIST_AUDIT, "").await.unwrap();
     assert!(audit.iter().any(|row| row.object == "fraud__alice" && row.action.contains("token")), "{audit:?}");
     assert!(!left_by_terraform(&setup).contains("eyJhbGci"), "a token was stored");
-    setup.write(&[CLUSTER, OWNER, &token.replace("\"5m\"", "\"500h\"")]);
+    setup.write(&[CLUSTER, PROJECT, &token.replace("\"5m\"", "\"500h\"")]);
     let error = setup.terraform.plan(&[]).await.expect_error("a token for weeks");
     assert!(error.contains("lifetime"), "{error}");
 }

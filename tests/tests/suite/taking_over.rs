@@ -3,23 +3,8 @@
 use ringfence_api::ProjectName;
 use ringfence_api::project::{MemberRole, PutMember, PutProject};
 use ringfence_api::{ClientError, ProblemCode, UserName};
-use ringfence_tests::{Sandbox, Terraform};
-
-use crate::acceptance::{CLUSTER, PROVIDER, Setup};
-
-const PROJECT: &str = r#"
-resource "ringfence_project" "fraud" {
-  cluster     = ringfence_cluster.main.connection
-  name        = "fraud"
-  description = "Ours"
-}
-resource "ringfence_project_member" "alice" {
-  cluster = ringfence_cluster.main.connection
-  project = ringfence_project.fraud.name
-  user    = "alice"
-  role    = "data_owner"
-}
-"#;
+use ringfence_tests::hcl::{CLUSTER, PROJECT, PROVIDER};
+use ringfence_tests::{Sandbox, Setup, Terraform};
 
 fn fraud() -> ProjectName {
     ProjectName::parse("fraud").unwrap()
@@ -31,8 +16,7 @@ fn user(name: &str) -> UserName {
 
 #[tokio::test]
 async fn a_cluster_that_is_there_and_declared_otherwise_is_left_alone() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     // Another configuration, with a state of its own, that names the same directory.
     let elsewhere = Sandbox::new();
     let other = Terraform::new(elsewhere.path());
@@ -54,11 +38,10 @@ async fn a_cluster_that_is_there_and_declared_otherwise_is_left_alone() {
 
 #[tokio::test]
 async fn a_project_and_a_member_that_are_there_otherwise_are_left_alone() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     let operator = setup.operator();
     operator.put_project(&fraud(), &PutProject { description: "Theirs".to_owned() }).await.unwrap();
-    setup.write(&[CLUSTER, PROJECT]);
+    setup.write(&[CLUSTER, &PROJECT.replace("A sandbox", "Ours")]);
     let error = setup.terraform.apply(&[]).await.expect_error("a project");
     assert!(error.contains("with another description") && error.contains("id = \"fraud\""), "{error}");
     assert_eq!(operator.project(&fraud()).await.unwrap().description, "Theirs");
@@ -77,8 +60,7 @@ async fn a_project_and_a_member_that_are_there_otherwise_are_left_alone() {
 
 #[tokio::test]
 async fn members_whom_a_creation_removes_are_named_in_the_plan() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     let operator = setup.operator();
     operator.put_project(&fraud(), &PutProject::default()).await.unwrap();
     for name in ["alice", "bob", "carol"] {
@@ -99,8 +81,7 @@ async fn members_whom_a_creation_removes_are_named_in_the_plan() {
 
 #[tokio::test]
 async fn a_put_that_is_to_create_refuses_to_change() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     let creating = setup.operator().creating();
     let put = |description: &str| PutProject { description: description.to_owned() };
     let code = |error: ClientError| error.code();

@@ -5,15 +5,14 @@ use std::process::Command;
 
 use ringfence_api::operator::PutOperatorKey;
 use ringfence_place::process::{HEAD_CLAIM, stop};
+use ringfence_tests::Setup;
+use ringfence_tests::hcl::CLUSTER;
 use ringfence_tests::head::{OTHER_TOKEN, token};
 use ringfence_tests::sandbox::program;
 
-use crate::acceptance::{CLUSTER, Setup};
-
 #[tokio::test]
 async fn terraform_and_the_commands_go_on_with_the_new_token_after_a_restart_of_the_head() {
-    let setup = Setup::new(&[CLUSTER]);
-    setup.terraform.apply(&[]).await.expect("apply");
+    let setup = Setup::applied(&[CLUSTER]).await;
     let put = PutOperatorKey { public_key: token(OTHER_TOKEN).key().public() };
     setup.operator().put_operator_key(&put).await.unwrap();
     let head = setup.sandbox.path().join("cluster/head");

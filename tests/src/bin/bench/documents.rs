@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use ringfence_policy::aws::{
     CrossAccount, CrossAccountRequest, Grant, NodeGrant, NodeRole, NodeRoleRequest, Style, Trust, TrustRequest,
 };
+use ringfence_tests::hcl::REQUIRED_PROVIDERS;
 use ringfence_tests::{Sandbox, Terraform};
 use serde_json::json;
 
@@ -65,9 +66,11 @@ fn requests() -> Option<(CrossAccount, Trust, NodeRole)> {
 
 /// The same plan with a function that does next to nothing and with one that makes a policy.
 async fn functions(programs: &Path) -> Result<()> {
-    const POLICY: &str = "aws_cross_account_policy({ account_id = \"111122223333\", region = \"eu-north-1\", stack = \"prod\", \
+    const POLICY: &str = "aws_cross_account_policy({ account_id = \"111122223333\", region = \"eu-north-1\", \
+        stack = \"prod\", \
         vpc_ids = [\"vpc-0a1b2c3d4e5f60718\"], subnet_ids = [\"subnet-0a1b2c3d4e5f60718\"], \
-        security_group_ids = [\"sg-0a1b2c3d4e5f60718\"], instance_profile_name = \"n\", instance_role_name = \"n\" }).json";
+        security_group_ids = [\"sg-0a1b2c3d4e5f60718\"], instance_profile_name = \"n\", \
+        instance_role_name = \"n\" }).json";
     let sandbox = Sandbox::new();
     let mut medians = Vec::new();
     let calls = [("none", "project_user(\"fraud\", \"alice\")"), ("policy", POLICY)];
@@ -75,10 +78,8 @@ async fn functions(programs: &Path) -> Result<()> {
         .iter()
         .map(|(name, call)| {
             let terraform = Terraform::new(&sandbox.path().join(name)).with_token(None).with_programs(programs);
-            terraform.write(&format!(
-                "terraform {{\n  required_providers {{ ringfence = {{ source = \"ringfence/ringfence\" }} }}\n}}\n\
-                 output \"it\" {{ value = provider::ringfence::{call} }}\n"
-            ));
+            let output = format!("output \"it\" {{ value = provider::ringfence::{call} }}\n");
+            terraform.write(&(REQUIRED_PROVIDERS.to_owned() + &output));
             terraform
         })
         .collect();

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use ringfence_tests::hcl::REQUIRED_PROVIDERS;
 use ringfence_tests::head::TOKEN;
 use ringfence_tests::{Head, Sandbox, Terraform};
 
@@ -102,13 +103,7 @@ fn line(what: &str, ours: &mut [Duration], theirs: &mut [Duration], aim: &str) {
 fn members(head: &Head, count: usize) -> String {
     let connection = head.connection();
     format!(
-        r#"
-terraform {{
-  required_providers {{
-    ringfence = {{ source = "ringfence/ringfence" }}
-  }}
-}}
-
+        r#"{REQUIRED_PROVIDERS}
 provider "ringfence" {{
   cluster = {{
     endpoint       = "{}"

@@ -1,9 +1,8 @@
 //! The documents as users get them: by functions and by data sources, offline, with errors at the attribute.
 
+use ringfence_tests::hcl::PROVIDER;
 use ringfence_tests::{Sandbox, Terraform};
 use serde_json::{Value, json};
-
-use crate::acceptance::PROVIDER;
 
 const CROSS_ACCOUNT: &str = r#"
   account_id            = "111122223333"
