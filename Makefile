@@ -30,11 +30,14 @@ lint: ## Check formatting, lints and documentation
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
-bench: prerequisites ## Measure in release builds; ONLY="start issue" chooses (all: about fifteen minutes)
+# The programs of an earlier commit: git worktree add ../earlier COMMIT, and there
+# cargo build --release -p ringfenced -p terraform-provider-ringfence --no-default-features;
+# then make bench BEFORE=../earlier/target/release
+bench: prerequisites ## Measure in release builds; ONLY="start issue" chooses, BEFORE=DIR compares with another build
 	tests/set-up.sh bench
 	$(CARGO) build --release $(LOCAL)
 	$(CARGO) build --release -p ringfence-tests --bins
-	$(CARGO) run -q --release -p ringfence-tests --bin bench -- $(ONLY)
+	$(CARGO) run -q --release -p ringfence-tests --bin bench -- $(if $(BEFORE),--before $(BEFORE)) $(ONLY)
 
 install: prerequisites ## Install release builds of the provider and the daemon into PREFIX (default ~/.local)
 	$(CARGO) build --release -p ringfenced -p terraform-provider-ringfence
@@ -54,5 +57,5 @@ docs: ## Write the generated documents anew
 
 prerequisites:
 	@command -v $(CARGO) >/dev/null || { echo "Rust is missing: install it with rustup, see the README."; exit 1; }
-	@command -v cc >/dev/null || { echo "A C compiler is missing: install gcc or clang (Debian: apt-get install gcc)."; exit 1; }
+	@command -v cc >/dev/null || { echo "A C compiler is missing: install gcc or clang (Debian: gcc)."; exit 1; }
 	@command -v $(TERRAFORM) >/dev/null || { echo "Terraform 1.8 or newer is missing from the PATH."; exit 1; }

@@ -20,6 +20,8 @@ pub const OTHER_TOKEN: &str = "e8a9d3b1704c6f25918de0a47b3c5f6212097fd84e6ba3c1d
 #[derive(Debug)]
 pub struct Head {
     directory: PathBuf,
+    /// The built `ringfenced`.
+    program: PathBuf,
     child: Option<Child>,
 }
 
@@ -33,6 +35,11 @@ impl Head {
 
     /// Writes the configuration of a new cluster in this directory, and starts nothing.
     pub fn prepare(directory: &Path) -> Self {
+        Self::prepare_with(directory, program("ringfenced"))
+    }
+
+    /// The same for another build of `ringfenced`.
+    pub fn prepare_with(directory: &Path, program: PathBuf) -> Self {
         let head = directory.join("head");
         ringfence_place::process::create_directory(&head).expect("the head's directory");
         let key = token(TOKEN).key().public();
@@ -41,10 +48,10 @@ impl Head {
              [nodes]\nlocal_root = \"{}\"\nprogram = \"{}\"\n",
             ClusterId::random(),
             directory.join("nodes").display(),
-            program("ringfenced").display()
+            program.display()
         );
         std::fs::write(head.join("serve.toml"), config).expect("the configuration");
-        Self { directory: directory.to_owned(), child: None }
+        Self { directory: directory.to_owned(), program, child: None }
     }
 
     /// The same with its data in a database of PostgreSQL.
@@ -65,7 +72,7 @@ impl Head {
         for file in ["serve.toml", "database", "master.key"] {
             std::fs::copy(self.directory.join("head").join(file), head.join(file)).expect("a copy");
         }
-        let mut started = Self { directory: directory.to_owned(), child: None };
+        let mut started = Self { directory: directory.to_owned(), program: self.program.clone(), child: None };
         started.restart(&[]).await;
         started
     }
@@ -79,7 +86,7 @@ impl Head {
     /// Starts the daemon and does not wait.
     pub fn spawn(&mut self, env: &[(&str, &str)]) {
         let log = std::fs::OpenOptions::new().append(true).create(true).open(self.log()).expect("the log");
-        let child = Command::new(program("ringfenced"))
+        let child = Command::new(&self.program)
             .args(["serve", "--directory"])
             .arg(self.directory.join("head"))
             .env_remove("RINGFENCE_TOKEN")

@@ -1,7 +1,8 @@
-//! Two thousand agents, all in this process, with the real protocol and the real files: how soon a revocation is on every
-//! node, and whether all of them can come back at once.
+//! Two thousand agents, all in this process, with the real protocol and the real files: how soon a revocation is on
+//! every node, and whether all of them can come back at once.
 //!
-//! The nodes' directories are in memory where the system has such a place, because two thousand machines have as many disks.
+//! The nodes' directories are in memory where the system has such a place, because two thousand machines have as many
+//! disks.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

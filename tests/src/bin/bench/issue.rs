@@ -1,5 +1,6 @@
 //! Issuing: how many certificates for callers' own keys the daemon signs, records and answers over HTTPS, held against
-//! `cfssl serve`, which answers plain HTTP and records nothing, and against what the cryptography alone takes on one core.
+//! `cfssl serve`, which answers plain HTTP and records nothing, and against what the cryptography alone takes on one
+//! core.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -15,8 +16,9 @@ use ringfence_pki::{PrivateKey, Request};
 use ringfence_tests::{Head, Sandbox, eventually};
 
 use crate::cpu::cpu_seconds;
-use crate::load::{Target, trusting};
-use crate::table::{millis, report};
+use crate::figure::{Figure, Measure, report_all};
+use crate::load::{Target, of_operator};
+use crate::table::{in_millis, report};
 
 /// How many requests are outstanding at once.
 const CONNECTIONS: usize = 128;
@@ -28,40 +30,79 @@ const RUNS: usize = 3;
 /// The pace at which the latency is looked at.
 const PACE: u32 = 1_000;
 
-/// Measures and reports.
-pub(crate) async fn measure() -> Result<()> {
+/// A daemon that issues.
+pub(crate) struct Issuing {
+    target: Target,
+    head: Head,
+    sandbox: Sandbox,
+}
+
+impl Issuing {
+    /// Asks as fast as it goes. Certificates a second, and the processor time for one in microseconds.
+    async fn fast(&self) -> Result<(f64, f64)> {
+        let before = cpu_seconds(self.head.pid())?;
+        let rate = self.target.as_fast_as_it_goes(CONNECTIONS, REQUESTS).await?.rate();
+        let cost = (cpu_seconds(self.head.pid())? - before) / f64::from(u32::try_from(REQUESTS)?) * 1e6;
+        Ok((rate, cost))
+    }
+
+    /// Asks at a pace. The median latency, and that of 99 of 100.
+    async fn paced(&self) -> Result<[Figure; 2]> {
+        let mut paced = self.target.at_a_pace(CONNECTIONS, PACE, PACE as usize * 10).await?;
+        Ok([
+            Figure::new("issue: at 1,000 a second, median ms", in_millis(paced.percentile(50)), 1, ""),
+            Figure::new("issue: at 1,000 a second, 99 of 100, ms", in_millis(paced.percentile(99)), 1, "< 10"),
+        ])
+    }
+}
+
+impl Measure for Issuing {
+    const PAIRS: usize = 5;
+
+    async fn prepare(programs: &Path) -> Result<Self> {
+        let sandbox = Sandbox::new();
+        let mut head = Head::prepare_with(sandbox.path(), programs.join("ringfenced"));
+        head.restart(&[]).await;
+        let target = of_daemon(&head).await?;
+        target.as_fast_as_it_goes(CONNECTIONS, REQUESTS / 10).await?;
+        Ok(Self { target, head, sandbox })
+    }
+
+    async fn run(&mut self) -> Result<Vec<Figure>> {
+        let (rate, cost) = self.fast().await?;
+        let mut figures = vec![Figure::new(RATE, rate, 0, ""), Figure::new(COST, cost, 0, "")];
+        figures.extend(self.paced().await?);
+        Ok(figures)
+    }
+}
+
+const RATE: &str = "issue: certificates a second, HTTPS and durable";
+const COST: &str = "issue: the daemon's CPU for one certificate, us";
+
+/// Measures this build beside cfssl and the bare cryptography, and reports.
+pub(crate) async fn measure(programs: &Path) -> Result<()> {
     let (sign, verify, parse) = raw()?;
     report("issue: P-256 signatures a second, one core", &format!("{sign:.0}"), "");
     report("issue: P-256 verifications a second, one core", &format!("{verify:.0}"), "");
     report("issue: requests read and proven a second, one core", &format!("{parse:.0}"), "");
 
-    let sandbox = Sandbox::new();
-    let head = Head::start(sandbox.path()).await;
-    let ours = of_daemon(&head).await?;
-    let cfssl = Cfssl::start(sandbox.path()).await?;
+    let ours = Issuing::prepare(programs).await?;
+    let cfssl = Cfssl::start(ours.sandbox.path()).await?;
     let theirs = cfssl.target()?;
-    let (mut ratios, mut rates, mut other_rates, mut costs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    ours.as_fast_as_it_goes(CONNECTIONS, REQUESTS / 10).await?;
     theirs.as_fast_as_it_goes(CONNECTIONS, REQUESTS / 10).await?;
+    let mut runs = Vec::new();
     for _ in 0..RUNS {
-        let before = cpu_seconds(head.pid())?;
-        let own = ours.as_fast_as_it_goes(CONNECTIONS, REQUESTS).await?.rate();
-        costs.push((cpu_seconds(head.pid())? - before) / f64::from(u32::try_from(REQUESTS)?) * 1e6);
+        let (rate, cost) = ours.fast().await?;
         let other = theirs.as_fast_as_it_goes(CONNECTIONS, REQUESTS).await?.rate();
-        rates.push(own);
-        other_rates.push(other);
-        ratios.push(own / other);
+        runs.push(vec![
+            Figure::new(RATE, rate, 0, ""),
+            Figure::new("issue: cfssl serve, HTTP and not recorded", other, 0, ""),
+            Figure::new("issue: ratio to cfssl serve", rate / other, 2, ">= 1"),
+            Figure::new(COST, cost, 0, ""),
+        ]);
     }
-    for values in [&mut rates, &mut other_rates, &mut ratios, &mut costs] {
-        values.sort_by(f64::total_cmp);
-    }
-    report("issue: certificates a second, HTTPS and durable", &format!("{:.0}", rates[RUNS / 2]), "");
-    report("issue: cfssl serve, HTTP and not recorded", &format!("{:.0}", other_rates[RUNS / 2]), "");
-    report("issue: ratio to cfssl serve", &format!("{:.2}", ratios[RUNS / 2]), ">= 1");
-    report("issue: the daemon's CPU for one certificate, us", &format!("{:.0}", costs[RUNS / 2]), "");
-    let mut paced = ours.at_a_pace(CONNECTIONS, PACE, PACE as usize * 10).await?;
-    report("issue: at 1,000 a second, median ms", &millis(paced.percentile(50)), "");
-    report("issue: at 1,000 a second, 99 of 100, ms", &millis(paced.percentile(99)), "< 10");
+    report_all(&runs);
+    report_all(&[ours.paced().await?.into()]);
     Ok(())
 }
 
@@ -110,15 +151,8 @@ pub(crate) async fn of_daemon(head: &Head) -> Result<Target> {
         paths.push(POST_MEMBER_CERTIFICATE.path(&[project.as_str(), user.as_str()]));
     }
     let body = |request| Ok(Bytes::from(serde_json::to_vec(&serde_json::json!({ "request": request }))?));
-    Ok(Target {
-        address: head.connection().endpoint.trim_start_matches("https://").parse()?,
-        tls: Some(trusting(&head.connection().ca_certificate)?),
-        method: http::Method::POST,
-        paths,
-        session: Some(client.login().await?.session),
-        bodies: requests()?.into_iter().map(body).collect::<Result<_>>()?,
-        holds: "BEGIN CERTIFICATE",
-    })
+    let bodies = requests()?.into_iter().map(body).collect::<Result<_>>()?;
+    Ok(Target { holds: "BEGIN CERTIFICATE", ..of_operator(head, http::Method::POST, paths, bodies).await? })
 }
 
 /// A running `cfssl serve` with an authority of its own.
@@ -135,7 +169,8 @@ impl Cfssl {
         let profile = r#"{"signing":{"default":{"expiry":"24h","usages":["digital signature","client auth"]}}}"#;
         std::fs::write(at("profile.json"), profile)?;
         let made = Command::new("cfssl").args(["gencert", "-initca"]).arg(at("ca.json")).output().context(
-            "cfssl is missing: run `make bench`, which installs it, or install it (Debian: apt-get install golang-cfssl)",
+            "cfssl is missing: run `make bench`, which installs it, or install it (Debian: apt-get install \
+             golang-cfssl)",
         )?;
         let made: serde_json::Value = serde_json::from_slice(&made.stdout).context("cfssl gencert")?;
         for (field, file) in [("cert", "ca.crt"), ("key", "ca.key")] {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use ringfence_tests::Head;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -47,11 +48,8 @@ impl Answered {
     pub(crate) fn percentile(&mut self, percent: usize) -> Duration {
         self.latencies.sort_unstable();
         let last = self.latencies.len().saturating_sub(1);
-        self.latencies
-            .get(self.latencies.len() * percent / 100)
-            .or(self.latencies.get(last))
-            .copied()
-            .unwrap_or_default()
+        let index = (self.latencies.len() * percent / 100).min(last);
+        self.latencies.get(index).copied().unwrap_or_default()
     }
 }
 
@@ -76,7 +74,8 @@ impl Target {
         Ok(Answered { latencies, elapsed: began.elapsed() })
     }
 
-    /// Asks so many times a second, whether there are answers or not, for a while. A latency counts from when the request was due.
+    /// Asks so many times a second, whether there are answers or not, for a while. A latency counts from when the
+    /// request was due.
     pub(crate) async fn at_a_pace(&self, connections: usize, each_second: u32, requests: usize) -> Result<Answered> {
         let open = self.connect_all(connections).await?;
         let (next, began) = (AtomicUsize::new(0), Instant::now());
@@ -105,7 +104,8 @@ impl Target {
         Ok(open)
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {
+    /// Opens one connection.
+    pub(crate) async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let Some(config) = &self.tls else { return begin(stream).await };
@@ -114,6 +114,22 @@ impl Target {
     }
 
     async fn ask(&self, connection: &mut SendRequest<Full<Bytes>>, index: usize) -> Result<()> {
+        let (status, text) = self.send(connection, index).await?;
+        let holds = text.windows(self.holds.len().max(1)).any(|part| part == self.holds.as_bytes());
+        ensure!(
+            status.is_success() && (holds || self.holds.is_empty()),
+            "{status}: {}",
+            String::from_utf8_lossy(&text)
+        );
+        Ok(())
+    }
+
+    /// Sends the request of this number, and takes whatever is answered.
+    pub(crate) async fn send(
+        &self,
+        connection: &mut SendRequest<Full<Bytes>>,
+        index: usize,
+    ) -> Result<(http::StatusCode, Bytes)> {
         let body = self.bodies.get(index % self.bodies.len().max(1)).cloned().unwrap_or_default();
         let mut request = http::Request::builder()
             .method(&self.method)
@@ -126,15 +142,26 @@ impl Target {
         connection.ready().await?;
         let answer = connection.send_request(request.body(Full::new(body))?).await?;
         let status = answer.status();
-        let text = answer.into_body().collect().await?.to_bytes();
-        let holds = text.windows(self.holds.len().max(1)).any(|part| part == self.holds.as_bytes());
-        ensure!(
-            status.is_success() && (holds || self.holds.is_empty()),
-            "{status}: {}",
-            String::from_utf8_lossy(&text)
-        );
-        Ok(())
+        Ok((status, answer.into_body().collect().await?.to_bytes()))
     }
+}
+
+/// Requests of the operator to a daemon, in a session of their own.
+pub(crate) async fn of_operator(
+    head: &Head,
+    method: http::Method,
+    paths: Vec<String>,
+    bodies: Vec<Bytes>,
+) -> Result<Target> {
+    Ok(Target {
+        address: head.connection().endpoint.trim_start_matches("https://").parse()?,
+        tls: Some(trusting(&head.connection().ca_certificate)?),
+        method,
+        paths,
+        session: Some(head.operator().login().await?.session),
+        bodies,
+        holds: "",
+    })
 }
 
 async fn begin<S>(stream: S) -> Result<SendRequest<Full<Bytes>>>
@@ -147,7 +174,7 @@ where
 }
 
 /// A configuration that trusts these certificates, in PEM, and speaks HTTP/1.1.
-pub(crate) fn trusting(bundle: &str) -> Result<Arc<rustls::ClientConfig>> {
+fn trusting(bundle: &str) -> Result<Arc<rustls::ClientConfig>> {
     let mut roots = rustls::RootCertStore::empty();
     for certificate in ringfence_pki::pem_certificates(bundle)? {
         roots.add(certificate)?;

@@ -1,13 +1,16 @@
 //! `make bench`: how fast the provider starts, how long the example takes, how it grows with thousands of resources,
-//! how much memory the programs take, how fast the daemon issues and revokes, and what the documents for AWS cost.
+//! how much memory the programs take, how fast the daemon issues and revokes, how long small writes take beside a large
+//! one, and what the documents for AWS cost.
 //!
 //! Release builds, whole processes, medians of several runs. Figures of one machine say little about another; they
-//! are compared within a run and over time. `ONLY="start scale"` measures these alone.
+//! are compared within a run and over time. `ONLY="start scale"` measures these alone. `BEFORE=DIR` measures the
+//! programs of another build as well, in turn with these, and tells both.
 
 mod agents;
 mod cpu;
 mod documents;
 mod example;
+mod figure;
 mod issue;
 mod load;
 mod memory;
@@ -16,8 +19,18 @@ mod scale;
 mod start;
 mod state_server;
 mod table;
+mod writer;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+
+use crate::figure::{alone, paired};
+
+/// Everything that is measured, in this order.
+const ALL: &[&str] = &["start", "example", "scale", "issue", "revoke", "writer", "agents", "documents"];
+/// What is measured of two builds.
+const OF_PAIRS: &[&str] = &["start", "example", "issue", "revoke", "writer"];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
@@ -25,22 +38,65 @@ async fn main() -> Result<()> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let programs = std::env::current_exe()?.parent().context("a program lies in a directory")?.to_owned();
     ensure!(!programs.ends_with("debug"), "measure a release build: run `make bench`");
-    let only: Vec<String> = std::env::args().skip(1).collect();
-    let known = ["start", "example", "scale", "issue", "revoke", "agents", "documents"];
+    let (before, only) = arguments(std::env::args().skip(1))?;
+    let known = if before.is_some() { OF_PAIRS } else { ALL };
     if let Some(other) = only.iter().find(|name| !known.contains(&name.as_str())) {
-        anyhow::bail!("there is no measure {other}; there are {}", known.join(", "));
+        let of = if before.is_some() { " of two builds" } else { "" };
+        anyhow::bail!("there is no measure {other}{of}; there are {}", known.join(", "));
     }
-    table::head();
-    for name in known.into_iter().filter(|name| only.is_empty() || only.iter().any(|only| only == name)) {
-        match name {
-            "start" => start::measure(&programs).await?,
-            "example" => example::measure(&programs).await?,
-            "issue" => issue::measure().await?,
-            "revoke" => revoke::measure().await?,
-            "agents" => agents::measure(&programs).await?,
-            "documents" => documents::measure(&programs).await?,
-            _ => scale::measure(&programs).await?,
+    let chosen = known.iter().filter(|name| only.is_empty() || only.iter().any(|only| only == *name));
+    if let Some(before) = before {
+        table::head_of_pairs();
+        for name in chosen {
+            compare(name, &before, &programs).await?;
+        }
+    } else {
+        table::head();
+        for name in chosen {
+            measure(name, &programs).await?;
         }
     }
     Ok(())
+}
+
+/// `[--before DIRECTORY] MEASURE...`
+fn arguments(mut given: impl Iterator<Item = String>) -> Result<(Option<PathBuf>, Vec<String>)> {
+    let mut only = Vec::new();
+    let mut before = None;
+    while let Some(argument) = given.next() {
+        if argument != "--before" {
+            only.push(argument);
+            continue;
+        }
+        let directory = PathBuf::from(given.next().context("--before DIRECTORY")?);
+        let directory = directory.canonicalize().with_context(|| directory.display().to_string())?;
+        for program in ["ringfenced", "terraform-provider-ringfence"] {
+            ensure!(directory.join(program).is_file(), "there is no {program} in {}", directory.display());
+        }
+        before = Some(directory);
+    }
+    Ok((before, only))
+}
+
+async fn measure(name: &str, programs: &Path) -> Result<()> {
+    match name {
+        "start" => alone::<start::Start>(programs, start::STARTS).await,
+        "example" => alone::<example::Example>(programs, example::APPLIES).await,
+        "issue" => issue::measure(programs).await,
+        "revoke" => revoke::measure(programs).await,
+        "writer" => alone::<writer::Writer>(programs, writer::RUNS).await,
+        "agents" => agents::measure(programs).await,
+        "documents" => documents::measure(programs).await,
+        _ => scale::measure(programs).await,
+    }
+}
+
+async fn compare(name: &str, before: &Path, after: &Path) -> Result<()> {
+    match name {
+        "start" => paired::<start::Start>(before, after).await,
+        "example" => paired::<example::Example>(before, after).await,
+        "issue" => paired::<issue::Issuing>(before, after).await,
+        "revoke" => paired::<revoke::Revoking>(before, after).await,
+        _ => paired::<writer::Writer>(before, after).await,
+    }
 }

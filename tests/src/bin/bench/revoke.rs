@@ -1,6 +1,7 @@
-//! Revoking: how long an acknowledgement takes and how soon the list is out when 100,000 certificates are revoked already,
-//! and how long a list of a million takes to be put together and signed, in the daemon with its database.
+//! Revoking: how long an acknowledgement takes and how soon the list is out when 100,000 certificates are revoked
+//! already, and how long a list of a million takes to be put together and signed, in the daemon with its database.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -12,10 +13,11 @@ use ringfence_pki::Serial;
 use ringfence_tests::{Head, Sandbox, eventually};
 
 use crate::cpu::cpu_seconds;
+use crate::figure::{Figure, Measure, report_all};
 use crate::issue::{MEMBERS, of_daemon};
-use crate::load::{Target, trusting};
+use crate::load::{Target, of_operator};
 use crate::memory::resident_kib;
-use crate::table::{mebibytes, median, millis, report, seconds};
+use crate::table::{in_millis, mebibytes, median, report, seconds};
 
 /// In how many shards an authority's certificates are listed: as many as keep each list below a mebibyte.
 const SHARDS: u32 = 64;
@@ -29,37 +31,67 @@ const PACE: u32 = 100;
 /// How often the list is waited for.
 const LISTS: usize = 15;
 
-/// Measures and reports.
-pub(crate) async fn measure() -> Result<()> {
-    let sandbox = Sandbox::new();
-    let mut head = Head::prepare(sandbox.path());
-    std::fs::write(sandbox.path().join("head/authority.json"), format!(r#"{{"crl_shards":{SHARDS}}}"#))?;
-    head.restart(&[]).await;
-    let issue = of_daemon(&head).await?;
-    issue.as_fast_as_it_goes(128, REVOKED).await?;
-    revoke_all(&head).await?;
-    let issue = of_daemon(&head).await?;
-    let (middle, late) = acknowledgements(&head, &issue).await?;
-    report("revoke: acknowledged with 100,000 revoked, median ms", &millis(middle), "");
-    report("revoke: acknowledged with 100,000 revoked, 99 of 100, ms", &millis(late), "< 10");
-    let mut listed = Vec::new();
-    for _ in 0..LISTS {
-        listed.push(listed_after(&head, &issue).await?);
-    }
-    listed.sort_unstable();
-    report("revoke: acknowledgement to the list with 100,000, ms", &millis(median(&mut listed)), "< 1000");
-    report("revoke: the same, the longest", &millis(listed.last().copied().unwrap_or_default()), "< 1000");
+/// A daemon in which many certificates are revoked.
+pub(crate) struct Revoking {
+    issue: Target,
+    head: Head,
+    _sandbox: Sandbox,
+}
 
-    let hundred = publish(&head).await?;
+impl Measure for Revoking {
+    const PAIRS: usize = 3;
+
+    async fn prepare(programs: &Path) -> Result<Self> {
+        let sandbox = Sandbox::new();
+        let mut head = Head::prepare_with(sandbox.path(), programs.join("ringfenced"));
+        std::fs::write(sandbox.path().join("head/authority.json"), format!(r#"{{"crl_shards":{SHARDS}}}"#))?;
+        head.restart(&[]).await;
+        let issue = of_daemon(&head).await?;
+        issue.as_fast_as_it_goes(128, REVOKED).await?;
+        revoke_all(&head).await?;
+        let issue = of_daemon(&head).await?;
+        Ok(Self { issue, head, _sandbox: sandbox })
+    }
+
+    async fn run(&mut self) -> Result<Vec<Figure>> {
+        let (middle, late) = acknowledgements(&self.head, &self.issue).await?;
+        let mut listed = Vec::new();
+        for _ in 0..LISTS {
+            listed.push(listed_after(&self.head, &self.issue).await?);
+        }
+        let most = listed.iter().max().copied().unwrap_or_default();
+        let published = publish(&self.head).await?.0;
+        Ok(vec![
+            Figure::new("revoke: acknowledged with 100,000 revoked, median ms", in_millis(middle), 1, ""),
+            Figure::new("revoke: acknowledged with 100,000 revoked, 99 of 100, ms", in_millis(late), 1, "< 10"),
+            Figure::new(
+                "revoke: acknowledgement to the list with 100,000, ms",
+                in_millis(median(&mut listed)),
+                1,
+                "< 1000",
+            ),
+            Figure::new("revoke: the same, the longest", in_millis(most), 1, "< 1000").most(),
+            Figure::new(FEW, published.as_secs_f64(), 2, ""),
+        ])
+    }
+}
+
+const FEW: &str = "revoke: lists of 100,000 put together and signed, s";
+
+/// Measures this build, with a million as well, and reports.
+pub(crate) async fn measure(programs: &Path) -> Result<()> {
+    let mut daemon = Revoking::prepare(programs).await?;
+    let run = daemon.run().await?;
+    report_all(std::slice::from_ref(&run));
+    let few = run.iter().find(|figure| figure.what == FEW).context("it was measured")?.value;
+    let (head, issue) = (&daemon.head, &daemon.issue);
     let more = MANY - REVOKED;
     issue.as_fast_as_it_goes(128, more).await?;
-    revoke_all(&head).await?;
+    revoke_all(head).await?;
     let idle = resident_kib(head.pid())?;
-    let million = publish(&head).await?;
-    report("revoke: lists of 100,000 put together and signed, s", &seconds(hundred.0), "");
+    let million = publish(head).await?;
     report("revoke: lists of 1,000,000 put together and signed, s", &seconds(million.0), "< 5");
-    let ratio = million.0.as_secs_f64() / hundred.0.as_secs_f64();
-    report("revoke: the many to the few", &format!("{ratio:.1}"), "~ 10");
+    report("revoke: the many to the few", &format!("{:.1}", million.0.as_secs_f64() / few), "~ 10");
     report("revoke: processor time of the many, s", &format!("{:.2}", million.1), "");
     report("revoke: resident before the many, MiB", &mebibytes(idle), "");
     report("revoke: most resident during the many, MiB", &mebibytes(million.2), "");
@@ -90,15 +122,7 @@ async fn acknowledgements(head: &Head, issue: &Target) -> Result<(Duration, Dura
         .collect();
     ensure!(paths.len() > MEASURED / 2, "there are certificates to revoke");
     let requests = paths.len();
-    let target = Target {
-        address: head.connection().endpoint.trim_start_matches("https://").parse()?,
-        tls: Some(trusting(&head.connection().ca_certificate)?),
-        method: http::Method::DELETE,
-        paths,
-        session: Some(client.login().await?.session),
-        bodies: vec![Bytes::new()],
-        holds: "",
-    };
+    let target = of_operator(head, http::Method::DELETE, paths, vec![Bytes::new()]).await?;
     let mut answered = target.at_a_pace(16, PACE, requests).await?;
     Ok((answered.percentile(50), answered.percentile(99)))
 }

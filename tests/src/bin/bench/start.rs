@@ -4,7 +4,7 @@
 //! needs no protobuf: five zero bytes are the frame of an empty message.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -15,36 +15,44 @@ use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::cluster::KeyAlgorithm;
 use ringfence_pki::{Authority, Plan, PrivateKey, Serial, pem_certificate};
 
+use crate::figure::{Figure, Measure};
 use crate::memory::resident_kib;
-use crate::table::{mebibytes, median, millis, report};
+use crate::table::{in_mebibytes, in_millis};
 
 /// What Terraform sets so that a provider knows that it is started by Terraform.
 const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
-const STARTS: usize = 21;
+pub(crate) const STARTS: usize = 21;
 const SCHEMA: &str = "https://localhost/tfplugin6.Provider/GetProviderSchema";
 
-/// Starts the provider many times, asks for its schema, and reports.
-pub(crate) async fn measure(programs: &Path) -> Result<()> {
-    let identity = Identity::new()?;
-    let (mut starts, mut schemas, mut resident) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..STARTS {
-        let began = Instant::now();
-        let mut provider = Provider::start(programs, &identity)?;
-        let announced = Instant::now();
-        starts.push(announced - began);
-        resident.push(resident_kib(provider.child.id())?);
-        let asked = Instant::now();
-        let schema = provider.schema(&identity).await?;
-        schemas.push(asked.elapsed());
-        ensure!(schema.len() > 1_000, "no schema: {} bytes", schema.len());
-        provider.child.kill()?;
-        provider.child.wait()?;
+/// The provider, started anew in each run and asked for its schema.
+pub(crate) struct Start {
+    programs: PathBuf,
+    identity: Identity,
+}
+
+impl Measure for Start {
+    const PAIRS: usize = STARTS;
+
+    async fn prepare(programs: &Path) -> Result<Self> {
+        Ok(Self { programs: programs.to_owned(), identity: Identity::new()? })
     }
-    report("provider: start to handshake line, ms", &millis(median(&mut starts)), "< 15");
-    report("provider: handshake line to schema, ms", &millis(median(&mut schemas)), "< 5");
-    report("provider: resident after the handshake, MiB", &mebibytes(median(&mut resident)), "< 30");
-    Ok(())
+
+    async fn run(&mut self) -> Result<Vec<Figure>> {
+        let began = Instant::now();
+        let provider = Provider::start(&self.programs, &self.identity)?;
+        let started = began.elapsed();
+        let resident = resident_kib(provider.child.id())?;
+        let asked = Instant::now();
+        let schema = provider.schema(&self.identity).await?;
+        let answered = asked.elapsed();
+        ensure!(schema.len() > 1_000, "no schema: {} bytes", schema.len());
+        Ok(vec![
+            Figure::new("provider: start to handshake line, ms", in_millis(started), 1, "< 15"),
+            Figure::new("provider: handshake line to schema, ms", in_millis(answered), 1, "< 5"),
+            Figure::new("provider: resident after the handshake, MiB", in_mebibytes(resident), 1, "< 30"),
+        ])
+    }
 }
 
 /// A provider that has announced itself.
