@@ -22,6 +22,7 @@ mod inventory;
 mod lag;
 mod moto;
 mod network_balancer;
+mod python;
 mod query;
 mod record;
 mod server;
@@ -32,6 +33,7 @@ pub use decide::{Decision, decide};
 pub use fault::{Fault, Faults};
 pub use lag::Lag;
 pub use moto::Moto;
+pub use python::Python;
 pub use record::Call;
 pub use server::AwsDouble;
 

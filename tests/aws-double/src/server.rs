@@ -61,7 +61,7 @@ impl AwsDouble {
     pub async fn start(environment: &Path) -> Self {
         // The HTTP client wants one, though it speaks to loopback without TLS.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let moto = Moto::start(environment).await;
+        let moto = Moto::start(environment);
         let http = reqwest::Client::new();
         let inventory =
             Inventory { http: http.clone(), endpoint: moto.endpoint().to_owned(), balancers: Mutex::default() };

@@ -101,7 +101,7 @@ const DECRYPT: &str = "import boto3, os, sys\n\
 
 #[tokio::test]
 async fn a_key_that_kms_opens_lies_in_no_file() {
-    let kms = ringfence_aws_double::Moto::start(&installed("aws")).await;
+    let kms = ringfence_aws_double::Moto::start(&installed("aws"));
     let python = installed("aws/bin/python");
     let environment = [("ENDPOINT", kms.endpoint()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
     let sandbox = Sandbox::new();

@@ -1,6 +1,6 @@
 //! An account for a test: the double, and Terraform that reaches it as the administrator.
 
-use ringfence_aws_double::{ADMINISTRATOR, AwsDouble};
+use ringfence_aws_double::{ADMINISTRATOR, AwsDouble, Python};
 use ringfence_tests::sandbox::installed;
 use ringfence_tests::{Sandbox, Terraform};
 use serde_json::Value;
@@ -67,15 +67,9 @@ pub(super) async fn boto3(endpoint: &str, access_key: &str, script: &str) -> Val
                 return 'ok'\n    \
             except ClientError as error:\n        \
                 return error.response['Error']['Code']\n";
-    let output = tokio::process::Command::new(installed("aws/bin/python"))
-        .args(["-c", &format!("{HEAD}{script}")])
-        .env("ENDPOINT", endpoint)
-        .env("AWS_ACCESS_KEY_ID", access_key)
-        .env("AWS_SECRET_ACCESS_KEY", "not-looked-at")
-        .output()
-        .await
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let environment =
+        [("ENDPOINT", endpoint), ("AWS_ACCESS_KEY_ID", access_key), ("AWS_SECRET_ACCESS_KEY", "not-looked-at")];
+    let said = Python::shared(&installed("aws")).run(&format!("{HEAD}{script}"), &environment).await;
+    let said = said.unwrap_or_else(|error| panic!("{error}"));
     said.lines().last().map_or(Value::Null, |last| serde_json::from_str(last).unwrap_or(Value::Null))
 }
