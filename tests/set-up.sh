@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the programs that the tests start, and with `bench` what the measures are held against: from Debian's packages,
-# and from PyPI and npm into directories of their own beside the built programs. What is there already stays as it is, and nothing that
-# is installed here is started as a service.
+# Installs the programs that the tests start, and with `bench` what the measures are held against: from Debian's
+# packages, and from PyPI and npm into directories of their own beside the built programs. What is there already stays
+# as it is, and nothing that is installed here is started as a service.
 set -eu
 wanted_for=${1:-tests}
 
@@ -55,8 +55,8 @@ install_npm() {
   echo "$2" >"$directory/wanted"
 }
 
-# Other people's eyes and hands: a linter of certificates, a library that verifies tokens; AWS's services as far as somebody has
-# rebuilt them, and AWS's own client; and which action of AWS knows which resources and condition keys.
+# Other people's eyes and hands: a linter of certificates, a library that verifies tokens; AWS's services as far as
+# somebody has rebuilt them, and AWS's own client; and which action of AWS knows which resources and condition keys.
 install() {
   install_python python "pkilint==0.13.3 pyjwt==2.15.1"
   install_python aws "moto[server]==5.2.5 boto3==1.44.8"

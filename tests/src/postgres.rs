@@ -1,5 +1,5 @@
-//! A PostgreSQL server for the tests of one process: in a directory of its own, on a Unix socket that only tests can find,
-//! started when first asked for and gone with the process, however that ends.
+//! A PostgreSQL server for the tests of one process: in a directory of its own, on a Unix socket that only tests can
+//! find, started when first asked for and gone with the process, however that ends.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ pub struct Server {
     databases: AtomicU32,
 }
 
-/// Keeps the server for as long as somebody holds the other end of its input, and then leaves nothing behind. The server
-/// does not run as root, so root starts it as another user.
+/// Keeps the server for as long as somebody holds the other end of its input, and then leaves nothing behind. The
+/// server does not run as root, so root starts it as another user.
 const KEEPER: &str = r#"
 set -eu
 directory=$1 programs=$2
@@ -26,7 +26,10 @@ if [ "$(id -u)" = 0 ]; then
   chown nobody:nogroup "$directory"
 fi
 trap 'rm -rf "$directory"' EXIT
-$as "$programs/initdb" -D "$directory/data" -U test -A trust -E UTF8 --no-sync >"$directory.log" 2>&1 || { cat "$directory.log" >&2; exit 1; }
+if ! $as "$programs/initdb" -D "$directory/data" -U test -A trust -E UTF8 --no-sync >"$directory.log" 2>&1; then
+  cat "$directory.log" >&2
+  exit 1
+fi
 rm -f "$directory.log"
 cd /
 $as "$programs/postgres" -D "$directory/data" -k "$directory" -c listen_addresses= -c max_connections=400 \
@@ -106,7 +109,8 @@ pub fn programs() -> PathBuf {
     found.pop().unwrap_or_else(|| {
         assert!(
             Path::new("/usr/bin/initdb").exists(),
-            "PostgreSQL is missing: run `make test`, which installs it, or install it (Debian: apt-get install postgresql)"
+            "PostgreSQL is missing: run `make test`, which installs it, or install it (Debian: apt-get install \
+             postgresql)"
         );
         PathBuf::from("/usr/bin")
     })

@@ -91,7 +91,8 @@ fn say_how_to_use(directory: &Path, cluster: &Path) {
          \x20  terraform plan\n\
          \x20  {ringfenced} inspect nodes --cluster {cluster}\n\
          \x20  {ringfenced} credentials fraud__alice --cluster {cluster}\n\
-         \x20  curl --cacert ca.pem --cert fraud__alice.crt --key fraud__alice.key $(cat {cluster}/head/endpoint)/v1/whoami\n\
+         \x20  curl --cacert ca.pem --cert fraud__alice.crt --key fraud__alice.key \
+         $(cat {cluster}/head/endpoint)/v1/whoami\n\
          \x20  terraform destroy"
     );
 }

@@ -1,5 +1,5 @@
-//! Stands in for `ringfenced agent` where a measure runs thousands of agents in one process of its own: it claims the node's
-//! directory, so that the daemon finds an agent there, and waits to be ended.
+//! Stands in for `ringfenced agent` where a measure runs thousands of agents in one process of its own: it claims the
+//! node's directory, so that the daemon finds an agent there, and waits to be ended.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! A root whose key is kept apart from the cluster: it signs in a directory of its own, and what it signs is brought in.
+//! A root whose key is kept apart from the cluster: it signs in a directory of its own, and what it signs is brought
+//! in.
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,5 +1,5 @@
-//! What strangers say of everything that a cluster signs, with keys of several kinds and one root after another: pkilint finds
-//! nothing to warn of, and OpenSSL accepts every chain with the lists that nodes have.
+//! What strangers say of everything that a cluster signs, with keys of several kinds and one root after another:
+//! pkilint finds nothing to warn of, and OpenSSL accepts every chain with the lists that nodes have.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -249,7 +249,8 @@ async fn a_trust_bundle_that_is_damaged_or_anothers_is_put_right_by_itself() {
         ("ca.pem", std::fs::read(trust.join("ca.pem")).unwrap()),
         ("crl.pem", std::fs::read(trust.join("crl.pem")).unwrap()),
     ];
-    // Another cluster's root is sound, and no way to this daemon: the head misses the node, and brings it what is right.
+    // Another cluster's root is sound, and no way to this daemon: the head misses the node, and brings it what is
+    // right.
     let stranger = Sandbox::new();
     let other = Head::start(stranger.path()).await.connection().ca_certificate;
     for damage in [b"\xff\xfe\x00 not even text".to_vec(), b"no certificate".to_vec(), other.into_bytes()] {

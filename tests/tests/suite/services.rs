@@ -1,5 +1,5 @@
-//! Real services that hold certificates of a cluster: nginx, PostgreSQL and MariaDB on a worker, each with mutual TLS and
-//! with revocation lists, while everything that they trust and show is replaced under their clients.
+//! Real services that hold certificates of a cluster: nginx, PostgreSQL and MariaDB on a worker, each with mutual TLS
+//! and with revocation lists, while everything that they trust and show is replaced under their clients.
 
 mod mariadb;
 mod nginx;

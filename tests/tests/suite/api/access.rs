@@ -50,7 +50,9 @@ async fn a_member_may_ask_who_it_is_and_nothing_else() {
     world.people("fraud", &["alice"]).await;
     let alice = world.member("fraud", "alice").await;
     may_not(&world, &alice, &[For::Everybody, For::Recognised], ProblemCode::Forbidden).await;
-    let expected = json!({ "kind": "project_user", "name": "fraud__alice", "project": "fraud", "user": "alice", "role": "data_scientist" });
+    let expected = json!({
+        "kind": "project_user", "name": "fraud__alice", "project": "fraud", "user": "alice", "role": "data_scientist",
+    });
     assert_eq!(alice.get("/v1/whoami").await.served(), expected);
 }
 

@@ -1,4 +1,5 @@
-//! Bodies and paths that nobody meant: each is answered, none by a fault of the daemon, and what is refused changes nothing.
+//! Bodies and paths that nobody meant: each is answered, none by a fault of the daemon, and what is refused changes
+//! nothing.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

@@ -1,5 +1,5 @@
-//! Tokens of services in files that agents keep fresh, what tokens say to verifiers with wants of their own, and keys that
-//! are in other hands.
+//! Tokens of services in files that agents keep fresh, what tokens say to verifiers with wants of their own, and keys
+//! that are in other hands.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

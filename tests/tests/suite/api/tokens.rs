@@ -303,8 +303,8 @@ async fn many_who_ask_and_rotate_at_once_get_tokens_that_verify() {
     assert_eq!((count("active"), count("prepared")), (1, 1), "{keys}");
 }
 
-/// Verifies one token a line with `PyJWT`, which fetches the JWKS once and keeps it for minutes, and answers each line with
-/// the subject or with why it takes none.
+/// Verifies one token a line with `PyJWT`, which fetches the JWKS once and keeps it for minutes, and answers each line
+/// with the subject or with why it takes none.
 const PYJWT: &str = r#"
 import ssl, sys, jwt
 endpoint, ca, issuer = sys.argv[1:]
@@ -313,8 +313,9 @@ for line in sys.stdin:
     token = line.strip()
     try:
         key = keys.get_signing_key_from_jwt(token)
-        required = ["iss", "sub", "aud", "exp", "nbf", "jti"]
-        claims = jwt.decode(token, key, algorithms=["ES256", "EdDSA"], audience="query", issuer=issuer, options={"require": required})
+        options = {"require": ["iss", "sub", "aud", "exp", "nbf", "jti"]}
+        algorithms = ["ES256", "EdDSA"]
+        claims = jwt.decode(token, key, algorithms=algorithms, audience="query", issuer=issuer, options=options)
         print(claims["sub"], flush=True)
     except Exception as error:
         print(type(error).__name__, error, flush=True)

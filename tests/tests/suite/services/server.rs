@@ -1,5 +1,5 @@
-//! Where a service's things are, and its process: in the foreground, under an account of its own if the tests run as root,
-//! gone with the test however that ends.
+//! Where a service's things are, and its process: in the foreground, under an account of its own if the tests run as
+//! root, gone with the test however that ends.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

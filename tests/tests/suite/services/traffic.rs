@@ -1,5 +1,5 @@
-//! Clients that never stop: each makes one handshake after the other, with the credentials that the daemon keeps and, in
-//! turn, with a certificate of that moment.
+//! Clients that never stop: each makes one handshake after the other, with the credentials that the daemon keeps and,
+//! in turn, with a certificate of that moment.
 
 use std::future::Future;
 use std::path::PathBuf;
