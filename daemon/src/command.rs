@@ -39,7 +39,7 @@ pub enum Command {
     Audit(audit::Audit),
     /// Rotate an authority, the keys that sign tokens, or what a node holds
     Rotate(rotate::Rotate),
-    /// Keep a root apart from the cluster, and bring in what it signs
+    /// Keep an offline root, and import what it signs
     Ca(ca::Ca),
     /// Log in as the operator and print a session for curl
     Login(login::LoginCommand),

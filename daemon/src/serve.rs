@@ -1,10 +1,10 @@
-//! `ringfenced serve`: claims the directory, opens or makes the cluster, serves the API and runs the tasks until it
+//! `ringfenced serve`: claims the directory, opens or creates the cluster, serves the API and runs the tasks until it
 //! is told to stop.
 //!
 //! ```text
 //! serve.toml                 the configuration, written by whoever starts the daemon
 //! authority.json             what the first authorities are to be; read when the cluster is made
-//! brought.json               the first authorities, if they were signed elsewhere; removed when the cluster is made
+//! imported.json              the first authorities, if an offline root has signed them; removed when the cluster is created
 //! ringfence.db               the database, unless it is a server's
 //! master.key                 the key that seals all others (0600), unless it comes from elsewhere
 //! ca.pem, endpoint           what a client needs to trust and to find the API
@@ -12,6 +12,7 @@
 //! serve.lock, serve.pid      who runs
 //! ```
 
+mod open;
 #[cfg(test)]
 mod simulation;
 
@@ -21,35 +22,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use aws_lc_rs::rand::SystemRandom;
-use ringfence_api::authority::ImportAuthorities;
-use ringfence_api::cluster::{AuthoritySettings, PutCluster};
-use ringfence_api::{Clock, SystemClock};
-use ringfence_pki::pem_certificates;
-use ringfence_place::Place;
+use ringfence_api::SystemClock;
 use ringfence_place::file::atomic_write;
-use ringfence_place::local::LocalNodes;
 use ringfence_place::process::{Claim, HEAD_CLAIM, claim};
-use ringfence_store::{Database, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::access::{Access, KeysFile};
-use crate::authority::{Authorities, bootstrap, issue_api_certificate};
-use crate::base::{Base, Changes, Events, Failure, Lead, crash_point, follow, listen_to_others};
-use crate::config::{ConfigError, ServeConfig};
+use crate::authority::issue_api_certificate;
+use crate::base::listen_to_others;
+use crate::config::ServeConfig;
 use crate::daemon::{Daemon, all_routes};
 use crate::http::{listen, router};
-use crate::master_key::{self, KeyFile};
-use crate::node::Nodes;
 use crate::service_manager;
-use crate::token::rotate_due;
+use open::open;
 
-/// What the first authorities are to be.
-const AUTHORITY_FILE: &str = "authority.json";
-/// The first authorities, signed where the root's key is kept; read when the cluster is made, and removed then.
-const BROUGHT_FILE: &str = "brought.json";
 /// Where the root certificate is put for clients.
 pub const CA_FILE: &str = "ca.pem";
 /// Where the API's address is put for clients.
@@ -134,123 +121,6 @@ async fn bind(directory: &Path, listen: SocketAddr) -> anyhow::Result<TcpListene
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}: stop whoever uses the port, or configure another"))
-}
-
-/// A daemon on the cluster of this directory, which is made if it is not there yet. It serves nobody and does nothing by
-/// itself.
-pub(crate) async fn open(
-    directory: &Path,
-    config: &ServeConfig,
-    endpoint: &str,
-    clock: Arc<dyn Clock>,
-) -> anyhow::Result<Daemon> {
-    let rng = SystemRandom::new();
-    let database = config.database(directory)?;
-    let store = Store::open(&database).await?.watched(crash_point::at_commit);
-    let recorded = store.read("open").await?.cluster().find().await?;
-    let key = master_key::read(&config.master_key, directory, recorded.is_some()).await?;
-    let alone = matches!(database, Database::Sqlite(_));
-    let key_file = master_key::own_file(&config.master_key, directory, alone);
-    match &recorded {
-        None => {
-            let new = bootstrap::NewCluster {
-                id: config.cluster.id,
-                name: &config.cluster.name,
-                operator_key: &config.cluster.operator_key,
-                endpoint,
-                authority: first_authority(directory)?,
-                brought: brought(directory)?,
-            };
-            bootstrap::bootstrap(&store, &key, &rng, &new, clock.now()).await.map_err(Failure::into_cause)?;
-        }
-        Some(recorded) if recorded.id != config.cluster.id => {
-            return Err(ConfigError::OtherCluster {
-                path: directory.join(ServeConfig::FILE),
-                configured: config.cluster.id,
-                recorded: recorded.id,
-            }
-            .into());
-        }
-        Some(_) => {}
-    }
-    let mut tx = store.write("start").await?;
-    let cluster = tx.cluster().get().await?;
-    let version = follow(&mut tx, &key).await.map_err(Failure::into_cause)?;
-    if tx.sealed_secrets().master_key_check().await?.is_none() {
-        tx.sealed_secrets().update_master_key_version(version, &key.check_of(version).unwrap_or_default()).await?;
-    }
-    let lead = Lead::at_start(&mut tx, directory, &database, clock.now()).await?;
-    let base = Arc::new(Base {
-        cluster_id: cluster.id,
-        cluster_name: cluster.name,
-        endpoint: endpoint.to_owned(),
-        clock,
-        rng,
-        master_key: key,
-        changes: Changes::new(store.announcer()),
-        events: Events::new(store.announcer()),
-        lead,
-        store,
-    });
-    let authorities = Arc::new(Authorities::load(base.clone(), &mut tx).await.map_err(Failure::into_cause)?);
-    if let Some(brought) = brought(directory)? {
-        let path = directory.join(BROUGHT_FILE);
-        let root = pem_certificates(brought.root.as_deref().unwrap_or_default()).unwrap_or_default();
-        let is_ours = |root: &[u8]| authorities.seen().roots().any(|one| one.authority.certificate() == root);
-        let taken = root.first().is_some_and(|root| is_ours(root));
-        anyhow::ensure!(taken, "{} is not of this cluster, which has another root: take it away", path.display());
-        // It is sealed in the database by now, and holds keys.
-        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-    }
-    // From here on there is a key that signs tokens.
-    rotate_due(&mut tx, &base.master_key, &base.rng, base.now()).await.map_err(Failure::into_cause)?;
-    tx.commit().await?;
-
-    let mut nodes = LocalNodes::new(&config.nodes.local_root, &config.nodes.program);
-    nodes.env = inherited_environment();
-    let trust = {
-        let authorities = authorities.clone();
-        move || authorities.seen().trust_fingerprints()
-    };
-    let access = Arc::new(Access::new(base.clone(), KeysFile::in_directory(directory), trust));
-    let place = Place::Local(nodes);
-    let nodes = Arc::new(Nodes { base, authorities, machine: place.default_machine(), place: place.into_nodes() });
-    Ok(Daemon::new(access, nodes, KeyFile(key_file)))
-}
-
-/// What the first authorities are to be: by default, unless whoever starts the daemon says otherwise.
-fn first_authority(directory: &Path) -> anyhow::Result<AuthoritySettings> {
-    let path = directory.join(AUTHORITY_FILE);
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(AuthoritySettings::default()),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    };
-    let authority: AuthoritySettings =
-        serde_json::from_slice(&text).with_context(|| format!("{} is not understood", path.display()))?;
-    let declared = PutCluster { authority, ..PutCluster::default() };
-    declared.check().with_context(|| path.display().to_string())?;
-    Ok(declared.authority)
-}
-
-/// The first authorities, if they were signed elsewhere.
-fn brought(directory: &Path) -> anyhow::Result<Option<ImportAuthorities>> {
-    let path = directory.join(BROUGHT_FILE);
-    match std::fs::read(&path).map(zeroize::Zeroizing::new) {
-        Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is not understood", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
-/// What an agent inherits: where programs are found, for reload commands, and how much to log. Nothing else, and
-/// so no secret.
-#[allow(clippy::disallowed_methods, reason = "the environment of a child is made from that of its parent")]
-fn inherited_environment() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-    ["PATH", "HOME", "LANG", "TMPDIR", "RINGFENCE_LOG"]
-        .into_iter()
-        .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
-        .collect()
 }
 
 pub(crate) async fn wait_for_signal() -> anyhow::Result<()> {

@@ -124,8 +124,6 @@ impl ClientError {
     }
 }
 
-/// How long one request may take, beyond what a long poll waits.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the daemon holds a long poll.
 pub const LONG_POLL: Duration = Duration::from_secs(25);
 /// The first pause between tries; it doubles up to [`MAX_PAUSE`].
@@ -138,6 +136,13 @@ pub struct Client {
     inner: Arc<Inner>,
     /// Whether a PUT is refused when what exists differs.
     creating: bool,
+}
+
+/// What is asked, and how long the answer may take.
+struct Request<'a> {
+    method: Method,
+    path: &'a str,
+    timeout: Duration,
 }
 
 struct Inner {
@@ -295,15 +300,17 @@ impl Client {
             route::Method::Post => Method::POST,
             route::Method::Delete => Method::DELETE,
         };
+        let long_poll = if path.contains("after=") { LONG_POLL } else { Duration::ZERO };
+        let request = Request { method, path, timeout: operation.may_take + long_poll };
         if self.inner.operator.is_none() || operation.callers == Callers::Anyone {
-            return self.send(method, path, body, None).await;
+            return self.send(&request, body, None).await;
         }
         // A login is made of calls, which anyone may make.
         let session = Box::pin(self.session(None)).await?;
-        match self.send(method.clone(), path, body, Some(&session)).await {
+        match self.send(&request, body, Some(&session)).await {
             Err(error) if error.code() == Some(ProblemCode::SessionInvalid) => {
                 let session = Box::pin(self.session(Some(&session))).await?;
-                self.send(method, path, body, Some(&session)).await
+                self.send(&request, body, Some(&session)).await
             }
             answer => answer,
         }
@@ -325,8 +332,7 @@ impl Client {
     /// One request, tried again until somebody answers or the patience is over.
     async fn send<B: Serialize, T: DeserializeOwned>(
         &self,
-        method: Method,
-        route: &str,
+        asked: &Request<'_>,
         body: Option<&B>,
         session: Option<&str>,
     ) -> Result<T, ClientError> {
@@ -334,16 +340,15 @@ impl Client {
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let url = format!("{}{route}", inner.connection.endpoint);
-            let wait = if route.contains("after=") { LONG_POLL + REQUEST_TIMEOUT } else { REQUEST_TIMEOUT };
-            let mut request = inner.http.request(method.clone(), url).timeout(wait);
+            let url = format!("{}{}", inner.connection.endpoint, asked.path);
+            let mut request = inner.http.request(asked.method.clone(), url).timeout(asked.timeout);
             if let Some(body) = body {
                 request = request.json(body);
             }
             if let Some(session) = session {
                 request = request.bearer_auth(session);
             }
-            if self.creating && method == Method::PUT {
+            if self.creating && asked.method == Method::PUT {
                 request = request.header(IF_NONE_MATCH, "*");
             }
             let failure = match request.send().await {
@@ -354,7 +359,7 @@ impl Client {
                             drop(bytes);
                             None
                         }
-                        Ok(bytes) => return self.read_answer(&method, route, status, &bytes),
+                        Ok(bytes) => return self.read_answer(asked, status, &bytes),
                         Err(failure) => Some(failure),
                     }
                 }
@@ -373,14 +378,13 @@ impl Client {
 
     fn read_answer<T: DeserializeOwned>(
         &self,
-        method: &Method,
-        route: &str,
+        asked: &Request<'_>,
         status: StatusCode,
         bytes: &[u8],
     ) -> Result<T, ClientError> {
         let unreadable = |detail: String| ClientError::Unreadable {
             endpoint: self.inner.connection.endpoint.clone(),
-            request: format!("{method} {route}"),
+            request: format!("{} {}", asked.method, asked.path),
             detail,
         };
         if status.is_success() {

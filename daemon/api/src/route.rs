@@ -26,6 +26,7 @@ pub mod token;
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -96,6 +97,8 @@ pub struct Operation {
     pub path: &'static str,
     /// Who may call it.
     pub callers: Callers,
+    /// How long an answer may take, a long poll aside.
+    pub may_take: Duration,
     tag: &'static str,
     summary: &'static str,
     description: Option<&'static str>,
@@ -103,6 +106,7 @@ pub struct Operation {
     body: Option<Content>,
     answer: Answer,
     problems: &'static [(u16, &'static str)],
+    deprecated: bool,
 }
 
 /// An operation with the types of its body and its answer.
@@ -169,6 +173,7 @@ impl Route<(), ()> {
             method,
             path,
             callers,
+            may_take: Duration::from_secs(20),
             tag: "",
             summary: "",
             description: None,
@@ -176,6 +181,7 @@ impl Route<(), ()> {
             body: None,
             answer: Answer { description: "", content: None },
             problems: &[],
+            deprecated: false,
         };
         Self { operation, types: PhantomData }
     }
@@ -243,6 +249,16 @@ impl<B, A> Route<B, A> {
     /// The problems that are more than anybody would expect of any operation: statuses, and the codes behind them.
     const fn problems(self, problems: &'static [(u16, &'static str)]) -> Self {
         Self::of(Operation { problems, ..self.operation })
+    }
+
+    /// For what takes longer than most.
+    const fn may_take(self, may_take: Duration) -> Self {
+        Self::of(Operation { may_take, ..self.operation })
+    }
+
+    /// Served for one more version, under a word of before.
+    const fn deprecated(self) -> Self {
+        Self::of(Operation { deprecated: true, ..self.operation })
     }
 
     /// What an answer means.

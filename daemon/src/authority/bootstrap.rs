@@ -21,8 +21,8 @@ pub(crate) struct NewCluster<'a> {
     pub(crate) endpoint: &'a str,
     /// What the first authorities are to be.
     pub(crate) authority: AuthoritySettings,
-    /// The first authorities, if they were signed where the root's key is kept.
-    pub(crate) brought: Option<ImportAuthorities>,
+    /// The first authorities, if an offline root has signed them.
+    pub(crate) imported: Option<ImportAuthorities>,
 }
 
 /// Makes the cluster, unless another daemon was faster. Nothing of it exists until the one transaction commits.
@@ -51,8 +51,8 @@ pub(crate) async fn bootstrap(
     tx.cluster().insert(&cluster, now).await?;
     let version = master_key.active();
     tx.sealed_secrets().update_master_key_version(version, &master_key.check_of(version).unwrap_or_default()).await?;
-    if let Some(brought) = &new.brought {
-        begin(&mut tx, (master_key, rng), &cluster, brought, now).await?;
+    if let Some(imported) = &new.imported {
+        begin(&mut tx, (master_key, rng), &cluster, imported, now).await?;
         Actor::daemon("bootstrap").record(&mut tx, "create_cluster", new.name.as_str(), "created", now).await?;
         return Ok(tx.commit().await?);
     }

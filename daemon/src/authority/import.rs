@@ -1,5 +1,5 @@
-//! Bringing in what was signed where the root's key is kept: the first authorities when the cluster is made, and later
-//! successors of intermediates and lists of the root. Nothing is taken that this daemon would not have signed itself.
+//! Importing what an offline root has signed: the first authorities when the cluster is created, and later successors of
+//! intermediates and lists of the root. Nothing is taken that this daemon would not have signed itself.
 
 use std::sync::Arc;
 
@@ -24,23 +24,23 @@ use crate::base::{Body, Event, Failure};
 
 /// Brings in intermediates and lists that were signed where the root's key is kept. An intermediate is known to every node
 /// before it signs, and signs when a rotation is asked for or due.
-pub(crate) async fn bring_authorities(
+pub(crate) async fn import_authorities(
     State(authorities): State<Arc<Authorities>>,
     OperatorCaller(actor): OperatorCaller,
-    Body(bring): Body<ImportAuthorities>,
+    Body(import): Body<ImportAuthorities>,
 ) -> Result<Json<Vec<Authority>>, Failure> {
     let base = &authorities.base;
     let now = base.now();
-    if bring.root.is_some() {
-        let detail = "a root is brought in when a cluster is made, in brought.json beside serve.toml";
+    if import.root.is_some() {
+        let detail = "a root is imported when a cluster is created, from imported.json beside serve.toml";
         return Err(Failure::new(ProblemCode::Conflict, detail));
     }
-    let mut tx = base.store.write("bring_authorities").await?;
+    let mut tx = base.store.write("import_authorities").await?;
     let issuers = authorities.fresh(&mut tx).await?;
     let root = issuers.active(AuthorityDomain::Root)?;
     let cluster = tx.cluster().get().await?;
     let keys = (&base.master_key, &base.rng);
-    for (domain, certificate, key) in pieces(&bring)? {
+    for (domain, certificate, key) in pieces(&import)? {
         let rows = tx.issuers().list().await?;
         let of = || rows.iter().filter(|row| row.view.domain == domain);
         if let Some(prepared) = of().find(|row| row.view.state == AuthorityState::Prepared) {
@@ -58,8 +58,8 @@ pub(crate) async fn bring_authorities(
         let id = establish(&mut tx, keys, &cluster, Some(&root.view.id), new, piece, now).await?;
         actor.record(&mut tx, "bring_authority", &id, "prepared", now).await?;
     }
-    if let Some(list) = &bring.list {
-        let number = bring_list(&mut tx, &root.view.id, &root.authority, list, now).await?;
+    if let Some(list) = &import.list {
+        let number = replace_list(&mut tx, &root.view.id, &root.authority, list, now).await?;
         actor.record(&mut tx, "bring_list", &format!("{}/0", root.view.id), &format!("number {number}"), now).await?;
     }
     tx.cluster().increment_generation().await?;
@@ -70,17 +70,17 @@ pub(crate) async fn bring_authorities(
     Ok(Json(rows.into_iter().map(|row| row.view).collect()))
 }
 
-/// Makes the first authorities of a cluster from what was brought.
+/// Makes the first authorities of a cluster from what is imported.
 pub(super) async fn begin(
     tx: &mut Transaction,
     keys: (&MasterKey, &SystemRandom),
     cluster: &ClusterRow,
-    brought: &ImportAuthorities,
+    imported: &ImportAuthorities,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let missing = |what: &str| Failure::new(ProblemCode::InvalidRequest, format!("brought.json must hold {what}"));
-    let root = brought.root.as_ref().ok_or_else(|| missing("the root's certificate"))?;
-    let list = brought.list.as_ref().ok_or_else(|| missing("the root's list"))?;
+    let missing = |what: &str| Failure::new(ProblemCode::InvalidRequest, format!("imported.json must hold {what}"));
+    let root = imported.root.as_ref().ok_or_else(|| missing("the root's certificate"))?;
+    let list = imported.list.as_ref().ok_or_else(|| missing("the root's list"))?;
     let certificate = one_certificate(root)?;
     let (authority, _) = import_root(&certificate, now).map_err(refused)?;
     let first = |domain| New { domain, number: 1, state: AuthorityState::Active, generation: 1 };
@@ -90,7 +90,7 @@ pub(super) async fn begin(
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
     let head = CrlHead { issuer: root.clone(), shard: 0, url, number, this_update, next_update, base_number: number };
     tx.crls().insert(&CrlRow { head, der: one_list(list)?, delta: None }).await?;
-    let pieces = pieces(brought)?;
+    let pieces = pieces(imported)?;
     for domain in [AuthorityDomain::Services, AuthorityDomain::Projects] {
         let found = pieces.iter().find(|(of, ..)| *of == domain);
         let (_, certificate, key) =
@@ -103,7 +103,7 @@ pub(super) async fn begin(
 }
 
 /// Puts a list of the root in the place of the last one.
-async fn bring_list(
+async fn replace_list(
     tx: &mut Transaction,
     root: &str,
     authority: &ringfence_pki::Authority,
@@ -143,8 +143,8 @@ async fn bring_list(
 }
 
 /// The intermediates with their keys.
-fn pieces(bring: &ImportAuthorities) -> Result<Vec<(AuthorityDomain, Vec<u8>, PrivateKey)>, Failure> {
-    bring
+fn pieces(import: &ImportAuthorities) -> Result<Vec<(AuthorityDomain, Vec<u8>, PrivateKey)>, Failure> {
+    import
         .intermediates
         .iter()
         .map(|piece| {

@@ -31,8 +31,8 @@ pub(crate) struct Known {
     pub(crate) taken: bool,
     /// Whether agents or the daemon hold good certificates of it.
     pub(crate) in_use: bool,
-    /// Whether its key is not here, so that what it signs is brought in.
-    pub(crate) kept_apart: bool,
+    /// Whether its key is not here, so that what it signs is imported.
+    pub(crate) is_offline: bool,
     /// When the last certificate that it signed ends.
     pub(crate) last_end: Option<Timestamp>,
 }
@@ -74,8 +74,8 @@ fn of_domain(all: &[Known], domain: AuthorityDomain, now: Timestamp) -> Option<S
     }
     let root_is_coming = is_due(root, root, now);
     match prepared {
-        // A successor is brought in, or will be.
-        None if root.kept_apart => None,
+        // A successor is imported, or will be.
+        None if root.is_offline => None,
         None if domain != AuthorityDomain::Root && root_is_coming => None,
         None => Some(Step::Prepare(domain)),
         Some(prepared) => {
@@ -170,7 +170,7 @@ mod tests {
             prepared_generation: 0,
             known_at: None,
         };
-        Known { row, taken: false, in_use: true, kept_apart: false, last_end: Some(day(begins + life)) }
+        Known { row, taken: false, in_use: true, is_offline: false, last_end: Some(day(begins + life)) }
     }
 
     fn root() -> Known {
@@ -191,6 +191,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn what_comes_next_is_decided_by_states_times_and_what_nodes_have_taken() {
         let prepare = |domain| Some(Step::Prepare(domain));
         let activate = |id: &str, domain| Some(Step::Activate { id: id.to_owned(), domain });

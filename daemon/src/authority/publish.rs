@@ -56,22 +56,22 @@ impl Task for PublishCrls {
     }
 }
 
-/// Complains of lists that end soon and can only be brought in.
+/// Complains of lists that expire soon and can only be imported.
 async fn warn_of_imported_lists(authorities: &Authorities) -> anyhow::Result<()> {
     let now = authorities.base.now();
     let mut tx = authorities.base.store.read("look_at_crls").await?;
     let issuers = authorities.fresh(&mut tx).await?;
     for list in tx.crls().list_heads().await? {
-        let apart = issuers.find(&list.issuer).is_some_and(|issuer| !issuer.authority.can_sign());
-        if !apart {
+        let offline = issuers.find(&list.issuer).is_some_and(|issuer| !issuer.authority.can_sign());
+        if !offline {
             continue;
         }
         let mut unlisted = Vec::new();
         tx.crls().for_each_revoked(&list, |row| unlisted.extend(row.listed_in.is_none().then_some(row.serial))).await?;
         anyhow::ensure!(
             unlisted.is_empty(),
-            "the list of {} does not name what was revoked, and its key is kept apart: sign another there with `ringfenced ca \
-             list --revoke {}`, and bring it in with `ringfenced ca bring`",
+            "the list of {} does not name what was revoked, and its key is offline: sign another there with `ringfenced ca \
+             list --revoke {}`, and import it with `ringfenced ca import`",
             list.issuer,
             unlisted.join(" --revoke ")
         );
@@ -79,8 +79,8 @@ async fn warn_of_imported_lists(authorities: &Authorities) -> anyhow::Result<()>
         let (issuer, ends) = (&list.issuer, list.next_update);
         anyhow::ensure!(
             now < ends - life / 4,
-            "the list of {issuer} ends at {ends}, and its key is kept apart: sign another with `ringfenced ca list` there, and \
-             bring it in with `ringfenced ca bring`"
+            "the list of {issuer} expires at {ends}, and its key is offline: sign another with `ringfenced ca list` there, and \
+             import it with `ringfenced ca import`"
         );
     }
     Ok(())

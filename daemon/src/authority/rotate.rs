@@ -120,7 +120,7 @@ async fn known(tx: &mut Transaction, now: Timestamp) -> Result<Vec<Known>, Failu
         known.push(Known {
             // Without a node there is nobody to wait for.
             taken: taken.is_none_or(|taken| taken >= row.prepared_generation),
-            kept_apart: row.view.state != AuthorityState::Gone && row.sealed_key.is_empty(),
+            is_offline: row.view.state != AuthorityState::Gone && row.sealed_key.is_empty(),
             in_use: retired && tx.issuers().is_in_use(&id, now).await?,
             last_end: if retired { tx.issuers().find_last_expiry(&id).await? } else { None },
             row,

@@ -1,6 +1,5 @@
-//! `ringfenced ca`: a root whose key is kept apart from every cluster, in a directory on a machine of its own. It signs what a
-//! daemon then takes in: the first authorities, successors of intermediates, and its list. Nothing here speaks to a network
-//! but `bring`.
+//! `ringfenced ca`: an offline root, whose key lies in a directory on a machine of its own. It signs what a daemon then
+//! imports: the first authorities, successors of intermediates, and its list. Only `import` uses the network.
 //!
 //! ```text
 //! root.key, root.crt   the root's key (PKCS #8, 0600) and certificate
@@ -29,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::subject_name;
 use crate::command::operator::Operator;
 
-/// Keep a root apart from the cluster, and bring in what it signs.
+/// Keep an offline root, and import what it signs.
 #[derive(Debug, Args)]
 pub struct Ca {
     #[command(subcommand)]
@@ -57,7 +56,7 @@ enum What {
         /// How long the root lives
         #[arg(long, value_name = "YEARS", default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..=30))]
         root_years: i64,
-        /// How long a list of the root is good; so often another one must be brought in
+        /// How long a list of the root is good; so often another one must be imported
         #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(i64).range(1..=366))]
         list_days: i64,
     },
@@ -77,13 +76,19 @@ enum What {
         #[arg(long, value_name = "SERIAL")]
         revoke: Vec<String>,
     },
-    /// Bring what was signed into a cluster that runs
-    Bring {
-        #[command(flatten)]
-        operator: Operator,
-        /// A file that `init`, `intermediate` or `list` has written
-        file: PathBuf,
-    },
+    /// Import what was signed into a cluster that runs
+    Import(Import),
+    /// The earlier word for `import`
+    #[command(hide = true)]
+    Bring(Import),
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    #[command(flatten)]
+    operator: Operator,
+    /// A file that `init`, `intermediate` or `list` has written
+    file: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -91,7 +96,7 @@ struct Place {
     /// Where the root is kept
     #[arg(long, value_name = "DIR")]
     directory: PathBuf,
-    /// Where to write what is to be brought in
+    /// Where to write what is to be imported
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -141,8 +146,8 @@ impl Ca {
                 let mut root = Root::open(&place.directory)?;
                 let piece = root.intermediate(domain)?;
                 root.write(&place.directory)?;
-                let bring = ImportAuthorities { intermediates: vec![piece], ..ImportAuthorities::default() };
-                write(&place.out, &bring)?;
+                let import = ImportAuthorities { intermediates: vec![piece], ..ImportAuthorities::default() };
+                write(&place.out, &import)?;
                 println!("{}: another intermediate for {}; it holds a key", place.out.display(), domain.as_str());
                 Ok(())
             }
@@ -158,17 +163,28 @@ impl Ca {
                 println!("{}: list number {} of the root", place.out.display(), root.state.list_number);
                 Ok(())
             }
-            What::Bring { operator, file } => {
-                let text = std::fs::read(&file).map(zeroize::Zeroizing::new);
-                let text = text.with_context(|| format!("cannot read {}", file.display()))?;
-                let bring: ImportAuthorities = serde_json::from_slice(&text)
-                    .with_context(|| format!("{} is not what `ringfenced ca` writes", file.display()))?;
-                for one in operator.client()?.bring_authorities(&bring).await? {
-                    println!("{} {}", one.id, one.state.as_str());
-                }
-                Ok(())
+            What::Import(import) => import.run().await,
+            What::Bring(import) => {
+                eprintln!(
+                    "ringfenced: `ca bring` is called `ca import` now; the next version does not know the old word"
+                );
+                import.run().await
             }
         }
+    }
+}
+
+impl Import {
+    async fn run(self) -> anyhow::Result<()> {
+        let Self { operator, file } = self;
+        let text = std::fs::read(&file).map(zeroize::Zeroizing::new);
+        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+        let import: ImportAuthorities = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not what `ringfenced ca` writes", file.display()))?;
+        for one in operator.client()?.import_authorities(&import).await? {
+            println!("{} {}", one.id, one.state.as_str());
+        }
+        Ok(())
     }
 }
 

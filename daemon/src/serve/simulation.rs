@@ -26,7 +26,7 @@ use crate::config::ServeConfig;
 use crate::daemon::Daemon;
 use crate::node::{OnNode, post_certificate, put_report, read_desired};
 use crate::project::{delete_member, put_member, put_project, read_credentials};
-use crate::serve::open;
+use crate::serve::open::open;
 
 /// The time between two looks.
 const TICK: SignedDuration = SignedDuration::from_hours(15 * 24);

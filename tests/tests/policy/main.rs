@@ -64,7 +64,6 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("prost*", &["tfplugin-rs"]),
     // The double of AWS is a server too, of another protocol.
     ("axum", &["ringfenced", "ringfence-aws-double"]),
-    ("utoipa-axum", &["ringfenced"]),
     ("aws-sdk-*", &["ringfence-place"]),
     ("aws-config", &["ringfence-place"]),
     ("azure_*", &["ringfence-place"]),

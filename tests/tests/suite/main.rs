@@ -1,6 +1,7 @@
 //! Whole paths through the real programs.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::too_many_lines, reason = "a test is a story that is read from its start to its end")]
 
 mod acceptance;
 mod api;
@@ -9,11 +10,11 @@ mod commands;
 mod crashes;
 mod faults;
 mod interrupts;
-mod kept_apart;
 mod linted;
 mod mishaps;
 mod newer_cores;
 mod nodes;
+mod offline_root;
 mod plugin;
 mod project_members;
 mod refusals;

@@ -170,9 +170,9 @@ impl Client {
         self.ask(&audit::POST_CHECKPOINT, &[]).await
     }
 
-    /// Brings in what was signed where the root's key is kept.
-    pub async fn bring_authorities(&self, bring: &ImportAuthorities) -> Result<Vec<Authority>, ClientError> {
-        self.give(&authority::BRING_AUTHORITIES, &[], bring).await
+    /// Imports what an offline root has signed.
+    pub async fn import_authorities(&self, import: &ImportAuthorities) -> Result<Vec<Authority>, ClientError> {
+        self.give(&authority::IMPORT_AUTHORITIES, &[], import).await
     }
 
     /// The versions of the master key.

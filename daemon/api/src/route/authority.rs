@@ -11,13 +11,25 @@ pub const LIST_AUTHORITIES: Route<(), Vec<Authority>> =
         .summary("The authorities, the oldest of a domain first; with those that are gone.")
         .answers_list::<Authority>();
 
+pub const IMPORT_AUTHORITIES: Route<ImportAuthorities, Vec<Authority>> = Route::post(
+    "import_authorities",
+    "/v1/authorities/import",
+    Callers::Operator,
+)
+.tagged("authority")
+.summary(
+    "Imports intermediates and lists that an offline root has signed. An intermediate is known to every node before \
+            it signs, and signs when a rotation is requested or due.",
+)
+.takes::<ImportAuthorities>()
+.answers_list::<Authority>()
+.problems(&[(400, ""), (409, "")]);
+
 pub const BRING_AUTHORITIES: Route<ImportAuthorities, Vec<Authority>> =
     Route::post("bring_authorities", "/v1/authorities/bring", Callers::Operator)
         .tagged("authority")
-        .summary(
-            "Brings in intermediates and lists that were signed where the root's key is kept. An intermediate is known \
-        to every node before it signs, and signs when a rotation is asked for or due.",
-        )
+        .summary("The earlier word for `POST /v1/authorities/import`; it goes in the next version.")
+        .deprecated()
         .takes::<ImportAuthorities>()
         .answers_list::<Authority>()
         .problems(&[(400, ""), (409, "")]);

@@ -7,7 +7,9 @@ use utoipa::openapi::path::{
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::{Response, ResponseBuilder, ResponsesBuilder};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr, Required, Schema};
+use utoipa::openapi::{
+    ComponentsBuilder, Deprecated, InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr, Required, Schema,
+};
 use utoipa::{PartialSchema, ToSchema as _};
 
 use super::{Components, Content, JSON, Method, Operation, Parameter, Place, named};
@@ -63,6 +65,7 @@ fn describe(operation: &Operation, components: &mut Components) -> OperationBuil
         .summary(Some(operation.summary))
         .description(operation.description)
         .responses(responses.build())
+        .deprecated(operation.deprecated.then_some(Deprecated::True))
         .extensions(Some(ExtensionsBuilder::new().add("x-callers", operation.callers.as_str()).build()));
     for name in path_parameters(operation.path) {
         described = described.parameter(path_parameter(name, components));

@@ -1,5 +1,7 @@
 //! Projects, their members, and the jobs of members.
 
+use std::time::Duration;
+
 use super::{CREATING, Callers, Route};
 use crate::certificate::PostIdentityCertificate;
 use crate::job::Job;
@@ -54,9 +56,10 @@ pub const PUT_MEMBERS: Route<PutMembers, Vec<Member>> =
             "For the operator and the project's data owners. A project that has a data owner keeps one \
         (`last_data_owner`), and a data owner who calls stays one (`own_membership`).",
         )
+        .may_take(Duration::from_mins(10))
         .takes::<PutMembers>()
         .answers_list::<Member>()
-        .problems(&[(404, ""), (409, "`last_data_owner` or `own_membership`")]);
+        .problems(&[(400, "more than 1,000 members"), (404, ""), (409, "`last_data_owner` or `own_membership`")]);
 
 pub const READ_MEMBER: Route<(), Member> =
     Route::get("read_member", "/v1/projects/{project}/members/{user}", Callers::DataOwner)
@@ -74,6 +77,7 @@ pub const PUT_MEMBER: Route<PutMember, Member> =
         that), and for the project's data owners, who stay what they are.",
         )
         .parameters(&[CREATING])
+        .may_take(Duration::from_mins(1))
         .takes::<PutMember>()
         .answers::<Member>()
         .problems(&[(404, ""), (409, "`already_exists`; `own_membership`, for a data owner")]);

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicI64;
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::testing::{self, Core, Instance, json, unknown};
 
-use library::{Book, Fault, Library, LibraryModel, Search, Shelf, library};
+use library::{Book, Fault, Library, LibraryModel, Search, SearchModel, Shelf, library};
 
 /// Its data source has a name that Terraform looks for elsewhere.
 struct Stranger;

@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ringfence_api::project::{MemberRole, PutMembers};
+use ringfence_api::cluster::{AuthoritySettings, KeyAlgorithm};
+use ringfence_api::project::{MOST_MEMBERS, MemberRole, PutMembers, PutProject};
 use ringfence_api::{Credentials, ProblemCode};
 use ringfence_tests::eventually;
 use serde_json::{Value, json};
 
 use super::https::{Https, Pem};
 use super::world::{SOON, World, project, user};
+use crate::nodes::declared;
 
 const MEMBERS: &str = "/v1/projects/fraud/members";
 const OWNER: &str = "data_owner";
@@ -193,4 +195,41 @@ async fn of_data_owners_who_remove_each_other_at_once_one_is_left() {
         tokio::time::timeout(Duration::from_secs(20), both).await.expect("both are answered");
         assert_eq!(members(&world).await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_put_of_more_members_than_the_limit_changes_nothing() {
+    let (world, _) = alice_and_bob().await;
+    let before = (members(&world).await, world.done_by_operator().await);
+    let many: BTreeMap<String, &str> = (0..=MOST_MEMBERS).map(|number| (format!("user_{number}"), SCIENTIST)).collect();
+    let refused = world.operator.call("PUT", MEMBERS, &json!({ "members": many })).await;
+    let problem = refused.refused(ProblemCode::InvalidRequest);
+    assert!(problem.detail.contains("may have 1000"), "{}", problem.detail);
+    assert_eq!((members(&world).await, world.done_by_operator().await), before);
+}
+
+#[tokio::test]
+async fn no_write_waits_for_the_keys_of_new_members() {
+    let world = World::new().await;
+    let slow = AuthoritySettings { project_user_key_algorithm: KeyAlgorithm::Rsa4096, ..AuthoritySettings::default() };
+    world.declare(&declared(0, slow)).await;
+    world.people("fraud", &[]).await;
+    let names: Vec<String> = (0..6).map(|number| format!("user_{number}")).collect();
+    let wanted = names.iter().map(|name| (user(name), MemberRole::DataScientist)).collect();
+    let putting = {
+        let client = world.client.clone();
+        tokio::spawn(async move { client.put_members(&project("fraud"), &PutMembers { members: wanted }).await })
+    };
+    let mut written = 0;
+    while !putting.is_finished() {
+        let put = PutProject { description: format!("written {written} times") };
+        world.client.put_project(&project("other"), &put).await.unwrap();
+        written += 1;
+    }
+    let put = putting.await.unwrap().unwrap();
+    assert_eq!(put.len(), names.len());
+    // Each key alone takes longer than such a write; with the keys in the writer's way there would be one.
+    assert!(written > names.len(), "only {written} writes were answered meanwhile");
+    let key = world.credentials("fraud", "user_0").await.private_key;
+    assert!(key.len() > 3_000, "an RSA key of 4,096 bits in PEM has {} characters", key.len());
 }

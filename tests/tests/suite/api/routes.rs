@@ -81,6 +81,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(For::Operator, "DELETE", "/v1/projects/{project}/members/{user}/jobs/{job}"),
     route(For::Operator, "GET", "/v1/authorities"),
     route(For::Operator, "POST", "/v1/authorities/{domain}/rotate"),
+    route(For::Operator, "POST", "/v1/authorities/import"),
     route(For::Operator, "POST", "/v1/authorities/bring"),
     route(For::Operator, "GET", "/v1/token-keys"),
     route(For::Operator, "POST", "/v1/token-keys/rotate"),
@@ -129,7 +130,13 @@ impl Route {
             ("PUT", "/v1/projects/{project}/members") => json!({ "members": { "alice": "data_owner" } }),
             ("PUT", "/v1/projects/{project}/members/{user}") => json!({ "role": "data_owner" }),
             ("POST", "/v1/projects/{project}/members/{user}/tokens") => json!({ "audience": "query" }),
-            ("POST", "/v1/authorities/{domain}/rotate" | "/v1/authorities/bring" | "/v1/token-keys/rotate") => {
+            (
+                "POST",
+                "/v1/authorities/{domain}/rotate"
+                | "/v1/authorities/import"
+                | "/v1/authorities/bring"
+                | "/v1/token-keys/rotate",
+            ) => {
                 json!({})
             }
             ("POST", "/v1/tokens/introspect") => json!({ "token": "made up" }),

@@ -16,13 +16,13 @@ use super::world::{SOON, World, project, user};
 use crate::nodes::{declared, ready};
 
 /// A certificate and the key that never left the caller.
-struct HandedOut {
+struct FromCsr {
     issued: IssuedCertificate,
     pem: Pem,
     facts: CertificateFacts,
 }
 
-impl HandedOut {
+impl FromCsr {
     fn new(issued: IssuedCertificate, key: &PrivateKey) -> Self {
         let facts = CertificateFacts::read(&pem_certificates(&issued.chain).unwrap()[0]).unwrap();
         assert_eq!(facts.public_key, key.public());
@@ -51,16 +51,16 @@ fn asking(key: &PrivateKey, lifetime: Option<u32>) -> PostIdentityCertificate {
     PostIdentityCertificate { request, lifetime: lifetime.map(Lifetime::from_secs) }
 }
 
-async fn for_member(world: &World, of: &str, who: &str, lifetime: Option<u32>) -> HandedOut {
+async fn for_member(world: &World, of: &str, who: &str, lifetime: Option<u32>) -> FromCsr {
     let key = PrivateKey::generate().unwrap();
     let post = asking(&key, lifetime);
-    HandedOut::new(world.client.issue_member_certificate(&project(of), &user(who), &post).await.unwrap(), &key)
+    FromCsr::new(world.client.issue_member_certificate(&project(of), &user(who), &post).await.unwrap(), &key)
 }
 
-async fn for_service(world: &World, on: &str, lifetime: Option<u32>) -> HandedOut {
+async fn for_service(world: &World, on: &str, lifetime: Option<u32>) -> FromCsr {
     let key = PrivateKey::generate().unwrap();
     let post = asking(&key, lifetime);
-    HandedOut::new(world.client.issue_service_certificate(&node(on), &service("query"), &post).await.unwrap(), &key)
+    FromCsr::new(world.client.issue_service_certificate(&node(on), &service("query"), &post).await.unwrap(), &key)
 }
 
 async fn recorded(world: &World, serial: &str) -> Certificate {
@@ -84,10 +84,10 @@ async fn the_names_are_those_of_the_declaration_whatever_the_request_says() {
     let who = world.holder(&query.pem).get("/v1/whoami").await.served();
     assert_eq!((&who["kind"], &who["node"]), (&json!("service"), &json!("workers-0")));
     let rows = world.audit().await;
-    for (object, handed) in [("fraud__alice", &alice), ("query@workers-0", &query)] {
-        let found = rows.iter().find(|row| row.outcome == handed.issued.serial).unwrap();
+    for (object, one) in [("fraud__alice", &alice), ("query@workers-0", &query)] {
+        let found = rows.iter().find(|row| row.outcome == one.issued.serial).unwrap();
         assert_eq!((&*found.actor, &*found.action, &*found.object), ("operator", "hand_out_certificate", object));
-        assert_eq!(recorded(&world, &handed.issued.serial).await.holder, CertificateHolder::Caller);
+        assert_eq!(recorded(&world, &one.issued.serial).await.holder, CertificateHolder::Caller);
     }
 }
 
@@ -95,7 +95,7 @@ async fn the_names_are_those_of_the_declaration_whatever_the_request_says() {
 async fn it_lives_for_an_hour_or_as_asked_and_never_longer_than_declared() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
-    let near = |handed: &HandedOut, seconds: i64| (seconds - 30..=seconds).contains(&handed.left());
+    let near = |one: &FromCsr, seconds: i64| (seconds - 30..=seconds).contains(&one.left());
     assert!(near(&for_member(&world, "fraud", "alice", None).await, 3_600));
     assert!(near(&for_member(&world, "fraud", "alice", Some(7 * 86_400)).await, 7 * 86_400));
     assert!(near(&for_service(&world, "head", Some(60)).await, 60));
@@ -163,8 +163,8 @@ async fn what_the_agent_holds_goes_on_as_if_there_were_no_others() {
     let cluster = ready(&world.client, 2).await;
     let before: Vec<String> =
         cluster.nodes.iter().flat_map(|node| &node.certificates).map(|held| held.serial.clone()).collect();
-    let handed = for_service(&world, "workers-0", Some(15)).await;
-    let serial = &handed.issued.serial;
+    let one = for_service(&world, "workers-0", Some(15)).await;
+    let serial = &one.issued.serial;
     // Every certificate that the agents held has been replaced and revoked since; this one, in the middle, has not.
     eventually("what agents hold has rotated", SOON + SOON, async || {
         let all: Vec<Certificate> = world.client.read("/v1/certificates?limit=1000").await.unwrap();
@@ -178,8 +178,8 @@ async fn what_the_agent_holds_goes_on_as_if_there_were_no_others() {
     assert!(cluster.nodes.iter().flat_map(|node| &node.certificates).all(|held| held.serial != *serial));
     // Nor does one that comes to an agent's report from elsewhere replace what the agent holds.
     let agent = world.holder(&world.held_by("workers-0", "node"));
-    let handed = for_service(&world, "workers-0", Some(15)).await;
-    let held = json!({ "service": "query", "serial": handed.issued.serial, "not_after": handed.issued.not_after });
+    let one = for_service(&world, "workers-0", Some(15)).await;
+    let held = json!({ "service": "query", "serial": one.issued.serial, "not_after": one.issued.not_after });
     let body = json!({ "generation": 0, "certificates": [held], "fault": null });
     agent.call("PUT", "/v1/nodes/workers-0/report", &body).await.served();
     world.holder(&world.held_by("workers-0", "services/query")).get("/v1/whoami").await.served();
@@ -192,14 +192,14 @@ async fn it_ends_with_what_it_is_for() {
     let (alice, bob) =
         (for_member(&world, "fraud", "alice", None).await, for_member(&world, "fraud", "bob", None).await);
     let (head, worker) = (for_service(&world, "head", None).await, for_service(&world, "workers-0", None).await);
-    let reason = async |handed: &HandedOut| recorded(&world, &handed.issued.serial).await.revocation_reason;
+    let reason = async |one: &FromCsr| recorded(&world, &one.issued.serial).await.revocation_reason;
     world.client.delete_member(&project("fraud"), &user("alice")).await.unwrap();
     world.holder(&alice.pem).get("/v1/whoami").await.refused(ProblemCode::CertificateRevoked);
     assert_eq!(reason(&bob).await, None);
     world.client.delete_project(&project("fraud")).await.unwrap();
-    for handed in [&alice, &bob] {
-        assert_eq!(reason(handed).await, Some(RevocationReason::PrivilegeWithdrawn));
-        listed_within(&world, "projects-1", &handed.issued.serial, LISTED).await;
+    for one in [&alice, &bob] {
+        assert_eq!(reason(one).await, Some(RevocationReason::PrivilegeWithdrawn));
+        listed_within(&world, "projects-1", &one.issued.serial, LISTED).await;
     }
     world.declare(&declared(0, AuthoritySettings::default())).await;
     assert_eq!(reason(&worker).await, Some(RevocationReason::CessationOfOperation));
@@ -208,8 +208,8 @@ async fn it_ends_with_what_it_is_for() {
     put.services.clear();
     world.declare(&put).await;
     assert_eq!(reason(&head).await, Some(RevocationReason::CessationOfOperation));
-    for handed in [&head, &worker] {
-        listed_within(&world, "services-1", &handed.issued.serial, LISTED).await;
+    for one in [&head, &worker] {
+        listed_within(&world, "services-1", &one.issued.serial, LISTED).await;
     }
 }
 
@@ -220,11 +220,11 @@ async fn one_is_revoked_by_its_serial_at_once_and_again_without_effect() {
     let (alice, other) =
         (for_member(&world, "fraud", "alice", None).await, for_member(&world, "fraud", "alice", None).await);
     let query = for_service(&world, "head", None).await;
-    for (handed, issuer) in [(&alice, "projects-1"), (&query, "services-1")] {
-        let serial = &handed.issued.serial;
-        world.holder(&handed.pem).get("/v1/whoami").await.served();
+    for (one, issuer) in [(&alice, "projects-1"), (&query, "services-1")] {
+        let serial = &one.issued.serial;
+        world.holder(&one.pem).get("/v1/whoami").await.served();
         world.client.revoke_certificate(serial).await.unwrap();
-        world.holder(&handed.pem).get("/v1/whoami").await.refused(ProblemCode::CertificateRevoked);
+        world.holder(&one.pem).get("/v1/whoami").await.refused(ProblemCode::CertificateRevoked);
         listed_within(&world, issuer, serial, LISTED).await;
         let once = recorded(&world, serial).await;
         assert_eq!(once.revocation_reason, Some(RevocationReason::CessationOfOperation));
@@ -269,7 +269,7 @@ async fn what_agents_and_the_daemon_hold_is_not_revoked_by_its_serial() {
 }
 
 #[tokio::test]
-async fn what_was_handed_out_survives_a_kill() {
+async fn what_was_issued_from_a_csr_survives_a_kill() {
     let mut world = World::with_nodes().await;
     let query = for_service(&world, "head", None).await;
     world.head.kill().await;

@@ -1,5 +1,4 @@
-//! A root whose key is kept apart from the cluster: it signs in a directory of its own, and what it signs is brought
-//! in.
+//! An offline root: it signs in a directory of its own, and what it signs is imported. Of what it has not signed, nothing is.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -42,6 +41,10 @@ fn endpoint() -> String {
 
 /// A cluster with such a root, in this directory, and the root beside it.
 async fn cluster(sandbox: &Sandbox) -> Head {
+    cluster_with(sandbox, "head/imported.json").await
+}
+
+async fn cluster_with(sandbox: &Sandbox, file: &str) -> Head {
     let mut head = Head::prepare(sandbox.path());
     let address = endpoint();
     let config = sandbox.path().join("head/serve.toml");
@@ -49,7 +52,7 @@ async fn cluster(sandbox: &Sandbox) -> Head {
     std::fs::write(&config, &text).unwrap();
     let id = text.lines().find_map(|line| line.strip_prefix("id = ")).unwrap().trim_matches('"').to_owned();
     let endpoint = format!("https://{address}");
-    let init = ["init", "--directory", "apart", "--out", "head/brought.json", "--cluster-name", "test"];
+    let init = ["init", "--directory", "offline", "--out", file, "--cluster-name", "test"];
     done(&ca(sandbox.path(), &[&init[..], &["--cluster-id", &id, "--endpoint", &endpoint]].concat()));
     let again = ca(sandbox.path(), &[&init[..], &["--cluster-id", &id, "--endpoint", &endpoint]].concat());
     assert!(refused(&again).contains("holds a root already"));
@@ -66,9 +69,9 @@ async fn active(client: &Client, domain: AuthorityDomain) -> String {
 async fn a_cluster_lives_by_what_its_root_has_signed_elsewhere() {
     let sandbox = Sandbox::new();
     let mut head = cluster(&sandbox).await;
-    assert!(!sandbox.path().join("head/brought.json").exists(), "it held keys");
-    let root = std::fs::read_to_string(sandbox.path().join("apart/root.crt")).unwrap();
-    assert_eq!(head.connection().ca_certificate, root, "clients trust the root that is kept apart");
+    assert!(!sandbox.path().join("head/imported.json").exists(), "it held keys");
+    let root = std::fs::read_to_string(sandbox.path().join("offline/root.crt")).unwrap();
+    assert_eq!(head.connection().ca_certificate, root, "clients trust the offline root");
     let client = head.operator();
     client.put_cluster(&declared(1, AuthoritySettings::default())).await.unwrap();
     ready(&client, 2).await;
@@ -87,34 +90,30 @@ async fn a_cluster_lives_by_what_its_root_has_signed_elsewhere() {
         ringfence_pki::verify_leaf(chain, &root, &crls, ringfence_pki::Usage::Client, now)
     };
     verified(&credentials.chain, "projects-1").await.unwrap();
-    // A successor must be brought in.
+    // A successor must be imported.
     client.rotate_authority(AuthorityDomain::Projects, RotateAuthority { compromised: true }).await.unwrap();
-    done(&ca(sandbox.path(), &["intermediate", "--directory", "apart", "--out", "next.json", "projects"]));
+    done(&ca(sandbox.path(), &["intermediate", "--directory", "offline", "--out", "next.json", "projects"]));
     assert_eq!(active(&client, AuthorityDomain::Projects).await, "projects-1");
-    let bring = ["bring", "next.json", "--cluster", "."];
-    assert!(done(&ca(sandbox.path(), &bring)).contains("projects-2 prepared"));
-    eventually(
-        "the one that was brought in signs, and the compromised one is gone",
-        Duration::from_mins(1),
-        async || {
-            let all = client.authorities().await.unwrap();
-            let gone = all.iter().any(|one| one.id == "projects-1" && one.state == AuthorityState::Gone);
-            let signs = all.iter().any(|one| one.id == "projects-2" && one.state == AuthorityState::Active);
-            if gone && signs { Ok(()) } else { Err(format!("{all:?}")) }
-        },
-    )
+    let import = ["import", "next.json", "--cluster", "."];
+    assert!(done(&ca(sandbox.path(), &import)).contains("projects-2 prepared"));
+    eventually("the imported one signs, and the compromised one is gone", Duration::from_mins(1), async || {
+        let all = client.authorities().await.unwrap();
+        let gone = all.iter().any(|one| one.id == "projects-1" && one.state == AuthorityState::Gone);
+        let signs = all.iter().any(|one| one.id == "projects-2" && one.state == AuthorityState::Active);
+        if gone && signs { Ok(()) } else { Err(format!("{all:?}")) }
+    })
     .await;
     let next = client.member_credentials(&project("fraud"), &user("alice")).await.unwrap();
     verified(&next.chain, "projects-2").await.unwrap();
     // The root's list names the compromised one when the root has signed that.
     let compromised = pem_certificates(&credentials.chain).unwrap()[1].to_vec();
     let serial = ringfence_pki::CertificateFacts::read(&compromised).unwrap().serial.to_string();
-    done(&ca(sandbox.path(), &["list", "--directory", "apart", "--out", "list.json", "--revoke", &serial]));
-    done(&ca(sandbox.path(), &["bring", "list.json", "--cluster", "."]));
+    done(&ca(sandbox.path(), &["list", "--directory", "offline", "--out", "list.json", "--revoke", &serial]));
+    done(&ca(sandbox.path(), &["import", "list.json", "--cluster", "."]));
     let list = public.get("/v1/crls/root-1/0").await.bytes;
     assert_eq!(crate::api::crl::number(&list), 2);
     assert!(crate::api::crl::lists(&list, &serial));
-    let again = refused(&ca(sandbox.path(), &["bring", "list.json", "--cluster", "."]));
+    let again = refused(&ca(sandbox.path(), &["import", "list.json", "--cluster", "."]));
     assert!(again.contains("must follow number 2"), "{again}");
     // And all of that is there after a restart.
     head.kill().await;
@@ -124,7 +123,7 @@ async fn a_cluster_lives_by_what_its_root_has_signed_elsewhere() {
 }
 
 #[tokio::test]
-async fn nothing_is_brought_in_that_the_root_has_not_signed_for_it() {
+async fn nothing_is_imported_that_the_root_has_not_signed_for_it() {
     let sandbox = Sandbox::new();
     let head = cluster(&sandbox).await;
     let client = head.operator();
@@ -137,7 +136,7 @@ async fn nothing_is_brought_in_that_the_root_has_not_signed_for_it() {
     done(&ca(sandbox.path(), &[&init[..], &["--endpoint", &endpoint]].concat()));
     done(&ca(sandbox.path(), &["intermediate", "--directory", "stranger", "--out", "theirs.json", "services"]));
     done(&ca(sandbox.path(), &["list", "--directory", "stranger", "--out", "list.json"]));
-    done(&ca(sandbox.path(), &["intermediate", "--directory", "apart", "--out", "ours.json", "services"]));
+    done(&ca(sandbox.path(), &["intermediate", "--directory", "offline", "--out", "ours.json", "services"]));
     let text = std::fs::read_to_string(sandbox.path().join("ours.json")).unwrap();
     // For projects it would have to bear other constraints.
     std::fs::write(sandbox.path().join("misused.json"), text.replace("\"services\"", "\"projects\"")).unwrap();
@@ -148,22 +147,39 @@ async fn nothing_is_brought_in_that_the_root_has_not_signed_for_it() {
     };
     std::fs::write(sandbox.path().join("other_key.json"), text.replace(&key(&text), &key(&theirs))).unwrap();
     for (file, expected) in [
-        ("stranger.json", "a root is brought in when a cluster is made"),
+        ("stranger.json", "a root is imported when a cluster is created"),
         ("theirs.json", "its issuer must be the authority's subject"),
         ("list.json", "must be signed by the root"),
         ("misused.json", "constraints must be its domain's"),
         ("other_key.json", "the private key is not the one"),
     ] {
-        let said = refused(&ca(sandbox.path(), &["bring", file, "--cluster", "."]));
+        let said = refused(&ca(sandbox.path(), &["import", file, "--cluster", "."]));
         assert!(said.contains(expected) || said.contains("its signature must verify"), "{file}: {said}");
         assert!(!said.contains("PRIVATE KEY"), "{file}: {said}");
     }
     assert_eq!(client.authorities().await.unwrap(), before);
-    done(&ca(sandbox.path(), &["bring", "ours.json", "--cluster", "."]));
-    let twice = refused(&ca(sandbox.path(), &["bring", "ours.json", "--cluster", "."]));
+    done(&ca(sandbox.path(), &["import", "ours.json", "--cluster", "."]));
+    let twice = refused(&ca(sandbox.path(), &["import", "ours.json", "--cluster", "."]));
     assert!(twice.contains("services-2 is prepared already"), "{twice}");
     let all = client.authorities().await.unwrap();
     assert_eq!(all.len(), before.len() + 1);
     let tasks: Vec<ringfence_api::inspect::Task> = client.list(&LIST_TASKS, "").await.unwrap();
     assert!(tasks.iter().all(|task| task.last_error.is_none()), "{tasks:?}");
+}
+
+#[tokio::test]
+async fn the_words_of_the_version_before_still_import() {
+    let sandbox = Sandbox::new();
+    let head = cluster_with(&sandbox, "head/brought.json").await;
+    assert!(!sandbox.path().join("head/brought.json").exists(), "it held keys");
+    done(&ca(sandbox.path(), &["intermediate", "--directory", "offline", "--out", "next.json", "services"]));
+    let output = ca(sandbox.path(), &["bring", "next.json", "--cluster", "."]);
+    assert!(done(&output).contains("services-2 prepared"));
+    let notice = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(notice.contains("`ca bring` is called `ca import` now"), "{notice}");
+    // The route of before answers as the one of now does.
+    let session = head.operator().login().await.unwrap().session;
+    let operator = Https::public(&head.connection()).with_session(&session);
+    let refused = operator.call("POST", "/v1/authorities/bring", &serde_json::json!({ "list": "no list" })).await;
+    refused.refused(ringfence_api::ProblemCode::InvalidRequest);
 }

@@ -1,0 +1,174 @@
+//! Opening the cluster of a directory: it is created if it does not exist yet, and everything that the daemon is made of is read
+//! from it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use aws_lc_rs::rand::SystemRandom;
+use ringfence_api::Clock;
+use ringfence_api::authority::ImportAuthorities;
+use ringfence_api::cluster::{AuthoritySettings, PutCluster};
+use ringfence_pki::{MasterKey, pem_certificates};
+use ringfence_place::Place;
+use ringfence_place::local::LocalNodes;
+use ringfence_store::{Database, Store};
+use tracing::warn;
+
+use crate::access::{Access, KeysFile};
+use crate::authority::{Authorities, bootstrap};
+use crate::base::{Base, Changes, Events, Failure, Lead, crash_point, follow};
+use crate::config::{ConfigError, ServeConfig};
+use crate::daemon::Daemon;
+use crate::master_key::{self, KeyFile};
+use crate::node::Nodes;
+use crate::token::rotate_due;
+
+/// What the first authorities are to be.
+const AUTHORITY_FILE: &str = "authority.json";
+/// The first authorities, signed by an offline root; read when the cluster is created, and removed then.
+const IMPORTED_FILE: &str = "imported.json";
+/// What that file was called before; the next version does not know the name.
+const IMPORTED_FILE_BEFORE: &str = "brought.json";
+
+/// A daemon on the cluster of this directory, which is created if it does not exist yet. It serves nobody and does nothing by
+/// itself.
+pub(crate) async fn open(
+    directory: &Path,
+    config: &ServeConfig,
+    endpoint: &str,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Daemon> {
+    let database = config.database(directory)?;
+    let store = Store::open(&database).await?.watched(crash_point::at_commit);
+    let master_key = find_or_create(&store, directory, config, endpoint, &*clock).await?;
+    let alone = matches!(database, Database::Sqlite(_));
+    let key_file = master_key::own_file(&config.master_key, directory, alone);
+
+    let mut tx = store.write("start").await?;
+    let cluster = tx.cluster().get().await?;
+    let version = follow(&mut tx, &master_key).await.map_err(Failure::into_cause)?;
+    if tx.sealed_secrets().master_key_check().await?.is_none() {
+        let check = master_key.check_of(version).unwrap_or_default();
+        tx.sealed_secrets().update_master_key_version(version, &check).await?;
+    }
+    let lead = Lead::at_start(&mut tx, directory, &database, clock.now()).await?;
+    let base = Arc::new(Base {
+        cluster_id: cluster.id,
+        cluster_name: cluster.name,
+        endpoint: endpoint.to_owned(),
+        clock,
+        rng: SystemRandom::new(),
+        master_key,
+        changes: Changes::new(store.announcer()),
+        events: Events::new(store.announcer()),
+        lead,
+        store,
+    });
+    let authorities = Arc::new(Authorities::load(base.clone(), &mut tx).await.map_err(Failure::into_cause)?);
+    remove_imported(directory, &authorities)?;
+    // From here on there is a key that signs tokens.
+    rotate_due(&mut tx, &base.master_key, &base.rng, base.now()).await.map_err(Failure::into_cause)?;
+    tx.commit().await?;
+
+    let mut nodes = LocalNodes::new(&config.nodes.local_root, &config.nodes.program);
+    nodes.env = inherited_environment();
+    let trust = {
+        let authorities = authorities.clone();
+        move || authorities.seen().trust_fingerprints()
+    };
+    let access = Arc::new(Access::new(base.clone(), KeysFile::in_directory(directory), trust));
+    let place = Place::Local(nodes);
+    let nodes = Arc::new(Nodes { base, authorities, machine: place.default_machine(), place: place.into_nodes() });
+    Ok(Daemon::new(access, nodes, KeyFile(key_file)))
+}
+
+/// Creates the cluster if the database has none, and refuses another one. Returns the master key.
+async fn find_or_create(
+    store: &Store,
+    directory: &Path,
+    config: &ServeConfig,
+    endpoint: &str,
+    clock: &dyn Clock,
+) -> anyhow::Result<MasterKey> {
+    let recorded = store.read("open").await?.cluster().find().await?;
+    let key = master_key::read(&config.master_key, directory, recorded.is_some()).await?;
+    match recorded {
+        None => {
+            let new = bootstrap::NewCluster {
+                id: config.cluster.id,
+                name: &config.cluster.name,
+                operator_key: &config.cluster.operator_key,
+                endpoint,
+                authority: first_authority(directory)?,
+                imported: imported(directory)?.map(|(_, imported)| imported),
+            };
+            let created = bootstrap::bootstrap(store, &key, &SystemRandom::new(), &new, clock.now()).await;
+            created.map_err(Failure::into_cause)?;
+        }
+        Some(recorded) if recorded.id != config.cluster.id => {
+            let path = directory.join(ServeConfig::FILE);
+            let (configured, recorded) = (config.cluster.id, recorded.id);
+            return Err(ConfigError::OtherCluster { path, configured, recorded }.into());
+        }
+        Some(_) => {}
+    }
+    Ok(key)
+}
+
+/// What the first authorities are to be: by default, unless whoever starts the daemon says otherwise.
+fn first_authority(directory: &Path) -> anyhow::Result<AuthoritySettings> {
+    let path = directory.join(AUTHORITY_FILE);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(AuthoritySettings::default()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let authority: AuthoritySettings =
+        serde_json::from_slice(&text).with_context(|| format!("{} is not understood", path.display()))?;
+    let declared = PutCluster { authority, ..PutCluster::default() };
+    declared.check().with_context(|| path.display().to_string())?;
+    Ok(declared.authority)
+}
+
+/// The first authorities, if an offline root has signed them, and the file that they are in.
+fn imported(directory: &Path) -> anyhow::Result<Option<(PathBuf, ImportAuthorities)>> {
+    for name in [IMPORTED_FILE, IMPORTED_FILE_BEFORE] {
+        let path = directory.join(name);
+        match std::fs::read(&path).map(zeroize::Zeroizing::new) {
+            Ok(text) => {
+                if name == IMPORTED_FILE_BEFORE {
+                    warn!("{name} is called {IMPORTED_FILE} now; the next version does not know the old name");
+                }
+                let imported = serde_json::from_slice(&text);
+                return Ok(Some((
+                    path.clone(),
+                    imported.with_context(|| format!("{} is not understood", path.display()))?,
+                )));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+    Ok(None)
+}
+
+/// Removes the file of the first authorities: it holds keys, which are sealed in the database by now.
+fn remove_imported(directory: &Path, authorities: &Authorities) -> anyhow::Result<()> {
+    let Some((path, imported)) = imported(directory)? else { return Ok(()) };
+    let root = pem_certificates(imported.root.as_deref().unwrap_or_default()).unwrap_or_default();
+    let is_ours = |root: &[u8]| authorities.seen().roots().any(|one| one.authority.certificate() == root);
+    let taken = root.first().is_some_and(|root| is_ours(root));
+    anyhow::ensure!(taken, "{} is not of this cluster, which has another root: take it away", path.display());
+    std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+}
+
+/// What an agent inherits: where programs are found, for reload commands, and how much to log. Nothing else, and
+/// so no secret.
+#[allow(clippy::disallowed_methods, reason = "the environment of a child is made from that of its parent")]
+fn inherited_environment() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+    ["PATH", "HOME", "LANG", "TMPDIR", "RINGFENCE_LOG"]
+        .into_iter()
+        .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
+        .collect()
+}
