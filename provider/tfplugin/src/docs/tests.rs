@@ -1,5 +1,7 @@
 //! What the pages say, by tables and by one whole provider.
 
+#![allow(clippy::too_many_lines, reason = "a test is read from its start to its end")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Each rule: what keeps it, and what breaks it with which words.
 
+#![allow(clippy::too_many_lines, reason = "a test is read from its start to its end")]
+
 use super::*;
 use crate::testing::literal::{Configuration, sent};
 use crate::testing::{json, unknown};
