@@ -58,6 +58,7 @@ pub(crate) fn not_known(summary: &str) -> Diagnostics {
 }
 
 /// The first fault as the error of a function, whose only argument is the request.
+#[allow(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 pub(crate) fn refused(faults: Vec<Fault>) -> FunctionError {
     let text = faults.first().map_or_else(|| "it cannot be used".to_owned(), ToString::to_string);
     FunctionError::new(text).argument(0)
