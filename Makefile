@@ -5,6 +5,9 @@ CARGO     ?= cargo
 TERRAFORM ?= terraform
 PREFIX    ?= $(HOME)/.local
 export TERRAFORM
+# Most of what a test does is to wait for processes, so more of them run at once than there are processors.
+RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
+export RUST_TEST_THREADS
 # The local target needs no cloud SDK, and those are most of a build.
 LOCAL     := -p ringfenced -p terraform-provider-ringfence --no-default-features
 
@@ -20,9 +23,11 @@ demo: prerequisites ## Build a cluster on this machine and show what it does (KE
 	$(CARGO) build $(LOCAL)
 	$(CARGO) run -q -p ringfence-tests --bin demo
 
+# Programs and tests are built by one command: cargo would choose other features for the programs alone, and build them
+# and most of their dependencies twice.
 test: prerequisites ## Run all tests; as root on Debian it installs what they start, such as nginx
 	tests/set-up.sh
-	$(CARGO) build --workspace --bins
+	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
 
 lint: ## Check formatting, lints and documentation
