@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::join_all;
 use ringfence_aws_double::{Fault, Faults, Lag};
 use serde_json::{Value, json};
 
@@ -163,35 +164,50 @@ async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leav
     account.terraform.destroy(&[]).await.expect("destroy");
     let removals = account.changes().len();
     assert!(count >= 4 && removals >= 4, "{count} changes, {removals} removals");
-    let mut failed = 0;
-    for fault in [Fault::Fail, Fault::LoseAnswer, Fault::Throttle, Fault::KillCaller] {
-        for n in 1..=count {
-            // The SDK repeats a failed call twice by itself: three in a row reach the resource.
-            let at_change = (n..n + 3).map(|n| (n, fault)).collect();
-            account.double.inject(Faults { at_change });
-            failed += usize::from(account.terraform.apply(&[]).await.code != 0);
-            account.double.inject(Faults::default());
-            account.terraform.apply(&[]).await.expect("another apply");
-            assert_eq!(inventory(&account).await, wanted, "{fault:?} at change {n}");
-            assert_eq!(account.terraform.plan(&[]).await.code, 0, "{fault:?} at change {n}");
-            account.terraform.destroy(&[]).await.expect("destroy");
-            assert_eq!(inventory(&account).await, nothing(), "{fault:?} at change {n}");
-        }
+    // Each fault has an account of its own, so that all go on at once.
+    let faults = [Fault::Fail, Fault::LoseAnswer, Fault::Throttle, Fault::KillCaller];
+    let applies = join_all(faults.map(|fault| applies_in_spite_of(fault, count, &wanted)));
+    let destroys = join_all([Fault::Fail, Fault::KillCaller].map(|fault| destroys_in_spite_of(fault, removals)));
+    for failed in <[Vec<usize>; 2]>::from(tokio::join!(applies, destroys)) {
+        assert!(failed.iter().sum::<usize>() >= 3, "the faults were felt: {failed:?}");
     }
-    assert!(failed >= 3, "the faults were felt: {failed}");
+}
+
+/// Applies with this fault at each of so many changes, and again without. How often the first did not succeed.
+async fn applies_in_spite_of(fault: Fault, count: usize, wanted: &Value) -> usize {
+    let account = Account::new().await;
+    account.write(&format!("{}{PROFILE}", managed(ROLE)));
     let mut failed = 0;
-    for fault in [Fault::Fail, Fault::KillCaller] {
-        for n in 1..=removals {
-            account.terraform.apply(&[]).await.expect("apply");
-            let at_change = (n..n + 3).map(|n| (n, fault)).collect();
-            account.double.inject(Faults { at_change });
-            failed += usize::from(account.terraform.destroy(&[]).await.code != 0);
-            account.double.inject(Faults::default());
-            account.terraform.destroy(&[]).await.expect("another destroy");
-            assert_eq!(inventory(&account).await, nothing(), "{fault:?} at removal {n}");
-        }
+    for n in 1..=count {
+        // The SDK repeats a failed call twice by itself: three in a row reach the resource.
+        let at_change = (n..n + 3).map(|n| (n, fault)).collect();
+        account.double.inject(Faults { at_change });
+        failed += usize::from(account.terraform.apply(&[]).await.code != 0);
+        account.double.inject(Faults::default());
+        account.terraform.apply(&[]).await.expect("another apply");
+        assert_eq!(inventory(&account).await, *wanted, "{fault:?} at change {n}");
+        assert_eq!(account.terraform.plan(&[]).await.code, 0, "{fault:?} at change {n}");
+        account.terraform.destroy(&[]).await.expect("destroy");
+        assert_eq!(inventory(&account).await, nothing(), "{fault:?} at change {n}");
     }
-    assert!(failed >= 3, "the faults were felt: {failed}");
+    failed
+}
+
+/// Destroys with this fault at each of so many removals, and again without. How often the first did not succeed.
+async fn destroys_in_spite_of(fault: Fault, removals: usize) -> usize {
+    let account = Account::new().await;
+    account.write(&format!("{}{PROFILE}", managed(ROLE)));
+    let mut failed = 0;
+    for n in 1..=removals {
+        account.terraform.apply(&[]).await.expect("apply");
+        let at_change = (n..n + 3).map(|n| (n, fault)).collect();
+        account.double.inject(Faults { at_change });
+        failed += usize::from(account.terraform.destroy(&[]).await.code != 0);
+        account.double.inject(Faults::default());
+        account.terraform.destroy(&[]).await.expect("another destroy");
+        assert_eq!(inventory(&account).await, nothing(), "{fault:?} at removal {n}");
+    }
+    failed
 }
 
 #[tokio::test]
