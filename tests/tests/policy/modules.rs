@@ -83,6 +83,37 @@ fn no_module_of_the_daemon_uses_a_higher_floor() {
 }
 
 #[test]
+fn every_file_is_a_module_of_its_package() {
+    let mut broken = Vec::new();
+    for (package, source) in sources() {
+        let mut known = BTreeSet::new();
+        for root in ["lib.rs", "main.rs"].map(|name| source.join(name)).into_iter().filter(|root| root.exists()) {
+            declared(&root, true, &mut known);
+        }
+        for file in super::rust_files().map(|file| root().join(file)).filter(|file| file.starts_with(&source)) {
+            if !known.contains(&file) && !file.starts_with(source.join("bin")) {
+                broken.push(format!("{}: no module of {package} declares it: remove it", file.display()));
+            }
+        }
+    }
+    none(&broken);
+}
+
+/// A file, and those of all modules that it declares.
+fn declared(file: &Path, is_root: bool, known: &mut BTreeSet<PathBuf>) {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    known.insert(file.to_owned());
+    let folder = if is_root { file.parent().expect("a folder").to_owned() } else { file.with_extension("") };
+    for item in syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display())).items {
+        if let syn::Item::Mod(inner) = item
+            && inner.content.is_none()
+        {
+            declared(&folder.join(format!("{}.rs", inner.ident)), false, known);
+        }
+    }
+}
+
+#[test]
 fn a_cycle_is_found_through_a_name_that_is_passed_on() {
     let directory = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
