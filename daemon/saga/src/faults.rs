@@ -43,7 +43,6 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::run::WhenStuck;
 use crate::saga::Act;
 use crate::{
     Epoch, Failure, MemoryLog, NoObserver, NoPause, Observer, Outcome, Point, RunError, Runner, Saga, SagaId, Step,
@@ -113,15 +112,14 @@ pub async fn every_step_failing<S: Saga>(
         }
         if failed == Ending::Stuck {
             let steps = tampered::<S>(index, |step| blow(step, Side::Act, Blow { times: 1, ..LOST_ANSWER }));
-            let case = Case::new(format!("`{name}` stuck and retried"));
-            sticks_and_ends_as::<S>(Ending::Done, steps, case, &factory, &invariant).await;
+            let case = Case::new(format!("`{name}` stuck"));
+            stays_stuck::<S>(steps, case, &factory).await;
         }
     }
 }
 
 /// On the way back from the last failure that can be undone, every undo fails for good, before
-/// and after it acted, is stuck, and ends undone when it is retried; and fails as often as the
-/// retries bear, which ends undone by itself.
+/// and after it acted, and is stuck; and fails as often as the retries bear, which ends undone by itself.
 pub async fn every_undo_failing<S: Saga>(
     factory: impl AsyncFn() -> (S::Context, S::Input),
     invariant: impl AsyncFn(&S::Context, &Outcome, &Case),
@@ -136,9 +134,9 @@ pub async fn every_undo_failing<S: Saga>(
             steps
         };
         for (fault, what) in [(REFUSED, "before"), (LOST_ANSWER, "after")] {
-            let case = Case::new(format!("undo of `{}` failed {what} it acted, and retried", kind.name));
+            let case = Case::new(format!("undo of `{}` failed {what} it acted", kind.name));
             let steps = steps(Blow { times: 1, ..fault });
-            sticks_and_ends_as::<S>(Ending::Undone, steps, case, &factory, &invariant).await;
+            stays_stuck::<S>(steps, case, &factory).await;
         }
         let case = Case::new(format!("undo of `{}` failed {} times for now", kind.name, kind.retries));
         ends_as::<S>(Ending::Undone, steps(busy(kind.retries)), case, &factory, &invariant).await;
@@ -219,26 +217,20 @@ async fn ends_as<S: Saga>(
     let _naming = Naming(&case);
     let (context, input) = factory().await;
     let log = MemoryLog::new();
-    let first = Owner { epoch: Epoch(1), observer: &NoObserver, when_stuck: WhenStuck::Report };
+    let first = Owner { epoch: Epoch(1), observer: &NoObserver };
     let outcome = ended(run(&steps, &context, &input, &log, first).await, ending, &case);
     invariant(&context, &outcome, &case).await;
 }
 
-async fn sticks_and_ends_as<S: Saga>(
-    ending: Ending,
-    steps: Vec<Step<S>>,
-    case: Case,
-    factory: &impl AsyncFn() -> (S::Context, S::Input),
-    invariant: &impl AsyncFn(&S::Context, &Outcome, &Case),
-) {
+/// Another owner finds it stuck too, and does nothing.
+async fn stays_stuck<S: Saga>(steps: Vec<Step<S>>, case: Case, factory: &impl AsyncFn() -> (S::Context, S::Input)) {
     let _naming = Naming(&case);
     let (context, input) = factory().await;
     let log = MemoryLog::new();
-    let first = Owner { epoch: Epoch(1), observer: &NoObserver, when_stuck: WhenStuck::Report };
+    let first = Owner { epoch: Epoch(1), observer: &NoObserver };
     ended(run(&steps, &context, &input, &log, first).await, Ending::Stuck, &case);
-    let second = Owner { epoch: Epoch(2), when_stuck: WhenStuck::Retry, ..first };
-    let outcome = ended(run(&steps, &context, &input, &log, second).await, ending, &case);
-    invariant(&context, &outcome, &case).await;
+    let second = Owner { epoch: Epoch(2), ..first };
+    ended(run(&steps, &context, &input, &log, second).await, Ending::Stuck, &case);
 }
 
 async fn crash_everywhere<S: Saga>(
@@ -254,7 +246,7 @@ async fn crash_everywhere<S: Saga>(
         let log = MemoryLog::new();
         // One world and one table before and after the crash.
         let steps = steps();
-        let first = Owner { epoch: Epoch(1), observer: &crash, when_stuck: WhenStuck::Report };
+        let first = Owner { epoch: Epoch(1), observer: &crash };
         let crashed = run(&steps, &context, &input, &log, first).await;
         let Some(point) = crash.point() else {
             assert!(crashed.is_ok(), "without a crash{what}: {crashed:?}");
@@ -263,7 +255,7 @@ async fn crash_everywhere<S: Saga>(
         let case = Case::new(format!("crashed at {point}{what}"));
         let _naming = Naming(&case);
         assert!(matches!(crashed, Err(RunError::Stopped { .. })), "{case}: {crashed:?}");
-        let second = Owner { epoch: Epoch(2), observer: &NoObserver, when_stuck: WhenStuck::Report };
+        let second = Owner { epoch: Epoch(2), observer: &NoObserver };
         let outcome = ended(run(&steps, &context, &input, &log, second).await, ending, &case);
         invariant(&context, &outcome, &case).await;
     }
@@ -274,7 +266,6 @@ async fn crash_everywhere<S: Saga>(
 struct Owner<'a> {
     epoch: Epoch,
     observer: &'a dyn Observer,
-    when_stuck: WhenStuck,
 }
 
 async fn run<S: Saga>(
@@ -285,7 +276,7 @@ async fn run<S: Saga>(
     owner: Owner<'_>,
 ) -> Result<Outcome, RunError> {
     let runner = Runner { log, observer: owner.observer, pause: &NoPause };
-    runner.run_steps(steps, context, input, &SagaId::new("fault"), owner.epoch, owner.when_stuck).await
+    runner.run_steps(steps, context, input, &SagaId::new("fault"), owner.epoch).await
 }
 
 fn ended(result: Result<Outcome, RunError>, ending: Ending, case: &Case) -> Outcome {

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! A saga goes back only when every step it started, the failed one included, can be undone;
-//! otherwise a failure that retries do not cure leaves it stuck. From stuck, an operator's retry
-//! starts the same act or undo once more, which is the only way on.
+//! otherwise a failure that retries do not cure leaves it stuck, which is an end: whoever wants the same again records another
+//! saga.
 //!
 //! Undo runs in the reverse order of acting and passes over steps that leave nothing behind.
 
@@ -121,8 +121,7 @@ pub(crate) enum State {
     Undo { at: usize, failures: u32, cause: Cause },
     Undoing { at: usize, failures: u32, cause: Cause },
     Undone { cause: Cause },
-    StuckActing { at: usize, failures: u32, error: String },
-    StuckUndoing { at: usize, failures: u32, error: String, cause: Cause },
+    Stuck { at: usize, error: String },
 }
 
 /// The failure that turned a saga around.
@@ -148,10 +147,9 @@ impl State {
         let illegal = || LogError::IllegalSuccessor { seq, event: event.kind(), step: step() };
 
         let next = match (self, event) {
-            (
-                Self::Act { at, failures } | Self::Acting { at, failures } | Self::StuckActing { at, failures, .. },
-                Event::StepStarted { .. },
-            ) if at == named => Self::Acting { at, failures },
+            (Self::Act { at, failures } | Self::Acting { at, failures }, Event::StepStarted { .. }) if at == named => {
+                Self::Acting { at, failures }
+            }
 
             (Self::Acting { at, .. }, Event::StepDone { .. }) if at == named => Self::Act { at: at + 1, failures: 0 },
 
@@ -162,16 +160,15 @@ impl State {
                 match (again, undoable) {
                     (true, _) => Self::Act { at, failures },
                     (false, true) => Self::back_before(at + 1, Cause { at, error }, steps),
-                    (false, false) => Self::StuckActing { at, failures, error },
+                    (false, false) => Self::Stuck { at, error },
                 }
             }
 
-            (
-                Self::Undo { at, failures, cause }
-                | Self::Undoing { at, failures, cause }
-                | Self::StuckUndoing { at, failures, cause, .. },
-                Event::UndoStarted { .. },
-            ) if at == named => Self::Undoing { at, failures, cause },
+            (Self::Undo { at, failures, cause } | Self::Undoing { at, failures, cause }, Event::UndoStarted { .. })
+                if at == named =>
+            {
+                Self::Undoing { at, failures, cause }
+            }
 
             (Self::Undoing { at, cause, .. }, Event::UndoDone { .. }) if at == named => {
                 Self::back_before(at, cause, steps)
@@ -179,11 +176,7 @@ impl State {
 
             (Self::Undoing { at, failures, cause }, Event::UndoFailed { error, failure, .. }) if at == named => {
                 let (failures, again) = count(*failure, failures, steps[at]);
-                if again {
-                    Self::Undo { at, failures, cause }
-                } else {
-                    Self::StuckUndoing { at, failures, error: error.clone(), cause }
-                }
+                if again { Self::Undo { at, failures, cause } } else { Self::Stuck { at, error: error.clone() } }
             }
 
             _ => return Err(illegal()),
@@ -200,18 +193,9 @@ impl State {
             Self::Undone { cause } => {
                 Move::Finished(Outcome::Undone { step: name(cause.at).to_owned(), error: cause.error.clone() })
             }
-            Self::StuckActing { at, error, .. } | Self::StuckUndoing { at, error, .. } => {
+            Self::Stuck { at, error } => {
                 Move::Finished(Outcome::Stuck { step: name(*at).to_owned(), error: error.clone() })
             }
-        }
-    }
-
-    /// The move an operator's retry makes instead of staying stuck.
-    pub(crate) fn retry_move(&self, steps: &[StepKind]) -> Option<Move> {
-        match self {
-            Self::StuckActing { at, .. } => Some(Move::Act { step: steps[*at].name }),
-            Self::StuckUndoing { at, .. } => Some(Move::Undo { step: steps[*at].name }),
-            _ => None,
         }
     }
 
@@ -315,19 +299,16 @@ mod tests {
             (BOTH_WAYS, "+a =a +b =b +c ~c +c +c ~c", undo("c")),
             (BOTH_WAYS, "+a =a +b =b +c ~c +c =c", done.clone()),
             (BOTH_WAYS, "+a =a +b =b +c !c -c %c", undo("c")),
-            // An undo that fails is stuck, until an operator's retry.
+            // An undo that fails is stuck.
             (BOTH_WAYS, "+a =a +b =b +c !c -c %c -c %c", stuck("c")),
             (BOTH_WAYS, "+a =a +b =b +c !c -c ?c", stuck("c")),
-            (BOTH_WAYS, "+a =a +b =b +c !c -c ?c -c _c", undo("a")),
             // Past the step without return, only forward.
             (ONE_WAY, "+a !a", undo("a")),
             (ONE_WAY, "+a =a +b ~b", act("b")),
             (ONE_WAY, "+a =a +b ~b +b ~b", stuck("b")),
             (ONE_WAY, "+a =a +b !b", stuck("b")),
-            (ONE_WAY, "+a =a +b !b +b", act("b")),
-            (ONE_WAY, "+a =a +b !b +b =b", act("c")),
             (ONE_WAY, "+a =a +b =b +c !c", stuck("c")),
-            (ONE_WAY, "+a =a +b =b +c !c +c =c", done),
+            (ONE_WAY, "+a =a +b =b +c =c", done),
         ];
         for (steps, text, expected) in table {
             assert_eq!(next(&log(text), steps).as_ref(), Ok(expected), "after `{text}`");

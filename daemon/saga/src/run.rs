@@ -36,19 +36,7 @@ impl Runner<'_> {
         id: &SagaId,
         epoch: Epoch,
     ) -> Result<Outcome, RunError> {
-        self.run_steps::<S>(&S::steps(), context, input, id, epoch, WhenStuck::Report).await
-    }
-
-    /// As [`run`](Self::run), but a saga that is stuck tries its step once more: what an operator
-    /// asks for after removing the cause.
-    pub async fn retry_stuck<S: Saga>(
-        &self,
-        context: &S::Context,
-        input: &S::Input,
-        id: &SagaId,
-        epoch: Epoch,
-    ) -> Result<Outcome, RunError> {
-        self.run_steps::<S>(&S::steps(), context, input, id, epoch, WhenStuck::Retry).await
+        self.run_steps::<S>(&S::steps(), context, input, id, epoch).await
     }
 
     /// Runs a given table, which the fault tests have tampered with.
@@ -59,14 +47,9 @@ impl Runner<'_> {
         input: &S::Input,
         id: &SagaId,
         epoch: Epoch,
-        when_stuck: WhenStuck,
     ) -> Result<Outcome, RunError> {
         let mut run = Run::begin(*self, steps, S::NAME, id, epoch).await?;
-        let retry = match when_stuck {
-            WhenStuck::Report => None,
-            WhenStuck::Retry => run.state.retry_move(&run.kinds),
-        };
-        let mut next = retry.unwrap_or_else(|| run.state.next_move(&run.kinds));
+        let mut next = run.state.next_move(&run.kinds);
         loop {
             match next {
                 Move::Act { step } => run.act(step, context, input).await?,
@@ -130,13 +113,6 @@ pub enum RunError {
         /// Where.
         point: Point,
     },
-}
-
-/// What a run does with a saga that is stuck when it begins.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum WhenStuck {
-    Report,
-    Retry,
 }
 
 /// One run: what it knows of the log, kept in step with what it appends.

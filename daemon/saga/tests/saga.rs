@@ -287,21 +287,12 @@ async fn a_transient_failure_is_retried_after_a_pause_that_grows() {
 }
 
 #[tokio::test]
-async fn a_stuck_saga_stays_stuck_until_it_is_retried() {
+async fn a_stuck_saga_stays_stuck() {
     let (world, log) = (World::failing("tell", Failure::Permanent, 2), MemoryLog::new());
     let stuck = Outcome::Stuck { step: "tell".to_owned(), error: "refused".to_owned() };
-    let retry = async || {
-        let runner = Runner { log: &log, observer: &NoObserver, pause: &NoPause };
-        runner.retry_stuck::<LaunchAndTell>(&world, &input(), &id(), Epoch(1)).await.unwrap()
-    };
     assert_eq!(run::<LaunchAndTell>(&world, &log, 1, &NoObserver).await.unwrap(), stuck);
     assert_eq!(run::<LaunchAndTell>(&world, &log, 1, &NoObserver).await.unwrap(), stuck);
     assert_eq!(world.done(), ["reserve", "tell"]);
-    assert_eq!(retry().await, stuck);
-    assert_eq!(retry().await, Outcome::Done);
-    // Asking a saga that has ended changes nothing.
-    assert_eq!(retry().await, Outcome::Done);
-    assert_eq!(world.done(), ["reserve", "tell", "tell", "tell", "start"]);
 }
 
 #[tokio::test]
