@@ -14,12 +14,26 @@ mod rotate;
 mod serve;
 #[cfg(feature = "aws")]
 mod verify;
+#[cfg(not(feature = "aws"))]
+mod verify_absent;
 
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "aws")]
+use verify::Verify;
+#[cfg(not(feature = "aws"))]
+use verify_absent::Verify;
+
+/// The version, and how the program was built: without the SDKs of clouds it cannot speak to them.
+const VERSION: &str = if cfg!(feature = "aws") {
+    concat!(env!("CARGO_PKG_VERSION"), " (with aws)")
+} else {
+    concat!(env!("CARGO_PKG_VERSION"), " (without aws)")
+};
+
 /// The daemon of a ringfence cluster, the agent on its nodes, and an operator's tools.
 #[derive(Debug, Parser)]
-#[command(name = "ringfenced", version, max_term_width = 100)]
+#[command(name = "ringfenced", version = VERSION, max_term_width = 100)]
 pub struct CommandLine {
     /// What to do.
     #[command(subcommand)]
@@ -48,8 +62,7 @@ pub enum Command {
     /// Tell what an AWS policy allows, and which escalation paths it leaves open
     Policy(policy::Policy),
     /// Ask a cloud what a role there may do
-    #[cfg(feature = "aws")]
-    Verify(verify::Verify),
+    Verify(Verify),
     /// Write a project user's certificate and key to files
     Credentials(credentials::Credentials),
     /// Print the OpenAPI document
@@ -69,7 +82,6 @@ impl Command {
             Self::Login(command) => command.run().await,
             Self::OperatorKey(command) => command.run(),
             Self::Policy(command) => command.run(),
-            #[cfg(feature = "aws")]
             Self::Verify(command) => command.run().await,
             Self::Credentials(command) => command.run().await,
             Self::ApiDocument => api_document::print(),
@@ -84,6 +96,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_program_says_how_it_was_built() {
+        let error = super::CommandLine::try_parse_from(["ringfenced", "--version"]).unwrap_err();
+        let expected = if cfg!(feature = "aws") { "(with aws)" } else { "(without aws)" };
+        assert!(error.to_string().contains(expected), "{error}");
+        // What this build cannot do is no unknown command.
+        let line = super::CommandLine::try_parse_from(["ringfenced", "verify", "aws", "--request", "x.json"]);
+        assert!(matches!(line.unwrap().command, super::Command::Verify(_)));
     }
 
     #[test]
