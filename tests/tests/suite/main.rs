@@ -24,3 +24,4 @@ mod services;
 mod story;
 mod taking_over;
 mod token;
+mod version_before;
