@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use ringfence_api::ProjectUser;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
+use ringfence_api::cluster::KeyAlgorithm;
 use ringfence_pki::PrivateKey;
 use ringfence_store::Transaction;
 use ringfence_store::member::MemberKeyRow;
@@ -25,6 +26,7 @@ pub(super) struct NewIdentities<'a> {
 }
 
 struct Prepared {
+    algorithm: KeyAlgorithm,
     key: PrivateKey,
     sealed_key: Vec<u8>,
     signed: Signed,
@@ -35,11 +37,14 @@ impl<'a> NewIdentities<'a> {
         Self { authorities, prepared: BTreeMap::new() }
     }
 
-    /// Prepares these: keys that are missing are generated, and every certificate is signed by the authorities that are in force
-    /// now.
+    /// Prepares these: keys that are missing, or of another kind than is declared, are generated, and every certificate is
+    /// signed by the authorities that are in force now.
     pub(super) async fn prepare(&mut self, users: &[ProjectUser]) -> Result<(), Failure> {
-        let issuers = self.authorities.seen();
+        let mut tx = self.authorities.base.store.read("look_at_authorities").await?;
+        let issuers = self.authorities.fresh(&mut tx).await?;
+        drop(tx);
         let algorithm = issuers.settings.project_user_key_algorithm;
+        self.prepared.retain(|_, prepared| prepared.algorithm == algorithm);
         let missing: Vec<&ProjectUser> = users.iter().filter(|user| !self.prepared.contains_key(user)).collect();
         // One core is left for everybody else.
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -60,7 +65,7 @@ impl<'a> NewIdentities<'a> {
             let base = &self.authorities.base;
             let context = sealing_context(&sealed_of(&user));
             let sealed_key = base.master_key.seal(base.rng(), &context, key.to_pem().as_bytes());
-            self.prepared.insert(user, Prepared { key, sealed_key, signed });
+            self.prepared.insert(user, Prepared { algorithm, key, sealed_key, signed });
         }
         Ok(())
     }
