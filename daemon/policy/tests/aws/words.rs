@@ -14,12 +14,12 @@ fn request(edit: impl FnOnce(&mut CrossAccountRequest)) -> CrossAccountRequest {
     request
 }
 
-fn profiles(pairs: &[(&str, &str)]) -> Option<Vec<InstanceProfileRequest>> {
+fn profiles(pairs: &[(&str, &str)]) -> Vec<InstanceProfileRequest> {
     let of = |(name, role): &(&str, &str)| InstanceProfileRequest {
         name: (*name).to_owned(),
         role_name: (*role).to_owned(),
     };
-    Some(pairs.iter().map(of).collect())
+    pairs.iter().map(of).collect()
 }
 
 fn attributes(faults: &[Fault]) -> Vec<&str> {
@@ -41,7 +41,7 @@ fn sound() -> Vec<CrossAccountRequest> {
         request(|request| request.grants = Some(["backup", "spot"].map(str::to_owned).into())),
         request(|request| {
             (request.instance_profile_name, request.instance_role_name) = (None, None);
-            request.instance_profiles = profiles(&[("team/head", "team/head"), ("node", "other")]);
+            request.instance_profiles = Some(profiles(&[("team/head", "team/head"), ("node", "other")]));
         }),
         request(|request| request.instance_profiles = Some(Vec::new())),
         styled("restricted", |_| ()),
@@ -93,7 +93,7 @@ fn what_is_wrong_is_told_at_its_attribute() {
         (&["grants"], |request| request.grants = Some(["fly".to_owned()].into())),
         (&["image_owners"], |request| request.image_owners = Some(["111122223333".to_owned()].into())),
         (&["image_owners"], |request| request.image_owners = Some([].into())),
-        (&["instance_profiles"], |request| request.instance_profiles = profiles(&[("node", "node")])),
+        (&["instance_profiles"], |request| request.instance_profiles = Some(profiles(&[("node", "node")]))),
         (&["instance_profile_name"], |request| request.instance_profile_name = None),
         (&["subnet_ids", "security_group_ids"], |request| {
             (request.subnet_ids, request.security_group_ids) = (None, None);
@@ -122,7 +122,7 @@ fn what_is_not_known_yet_is_neither_missing_nor_wrong() {
         (&["instance_profiles"], |request| request.instance_profiles = None),
         (&["instance_profiles"], |request| {
             (request.instance_profile_name, request.instance_role_name) = (None, None);
-            request.instance_profiles = profiles(&[]);
+            request.instance_profiles = Some(profiles(&[]));
         }),
         // Each style asks for something else.
         (&["style"], |request| {
