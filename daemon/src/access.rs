@@ -13,7 +13,7 @@ mod whoami;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use ringfence_api::route::identity;
+use ringfence_api::login::route;
 
 use crate::base::Base;
 use session::Sessions;
@@ -50,8 +50,8 @@ where
     Arc<Access>: FromRef<S>,
 {
     Routes::new()
-        .add(&identity::POST_NONCE, login::post_nonce)
-        .add(&identity::POST_LOGIN, login::post_login)
-        .add(&identity::PUT_OPERATOR_KEY, operator_key::put_operator_key)
-        .add(&identity::READ_WHOAMI, whoami::read_whoami)
+        .add(&route::POST_NONCE, login::post_nonce)
+        .add(&route::POST_LOGIN, login::post_login)
+        .add(&route::PUT_OPERATOR_KEY, operator_key::put_operator_key)
+        .add(&route::READ_WHOAMI, whoami::read_whoami)
 }

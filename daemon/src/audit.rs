@@ -6,7 +6,7 @@ mod log;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use ringfence_api::route::audit;
+use ringfence_api::inspect::route;
 
 use crate::access::{Access, Routes};
 use crate::base::{Base, Task};
@@ -18,13 +18,16 @@ where
     Arc<Base>: FromRef<S>,
 {
     Routes::new()
-        .add(&audit::LIST_AUDIT, log::list_audit)
-        .add(&audit::LIST_CHECKPOINTS, checkpoint::list_checkpoints)
-        .add(&audit::POST_CHECKPOINT, checkpoint::post_checkpoint)
-        .add(&audit::LIST_AUDIT_KEYS, checkpoint::list_audit_keys)
+        .add(&route::LIST_AUDIT, log::list_audit)
+        .add(&route::LIST_CHECKPOINTS, checkpoint::list_checkpoints)
+        .add(&route::POST_CHECKPOINT, checkpoint::post_checkpoint)
+        .add(&route::LIST_AUDIT_KEYS, checkpoint::list_audit_keys)
 }
 
 /// The task that signs checkpoints.
-pub(crate) fn tasks(base: &Arc<Base>) -> Vec<Box<dyn Task>> {
-    vec![Box::new(checkpoint::SignCheckpoints(base.clone()))]
+pub(crate) fn tasks<S>(state: &S) -> Vec<Box<dyn Task>>
+where
+    Arc<Base>: FromRef<S>,
+{
+    vec![Box::new(checkpoint::SignCheckpoints(FromRef::from_ref(state)))]
 }

@@ -27,7 +27,7 @@ mod server_tls;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use ringfence_api::route::authority;
+use ringfence_api::authority::route;
 
 use crate::access::{Access, Routes};
 use crate::base::{Base, Task};
@@ -51,25 +51,29 @@ where
     Arc<OcspResponder>: FromRef<S>,
 {
     Routes::new()
-        .add(&authority::READ_CA_BUNDLE, read::read_ca_bundle)
-        .add(&authority::READ_CRL, read::read_crl)
-        .add(&authority::READ_DELTA_CRL, read::read_delta_crl)
-        .add(&authority::POST_OCSP, ocsp::post_ocsp)
-        .add(&authority::GET_OCSP, ocsp::get_ocsp)
-        .add(&authority::LIST_AUTHORITIES, rotate::list_authorities)
-        .add(&authority::ROTATE_AUTHORITY, rotate::rotate_authority)
-        .add(&authority::IMPORT_AUTHORITIES, import::import_authorities)
-        .add(&authority::BRING_AUTHORITIES, import::import_authorities)
-        .add(&authority::PUBLISH_CRLS, publish::publish_crls)
-        .add(&authority::LIST_CERTIFICATES, read::list_certificates)
-        .add(&authority::DELETE_CERTIFICATE, revoke::delete_certificate)
+        .add(&route::READ_CA_BUNDLE, read::read_ca_bundle)
+        .add(&route::READ_CRL, read::read_crl)
+        .add(&route::READ_DELTA_CRL, read::read_delta_crl)
+        .add(&route::POST_OCSP, ocsp::post_ocsp)
+        .add(&route::GET_OCSP, ocsp::get_ocsp)
+        .add(&route::LIST_AUTHORITIES, rotate::list_authorities)
+        .add(&route::ROTATE_AUTHORITY, rotate::rotate_authority)
+        .add(&route::IMPORT_AUTHORITIES, import::import_authorities)
+        .add(&route::BRING_AUTHORITIES, import::import_authorities)
+        .add(&route::PUBLISH_CRLS, publish::publish_crls)
+        .add(&route::LIST_CERTIFICATES, read::list_certificates)
+        .add(&route::DELETE_CERTIFICATE, revoke::delete_certificate)
 }
 
 /// The tasks that publish lists, rotate authorities and renew the API's certificate.
-pub(crate) fn tasks(authorities: &Arc<Authorities>) -> Vec<Box<dyn Task>> {
+pub(crate) fn tasks<S>(state: &S) -> Vec<Box<dyn Task>>
+where
+    Arc<Authorities>: FromRef<S>,
+{
+    let authorities = Arc::<Authorities>::from_ref(state);
     vec![
         Box::new(publish::PublishCrls(authorities.clone())),
         Box::new(rotate::RotateAuthorities(authorities.clone())),
-        Box::new(api_certificate::RenewApiCertificate(authorities.clone())),
+        Box::new(api_certificate::RenewApiCertificate(authorities)),
     ]
 }

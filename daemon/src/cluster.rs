@@ -7,14 +7,13 @@ use axum::extract::{FromRef, State};
 use jiff::Timestamp;
 use ringfence_api::certificate::RevocationReason;
 use ringfence_api::client::LONG_POLL;
-use ringfence_api::cluster::{Cluster, ClusterState, PutCluster};
+use ringfence_api::cluster::{Cluster, ClusterState, PutCluster, route};
 use ringfence_api::node::{Node, NodeState};
-use ringfence_api::route::cluster;
 use ringfence_api::{ProblemCode, ServiceName};
 use ringfence_store::Transaction;
 
 use crate::access::{Access, OperatorCaller, Routes};
-use crate::base::{Actor, After, Base, Body, Creating, Event, Failure};
+use crate::base::{Actor, After, Base, Body, Creating, Event, Failure, Task};
 use crate::node::{end_undeclared_tokens, nodes_differ, reconcile_nodes, view};
 
 /// The routes of the cluster.
@@ -23,7 +22,12 @@ where
     Arc<Access>: FromRef<S>,
     Arc<Base>: FromRef<S>,
 {
-    Routes::new().add(&cluster::READ_CLUSTER, read_cluster).add(&cluster::PUT_CLUSTER, put_cluster)
+    Routes::new().add(&route::READ_CLUSTER, read_cluster).add(&route::PUT_CLUSTER, put_cluster)
+}
+
+/// What is declared is made so by the tasks of nodes.
+pub(crate) fn tasks<S>(_: &S) -> Vec<Box<dyn Task>> {
+    Vec::new()
 }
 
 /// The cluster. With `after`, waits until its revision is above it, for at most 25 seconds.

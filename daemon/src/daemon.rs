@@ -11,7 +11,7 @@ use crate::master_key::KeyFile;
 use crate::node::{Nodes, OnNode};
 use crate::project::OfProject;
 use crate::tasks::Tasks;
-use crate::{access, audit, authority, cluster, http, master_key, node, project, tasks, token};
+use crate::{access, http, tasks};
 
 /// The shared state: each handler takes the parts that it needs. Cheap to clone.
 #[derive(Clone, FromRef)]
@@ -31,48 +31,42 @@ impl Daemon {
     /// A daemon of these parts. It serves nobody and does nothing by itself.
     pub(crate) fn new(access: Arc<Access>, nodes: Arc<Nodes>, key_file: KeyFile) -> Self {
         let (base, authorities) = (nodes.base.clone(), nodes.authorities.clone());
-        let key_file = Arc::new(key_file);
-        Self {
+        let daemon = Self {
             access,
-            tasks: Arc::new(Tasks::new(base.clone(), all_tasks(&nodes, &key_file))),
+            tasks: Arc::new(Tasks::new(base.clone())),
             ocsp: Arc::new(OcspResponder::new(authorities.clone())),
             on_nodes: Arc::new(Issuing::new(authorities.clone())),
             of_projects: Arc::new(Issuing::new(authorities.clone())),
             base,
             authorities,
             nodes,
-            key_file,
-        }
+            key_file: Arc::new(key_file),
+        };
+        daemon.tasks.register(all_tasks(&daemon));
+        daemon
     }
 }
 
-/// All routes, each with the row that says who may call it.
-pub(crate) fn all_routes() -> Routes<Daemon> {
-    let routes = http::routes()
-        .merge(access::routes())
-        .merge(cluster::routes())
-        .merge(node::routes())
-        .merge(project::routes())
-        .merge(token::routes())
-        .merge(authority::routes())
-        .merge(master_key::routes())
-        .merge(audit::routes())
-        .merge(tasks::routes());
-    http::with_document(routes)
+/// What the nouns offer, together.
+macro_rules! nouns {
+    ($($noun:ident),*) => {
+        /// All routes, each with the row that says who may call it.
+        pub(crate) fn all_routes() -> Routes<Daemon> {
+            let routes = http::routes().merge(access::routes()).merge(tasks::routes());
+            $(let routes = routes.merge(crate::$noun::routes());)*
+            http::with_document(routes)
+        }
+
+        /// All background work.
+        fn all_tasks(daemon: &Daemon) -> Vec<Box<dyn Task>> {
+            let mut all: Vec<Box<dyn Task>> = vec![Box::new(HoldLead(daemon.base.clone()))];
+            $(all.extend(crate::$noun::tasks(daemon));)*
+            all
+        }
+    };
 }
 
-/// All background work.
-fn all_tasks(nodes: &Arc<Nodes>, key_file: &Arc<KeyFile>) -> Vec<Box<dyn Task>> {
-    let Nodes { base, authorities, .. } = &**nodes;
-    let mut all: Vec<Box<dyn Task>> = vec![Box::new(HoldLead(base.clone()))];
-    all.extend(node::tasks(nodes));
-    all.extend(authority::tasks(authorities));
-    all.extend(project::tasks(authorities));
-    all.extend(token::tasks(base));
-    all.extend(master_key::tasks(base, key_file));
-    all.extend(audit::tasks(base));
-    all
-}
+nouns!(audit, authority, cluster, master_key, node, project, token);
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ mod router;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use ringfence_api::route::server::READ_HEALTH;
+use ringfence_api::inspect::route::READ_HEALTH;
 
 use crate::access::{Access, Routes};
 use crate::base::Base;

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use ringfence_api::route::master_key;
+use ringfence_api::master_key::route;
 
 use crate::access::{Access, Routes};
 use crate::base::{Base, Task};
@@ -33,11 +33,15 @@ where
     Arc<KeyFile>: FromRef<S>,
 {
     Routes::new()
-        .add(&master_key::READ_MASTER_KEY, rotate::read_master_key)
-        .add(&master_key::ROTATE_MASTER_KEY, rotate::rotate_master_key)
+        .add(&route::READ_MASTER_KEY, rotate::read_master_key)
+        .add(&route::ROTATE_MASTER_KEY, rotate::rotate_master_key)
 }
 
 /// The task that seals secrets anew.
-pub(crate) fn tasks(base: &Arc<Base>, file: &Arc<KeyFile>) -> Vec<Box<dyn Task>> {
-    vec![Box::new(reseal::ResealSecrets::new(base.clone(), file.clone()))]
+pub(crate) fn tasks<S>(state: &S) -> Vec<Box<dyn Task>>
+where
+    Arc<Base>: FromRef<S>,
+    Arc<KeyFile>: FromRef<S>,
+{
+    vec![Box::new(reseal::ResealSecrets::new(FromRef::from_ref(state), FromRef::from_ref(state)))]
 }

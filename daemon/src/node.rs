@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use ringfence_api::ClusterName;
-use ringfence_api::node::Node;
-use ringfence_api::route::{node, server};
+use ringfence_api::inspect::route::LIST_SAGAS;
+use ringfence_api::node::{Node, route};
 use ringfence_place::{Machine, NodeDriver};
 use ringfence_store::node::NodeRow;
 
@@ -59,22 +59,26 @@ where
     Arc<Issuing<OnNode>>: FromRef<S>,
 {
     Routes::new()
-        .add(&node::LIST_NODES, read::list_nodes)
-        .add(&node::READ_NODE, read::read_node)
-        .add(&node::JOIN_NODE, join::join_node)
-        .add(&node::READ_DESIRED, desired::read_desired)
-        .add(&node::POST_CERTIFICATE, certificate::post_certificate)
-        .add(&node::POST_SERVICE_CERTIFICATE, service_certificate::post_service_certificate)
-        .add(&node::POST_SERVICE_TOKEN, service_token::post_service_token)
-        .add(&node::PUT_REPORT, report::put_report)
-        .add(&node::ROTATE_NODE, rotate::rotate_node)
-        .add(&node::READ_ROTATION, rotate::read_rotation)
-        .add(&server::LIST_SAGAS, read::list_sagas)
+        .add(&route::LIST_NODES, read::list_nodes)
+        .add(&route::READ_NODE, read::read_node)
+        .add(&route::JOIN_NODE, join::join_node)
+        .add(&route::READ_DESIRED, desired::read_desired)
+        .add(&route::POST_CERTIFICATE, certificate::post_certificate)
+        .add(&route::POST_SERVICE_CERTIFICATE, service_certificate::post_service_certificate)
+        .add(&route::POST_SERVICE_TOKEN, service_token::post_service_token)
+        .add(&route::PUT_REPORT, report::put_report)
+        .add(&route::ROTATE_NODE, rotate::rotate_node)
+        .add(&route::READ_ROTATION, rotate::read_rotation)
+        .add(&LIST_SAGAS, read::list_sagas)
 }
 
 /// The tasks that run sagas and keep nodes as declared.
-pub(crate) fn tasks(nodes: &Arc<Nodes>) -> Vec<Box<dyn Task>> {
-    vec![Box::new(run_sagas::RunSagas::new(nodes.clone())), Box::new(keep::KeepNodes::new(nodes.clone()))]
+pub(crate) fn tasks<S>(state: &S) -> Vec<Box<dyn Task>>
+where
+    Arc<Nodes>: FromRef<S>,
+{
+    let nodes = Arc::<Nodes>::from_ref(state);
+    vec![Box::new(run_sagas::RunSagas::new(nodes.clone())), Box::new(keep::KeepNodes::new(nodes))]
 }
 
 /// A node as the API shows it.

@@ -18,7 +18,7 @@ mod token;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use ringfence_api::route::project as route;
+use ringfence_api::project::route;
 
 use crate::access::{Access, Routes};
 use crate::authority::{Authorities, Issuing};
@@ -60,6 +60,9 @@ where
 }
 
 /// The task that renews project users.
-pub(crate) fn tasks(authorities: &Arc<Authorities>) -> Vec<Box<dyn Task>> {
-    vec![Box::new(renew::RenewProjectUsers(authorities.clone()))]
+pub(crate) fn tasks<S>(state: &S) -> Vec<Box<dyn Task>>
+where
+    Arc<Authorities>: FromRef<S>,
+{
+    vec![Box::new(renew::RenewProjectUsers(FromRef::from_ref(state)))]
 }

@@ -1,12 +1,12 @@
 //! The registry of background work: every noun's tasks, run until the daemon stops, and what each last did.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::Json;
 use axum::extract::{FromRef, State};
 use jiff::Timestamp;
 use ringfence_api::inspect;
-use ringfence_api::route::server::LIST_TASKS;
+use ringfence_api::inspect::route::LIST_TASKS;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -34,7 +34,7 @@ const LEFT: &str = "left to the daemon that leads";
 /// All tasks and what they last did.
 pub(crate) struct Tasks {
     base: Arc<Base>,
-    all: Vec<Entry>,
+    all: OnceLock<Vec<Entry>>,
 }
 
 struct Entry {
@@ -44,30 +44,40 @@ struct Entry {
 }
 
 impl Tasks {
-    pub(crate) fn new(base: Arc<Base>, tasks: Vec<Box<dyn Task>>) -> Self {
+    /// None yet.
+    pub(crate) fn new(base: Arc<Base>) -> Self {
+        Self { base, all: OnceLock::new() }
+    }
+
+    /// These are all of them.
+    pub(crate) fn register(&self, tasks: Vec<Box<dyn Task>>) {
         let all = tasks.into_iter().map(|task| Entry {
-            bell: base.events.subscribe(task.woken_by(), task.leads()),
+            bell: self.base.events.subscribe(task.woken_by(), task.leads()),
             last: Mutex::new(never_run(&*task)),
             task,
         });
-        Self { all: all.collect(), base }
+        assert!(self.all.set(all.collect()).is_ok(), "tasks are registered once");
+    }
+
+    fn all(&self) -> &[Entry] {
+        self.all.get().map_or(&[], Vec::as_slice)
     }
 
     /// What each task last did.
     fn views(&self) -> Vec<inspect::Task> {
-        self.all.iter().map(|entry| entry.last().clone()).collect()
+        self.all().iter().map(|entry| entry.last().clone()).collect()
     }
 
     /// Runs every task until told to stop.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let loops = (0..self.all.len()).map(|index| run_one(self.clone(), index, stop.clone()));
+        let loops = (0..self.all().len()).map(|index| run_one(self.clone(), index, stop.clone()));
         futures::future::join_all(loops).await;
     }
 
     /// Runs the task of this name once.
     #[cfg(test)]
     pub(crate) async fn run_named(&self, name: &str) -> anyhow::Result<String> {
-        let entry = self.all.iter().find(|entry| entry.task.name() == name);
+        let entry = self.all().iter().find(|entry| entry.task.name() == name);
         self.run_once(&*entry.expect("a task of this name").task).await
     }
 
@@ -93,12 +103,12 @@ fn never_run(task: &dyn Task) -> inspect::Task {
 }
 
 async fn run_one(tasks: Arc<Tasks>, index: usize, stop: CancellationToken) {
-    let entry = &tasks.all[index];
+    let entry = &tasks.all()[index];
     loop {
         // In a task of its own, so that a panic in one run is that run's error and nobody's end.
         let mut run = tokio::spawn({
             let tasks = tasks.clone();
-            async move { tasks.run_once(&*tasks.all[index].task).await }
+            async move { tasks.run_once(&*tasks.all()[index].task).await }
         });
         let outcome = tokio::select! {
             outcome = &mut run => outcome.unwrap_or_else(|panic| Err(panic.into())),

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::extract::FromRef;
 use jiff::SignedDuration;
-use ringfence_api::route::token;
+use ringfence_api::token::route;
 use ringfence_pki::{PrivateKey, TokenKey};
 use ringfence_store::Transaction;
 use ringfence_store::sealed::SealedOf;
@@ -37,16 +37,19 @@ where
     Arc<Base>: FromRef<S>,
 {
     Routes::new()
-        .add(&token::READ_JWKS, jwks::read_jwks)
-        .add(&token::LIST_TOKEN_KEYS, keys::list_token_keys)
-        .add(&token::ROTATE_TOKEN_KEYS, keys::rotate_token_keys)
-        .add(&token::INTROSPECT, introspect::introspect)
-        .add(&token::DELETE_TOKEN, introspect::delete_token)
+        .add(&route::READ_JWKS, jwks::read_jwks)
+        .add(&route::LIST_TOKEN_KEYS, keys::list_token_keys)
+        .add(&route::ROTATE_TOKEN_KEYS, keys::rotate_token_keys)
+        .add(&route::INTROSPECT, introspect::introspect)
+        .add(&route::DELETE_TOKEN, introspect::delete_token)
 }
 
 /// The task that rotates the keys that sign tokens.
-pub(crate) fn tasks(base: &Arc<Base>) -> Vec<Box<dyn Task>> {
-    vec![Box::new(rotate::RotateTokenKeys(base.clone()))]
+pub(crate) fn tasks<S>(state: &S) -> Vec<Box<dyn Task>>
+where
+    Arc<Base>: FromRef<S>,
+{
+    vec![Box::new(rotate::RotateTokenKeys(FromRef::from_ref(state)))]
 }
 
 /// How long a verifier may keep the JWKS, and so how long a key is published before it signs.

@@ -1,5 +1,7 @@
 //! The authorities: a root and its intermediates, each in its place in life.
 
+pub mod route;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};

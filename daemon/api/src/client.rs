@@ -27,7 +27,8 @@ use crate::login::{Login, LoginNonce, PutLogin, message, trust_fingerprint};
 use crate::name::ClusterId;
 use crate::operator::OperatorKey;
 use crate::problem::{Problem, ProblemCode};
-use crate::route::{self, Callers, Operation, Route, identity, server};
+use crate::route::{self, Callers, Operation, Route};
+use crate::{inspect, login};
 
 /// What is needed to reach a cluster's daemon. Nothing in it is secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -209,7 +210,7 @@ impl Client {
 
     /// Asks whether the daemon is up, and whether it is the right one.
     pub async fn health(&self) -> Result<Health, ClientError> {
-        let health: Health = self.ask(&server::READ_HEALTH, &[]).await?;
+        let health: Health = self.ask(&inspect::route::READ_HEALTH, &[]).await?;
         if health.cluster_id == self.inner.connection.cluster_id {
             return Ok(health);
         }
@@ -237,7 +238,7 @@ impl Client {
                 "this client holds no operator key to log in with",
             ))));
         };
-        let nonce: LoginNonce = self.ask(&identity::POST_NONCE, &[]).await?;
+        let nonce: LoginNonce = self.ask(&login::route::POST_NONCE, &[]).await?;
         if nonce.cluster_id != self.inner.connection.cluster_id {
             return Err(ClientError::OtherCluster {
                 endpoint: self.inner.connection.endpoint.clone(),
@@ -247,12 +248,12 @@ impl Client {
         }
         let text = message(&self.inner.connection.cluster_id, &nonce.nonce, &self.inner.ca_fingerprint);
         let answer = PutLogin { signature: key.sign(&text), nonce: nonce.nonce };
-        self.give(&identity::POST_LOGIN, &[], &answer).await
+        self.give(&login::route::POST_LOGIN, &[], &answer).await
     }
 
     /// Reads any path, for tools.
     pub async fn read<A: DeserializeOwned>(&self, path: &str) -> Result<A, ClientError> {
-        self.call(&identity::READ_WHOAMI.operation(), path, NO_BODY).await
+        self.call(&login::route::READ_WHOAMI.operation(), path, NO_BODY).await
     }
 
     /// Reads a listing with a query, such as `limit=20`.

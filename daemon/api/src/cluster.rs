@@ -1,5 +1,7 @@
 //! The cluster: what is declared, and what is there.
 
+pub mod route;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 

@@ -1,5 +1,7 @@
 //! What an operator can look at: sagas, tasks, audit rows, health.
 
+pub mod route;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

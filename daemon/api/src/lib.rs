@@ -12,6 +12,7 @@ pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod crl;
+mod document;
 pub mod inspect;
 pub mod job;
 pub mod lifetime;
@@ -31,6 +32,7 @@ mod word;
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, Connection, Credentials};
 pub use clock::{Clock, SystemClock};
+pub use document::document;
 pub use lifetime::Lifetime;
 pub use name::{
     Audience, ClusterId, ClusterName, DnsName, GroupName, JobId, NameError, NodeName, ProjectName, ProjectUser,

@@ -4,6 +4,8 @@
 //! gets a signature over that other CA, which the real daemon refuses. A client that trusts several roots, as during a
 //! change of the root, signs over all of them.
 
+pub mod route;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,5 +1,7 @@
 //! The master key, under which every secret in the database is sealed.
 
+pub mod route;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,5 +1,7 @@
 //! Nodes: what they are told, what they ask for, what they report.
 
+pub mod route;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 

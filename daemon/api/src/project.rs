@@ -1,5 +1,7 @@
 //! Projects and their members.
 
+pub mod route;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -1,28 +1,8 @@
-//! The operations of the API, each spelled once: its name, method, path, who may call it, what goes in and what comes out.
+//! What an operation of the API is, spelled once: its name, method, path, who may call it, what goes in and what comes
+//! out.
 //!
-//! The daemon serves these and nothing else, refuses callers by them, and generates its document from them; the client calls
-//! them. A noun's operations are in the file of the noun.
-
-mod document;
-
-#[expect(missing_docs, reason = "each route says what it is for in its summary")]
-pub mod audit;
-#[expect(missing_docs, reason = "each route says what it is for in its summary")]
-pub mod authority;
-#[expect(missing_docs, reason = "each route says what it is for in its summary")]
-pub mod cluster;
-#[expect(missing_docs, reason = "each route says what it is for in its summary")]
-pub mod identity;
-#[expect(missing_docs, reason = "each route says what it is for in its summary")]
-pub mod master_key;
-#[expect(missing_docs, reason = "each route says what it is for in its summary")]
-pub mod node;
-#[expect(missing_docs, reason = "each route says what it is for in its summary")]
-pub mod project;
-#[expect(missing_docs, reason = "each route says what it is for in its summary")]
-pub mod server;
-#[expect(missing_docs, reason = "each route says what it is for in its summary")]
-pub mod token;
+//! The daemon serves operations and nothing else, refuses callers by them, and generates its document from them; the
+//! client calls them. A noun's operations are in `route.rs` of the noun.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -30,8 +10,6 @@ use std::time::Duration;
 
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
-
-pub use document::document;
 
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,14 +77,14 @@ pub struct Operation {
     pub callers: Callers,
     /// How long an answer may take, a long poll aside.
     pub may_take: Duration,
-    tag: &'static str,
-    summary: &'static str,
-    description: Option<&'static str>,
-    parameters: &'static [Parameter],
-    body: Option<Content>,
-    answer: Answer,
-    problems: &'static [(u16, &'static str)],
-    deprecated: bool,
+    pub(crate) tag: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) description: Option<&'static str>,
+    pub(crate) parameters: &'static [Parameter],
+    pub(crate) body: Option<Content>,
+    pub(crate) answer: Answer,
+    pub(crate) problems: &'static [(u16, &'static str)],
+    pub(crate) deprecated: bool,
 }
 
 /// An operation with the types of its body and its answer.
@@ -118,13 +96,13 @@ pub struct Route<B, A> {
 /// A parameter that does not stand in the path.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
-    name: &'static str,
-    place: Place,
-    description: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) place: Place,
+    pub(crate) description: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     /// A 64-bit number in the query.
     Number,
     /// A 32-bit number in the query.
@@ -137,37 +115,37 @@ pub(crate) type Components = Vec<(String, RefOr<Schema>)>;
 
 /// A body: its media type and its schema.
 #[derive(Debug, Clone, Copy)]
-struct Content {
-    media_type: &'static str,
-    schema: fn(&mut Components) -> RefOr<Schema>,
+pub(crate) struct Content {
+    pub(crate) media_type: &'static str,
+    pub(crate) schema: fn(&mut Components) -> RefOr<Schema>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Answer {
-    description: &'static str,
-    content: Option<Content>,
+pub(crate) struct Answer {
+    pub(crate) description: &'static str,
+    pub(crate) content: Option<Content>,
 }
 
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 
 /// `?after=N` of a long poll.
-const fn after(description: &'static str) -> Parameter {
+pub(crate) const fn after(description: &'static str) -> Parameter {
     Parameter { name: "after", place: Place::Number, description }
 }
 
 /// `?limit=N` of a listing.
-const LIMIT: Parameter =
+pub(crate) const LIMIT: Parameter =
     Parameter { name: "limit", place: Place::Count, description: "At most so many; 100 unless given, at most 1000" };
 
 /// `If-None-Match: *` of a creation.
-const CREATING: Parameter = Parameter {
+pub(crate) const CREATING: Parameter = Parameter {
     name: "If-None-Match",
     place: Place::Header,
     description: "`*`: refuse to change what exists already and differs, with `already_exists`",
 };
 
 impl Route<(), ()> {
-    const fn new(id: &'static str, method: Method, path: &'static str, callers: Callers) -> Self {
+    pub(crate) const fn new(id: &'static str, method: Method, path: &'static str, callers: Callers) -> Self {
         let operation = Operation {
             id,
             method,
@@ -186,19 +164,19 @@ impl Route<(), ()> {
         Self { operation, types: PhantomData }
     }
 
-    const fn get(id: &'static str, path: &'static str, callers: Callers) -> Self {
+    pub(crate) const fn get(id: &'static str, path: &'static str, callers: Callers) -> Self {
         Self::new(id, Method::Get, path, callers)
     }
 
-    const fn put(id: &'static str, path: &'static str, callers: Callers) -> Self {
+    pub(crate) const fn put(id: &'static str, path: &'static str, callers: Callers) -> Self {
         Self::new(id, Method::Put, path, callers)
     }
 
-    const fn post(id: &'static str, path: &'static str, callers: Callers) -> Self {
+    pub(crate) const fn post(id: &'static str, path: &'static str, callers: Callers) -> Self {
         Self::new(id, Method::Post, path, callers)
     }
 
-    const fn delete(id: &'static str, path: &'static str, callers: Callers) -> Self {
+    pub(crate) const fn delete(id: &'static str, path: &'static str, callers: Callers) -> Self {
         Self::new(id, Method::Delete, path, callers)
     }
 }
@@ -230,72 +208,72 @@ impl<B, A> Route<B, A> {
         filled.join("/")
     }
 
-    const fn tagged(self, tag: &'static str) -> Self {
+    pub(crate) const fn tagged(self, tag: &'static str) -> Self {
         Self::of(Operation { tag, ..self.operation })
     }
 
-    const fn summary(self, summary: &'static str) -> Self {
+    pub(crate) const fn summary(self, summary: &'static str) -> Self {
         Self::of(Operation { summary, ..self.operation })
     }
 
-    const fn description(self, description: &'static str) -> Self {
+    pub(crate) const fn description(self, description: &'static str) -> Self {
         Self::of(Operation { description: Some(description), ..self.operation })
     }
 
-    const fn parameters(self, parameters: &'static [Parameter]) -> Self {
+    pub(crate) const fn parameters(self, parameters: &'static [Parameter]) -> Self {
         Self::of(Operation { parameters, ..self.operation })
     }
 
     /// The problems that are more than anybody would expect of any operation: statuses, and the codes behind them.
-    const fn problems(self, problems: &'static [(u16, &'static str)]) -> Self {
+    pub(crate) const fn problems(self, problems: &'static [(u16, &'static str)]) -> Self {
         Self::of(Operation { problems, ..self.operation })
     }
 
     /// For what takes longer than most.
-    const fn may_take(self, may_take: Duration) -> Self {
+    pub(crate) const fn may_take(self, may_take: Duration) -> Self {
         Self::of(Operation { may_take, ..self.operation })
     }
 
     /// Served for one more version, under a word of before.
-    const fn deprecated(self) -> Self {
+    pub(crate) const fn deprecated(self) -> Self {
         Self::of(Operation { deprecated: true, ..self.operation })
     }
 
     /// What an answer means.
-    const fn meaning(self, description: &'static str) -> Self {
+    pub(crate) const fn meaning(self, description: &'static str) -> Self {
         let answer = Answer { description, content: self.operation.answer.content };
         Self::of(Operation { answer, ..self.operation })
     }
 
-    const fn takes<T: ToSchema>(self) -> Route<T, A> {
+    pub(crate) const fn takes<T: ToSchema>(self) -> Route<T, A> {
         let body = Some(Content { media_type: JSON, schema: named::<T> });
         Route { operation: Operation { body, ..self.operation }, types: PhantomData }
     }
 
-    const fn takes_bytes(self, media_type: &'static str) -> Self {
+    pub(crate) const fn takes_bytes(self, media_type: &'static str) -> Self {
         let body = Some(Content { media_type, schema: plain::<Vec<u8>> });
         Self::of(Operation { body, ..self.operation })
     }
 
-    const fn answers<T: ToSchema>(self) -> Route<B, T> {
+    pub(crate) const fn answers<T: ToSchema>(self) -> Route<B, T> {
         Route { operation: self.answering(Content { media_type: JSON, schema: named::<T> }), types: PhantomData }
     }
 
-    const fn answers_list<T: ToSchema>(self) -> Route<B, Vec<T>> {
+    pub(crate) const fn answers_list<T: ToSchema>(self) -> Route<B, Vec<T>> {
         Route { operation: self.answering(Content { media_type: JSON, schema: list::<T> }), types: PhantomData }
     }
 
     /// What is not JSON: text, or bytes.
-    const fn answers_raw<T: PartialSchema>(self, media_type: &'static str) -> Self {
+    pub(crate) const fn answers_raw<T: PartialSchema>(self, media_type: &'static str) -> Self {
         Self::of(self.answering(Content { media_type, schema: plain::<T> }))
     }
 
-    const fn answering(&self, content: Content) -> Operation {
+    pub(crate) const fn answering(&self, content: Content) -> Operation {
         let answer = Answer { description: self.operation.answer.description, content: Some(content) };
         Operation { answer, ..self.operation }
     }
 
-    const fn of(operation: Operation) -> Self {
+    pub(crate) const fn of(operation: Operation) -> Self {
         Self { operation, types: PhantomData }
     }
 }
@@ -307,7 +285,7 @@ impl<B, A> fmt::Debug for Route<B, A> {
 }
 
 /// A reference to a type that stands among the components.
-fn named<T: ToSchema>(components: &mut Components) -> RefOr<Schema> {
+pub(crate) fn named<T: ToSchema>(components: &mut Components) -> RefOr<Schema> {
     T::schemas(components);
     components.push((T::name().into_owned(), T::schema()));
     utoipa::openapi::Ref::from_schema_name(T::name()).into()
@@ -323,7 +301,7 @@ fn plain<T: PartialSchema>(_: &mut Components) -> RefOr<Schema> {
 
 #[cfg(test)]
 mod tests {
-    use super::project::PUT_MEMBER;
+    use crate::project::route::PUT_MEMBER;
 
     #[test]
     fn a_path_is_filled_in_order() {

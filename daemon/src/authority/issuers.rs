@@ -4,10 +4,10 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
+use ringfence_api::authority::route::READ_CRL;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::login::trust_fingerprint;
-use ringfence_api::route::authority::READ_CRL;
 use ringfence_pki::{CertificateFacts, MasterKey, Serial, pem_certificate};
 use ringfence_store::Transaction;
 use ringfence_store::cluster::ClusterRow;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
+use ringfence_api::inspect::route::{LIST_AUDIT, LIST_AUDIT_KEYS, LIST_CHECKPOINTS};
 use ringfence_api::inspect::{AuditCheckpoint, AuditEntry};
-use ringfence_api::route::audit::{LIST_AUDIT, LIST_AUDIT_KEYS, LIST_CHECKPOINTS};
 use ringfence_api::token::Jwks;
 use ringfence_pki::Checkpoint;
 

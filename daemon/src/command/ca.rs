@@ -13,10 +13,10 @@ use anyhow::{Context as _, ensure};
 use aws_lc_rs::rand::SystemRandom;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
+use ringfence_api::authority::route::READ_CRL;
 use ringfence_api::authority::{AuthorityDomain, ImportAuthorities, ImportIntermediate};
 use ringfence_api::certificate::RevocationReason;
 use ringfence_api::cluster::KeyAlgorithm;
-use ringfence_api::route::authority::READ_CRL;
 use ringfence_api::{Clock as _, ClusterId, ClusterName, SystemClock};
 use ringfence_pki::{
     Authority, CrlShard, Entries, Extent, Plan, PrivateKey, Revoked, Serial, Validity, pem_certificate,

@@ -7,7 +7,8 @@ use ringfence_api::authority::Authority;
 use ringfence_api::certificate::Certificate;
 use ringfence_api::cluster::Cluster;
 use ringfence_api::inspect::{AuditEntry, Saga, Task};
-use ringfence_api::route::{Route, audit as of_audit, authority, cluster, server};
+use ringfence_api::route::Route;
+use ringfence_api::{authority::route as authority, cluster::route as cluster, inspect::route as inspect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -58,11 +59,11 @@ impl Inspect {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.what {
             What::Nodes(options) => show(&options, &cluster::READ_CLUSTER, "", nodes).await,
-            What::Tasks(options) => show(&options, &server::LIST_TASKS, "", tasks).await,
+            What::Tasks(options) => show(&options, &inspect::LIST_TASKS, "", tasks).await,
             What::Authorities(options) => show(&options, &authority::LIST_AUTHORITIES, "", authorities).await,
             What::Certificates(list) => list.show(&authority::LIST_CERTIFICATES, certificates).await,
-            What::Sagas(list) => list.show(&server::LIST_SAGAS, sagas).await,
-            What::Audit(list) => list.show(&of_audit::LIST_AUDIT, audit).await,
+            What::Sagas(list) => list.show(&inspect::LIST_SAGAS, sagas).await,
+            What::Audit(list) => list.show(&inspect::LIST_AUDIT, audit).await,
         }
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use http::header::CONTENT_TYPE;
-use ringfence_api::route::server::READ_OPENAPI;
-use ringfence_api::route::{Operation, document};
+use ringfence_api::document;
+use ringfence_api::inspect::route::READ_OPENAPI;
+use ringfence_api::route::Operation;
 
 use crate::access::{Access, Routes};
 

@@ -15,13 +15,9 @@ use syn::visit::{self, Visit};
 
 use super::{none, root, workspace};
 
-/// The floors of the daemon, the lowest first. A new noun is one word more.
-const FLOORS: &[&[&str]] = &[
-    &["base"],
-    &["access"],
-    &["audit", "authority", "cluster", "master_key", "node", "project", "token"],
-    &["command", "config", "daemon", "http", "logging", "serve", "service_manager", "tasks"],
-];
+/// The floors of the daemon that are not nouns', the lowest first. Every other module is a noun.
+const BELOW_NOUNS: &[&[&str]] = &[&["base"], &["access"]];
+const ABOVE_NOUNS: &[&str] = &["command", "config", "daemon", "http", "logging", "serve", "service_manager", "tasks"];
 
 /// The package that has floors.
 const FLOORED: &str = "ringfenced";
@@ -65,18 +61,20 @@ fn modules_of_one_level_have_no_cycle() {
 
 #[test]
 fn no_module_of_the_daemon_uses_a_higher_floor() {
-    let floor_of = |name: &str| FLOORS.iter().position(|floor| floor.contains(&name));
+    let floor_of = |name: &str| {
+        let nouns = BELOW_NOUNS.len();
+        let above = if ABOVE_NOUNS.contains(&name) { nouns + 1 } else { nouns };
+        BELOW_NOUNS.iter().position(|floor| floor.contains(&name)).unwrap_or(above)
+    };
     let (_, source) = sources().into_iter().find(|(package, _)| package == FLOORED).expect("the daemon is there");
     let mut broken = Vec::new();
     for ((from, to), (at, what)) in arrows(&source).remove(&Vec::new()).unwrap_or_default() {
-        match (floor_of(&from), floor_of(&to)) {
-            (Some(lower), Some(higher)) if lower < higher => broken.push(format!(
+        if floor_of(&from) < floor_of(&to) {
+            broken.push(format!(
                 "{from} uses {to}, which is on a higher floor: {} uses {}; pass it in, or move it down",
                 at.join("::"),
                 what.join("::")
-            )),
-            (Some(_), Some(_)) => {}
-            _ => broken.push(format!("{from} or {to} is on no floor: add it to FLOORS in this test")),
+            ));
         }
     }
     none(&broken);

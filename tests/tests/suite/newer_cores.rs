@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use ringfence_api::authority::route::LIST_CERTIFICATES;
 use ringfence_api::certificate::{Certificate, CertificateHolder};
-use ringfence_api::route::authority::LIST_CERTIFICATES;
 use ringfence_api::token::TokenKeyState;
 use ringfence_tests::Setup;
 use ringfence_tests::hcl::CLUSTER;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ringfence_api::Client;
 use ringfence_api::authority::{AuthorityDomain, AuthorityState, RotateAuthority};
 use ringfence_api::cluster::AuthoritySettings;
-use ringfence_api::route::server::LIST_TASKS;
+use ringfence_api::inspect::route::LIST_TASKS;
 use ringfence_pki::{pem_certificates, pem_crl};
 use ringfence_tests::head::TOKEN;
 use ringfence_tests::sandbox::program;

@@ -1,10 +1,10 @@
 //! Credentials that pass through the real `terraform` and stay nowhere: ephemeral certificates and tokens, write-only
 //! arguments, and a provider that acts as a project user.
 
+use ringfence_api::authority::route::LIST_CERTIFICATES;
 use ringfence_api::certificate::{Certificate, CertificateHolder};
 use ringfence_api::inspect::AuditEntry;
-use ringfence_api::route::audit::LIST_AUDIT;
-use ringfence_api::route::authority::LIST_CERTIFICATES;
+use ringfence_api::inspect::route::LIST_AUDIT;
 use ringfence_api::{ProjectName, UserName};
 use ringfence_tests::Setup;
 use ringfence_tests::hcl::{CLUSTER, PROJECT};

@@ -11,19 +11,22 @@ use crate::name::{NodeName, ProjectName, ServiceName, UserName};
 use crate::node::{DesiredNode, IssuedCertificate, NodeRotation, PostCertificate, PutJoin, PutReport};
 use crate::operator::{OperatorKeys, PutOperatorKey};
 use crate::project::{Member, MemberCredentials, Project, PutMember, PutMembers, PutProject};
-use crate::route::{audit, authority, cluster, identity, master_key, node, project, token};
 use crate::token::{IssuedToken, Jwks, PostToken, RotateTokenKeys, TokenKey};
 use crate::whoami::Caller;
+use crate::{
+    authority::route as authority, cluster::route as cluster, inspect::route as inspect, login::route as login,
+    master_key::route as master_key, node::route as node, project::route as project, token::route as token,
+};
 
 impl Client {
     /// Gives the cluster another operator token. The one before is good until the new one has logged in.
     pub async fn put_operator_key(&self, put: &PutOperatorKey) -> Result<OperatorKeys, ClientError> {
-        self.give(&identity::PUT_OPERATOR_KEY, &[], put).await
+        self.give(&login::PUT_OPERATOR_KEY, &[], put).await
     }
 
     /// Who the daemon takes us for.
     pub async fn whoami(&self) -> Result<Caller, ClientError> {
-        self.ask(&identity::READ_WHOAMI, &[]).await
+        self.ask(&login::READ_WHOAMI, &[]).await
     }
 
     /// The cluster as it is.
@@ -167,7 +170,7 @@ impl Client {
 
     /// Signs how the audit log stands now.
     pub async fn post_audit_checkpoint(&self) -> Result<AuditCheckpoint, ClientError> {
-        self.ask(&audit::POST_CHECKPOINT, &[]).await
+        self.ask(&inspect::POST_CHECKPOINT, &[]).await
     }
 
     /// Imports what an offline root has signed.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
+use ringfence_api::project::route::POST_MEMBER_CERTIFICATE;
 use ringfence_api::project::{MemberRole, PutMember, PutProject};
-use ringfence_api::route::project::POST_MEMBER_CERTIFICATE;
 use ringfence_api::{ProjectName, UserName};
 use ringfence_pki::{PrivateKey, Request};
 use ringfence_tests::{Head, Sandbox, eventually};

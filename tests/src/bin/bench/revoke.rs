@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
+use ringfence_api::authority::route::{DELETE_CERTIFICATE, LIST_CERTIFICATES, READ_CRL};
 use ringfence_api::certificate::Certificate;
-use ringfence_api::route::authority::{DELETE_CERTIFICATE, LIST_CERTIFICATES, READ_CRL};
 use ringfence_api::{ProjectName, UserName};
 use ringfence_pki::Serial;
 use ringfence_tests::{Head, Sandbox, eventually};

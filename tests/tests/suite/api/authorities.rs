@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use ringfence_api::authority::route::LIST_CERTIFICATES;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, RotateAuthority};
 use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, PostIdentityCertificate};
 use ringfence_api::cluster::AuthoritySettings;
-use ringfence_api::route::authority::LIST_CERTIFICATES;
 use ringfence_api::{Client, Credentials};
 use ringfence_pki::{CertificateFacts, pem_certificates};
 use ringfence_tests::eventually;

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use ringfence_api::authority::route::LIST_CERTIFICATES;
 use ringfence_api::certificate::{Certificate, PostIdentityCertificate};
 use ringfence_api::client::ClientError;
 use ringfence_api::inspect::AuditEntry;
 use ringfence_api::project::{MemberRole, PutMember, PutProject};
-use ringfence_api::route::authority::LIST_CERTIFICATES;
 use ringfence_api::{Client, Credentials, ProjectName, UserName};
 use ringfence_pki::{CertificateFacts, PrivateKey, Usage, pem_certificates, pem_crl, verify_leaf};
 use ringfence_tests::eventually;

@@ -1,6 +1,8 @@
 //! Tokens and the keys that sign them.
 
-use super::{Callers, LIMIT, Route};
+#![expect(missing_docs, reason = "each route says what it is for in its summary")]
+
+use crate::route::{Callers, LIMIT, Route};
 use crate::token::{Introspection, Jwks, PostIntrospection, RotateTokenKeys, TokenKey};
 
 pub const READ_JWKS: Route<(), Jwks> = Route::get("read_jwks", "/v1/jwks", Callers::Anyone)

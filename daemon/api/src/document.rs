@@ -12,9 +12,9 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema as _};
 
-use super::{Components, Content, JSON, Method, Operation, Parameter, Place, named};
 use crate::authority::AuthorityDomain;
 use crate::problem::Problem;
+use crate::route::{Components, Content, JSON, Method, Operation, Parameter, Place, named};
 
 /// What the document says of the API as a whole.
 const DESCRIPTION: &str = "The API of the daemon on a ringfence cluster. Errors are problem documents (RFC 9457) with a \

@@ -1,8 +1,10 @@
 //! Who calls: login, session, operator key.
 
-use super::{Callers, Route};
+#![expect(missing_docs, reason = "each route says what it is for in its summary")]
+
 use crate::login::{Login, LoginNonce, PutLogin};
 use crate::operator::{OperatorKeys, PutOperatorKey};
+use crate::route::{Callers, Route};
 use crate::whoami::Caller;
 
 pub const POST_LOGIN: Route<PutLogin, Login> = Route::post("post_login", "/v1/login", Callers::Anyone)

@@ -1,8 +1,10 @@
 //! Nodes and the services on them.
 
-use super::{Callers, Route, after};
+#![expect(missing_docs, reason = "each route says what it is for in its summary")]
+
 use crate::certificate::PostIdentityCertificate;
 use crate::node::{DesiredNode, IssuedCertificate, Node, NodeRotation, PostCertificate, PutJoin, PutReport};
+use crate::route::{Callers, Route, after};
 use crate::token::IssuedToken;
 
 pub const LIST_NODES: Route<(), Vec<Node>> = Route::get("list_nodes", "/v1/nodes", Callers::Operator)

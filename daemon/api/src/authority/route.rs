@@ -1,9 +1,11 @@
 //! The authorities, their certificates and their lists.
 
-use super::{Callers, LIMIT, Route};
+#![expect(missing_docs, reason = "each route says what it is for in its summary")]
+
 use crate::authority::{Authority, ImportAuthorities, RotateAuthority};
 use crate::certificate::Certificate;
 use crate::crl::PublishedCrl;
+use crate::route::{Callers, LIMIT, Route};
 
 pub const LIST_AUTHORITIES: Route<(), Vec<Authority>> =
     Route::get("list_authorities", "/v1/authorities", Callers::Operator)

@@ -1,7 +1,9 @@
 //! The cluster: its declaration and its state.
 
-use super::{CREATING, Callers, Route, after};
+#![expect(missing_docs, reason = "each route says what it is for in its summary")]
+
 use crate::cluster::{Cluster, PutCluster};
+use crate::route::{CREATING, Callers, Route, after};
 
 pub const READ_CLUSTER: Route<(), Cluster> = Route::get("read_cluster", "/v1/cluster", Callers::Operator)
     .tagged("cluster")

@@ -1,12 +1,14 @@
 //! Projects, their members, and the jobs of members.
 
+#![expect(missing_docs, reason = "each route says what it is for in its summary")]
+
 use std::time::Duration;
 
-use super::{CREATING, Callers, Route};
 use crate::certificate::PostIdentityCertificate;
 use crate::job::Job;
 use crate::node::IssuedCertificate;
 use crate::project::{Member, MemberCredentials, Project, PutMember, PutMembers, PutProject};
+use crate::route::{CREATING, Callers, Route};
 use crate::token::{IssuedToken, PostToken};
 
 pub const LIST_PROJECTS: Route<(), Vec<Project>> = Route::get("list_projects", "/v1/projects", Callers::Operator)

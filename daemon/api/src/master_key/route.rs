@@ -1,7 +1,9 @@
 //! The versions of the master key.
 
-use super::{Callers, Route};
+#![expect(missing_docs, reason = "each route says what it is for in its summary")]
+
 use crate::master_key::MasterKeyState;
+use crate::route::{Callers, Route};
 
 pub const READ_MASTER_KEY: Route<(), MasterKeyState> =
     Route::get("read_master_key", "/v1/master-key", Callers::Operator)
