@@ -106,7 +106,7 @@ fn declared(file: &Path, is_root: bool, known: &mut BTreeSet<PathBuf>) {
         if let syn::Item::Mod(inner) = item
             && inner.content.is_none()
         {
-            declared(&folder.join(format!("{}.rs", inner.ident)), false, known);
+            declared(&file_of(&inner, file, &folder), false, known);
         }
     }
 }
@@ -176,13 +176,28 @@ fn collect(file: &Path, module: &Module, files: &mut BTreeMap<Module, syn::File>
             && !is_for_tests(&inner.attrs)
         {
             let name = inner.ident.to_string();
-            let below = folder.join(format!("{name}.rs"));
+            let below = file_of(inner, file, &folder);
             let path = module.iter().cloned().chain([name]).collect();
             collect(&below, &path, files);
         }
     }
     // A program beside a library of the same package adds its own modules to the root.
     files.entry(module.clone()).and_modify(|known| known.items.extend(parsed.items.clone())).or_insert(parsed);
+}
+
+/// Where a module's file is: in the folder of the module that declares it, unless it is said.
+fn file_of(module: &syn::ItemMod, declared_in: &Path, folder: &Path) -> PathBuf {
+    let said = module.attrs.iter().find_map(|attribute| match &attribute.meta {
+        syn::Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    });
+    match said {
+        Some(said) => declared_in.parent().expect("a folder").join(said),
+        None => folder.join(format!("{}.rs", module.ident)),
+    }
 }
 
 fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
