@@ -264,12 +264,12 @@ impl Client {
     }
 
     /// Calls an operation that takes no body.
-    async fn ask<A: DeserializeOwned>(&self, route: &Route<(), A>, segments: &[&str]) -> Result<A, ClientError> {
+    pub(crate) async fn ask<A: DeserializeOwned>(&self, route: &Route<(), A>, segments: &[&str]) -> Result<A, ClientError> {
         self.call(&route.operation(), &route.path(segments), NO_BODY).await
     }
 
     /// Calls a long poll: it answers once something is newer than `after`, or unchanged after [`LONG_POLL`].
-    async fn ask_after<A: DeserializeOwned>(
+    pub(crate) async fn ask_after<A: DeserializeOwned>(
         &self,
         route: &Route<(), A>,
         segments: &[&str],
@@ -279,7 +279,7 @@ impl Client {
     }
 
     /// Calls an operation with a body.
-    async fn give<B: Serialize, A: DeserializeOwned>(
+    pub(crate) async fn give<B: Serialize, A: DeserializeOwned>(
         &self,
         route: &Route<B, A>,
         segments: &[&str],
