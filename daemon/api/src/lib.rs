@@ -15,6 +15,7 @@ pub mod crl;
 mod document;
 pub mod inspect;
 pub mod job;
+pub mod key_algorithm;
 pub mod lifetime;
 pub mod login;
 pub mod master_key;
@@ -24,6 +25,7 @@ pub mod operator;
 pub mod problem;
 pub mod project;
 pub mod route;
+pub mod service;
 pub mod token;
 pub mod whoami;
 

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-use crate::cluster::{KeyAlgorithm, ServiceCommand, ServiceFiles, ServiceToken};
+use crate::key_algorithm::KeyAlgorithm;
 use crate::lifetime::Lifetime;
 use crate::name::{ClusterId, DnsName, NodeName, ServiceName, SystemUser};
+use crate::service::{ServiceCommand, ServiceFiles, ServiceToken};
 use crate::word::words;
 
 /// A node as the daemon sees it.
