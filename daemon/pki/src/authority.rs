@@ -1,17 +1,19 @@
 //! Certificate authorities: a root that signs only intermediates, and intermediates with a domain each, so that
 //! a breach of one stays small.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, CrlDistributionPoint, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SubjectPublicKeyInfo,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SigningKey as _, SubjectPublicKeyInfo,
 };
 use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::cluster::KeyAlgorithm;
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+use crate::der::{self, BIT_STRING, SEQUENCE};
 use crate::lint::{self, LintError};
+use crate::plan::Plan;
 use crate::read::{CertificateFacts, ReadError, SubjectAndKey};
 use crate::validity::to_offset;
 use crate::{KeyError, PrivateKey, Serial, Validity};
@@ -75,31 +77,12 @@ pub struct NewCertificate {
     pub not_after: Timestamp,
 }
 
-/// What an authority is to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// What it signs for.
-    pub domain: AuthorityDomain,
-    /// The common name of its subject, of which there is only one.
-    pub name: String,
-    /// Its serial number.
-    pub serial: Serial,
-    /// The kind of its key.
-    pub algorithm: KeyAlgorithm,
-    /// How long it lives, at most as long as its issuer.
-    pub lifetime: SignedDuration,
-}
-
 /// An authority that can sign.
 pub struct Authority {
     pub(crate) certificate: Vec<u8>,
     pub(crate) facts: CertificateFacts,
-    /// Its name, as it stands in what it signs (DER).
-    pub(crate) subject: Vec<u8>,
-    /// The bits of its public key, by whose hash OCSP names it.
-    pub(crate) key_bits: Vec<u8>,
-    /// The identifier of its key, as it stands in what it signs.
-    pub(crate) key_identifier: Vec<u8>,
+    /// How what it signs names it.
+    pub(crate) name: SubjectAndKey,
     /// Its key; none for an offline root.
     issuer: Option<Issuer<'static, KeyPair>>,
 }
@@ -177,10 +160,9 @@ impl Authority {
         if facts.public_key != key.public() {
             return Err(AuthorityError::OtherKey);
         }
-        let SubjectAndKey { subject, key_bits, key_identifier } = SubjectAndKey::read(certificate)?;
+        let name = SubjectAndKey::read(certificate)?;
         let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(certificate), key.0)?;
-        let loaded =
-            Self { certificate: certificate.to_vec(), facts, subject, key_bits, key_identifier, issuer: Some(issuer) };
+        let loaded = Self { certificate: certificate.to_vec(), facts, name, issuer: Some(issuer) };
         loaded.prove()?;
         Ok(loaded)
     }
@@ -188,8 +170,8 @@ impl Authority {
     /// Loads an offline root from its certificate alone: it is trusted and signs nothing here.
     pub fn without_key(certificate: &[u8]) -> Result<Self, AuthorityError> {
         let facts = CertificateFacts::read(certificate)?;
-        let SubjectAndKey { subject, key_bits, key_identifier } = SubjectAndKey::read(certificate)?;
-        Ok(Self { certificate: certificate.to_vec(), facts, subject, key_bits, key_identifier, issuer: None })
+        let name = SubjectAndKey::read(certificate)?;
+        Ok(Self { certificate: certificate.to_vec(), facts, name, issuer: None })
     }
 
     /// Whether its key is here.
@@ -202,8 +184,29 @@ impl Authority {
         self.issuer.as_ref().ok_or(AuthorityError::Offline)
     }
 
+    /// What is to be signed, with the algorithm and the signature behind it.
+    pub(crate) fn sign(&self, to_be_signed: &[u8]) -> Result<Vec<u8>, AuthorityError> {
+        let mut signature = vec![0];
+        signature.extend(self.signer()?.key().sign(to_be_signed)?);
+        let signature = der::value(BIT_STRING, &signature);
+        Ok(der::constructed(SEQUENCE, &[to_be_signed, self.signature_algorithm()?, &signature]))
+    }
+
+    /// The `AlgorithmIdentifier` of this authority's signatures (RFC 5758, 8410 and 4055).
+    pub(crate) fn signature_algorithm(&self) -> Result<&'static [u8], AuthorityError> {
+        let algorithm = self.signer()?.key().algorithm();
+        Ok(if algorithm == &rcgen::PKCS_ECDSA_P256_SHA256 {
+            &[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]
+        } else if algorithm == &rcgen::PKCS_ECDSA_P384_SHA384 {
+            &[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03]
+        } else if algorithm == &rcgen::PKCS_ED25519 {
+            &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70]
+        } else {
+            &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b, 0x05, 0x00]
+        })
+    }
+
     fn prove(&self) -> Result<(), AuthorityError> {
-        use rcgen::SigningKey as _;
         use x509_parser::asn1_rs::BitString;
         use x509_parser::prelude::{FromDer as _, X509Certificate};
         use x509_parser::x509::AlgorithmIdentifier;

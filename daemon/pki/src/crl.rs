@@ -2,12 +2,11 @@
 //! whole one (a delta, section 5.2.4). The cost of a list grows with its entries and with nothing else.
 
 use jiff::Timestamp;
-use rcgen::SigningKey as _;
 use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::certificate::RevocationReason;
 
 use crate::authority::{Authority, AuthorityError};
-use crate::der::{self, BIT_STRING, ENUMERATED, SEQUENCE, context, context_primitive};
+use crate::der::{self, ENUMERATED, SEQUENCE, context, context_primitive};
 use crate::{Serial, Validity};
 
 /// The number of a reason in lists and in OCSP answers (RFC 5280, section 5.3.1).
@@ -124,7 +123,7 @@ impl Authority {
         if validity.not_after <= validity.not_before {
             return Err(AuthorityError::Sign("a CRL must end after it begins".to_owned()));
         }
-        let key = der::value(context_primitive(0), &self.key_identifier);
+        let key = der::value(context_primitive(0), &self.name.key_identifier);
         let mut extensions = der::extension(AUTHORITY_KEY_IDENTIFIER, false, &der::value(SEQUENCE, &key));
         extensions.extend(der::extension(CRL_NUMBER, false, &der::unsigned(counted(number)?)));
         if let Extent::Since(base) = extent {
@@ -149,32 +148,10 @@ impl Authority {
             drop(entries);
         }
         let extensions = der::value(context(0), &der::value(SEQUENCE, &extensions));
-        let list = der::constructed(SEQUENCE, &[&version, algorithm, &self.subject, &times, &listed, &extensions]);
+        let list = der::constructed(SEQUENCE, &[&version, algorithm, &self.name.subject, &times, &listed, &extensions]);
         drop(listed);
         let der = self.sign(&list)?;
         Ok(Crl { der, this_update: validity.not_before, next_update: validity.not_after })
-    }
-
-    /// What is to be signed, with the algorithm and the signature behind it.
-    pub(crate) fn sign(&self, to_be_signed: &[u8]) -> Result<Vec<u8>, AuthorityError> {
-        let mut signature = vec![0];
-        signature.extend(self.signer()?.key().sign(to_be_signed)?);
-        let signature = der::value(BIT_STRING, &signature);
-        Ok(der::constructed(SEQUENCE, &[to_be_signed, self.signature_algorithm()?, &signature]))
-    }
-
-    /// The `AlgorithmIdentifier` of this authority's signatures (RFC 5758, 8410 and 4055).
-    pub(crate) fn signature_algorithm(&self) -> Result<&'static [u8], AuthorityError> {
-        let algorithm = self.signer()?.key().algorithm();
-        Ok(if algorithm == &rcgen::PKCS_ECDSA_P256_SHA256 {
-            &[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]
-        } else if algorithm == &rcgen::PKCS_ECDSA_P384_SHA384 {
-            &[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03]
-        } else if algorithm == &rcgen::PKCS_ED25519 {
-            &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70]
-        } else {
-            &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b, 0x05, 0x00]
-        })
     }
 }
 

@@ -6,8 +6,9 @@ use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::cluster::KeyAlgorithm;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
-use crate::authority::{Authority, Plan};
+use crate::authority::Authority;
 use crate::lint::{self, LintError};
+use crate::plan::Plan;
 use crate::read::CertificateFacts;
 use crate::validity::{Validity, from_unix};
 

@@ -5,9 +5,9 @@ use ringfence_api::authority::AuthorityDomain;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 
-use crate::authority::{Authority, Plan};
-use crate::issue::{Leaf, Profile};
-use crate::read::CertificateFacts;
+use crate::leaf::{Leaf, Profile};
+use crate::plan::Plan;
+use crate::read::{CertificateFacts, SubjectAndKey};
 use crate::validity::Validity;
 
 /// Which rule a certificate breaks.
@@ -19,19 +19,25 @@ fn rule(holds: bool, text: &'static str) -> Result<(), LintError> {
     if holds { Ok(()) } else { Err(LintError(text)) }
 }
 
-/// Checks a leaf against its declaration and its issuer. That the issuer's key makes signatures which its certificate
-/// verifies was proven when the authority was loaded; to prove it for each leaf would take longer than all the rest.
-pub(crate) fn check(leaf: &Leaf, certificate: &[u8], issuer: &Authority) -> Result<(), LintError> {
+/// Checks a leaf against its declaration and its issuer, given by what its certificate says and how it is named. That
+/// the issuer's key makes signatures which its certificate verifies was proven when the authority was loaded; to prove
+/// it for each leaf would take longer than all the rest.
+pub(crate) fn check(
+    leaf: &Leaf,
+    certificate: &[u8],
+    issuer: &CertificateFacts,
+    name: &SubjectAndKey,
+) -> Result<(), LintError> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| LintError("it must be X.509"))?;
     let facts = CertificateFacts::of(&parsed).map_err(|_| LintError("it must be X.509"))?;
 
     rule(parsed.version() == X509Version::V3, "it must be version 3")?;
     rule(facts.serial == leaf.serial, "its serial must be the recorded one")?;
-    rule(parsed.issuer().as_raw() == issuer.subject, "its issuer must be the authority's subject")?;
+    rule(parsed.issuer().as_raw() == name.subject, "its issuer must be the authority's subject")?;
     rule(facts.not_before == leaf.validity.not_before, "it must begin when declared")?;
     rule(facts.not_after == leaf.validity.not_after, "it must end when declared")?;
     rule(facts.not_before < facts.not_after, "it must begin before it ends")?;
-    rule(facts.not_after <= issuer.facts.not_after, "it must not outlive its issuer")?;
+    rule(facts.not_after <= issuer.not_after, "it must not outlive its issuer")?;
 
     rule(facts.common_name == leaf.common_name, "its common name must be the declared one")?;
     rule((1..=64).contains(&facts.common_name.chars().count()), "its common name must have 1 to 64 characters")?;
@@ -55,7 +61,7 @@ pub(crate) fn check(leaf: &Leaf, certificate: &[u8], issuer: &Authority) -> Resu
     )?;
 
     rule(crl_urls(&parsed) == [leaf.crl_url.as_str()], "it must name exactly its CRL shard")?;
-    rule(issuer_key(&parsed) == Some(&issuer.key_identifier), "it must name its issuer's key")
+    rule(issuer_key(&parsed) == Some(&name.key_identifier), "it must name its issuer's key")
 }
 
 /// Where the certificate says that its issuer's CRL is found.

@@ -132,7 +132,7 @@ impl OcspRequest {
 impl Authority {
     /// Whether this authority is meant by a request.
     pub fn is_asked(&self, id: &CertificateId) -> bool {
-        let [name, key] = [&self.subject[..], &self.key_bits[..]].map(|bytes| match id.hash {
+        let [name, key] = [&self.name.subject[..], &self.name.key_bits[..]].map(|bytes| match id.hash {
             Hash::Sha1 => sha1(bytes),
             Hash::Sha256 => aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref().to_vec(),
         });
@@ -159,7 +159,7 @@ impl Authority {
             let next = der::value(context(0), &next_update);
             responses.extend(der::constructed(SEQUENCE, &[&id.der, &status, &this_update, &next]));
         }
-        let responder = der::value(context(2), &der::value(OCTET_STRING, &sha1(&self.key_bits)));
+        let responder = der::value(context(2), &der::value(OCTET_STRING, &sha1(&self.name.key_bits)));
         let responses = der::value(SEQUENCE, &responses);
         let data = der::constructed(SEQUENCE, &[&responder, &this_update, &responses]);
         let basic = self.sign(&data)?;
