@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::context::Context;
 use crate::diagnostic::{Diagnostics, Result};
-use crate::model::Model;
+use crate::schema::Model;
 
 /// Something that can be done.
 pub trait Action: Send + Sync + 'static {

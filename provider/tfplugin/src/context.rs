@@ -1,20 +1,16 @@
-//! What an operation is given besides its model: provider data, cancellation, private state, warnings.
+//! What an operation is given besides its model: provider data, cancellation, warnings, the plan.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::deferral::{Deferral, DeferralReason};
 use crate::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::model::Model;
 use crate::path::Path;
-use crate::private::Private;
-use crate::resource::Resource;
-use crate::value::{Dynamic, Field};
+use crate::schema::{Field, Model};
+use crate::value::Dynamic;
 
 /// What every operation on a configured provider has.
 pub struct Context<D> {
@@ -127,62 +123,6 @@ impl<D> Context<D> {
     }
 }
 
-/// What an operation on a resource has: a [`Context`], the configuration, the private state, and a place to save.
-pub struct ResourceContext<R: Resource + ?Sized> {
-    context: Context<R::Data>,
-    config: Option<R::Model>,
-    private: Mutex<Private>,
-    saved: Mutex<Option<Dynamic>>,
-}
-
-impl<R: Resource + ?Sized> ResourceContext<R> {
-    pub(crate) fn new(context: Context<R::Data>, config: Option<R::Model>, private: Private) -> Self {
-        Self { context, config, private: Mutex::new(private), saved: Mutex::default() }
-    }
-
-    /// The configuration, when planning, creating and updating. The only place that shows write-only values.
-    pub fn config(&self) -> Option<&R::Model> {
-        self.config.as_ref()
-    }
-
-    /// From here on, whatever happens, Terraform keeps this state: call it as soon as something exists, with its
-    /// identifier. Unknown values in it are saved as null.
-    pub fn save(&self, state: &R::Model) {
-        *lock(&self.saved) = Some(Field::encode(state).nulls_for_unknowns());
-    }
-
-    /// A value of the private state; `None` when it is absent or of another form.
-    pub fn private<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        lock(&self.private).find(key)
-    }
-
-    /// Puts a value into the private state. Never a secret: Terraform stores it in the clear.
-    pub fn set_private<T: Serialize>(&self, key: &str, value: &T) {
-        lock(&self.private).put(key, value);
-    }
-
-    /// Takes a value out of the private state.
-    pub fn remove_private(&self, key: &str) {
-        lock(&self.private).remove(key);
-    }
-
-    pub(crate) fn take_saved(&self) -> Option<Dynamic> {
-        lock(&self.saved).take()
-    }
-
-    pub(crate) fn private_bytes(&self) -> Vec<u8> {
-        lock(&self.private).to_bytes()
-    }
-}
-
-impl<R: Resource + ?Sized> std::ops::Deref for ResourceContext<R> {
-    type Target = Context<R::Data>;
-
-    fn deref(&self) -> &Context<R::Data> {
-        &self.context
-    }
-}
-
 /// What `configure` has.
 pub struct ConfigureContext {
     terraform_version: String,
@@ -233,7 +173,7 @@ pub struct Plan<M> {
     pub prior: Option<M>,
     /// The state planned; `None` when destroying. Change it here.
     pub planned: Option<M>,
-    pub(crate) requires_replace: Vec<crate::path::Path>,
+    pub(crate) requires_replace: Vec<Path>,
 }
 
 impl<M: Model> Plan<M> {
@@ -253,12 +193,12 @@ impl<M: Model> Plan<M> {
     }
 
     /// The change at that path needs a new resource.
-    pub fn require_replace(&mut self, path: crate::path::Path) {
+    pub fn require_replace(&mut self, path: Path) {
         self.requires_replace.push(path);
     }
 }
 
 /// The data behind these locks is replaced whole, so a panic elsewhere leaves it sound.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

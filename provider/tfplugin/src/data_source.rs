@@ -4,7 +4,7 @@ use std::future::Future;
 
 use crate::context::Context;
 use crate::diagnostic::{Diagnostics, Result};
-use crate::model::Model;
+use crate::schema::Model;
 
 /// Something that configurations can look up.
 pub trait DataSource: Send + Sync + 'static {

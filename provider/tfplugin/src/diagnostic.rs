@@ -143,12 +143,6 @@ impl From<Diagnostic> for Diagnostics {
     }
 }
 
-impl From<crate::value::DecodeError> for Diagnostics {
-    fn from(error: crate::value::DecodeError) -> Self {
-        Diagnostic::from(error).into()
-    }
-}
-
 impl Extend<Diagnostic> for Diagnostics {
     fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, more: I) {
         self.0.extend(more);

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::model::Model;
+use crate::schema::Model;
 
 /// Something that is opened for one run of Terraform, used, and closed.
 pub trait EphemeralResource: Send + Sync + 'static {

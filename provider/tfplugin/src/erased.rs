@@ -15,17 +15,16 @@ use std::sync::LazyLock;
 pub(crate) use action::AnyAction;
 pub(crate) use data_source::AnyDataSource;
 pub(crate) use ephemeral_resource::{AnyEphemeralResource, Opening, Renewal};
-pub(crate) use function::{AnyFunction, Signature};
+pub(crate) use function::AnyFunction;
 pub(crate) use list_resource::{AnyListResource, ListRequest};
 pub(crate) use resource::{AnyResource, Applied, ApplyRequest, ImportBy, PlanAnswer, PlanRequest, StateRequest};
 pub(crate) use state_store::{AnyStateStore, HeldStore};
 
 use crate::diagnostic::Diagnostics;
 use crate::guard::guarded_now;
-use crate::model::Model;
 use crate::path::Path;
-use crate::schema::Schema;
-use crate::value::{Dynamic, Field, Type};
+use crate::schema::{Field, Model, Schema};
+use crate::value::{Dynamic, Type};
 
 /// A schema and its type.
 pub(crate) struct Described {

@@ -3,9 +3,8 @@
 //! Terraform hashes results into the plan: the same arguments must give the same result for ever.
 
 use crate::path::Path;
-use crate::schema::Nesting;
-use crate::validators::Validator;
-use crate::value::{DecodeError, Dynamic, Field, Kind, Type, convert};
+use crate::schema::{Field, Kind, Nesting, Validator};
+use crate::value::{DecodeError, Dynamic, Type, convert};
 
 /// A function that configurations can call.
 pub trait Function: Send + Sync + 'static {
@@ -128,6 +127,27 @@ fn may_lack_attributes(kind: &Kind) -> bool {
             attributes.iter().any(|attribute| {
                 attribute.source != crate::schema::Source::Required || may_lack_attributes(&attribute.kind)
             })
+        }
+    }
+}
+
+/// What Terraform is told about a function.
+pub(crate) struct Signature {
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) returns: Type,
+    pub(crate) summary: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) deprecated: Option<&'static str>,
+}
+
+impl Signature {
+    pub(crate) fn of<F: Function>() -> Self {
+        Self {
+            parameters: F::Arguments::parameters(),
+            returns: F::Output::kind().into_type(),
+            summary: F::SUMMARY,
+            description: F::DESCRIPTION,
+            deprecated: F::DEPRECATED,
         }
     }
 }

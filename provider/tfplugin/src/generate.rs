@@ -3,8 +3,8 @@
 //! Guarantees: only what can be configured is set; nothing that a default says already; no secret, since the text goes
 //! into a file: a sensitive value that is required stays null, and the user sees that it is missing.
 
-use crate::schema::{Attribute, Nesting, Source};
-use crate::value::{Dynamic, Kind, Object};
+use crate::schema::{Attribute, Kind, Nesting, Source};
+use crate::value::{Dynamic, Object};
 
 /// The configuration of a state.
 pub(crate) fn config_of(attributes: &[Attribute], state: &Dynamic) -> Dynamic {

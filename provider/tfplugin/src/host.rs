@@ -18,6 +18,7 @@ mod log;
 mod panic;
 mod parent;
 mod reattach;
+mod stream;
 mod tls;
 
 use std::process::ExitCode;

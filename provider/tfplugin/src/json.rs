@@ -9,11 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::diagnostic::{Diagnostic, Result};
-use crate::model::Model;
 use crate::path::{Path, Step};
-use crate::schema::object_type;
-use crate::value::{DecodeError, Dynamic, Type};
-use crate::wire::normalized;
+use crate::schema::{Model, object_type};
+use crate::value::{DecodeError, Dynamic, Type, normalized};
 
 /// The stored state of a resource, as text.
 #[derive(Clone)]

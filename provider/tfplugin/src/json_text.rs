@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::path::Path;
-use crate::value::{DecodeError, Dynamic, Field, Kind, Number, Type};
+use crate::schema::{Field, Kind};
+use crate::value::{DecodeError, Dynamic, Number, Type};
 
 /// JSON text, such as a policy. `Value<Json>` in a model is a string that must be JSON.
 ///

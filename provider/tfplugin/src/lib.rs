@@ -119,7 +119,9 @@
 //!
 //! From the outside in: `host` keeps the contract with the process that started us, `server` answers calls, `erased`
 //! turns dynamic values into models and calls the author's code, `plan` decides what changes, `wire` reads and writes
-//! messages. Nothing here logs a value, a request or a response.
+//! messages. Below them are the traits of authors with their contexts, then `schema` with the types of attributes, then
+//! `value`, and `diagnostic` with `path` at the bottom. A module uses those below it, never the other way around.
+//! Nothing here logs a value, a request or a response.
 
 // So that derived code can say `::tfplugin_rs` in here too.
 extern crate self as tfplugin_rs;
@@ -130,6 +132,7 @@ mod data_source;
 mod deferral;
 pub mod diagnostic;
 pub mod docs;
+mod duration;
 mod ephemeral_resource;
 mod erased;
 pub mod function;
@@ -139,7 +142,6 @@ pub mod host;
 mod json;
 mod json_text;
 mod list_resource;
-mod model;
 pub mod modifiers;
 pub mod path;
 mod plan;
@@ -162,7 +164,7 @@ mod verify;
 mod wire;
 
 pub use action::{Action, ActionContext};
-pub use context::{ConfigureContext, Context, Plan, ResourceContext};
+pub use context::{ConfigureContext, Context, Plan};
 pub use data_source::DataSource;
 pub use deferral::DeferralReason;
 pub use diagnostic::{Diagnostic, Diagnostics, Result};
@@ -173,14 +175,14 @@ pub use jiff::Timestamp;
 pub use json::StateJson;
 pub use json_text::{Json, JsonError};
 pub use list_resource::{ListResource, Listed, Listing};
-pub use model::Model;
 pub use path::Path;
 pub use provider::{Provider, Registry};
-pub use resource::{MoveSource, Resource};
+pub use resource::{MoveSource, Resource, ResourceContext};
+pub use schema::{Field, Model};
 pub use state_store::StateStore;
 pub use tfplugin_derive::{Arguments, Choice, Model};
 pub use timeouts::Timeouts;
-pub use value::{DecodeError, Dynamic, Field, Number, Object, Presence, Set, Type, Value};
+pub use value::{DecodeError, Dynamic, Number, Object, Presence, Set, Type, Value};
 
 /// All that a provider usually needs.
 pub mod prelude {

@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 
 use crate::context::Context;
 use crate::diagnostic::{Diagnostics, Result};
-use crate::model::Model;
 use crate::resource::Resource;
-use crate::value::{Dynamic, Field};
+use crate::schema::{Field, Model};
+use crate::value::Dynamic;
 
 /// A way to find objects of one resource type. It has the name of that resource.
 pub trait ListResource: Send + Sync + 'static {

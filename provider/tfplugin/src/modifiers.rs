@@ -5,22 +5,9 @@
 use std::sync::Arc;
 
 use crate::path::Path;
-use crate::value::{Dynamic, Field};
-
-type Compare = dyn Fn(&Dynamic, &Dynamic) -> bool + Send + Sync;
-
-/// One step of planning an attribute.
-#[derive(Clone)]
-pub enum Modifier {
-    /// See [`keep_state`].
-    KeepState,
-    /// See [`requires_replace`].
-    RequiresReplace,
-    /// See [`requires_replace_if_configured`].
-    RequiresReplaceIfConfigured,
-    /// See [`requires_replace_if`]; called with prior and planned.
-    RequiresReplaceIf(Arc<Compare>),
-}
+use crate::schema::Field;
+pub use crate::schema::Modifier;
+use crate::value::Dynamic;
 
 /// A computed value that an update does not change: the prior value instead of unknown.
 pub fn keep_state() -> Modifier {

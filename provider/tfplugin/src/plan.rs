@@ -14,11 +14,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::modifiers::Modifier;
 use crate::path::Path;
-use crate::schema::{Attribute, Nesting};
+use crate::schema::{Attribute, Kind, Modifier, Nesting};
 use crate::spelling::same;
-use crate::value::{Dynamic, Kind, Object};
+use crate::value::{Dynamic, Object};
 
 /// What planning decides.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,12 +11,12 @@ use crate::diagnostic::{Diagnostics, Result};
 use crate::ephemeral_resource::EphemeralResource;
 use crate::erased::{
     AnyAction, AnyDataSource, AnyEphemeralResource, AnyFunction, AnyListResource, AnyResource, AnyStateStore,
-    Described, HeldStore, LazyDescribed, Signature,
+    Described, HeldStore, LazyDescribed,
 };
-use crate::function::Function;
+use crate::function::{Function, Signature};
 use crate::list_resource::ListResource;
-use crate::model::Model;
 use crate::resource::Resource;
+use crate::schema::Model;
 use crate::state_store::StateStore;
 
 /// A provider.

@@ -4,12 +4,16 @@
 //! when applying. Guarantees: models are decoded by the schema; planned values the author does not touch come back as
 //! they were; on failure Terraform keeps what was last given to [`ResourceContext::save`].
 
+mod context;
+
 use std::future::Future;
 
-use crate::context::{Plan, ResourceContext};
+pub use context::ResourceContext;
+
+use crate::context::Plan;
 use crate::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::json::StateJson;
-use crate::model::Model;
+use crate::schema::Model;
 
 /// A kind of object that Terraform manages.
 pub trait Resource: Send + Sync + 'static {

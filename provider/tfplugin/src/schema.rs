@@ -3,11 +3,19 @@
 //! Authors do not write these by hand: `#[derive(Model)]` does. Defaults, validators and plan modifiers travel with
 //! the attribute but never cross the wire.
 
+mod field;
+mod model;
+mod modifier;
+mod validator;
+
 use std::collections::BTreeMap;
 
-use crate::modifiers::Modifier;
-use crate::validators::Validator;
-use crate::value::{Dynamic, Field, Kind, Type};
+pub use field::Field;
+pub use model::Model;
+pub use modifier::Modifier;
+pub use validator::Validator;
+
+use crate::value::{Dynamic, Type};
 
 /// How nested objects are collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +43,32 @@ impl Nesting {
             Self::List => Type::List(Box::new(element)),
             Self::Set => Type::Set(Box::new(element)),
             Self::Map => Type::Map(Box::new(element)),
+        }
+    }
+}
+
+/// How a field appears in a schema.
+pub enum Kind {
+    /// A plain type.
+    Type(Type),
+    /// Objects with attributes of their own.
+    Nested(Nesting, Vec<Attribute>),
+}
+
+impl Kind {
+    /// The type of values of this kind.
+    pub fn into_type(self) -> Type {
+        match self {
+            Self::Type(plain) => plain,
+            Self::Nested(nesting, attributes) => nesting.type_of(&attributes),
+        }
+    }
+
+    /// The kind of a collection of these.
+    fn collect(self, nesting: Nesting) -> Self {
+        match self {
+            Self::Nested(Nesting::Single, attributes) => Self::Nested(nesting, attributes),
+            other => Self::Type(nesting.around(other.into_type())),
         }
     }
 }
@@ -158,7 +192,7 @@ pub struct Schema {
 
 impl Schema {
     /// The schema of a model.
-    pub fn of<M: crate::model::Model>(version: i64) -> Self {
+    pub fn of<M: Model>(version: i64) -> Self {
         Self { version, description: M::description().to_owned(), attributes: M::attributes() }
     }
 

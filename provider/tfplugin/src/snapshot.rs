@@ -9,10 +9,10 @@ mod compare;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::erased::Signature;
+use crate::function::Signature;
 use crate::provider::{Entries, Provider, Registry};
-use crate::schema::{Attribute, Nesting, Schema, Source};
-use crate::value::{Kind, Type};
+use crate::schema::{Attribute, Kind, Nesting, Schema, Source};
+use crate::value::Type;
 
 pub use compare::breaks;
 

@@ -4,8 +4,8 @@
 //! what comes back from a remote system in its own spelling would look like a change. Objects in maps and lists are
 //! matched by key and index; those in sets have no address and are left alone.
 
-use crate::schema::{Attribute, Nesting};
-use crate::value::{Dynamic, Kind};
+use crate::schema::{Attribute, Kind, Nesting};
+use crate::value::Dynamic;
 
 /// Gives values in `after` the spelling that they have in `before`, wherever both say the same.
 pub(crate) fn keep_spelling(attributes: &[Attribute], before: &Dynamic, after: &mut Dynamic) {

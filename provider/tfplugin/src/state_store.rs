@@ -8,7 +8,7 @@ use std::future::Future;
 
 use crate::context::Context;
 use crate::diagnostic::{Diagnostics, Result};
-use crate::model::Model;
+use crate::schema::Model;
 
 /// A place where states are kept.
 pub trait StateStore: Send + Sync + 'static {

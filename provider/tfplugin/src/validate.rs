@@ -4,8 +4,8 @@
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::path::Path;
-use crate::schema::{Attribute, Nesting};
-use crate::value::{Dynamic, Kind};
+use crate::schema::{Attribute, Kind, Nesting};
+use crate::value::Dynamic;
 
 /// Whether the client can be given write-only values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

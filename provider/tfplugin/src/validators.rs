@@ -7,34 +7,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeBounds;
-use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::duration::parse_duration;
 use crate::path::Path;
-use crate::timeouts::parse_duration;
-use crate::value::{DecodeError, Dynamic, Field, Number, Presence};
-
-type Check = dyn Fn(&Dynamic, &Path, &mut Diagnostics) + Send + Sync;
-
-/// A check on one value.
-#[derive(Clone)]
-pub struct Validator(Arc<Check>);
-
-impl Validator {
-    /// A validator from its full form: the value, where it stands, where to report.
-    pub fn new(check: impl Fn(&Dynamic, &Path, &mut Diagnostics) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(check))
-    }
-
-    /// Checks a value; null and unknown pass.
-    pub(crate) fn run(&self, value: &Dynamic, path: &Path, out: &mut Diagnostics) {
-        match value {
-            Dynamic::Null | Dynamic::Unknown => {}
-            Dynamic::Typed(typed) => self.run(&typed.1, path, out),
-            known => (self.0)(known, path, out),
-        }
-    }
-}
+use crate::schema::Field;
+pub use crate::schema::Validator;
+use crate::value::{DecodeError, Dynamic, Number, Presence};
 
 /// A check that says what the value must be.
 fn rule(check: impl Fn(&Dynamic) -> Result<(), String> + Send + Sync + 'static) -> Validator {

@@ -4,15 +4,17 @@
 //! the type; nothing in this crate turns an unknown into a default behind your back.
 
 mod convert;
+mod decode_error;
 mod dynamic;
-mod field;
+mod normalized;
 mod number;
 mod set;
 mod types;
 
 pub(crate) use convert::convert;
+pub use decode_error::DecodeError;
 pub use dynamic::{Dynamic, Object};
-pub use field::{DecodeError, Field, Kind};
+pub(crate) use normalized::normalized;
 pub use number::{Number, NumberError};
 pub use set::Set;
 pub(crate) use types::DEPTH_MAX;

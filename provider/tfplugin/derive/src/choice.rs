@@ -40,8 +40,8 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         impl ::tfplugin_rs::Field for #choice {
             const CHOICES: &'static [&'static str] = &[#(#texts),*];
 
-            fn kind() -> ::tfplugin_rs::value::Kind {
-                ::tfplugin_rs::value::Kind::Type(::tfplugin_rs::Type::String)
+            fn kind() -> ::tfplugin_rs::schema::Kind {
+                ::tfplugin_rs::schema::Kind::Type(::tfplugin_rs::Type::String)
             }
 
             fn decode(

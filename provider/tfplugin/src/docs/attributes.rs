@@ -4,9 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::docs::{DocsProblem, words};
-use crate::modifiers::Modifier;
-use crate::schema::{Attribute, Source};
-use crate::value::Kind;
+use crate::schema::{Attribute, Kind, Modifier, Source};
 
 /// Renders the attributes of `owner` under a heading; nothing when there are none.
 pub(super) fn section(heading: &str, owner: &str, attributes: &[Attribute], problems: &mut Vec<DocsProblem>) -> String {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::docs::kind::{self, Kind};
 use crate::docs::{DocsError, DocsProblem, attributes, signature, template};
-use crate::erased::Signature;
+use crate::function::Signature;
 use crate::schema::Schema;
 
 /// A page without a template.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::docs::attributes::indented;
 use crate::docs::{DocsProblem, words};
-use crate::erased::Signature;
+use crate::function::Signature;
 
 /// Renders the sections.
 pub(super) fn section(name: &str, owner: &str, function: &Signature, problems: &mut Vec<DocsProblem>) -> String {

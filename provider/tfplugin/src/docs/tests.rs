@@ -8,8 +8,8 @@ use std::path::Path;
 use super::{attributes, pages, template, words};
 use crate::docs::DocsError;
 use crate::prelude::*;
-use crate::schema::{Attribute, Source};
-use crate::value::{Field, Type};
+use crate::schema::{Attribute, Field, Source};
+use crate::value::Type;
 
 /// One line of an attribute, without what leads to it.
 fn line(attribute: Attribute) -> String {

@@ -1,7 +1,7 @@
 //! Types and values in the words of readers.
 
-use crate::schema::Nesting;
-use crate::value::{Dynamic, Kind, Type};
+use crate::schema::{Kind, Nesting};
+use crate::value::{Dynamic, Type};
 
 /// How a list of attributes calls what an attribute holds.
 pub(super) fn of_kind(kind: &Kind) -> String {

@@ -9,7 +9,8 @@ use crate::context::Context;
 use crate::diagnostic::{Diagnostics, Result};
 use crate::guard::guarded;
 use crate::path::Path;
-use crate::value::{Dynamic, Field};
+use crate::schema::Field;
+use crate::value::Dynamic;
 
 /// An action of any model.
 pub(crate) trait AnyAction<D>: Send + Sync {

@@ -9,7 +9,8 @@ use crate::data_source::DataSource;
 use crate::diagnostic::{Diagnostics, Result};
 use crate::guard::guarded;
 use crate::path::Path;
-use crate::value::{Dynamic, Field};
+use crate::schema::Field;
+use crate::value::Dynamic;
 use crate::verify::complete;
 
 /// A data source of any model.

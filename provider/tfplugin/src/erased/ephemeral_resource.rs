@@ -11,7 +11,8 @@ use crate::ephemeral_resource::{EphemeralResource, Opened};
 use crate::guard::guarded;
 use crate::path::Path;
 use crate::private::{seal, unseal};
-use crate::value::{Dynamic, Field};
+use crate::schema::Field;
+use crate::value::Dynamic;
 use crate::verify::complete;
 
 /// What is open.

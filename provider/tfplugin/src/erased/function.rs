@@ -1,29 +1,9 @@
 //! Functions, erased.
 
-use crate::function::{ArgumentValues, Arguments, Function, FunctionError, Parameter};
+use crate::function::{ArgumentValues, Arguments, Function, FunctionError, Signature};
 use crate::guard::guarded_now;
-use crate::value::{Dynamic, Field, Type};
-
-/// What Terraform is told about a function.
-pub(crate) struct Signature {
-    pub(crate) parameters: Vec<Parameter>,
-    pub(crate) returns: Type,
-    pub(crate) summary: &'static str,
-    pub(crate) description: &'static str,
-    pub(crate) deprecated: Option<&'static str>,
-}
-
-impl Signature {
-    pub(crate) fn of<F: Function>() -> Self {
-        Self {
-            parameters: F::Arguments::parameters(),
-            returns: F::Output::kind().into_type(),
-            summary: F::SUMMARY,
-            description: F::DESCRIPTION,
-            deprecated: F::DEPRECATED,
-        }
-    }
-}
+use crate::schema::Field;
+use crate::value::Dynamic;
 
 /// A function of any type.
 pub(crate) trait AnyFunction: Send + Sync {

@@ -11,7 +11,8 @@ use crate::guard::guarded;
 use crate::list_resource::{Found, ListResource, Listing};
 use crate::path::Path;
 use crate::resource::Resource;
-use crate::value::{Dynamic, Field};
+use crate::schema::Field;
+use crate::value::Dynamic;
 
 /// What listing is given.
 pub(crate) struct ListRequest {

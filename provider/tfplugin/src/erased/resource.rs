@@ -6,7 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::{Described, check};
-use crate::context::{Context, Plan, ResourceContext};
+use crate::context::{Context, Plan};
 use crate::deferral::DeferralReason;
 use crate::diagnostic::{Diagnostics, Result};
 use crate::generate::config_of;
@@ -15,9 +15,10 @@ use crate::json::StateJson;
 use crate::path::Path;
 use crate::plan::{null_write_only, plan};
 use crate::private::Private;
-use crate::resource::{MoveSource, Resource};
+use crate::resource::{MoveSource, Resource, ResourceContext};
+use crate::schema::Field;
 use crate::spelling::keep_spelling;
-use crate::value::{Dynamic, Field};
+use crate::value::Dynamic;
 use crate::verify::complete;
 
 /// How an import names its object.

@@ -10,8 +10,9 @@ use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::guard::guarded;
 use crate::path::Path;
+use crate::schema::Field;
 use crate::state_store::StateStore;
-use crate::value::{Dynamic, Field};
+use crate::value::Dynamic;
 
 /// A state store, and what it has opened last.
 pub(crate) struct HeldStore<S: StateStore> {

@@ -18,16 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
 use super::listener::Socket;
+use super::stream::Stream;
 
 const TLS_DEADLINE: Duration = Duration::from_secs(10);
-
-/// Both directions of a connection.
-pub(super) trait Duplex: AsyncRead + AsyncWrite + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
-
-/// A connection of whatever kind.
-pub(super) type Stream = Pin<Box<dyn Duplex>>;
 
 /// A connection that is ready for gRPC.
 pub(super) struct Connection(Stream);

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
-use super::connection::Stream;
+use super::stream::Stream;
 
 /// The shortest limit for the path of a Unix socket among the systems we run on, less the final zero.
 #[cfg(unix)]

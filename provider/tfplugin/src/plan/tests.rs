@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::value::{Field, Set, Value};
+use crate::schema::Field;
+use crate::value::{Set, Value};
 use crate::{Dynamic as D, Model};
 
 /// Everything.

@@ -11,8 +11,9 @@ use crate::guard::{guarded, guarded_now};
 use crate::path::Path;
 use crate::proto::tfplugin6 as pb;
 use crate::provider::{Entries, Provider};
+use crate::schema::Field;
 use crate::validate::WriteOnly;
-use crate::value::{DecodeError, Field};
+use crate::value::DecodeError;
 use crate::wire;
 
 /// What this crate can do, whatever the provider.

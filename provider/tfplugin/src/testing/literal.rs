@@ -8,9 +8,8 @@ use serde_json::{Map, Value as Json};
 
 use super::schema::{Attribute, Kind, Schema};
 use crate::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::model::Model;
 use crate::path::Path;
-use crate::schema::Nesting;
+use crate::schema::{Model, Nesting};
 use crate::value::{Dynamic, Object, Type, convert};
 use crate::wire;
 

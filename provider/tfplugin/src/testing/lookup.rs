@@ -9,12 +9,12 @@ use super::schema::Schema;
 use super::{Core, capabilities};
 use crate::diagnostic::{Diagnostic, Result};
 use crate::function::FunctionError;
-use crate::model::Model;
 use crate::path::Path;
 use crate::proto::tfplugin6 as pb;
 use crate::proto::tfplugin6::provider_server::Provider as _;
 use crate::provider::Provider;
-use crate::value::{Dynamic, Field, Type};
+use crate::schema::{Field, Model};
+use crate::value::{Dynamic, Type};
 use crate::{Timestamp, wire};
 
 /// What was read or opened.

@@ -12,13 +12,13 @@ use super::rules::{later_repeats_earlier, plan_is_valid, state_is_storable};
 use super::stored::{self, Record};
 use super::{Core, capabilities};
 use crate::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::model::Model;
 use crate::path::Path;
 use crate::proto::tfplugin6 as pb;
 use crate::proto::tfplugin6::provider_server::Provider as _;
 use crate::provider::Provider;
+use crate::schema::{Field, Model};
 use crate::server::Server;
-use crate::value::{Dynamic, Field};
+use crate::value::Dynamic;
 use crate::wire;
 
 /// What a plan would do.

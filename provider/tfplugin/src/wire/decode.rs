@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 
 use rmp::Marker;
 
-use super::normalized;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::path::{Path, Step};
-use crate::value::{DEPTH_MAX, DecodeError, Dynamic, Number, Type};
+use crate::value::{DEPTH_MAX, DecodeError, Dynamic, Number, Type, normalized};
 
 /// More values than this in one message are refused.
 const VALUES_MAX: usize = 4_000_000;

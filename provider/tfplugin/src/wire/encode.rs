@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 
 use rmp::encode as put;
 
-use super::normalized;
 use crate::path::Path;
-use crate::value::{DecodeError, Dynamic, Number, Type};
+use crate::value::{DecodeError, Dynamic, Number, Type, normalized};
 
 /// The plain unknown value.
 const UNKNOWN: [u8; 3] = [0xd4, 0x00, 0x00];

@@ -5,13 +5,12 @@ use jiff::Timestamp;
 use super::{Budget, decode, encode};
 use crate::deferral::DeferralReason;
 use crate::diagnostic::{Diagnostic, Diagnostics, Result, Severity};
-use crate::erased::Signature;
-use crate::function::Parameter;
+use crate::function::{Parameter, Signature};
 use crate::json::decode_json;
 use crate::path::{Path, Step};
 use crate::proto::tfplugin6 as pb;
-use crate::schema::{Attribute, Nesting, Schema, Source};
-use crate::value::{Dynamic, Kind, Type};
+use crate::schema::{Attribute, Kind, Nesting, Schema, Source};
+use crate::value::{Dynamic, Type};
 
 /// Reads a value; a missing one is null.
 pub(crate) fn from_dynamic(value: Option<&pb::DynamicValue>, wanted: &Type) -> Result<Dynamic> {

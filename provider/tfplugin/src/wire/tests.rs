@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::proto::tfplugin6 as pb;
 use crate::schema::Schema;
-use crate::value::{Dynamic, Number, Set, Type, Value};
+use crate::value::{Dynamic, Number, Set, Type, Value, normalized};
 use crate::{Model, Path};
 
 #[test]

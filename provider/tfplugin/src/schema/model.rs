@@ -2,8 +2,8 @@
 
 use std::fmt::Debug;
 
+use super::Attribute;
 use crate::path::Path;
-use crate::schema::Attribute;
 use crate::value::{DecodeError, Object};
 
 /// A struct whose fields are the attributes of a schema. Write it with `#[derive(Model)]`.
