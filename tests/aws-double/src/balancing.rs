@@ -6,8 +6,7 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/tagging-resources-during-creation.html>.
 
 use crate::ACCOUNT;
-use crate::checks::{Parts, Value, request_tags};
-use crate::decide::Keys;
+use crate::checks::{Keys, Parts, Value, request_tags};
 
 impl Parts<'_> {
     /// Takes a call apart.

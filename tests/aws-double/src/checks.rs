@@ -10,7 +10,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::Keys;
 use crate::inventory::Inventory;
 use crate::query::Query;
 
@@ -41,6 +40,9 @@ impl From<&str> for Value {
         Self::Text(text.to_owned())
     }
 }
+
+/// Keys of a check.
+pub(crate) type Keys = BTreeMap<String, Value>;
 
 /// A call being taken apart.
 pub(crate) struct Parts<'a> {

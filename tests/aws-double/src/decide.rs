@@ -1,7 +1,5 @@
 //! Decisions, by an evaluator that is not ours.
 
-use std::collections::BTreeMap;
-
 use iam_rs::{Arn, ContextValue, EvaluationOptions, IAMPolicy, IAMRequest, PolicyEvaluator, Principal, PrincipalId};
 
 use crate::checks::{Check, Value};
@@ -80,6 +78,3 @@ pub(crate) fn assume(trust: &str, principal: &str, external_id: Option<&str>) ->
     }
     evaluator.evaluate(&request).is_ok_and(|result| result.decision == iam_rs::Decision::Allow)
 }
-
-/// Keys of a check.
-pub(crate) type Keys = BTreeMap<String, Value>;

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use percent_encoding::percent_decode_str;
 
+use crate::between::{all_between, between};
 use crate::network_balancer::NetworkBalancers;
 use crate::query::Query;
 use crate::{ACCOUNT, ADMINISTRATOR};
@@ -159,14 +160,4 @@ fn decoded(text: &str) -> String {
     // moto writes documents percent-encoded, as IAM does, or as XML.
     let text = percent_decode_str(text).decode_utf8_lossy().into_owned();
     text.replace("&quot;", "\"").replace("&#34;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-}
-
-/// What stands between two texts.
-pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
-    Some(text.split_once(start)?.1.split_once(end)?.0)
-}
-
-/// All that stands between two texts.
-pub(crate) fn all_between<'a>(text: &'a str, start: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
-    text.split(start).skip(1).filter_map(move |rest| Some(rest.split_once(end)?.0))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::inventory::all_between;
+use crate::between::all_between;
 use crate::query::Query;
 
 /// For how many calls what is new is not there yet. All zero: at once, as in moto.

@@ -14,6 +14,7 @@
 
 mod answer;
 mod balancing;
+mod between;
 mod caller;
 mod checks;
 mod decide;

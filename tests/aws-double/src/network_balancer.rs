@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::inventory::between;
+use crate::between::between;
 use crate::query::Query;
 
 /// The network load balancers that were made, as `NAME/ID`.

@@ -12,10 +12,11 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Response, header};
 
 use crate::answer::{error, refused, xml};
-use crate::checks::{Check, Value, checks};
-use crate::decide::{Decision, Keys, assume, decide};
+use crate::between::between;
+use crate::checks::{Check, Keys, Value, checks};
+use crate::decide::{Decision, assume, decide};
 use crate::fault::{Fault, Faults};
-use crate::inventory::{Inventory, between};
+use crate::inventory::Inventory;
 use crate::lag::{Lag, Waits};
 use crate::moto::Moto;
 use crate::query::Query;

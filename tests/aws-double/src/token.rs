@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::inventory::all_between;
+use crate::between::all_between;
 use crate::query::Query;
 
 /// The launches so far, by region, zone and token.
