@@ -119,11 +119,11 @@ fn a_cycle_is_found_through_a_name_that_is_passed_on() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    write("lib.rs", "mod a; mod b; mod c;");
+    write("lib.rs", "mod a; mod b; mod c; pub use a::Thing; pub mod prelude { pub use crate::Thing; }");
     write("a.rs", "mod inner; pub use inner::Thing; #[cfg(test)] mod tests { use crate::c::Other; }");
     write("a/inner.rs", "pub struct Thing(crate::b::Part);");
     write("b.rs", "use crate::a::Thing; pub struct Part; fn f(_: Thing) {}");
-    write("c.rs", "pub struct Other(crate::a::Thing);");
+    write("c.rs", "pub struct Other(crate::Thing);");
     let root = arrows(directory.path()).remove(&Vec::new()).unwrap();
     let found: Vec<_> = root.keys().map(|(from, to)| format!("{from}{to}")).collect();
     assert_eq!(found, ["ab", "ba", "ca"], "and not ac, which is a test's");
@@ -262,6 +262,8 @@ impl Listener<'_> {
     fn note(&mut self, path: &[String], passed_on_as: Option<String>) {
         let Some(path) = self.absolute(path) else { return };
         match passed_on_as {
+            // A prelude inside the file says again what the file itself passes on.
+            Some(name) if path.split_last().is_some_and(|(last, before)| *last == name && before == self.module) => {}
             // Whoever uses the name uses what it stands for; passing it on is no use of it.
             Some(name) => drop(self.said.passed_on.insert(name, path)),
             None => self.said.paths.push(path),
