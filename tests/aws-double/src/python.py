@@ -59,7 +59,8 @@ def fork(listener):
         return
     try:
         listener.close()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for changed in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
+            signal.signal(changed, signal.SIG_DFL)
         request = json.loads(connection.makefile().readline())
         run(connection, request) if request else serve(connection)
     finally:
@@ -68,6 +69,9 @@ def fork(listener):
 
 load(sys.argv[1])
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+# Ctrl-C ends the tests, and they end this; whoever ends this itself has its directory removed too.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 with tempfile.TemporaryDirectory(prefix="ringfence-python-") as directory:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(f"{directory}/socket")
