@@ -264,7 +264,11 @@ impl Client {
     }
 
     /// Calls an operation that takes no body.
-    pub(crate) async fn ask<A: DeserializeOwned>(&self, route: &Route<(), A>, segments: &[&str]) -> Result<A, ClientError> {
+    pub(crate) async fn ask<A: DeserializeOwned>(
+        &self,
+        route: &Route<(), A>,
+        segments: &[&str],
+    ) -> Result<A, ClientError> {
         self.call(&route.operation(), &route.path(segments), NO_BODY).await
     }
 

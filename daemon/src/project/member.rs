@@ -44,7 +44,9 @@ pub(crate) async fn put_member(
     let identity = ProjectUser { project, user };
     let asked = Asked { caller: &caller, identity: &identity, role: put.role, creating };
     let mut new = NewIdentities::new(&authorities);
-    if let Needed::Identity = asked.needs(&mut base.store.read("look_at_member").await?).await? {
+    // Bound, so that the reader is free again before keys are made.
+    let needed = asked.needs(&mut base.store.read("look_at_member").await?).await?;
+    if matches!(needed, Needed::Identity) {
         new.prepare(std::slice::from_ref(&identity)).await?;
     }
     loop {
