@@ -30,7 +30,8 @@ resource "ringfence_cluster" "main" {
     }
   }
 
-  # Short, so that you can watch the rotation. Without this block: a day for services and nodes, a week for project users.
+  # Short, so that you can watch the rotation. Without this block: a day for services and nodes, a week for project
+  # users.
   authority = {
     service_certificate_lifetime      = "30s"
     node_certificate_lifetime         = "60s"

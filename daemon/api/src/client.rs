@@ -224,8 +224,8 @@ impl Client {
     /// Logs in as the operator.
     pub async fn login(&self) -> Result<Login, ClientError> {
         match self.answer_nonce().await {
-            // A nonce is answered once. If the daemon's word on it was lost, it was asked again and refused; another nonce
-            // tells that apart from a token that is not the cluster's.
+            // A nonce is answered once. If the daemon's word on it was lost, it was asked again and refused; another
+            // nonce tells that apart from a token that is not the cluster's.
             Err(error) if error.code() == Some(ProblemCode::LoginRefused) => self.answer_nonce().await,
             answer => answer,
         }

@@ -17,9 +17,9 @@ use crate::problem::Problem;
 use crate::route::{Components, Content, JSON, Method, Operation, Parameter, Place, named};
 
 /// What the document says of the API as a whole.
-const DESCRIPTION: &str = "The API of the daemon on a ringfence cluster. Errors are problem documents (RFC 9457) with a \
-    stable `code`. Callers are the operator, by session (`POST /v1/login`), and nodes, services and project users, by \
-    client certificate.";
+const DESCRIPTION: &str = "The API of the daemon on a ringfence cluster. Errors are problem documents (RFC 9457) \
+    with a stable `code`. Callers are the operator, by session (`POST /v1/login`), and nodes, services and project \
+    users, by client certificate.";
 
 /// The document of these operations.
 pub fn document(operations: &[Operation], version: &str) -> OpenApi {

@@ -24,8 +24,8 @@ const WRAPPED_LEN: usize = NONCE_LEN + KEY_LEN + TAG_LEN;
 pub enum SealError {
     /// The text is not what [`MasterKey::to_text`] writes.
     #[error(
-        "a master key is one line VERSION:KEY for each version, where KEY is 32 bytes in base64; a line without VERSION \
-         is version 1"
+        "a master key is one line VERSION:KEY for each version, where KEY is 32 bytes in base64; \
+         a line without VERSION is version 1"
     )]
     MasterKey,
     /// Sealed under another version of the master key.

@@ -1,5 +1,5 @@
-//! The target `local`: nodes are processes of this machine. `<root>/<node>/` holds everything of a node, and `ringfenced agent` runs
-//! in it.
+//! The target `local`: nodes are processes of this machine. `<root>/<node>/` holds everything of a node, and
+//! `ringfenced agent` runs in it.
 //!
 //! The directory comes first and is marked, then the files the agent reads, then the process, so
 //! an interrupted launch leaves a directory that a repeat completes and a sweep finds.

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! A saga goes back only when every step it started, the failed one included, can be undone;
-//! otherwise a failure that retries do not cure leaves it stuck, which is an end: whoever wants the same again records another
-//! saga.
+//! otherwise a failure that retries do not cure leaves it stuck, which is an end: whoever wants the same again records
+//! another saga.
 //!
 //! Undo runs in the reverse order of acting and passes over steps that leave nothing behind.
 

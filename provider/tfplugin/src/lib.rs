@@ -47,7 +47,7 @@
 //! | --- | --- | --- |
 //! | any | schema | |
 //! | `validate` | [`validate`](Provider::validate) | [`validate`](Resource::validate), without `configure` |
-//! | `plan` | `validate`, [`configure`] | [`upgrade`] of the stored state, [`read`], `validate`, plan, [`modify_plan`] |
+//! | `plan` | `validate`, [`configure`] | [`upgrade`] of the state, [`read`], `validate`, plan, [`modify_plan`] |
 //! | `apply` | as for `plan` | the plan with all that is known by now, then [`create`], [`update`] or [`delete`] |
 //! | `import` | as for `plan` | [`import`] or [`import_identity`], then `read` |
 //! | `query` | as for `plan` | [`list`](ListResource::list) |

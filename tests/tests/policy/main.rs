@@ -194,7 +194,10 @@ fn banned_crates_are_not_compiled() {
         .iter()
         .filter(|(name, _)| graph.iter().any(|compiled| compiled.name == *name))
         .map(|(name, instead)| {
-            format!("{name} is compiled; use {instead}. `cargo tree --workspace --all-features -i {name}` shows who brings it")
+            format!(
+                "{name} is compiled; use {instead}. `cargo tree --workspace --all-features -i {name}` shows \
+                 who brings it"
+            )
         })
         .collect();
     none(&broken);

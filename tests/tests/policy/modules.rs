@@ -1,11 +1,11 @@
 //! The arrows between the modules of each package, read from its `use` lines and paths.
 //!
-//! - Modules of one level use each other in one direction: there is no cycle among them. A module and what is inside it are not
-//!   of one level, so a folder's file may use its parts and they may use what it defines.
+//! - Modules of one level use each other in one direction: there is no cycle among them. A module and what is inside it
+//!   are not of one level, so a folder's file may use its parts and they may use what it defines.
 //! - The daemon has floors: a module uses what is on lower floors and on its own, never what is on a higher one.
 //!
-//! A name that a module only passes on (`pub use`) counts as the module that defines it. What is compiled for tests only does
-//! not count: a test may look at everything.
+//! A name that a module only passes on (`pub use`) counts as the module that defines it. What is compiled for tests
+//! only does not count: a test may look at everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,5 @@
-//! An offline root: it signs in a directory of its own, and what it signs is imported. Of what it has not signed, nothing is.
+//! An offline root: it signs in a directory of its own, and what it signs is imported. Of what it has not signed,
+//! nothing is.
 
 use std::path::Path;
 use std::process::{Command, Output};

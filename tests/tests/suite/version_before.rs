@@ -1,8 +1,8 @@
-//! What the version before left behind is used as it is: its state plans empty, its database and files serve, and whoever held
-//! an identity still has it.
+//! What the version before left behind is used as it is: its state plans empty, its database and files serve, and
+//! whoever held an identity still has it.
 //!
-//! `tests/version_0_1_0` holds a stopped cluster, its state and its configuration, written by that version. Its master key and
-//! token are the tests' own and open nothing else.
+//! `tests/version_0_1_0` holds a stopped cluster, its state and its configuration, written by that version. Its master
+//! key and token are the tests' own and open nothing else.
 
 use std::path::Path;
 
