@@ -22,6 +22,8 @@ mod aws_verification;
 mod certificate;
 mod cluster;
 mod cluster_argument;
+#[cfg(test)]
+mod compatibility;
 mod connection;
 #[cfg(test)]
 mod docs;
