@@ -1,5 +1,5 @@
-//! Who may call what: callers are recognized by session or certificate, and let through by the row of the operation that they
-//! call.
+//! Authentication and authorization: callers are recognized by session or certificate, and the row of an operation in
+//! the authorization table decides who may call it.
 
 mod authorize;
 mod caller;
@@ -23,18 +23,18 @@ pub(crate) use operator_key::KeysFile;
 pub(crate) use peer::Peer;
 pub(crate) use routes::Routes;
 
-/// What tells callers apart.
+/// The state of authentication.
 pub(crate) struct Access {
     base: Arc<Base>,
     sessions: Sessions,
     /// The copy of the operator's public keys beside the daemon.
     pub(crate) keys_file: KeysFile,
-    /// The fingerprints of everything that a client may trust and that leads to this cluster.
+    /// The fingerprints of all bundles that a client of this cluster may trust.
     trust: Box<dyn Fn() -> Vec<[u8; 32]> + Send + Sync>,
 }
 
 impl Access {
-    /// A login is a signature over one of the fingerprints that `trust` gives.
+    /// A login is a signature over one of the fingerprints that `trust` returns.
     pub(crate) fn new(
         base: Arc<Base>,
         keys_file: KeysFile,
@@ -44,7 +44,7 @@ impl Access {
     }
 }
 
-/// Login, operator key, and who the caller is.
+/// The routes of login, operator key and caller.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Arc<Access>: FromRef<S>,

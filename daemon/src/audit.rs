@@ -1,4 +1,4 @@
-//! The audit log: who did what, and signatures that say how it stood.
+//! The audit log: who did what, and signed checkpoints of it.
 
 mod checkpoint;
 mod log;

@@ -2,20 +2,20 @@
 //!
 //! # Guarantees
 //!
-//! - A certificate leaves only after its row is committed, and it was linted before.
-//! - A revocation is committed before it is acknowledged; its list follows within a moment.
-//! - An authority signs for nodes only when they know it, and its lists are there until the last thing that it signed has
-//!   ended.
-//! - Keys lie in the database sealed under the master key, and in memory only here.
+//! - A certificate is linted, and returned only after its row is committed.
+//! - A revocation is committed before it is acknowledged; the next CRL follows within moments.
+//! - An authority signs for nodes only when they know it, and its CRLs are available until everything that it signed
+//!   has expired.
+//! - Keys are stored sealed under the master key, and only this module has them in memory.
 
 mod api_certificate;
 pub(crate) mod bootstrap;
+mod create;
 mod import;
 mod issue;
 mod issuers;
 mod issuing;
 mod list_url;
-mod make;
 mod next;
 mod ocsp;
 mod publish;
@@ -33,16 +33,16 @@ use crate::access::{Access, Routes};
 use crate::base::{Base, Task};
 
 pub(crate) use api_certificate::issue_api_certificate;
+pub(crate) use create::subject_name;
 pub(crate) use issue::{Identity, Signed};
 pub(crate) use issuers::{Authorities, Issuer, Issuers};
 pub(crate) use issuing::{Issuing, Order, Verdict, lifetime_of};
-pub(crate) use make::subject_name;
 pub(crate) use ocsp::OcspResponder;
 #[cfg(test)]
 pub(crate) use rotate::rotate_authority;
 pub(crate) use server_tls::ServerTls;
 
-/// The routes of authorities, certificates, lists and OCSP.
+/// The routes of authorities, certificates, CRLs and OCSP.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Arc<Access>: FromRef<S>,

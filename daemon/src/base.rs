@@ -1,5 +1,5 @@
-//! What everything in the daemon stands on: the database, the clock, chance, the master key, and the ways to wake those who
-//! wait. It knows no noun and no caller.
+//! What the rest of the daemon builds on: the database, the clock, randomness, the master key, and notification of
+//! waiting requests and tasks. Depends on no noun and no caller.
 
 mod actor;
 mod batch;
@@ -32,42 +32,42 @@ pub(crate) use request::{After, BODY_LIMIT, Body, Creating, Limit, Range, Segmen
 pub(crate) use seal::{follow, open, reseal, seal, sealing_context};
 pub(crate) use task::Task;
 
-/// What everything shares. One per process, behind an `Arc`.
+/// Shared by everything in the process, behind an `Arc`.
 pub(crate) struct Base {
     /// The cluster's identity.
     pub(crate) cluster_id: ClusterId,
     /// The cluster's name.
     pub(crate) cluster_name: ClusterName,
-    /// Where the API is served now.
+    /// The address at which the API is served.
     pub(crate) endpoint: String,
     /// The database.
     pub(crate) store: Store,
-    /// What time it is.
+    /// The clock.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Chance.
+    /// The source of randomness.
     pub(crate) rng: SystemRandom,
     /// Seals all other keys.
     pub(crate) master_key: MasterKey,
-    /// Wakes requests that wait.
+    /// Wakes waiting requests.
     pub(crate) changes: Changes,
     /// Wakes tasks.
     pub(crate) events: Events,
-    /// Whether this daemon leads.
+    /// Whether this daemon is the leader.
     pub(crate) lead: Lead,
 }
 
 impl Base {
-    /// What time it is.
+    /// The current time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Chance.
+    /// The source of randomness.
     pub(crate) fn rng(&self) -> &dyn SecureRandom {
         &self.rng
     }
 
-    /// Begins to write as the daemon that leads; refused when another does.
+    /// Begins a write transaction as the leader. Fails when another daemon leads.
     pub(crate) async fn write_leading(&self, name: &'static str) -> anyhow::Result<Transaction> {
         self.lead.write(&self.store, name, self.now()).await
     }

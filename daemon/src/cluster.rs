@@ -1,4 +1,4 @@
-//! The cluster: its declaration, and whether it is what it should be.
+//! The cluster: its declaration and its state.
 
 use std::sync::Arc;
 
@@ -30,14 +30,14 @@ pub(crate) fn tasks<S>(_: &S) -> Vec<Box<dyn Task>> {
     Vec::new()
 }
 
-/// The cluster. With `after`, waits until its revision is above it, for at most 25 seconds.
+/// The cluster. With `after`, waits for a later revision, for at most 25 seconds.
 pub(crate) async fn read_cluster(
     State(base): State<Arc<Base>>,
     _: OperatorCaller,
     After(after): After,
 ) -> Result<Json<Cluster>, Failure> {
     let deadline = tokio::time::Instant::now() + LONG_POLL;
-    let mut changes = base.changes.listen();
+    let mut changes = base.changes.subscribe();
     loop {
         let cluster = load(&mut base.store.read("read_cluster").await?).await?;
         if after.is_none_or(|after| cluster.revision > after) {
@@ -49,7 +49,7 @@ pub(crate) async fn read_cluster(
     }
 }
 
-/// Declares the cluster. Nodes are launched and removed afterwards; `state` says how far that is.
+/// Declares the cluster. Nodes are launched and removed afterwards; `state` shows the progress.
 pub(crate) async fn put_cluster(
     State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
@@ -58,21 +58,21 @@ pub(crate) async fn put_cluster(
 ) -> Result<Json<Cluster>, Failure> {
     put.check().map_err(|error| Failure::new(ProblemCode::InvalidRequest, error.to_string()))?;
     let cluster = declare(&base, &actor, &put, creating).await?;
-    base.changes.ring_desired();
-    base.events.happened(Event::SagaRecorded);
-    base.events.happened(Event::Revoked);
+    base.changes.notify_desired();
+    base.events.notify(Event::SagaRecorded);
+    base.events.notify(Event::Revoked);
     Ok(Json(cluster))
 }
 
-/// One transaction: the declaration, the nodes that must come and go, their sagas, the audit row.
+/// One transaction: the declaration, the nodes to launch and remove, their sagas, and the audit row.
 async fn declare(base: &Base, actor: &Actor, put: &PutCluster, creating: bool) -> Result<Cluster, Failure> {
     let now = base.now();
     let mut tx = base.store.write("put_cluster").await?;
     let before = tx.cluster().get().await?;
     if before.declared != *put {
-        // A cluster begins with generation 1, before anybody has declared anything.
+        // A cluster that has never been declared has generation 1.
         if creating && before.declared_generation > 1 {
-            let detail = format!("cluster {} exists already and is declared otherwise", before.name);
+            let detail = format!("cluster {} already exists, with another declaration", before.name);
             return Err(Failure::new(ProblemCode::AlreadyExists, detail));
         }
         tx.cluster().update_declared(put).await?;
@@ -89,7 +89,7 @@ async fn declare(base: &Base, actor: &Actor, put: &PutCluster, creating: bool) -
     Ok(cluster)
 }
 
-/// A service that is not declared on a node any more must not go on with the certificate that it has there.
+/// Revokes the certificates of services that are no longer declared on their node.
 async fn revoke_undeclared(
     tx: &mut Transaction,
     put: &PutCluster,
@@ -117,7 +117,7 @@ async fn load(tx: &mut Transaction) -> Result<Cluster, Failure> {
     let rows = tx.nodes().list().await?;
     let complete = !nodes_differ(&row.declared, &rows);
     let mut nodes: Vec<Node> = rows.into_iter().map(|node| view(node, &row.name)).collect();
-    // The head first, then groups and indices in the order of counting.
+    // The head first, then workers by group and in numeric order of their indices.
     nodes.sort_by_key(|node| (node.group != "head", node.group.clone(), node.name.as_str().len(), node.name.clone()));
     Ok(Cluster {
         id: row.id,

@@ -1,4 +1,4 @@
-//! The command line: one file a command.
+//! The command line: one file per command.
 
 mod agent;
 mod api_document;
@@ -35,7 +35,7 @@ const VERSION: &str = if cfg!(feature = "aws") {
 #[derive(Debug, Parser)]
 #[command(name = "ringfenced", version = VERSION, max_term_width = 100)]
 pub struct CommandLine {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -47,19 +47,19 @@ pub enum Command {
     Serve(serve::Serve),
     /// Keep one node's certificates, CRLs and trust bundle fresh
     Agent(agent::Agent),
-    /// Look at nodes, certificates, authorities, sagas, tasks and the audit log
+    /// Show nodes, certificates, authorities, sagas, tasks and the audit log
     Inspect(inspect::Inspect),
     /// Export the audit log, or verify an export
     Audit(audit::Audit),
     /// Rotate an authority, the keys that sign tokens, or what a node holds
     Rotate(rotate::Rotate),
-    /// Keep an offline root, and import what it signs
+    /// Operate an offline root, and import what it signs
     Ca(ca::Ca),
     /// Log in as the operator and print a session for curl
     Login(login::LoginCommand),
     /// Print the public key of the operator token, for serve.toml
     OperatorKey(operator_key::OperatorKeyCommand),
-    /// Tell what an AWS policy allows, and which escalation paths it leaves open
+    /// Explain what an AWS policy allows, and which escalation paths it leaves open
     Policy(policy::Policy),
     /// Ask a cloud what a role there may do
     Verify(Verify),

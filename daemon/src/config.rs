@@ -1,5 +1,5 @@
-//! What the daemon is started with: one TOML file, `serve.toml` in its directory. Unknown keys are refused, and
-//! everything is checked before a port is bound.
+//! The daemon's configuration: one TOML file, `serve.toml` in its directory. Unknown keys are refused, and everything
+//! is checked before a port is bound.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub use crate::master_key::MasterKeySource;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServeConfig {
-    /// The cluster. The database remembers it; another one is refused.
+    /// The cluster. It must be the one that the database records.
     pub cluster: ClusterConfig,
     /// The API.
     pub api: ApiConfig,
@@ -28,12 +28,12 @@ pub struct ServeConfig {
     pub master_key: MasterKeySource,
 }
 
-/// Where the data lies. By default in a file of SQLite beside the configuration, which is one daemon's alone.
+/// Where the data is stored. The default is an SQLite file beside the configuration, which only one daemon can use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// A file that holds the address of a PostgreSQL server, `postgres://USER:PASSWORD@HOST/NAME`, which several
-    /// daemons of the cluster may share. A file of its own, because the address may hold a password.
+    /// daemons of the cluster may share. It is a file of its own because the address may contain a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres_file: Option<PathBuf>,
 }
@@ -42,12 +42,12 @@ pub struct DatabaseConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterConfig {
-    /// Its identity.
+    /// Its id.
     pub id: ClusterId,
     /// Its name.
     pub name: ClusterName,
-    /// The operator's public key. Read when the cluster is made; changing it here later changes nothing, that is done by
-    /// `PUT /v1/operator-key`.
+    /// The operator's public key. It is read only when the cluster is created; later, `PUT /v1/operator-key` replaces
+    /// it.
     pub operator_key: OperatorPublicKey,
 }
 
@@ -55,17 +55,17 @@ pub struct ClusterConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiConfig {
-    /// Address and port. Port 0 takes a free one at the first start and the same one ever after.
+    /// Address and port. Port 0 chooses a free port at the first start, and keeps it at later starts.
     pub listen: SocketAddr,
 }
 
-/// How nodes come into being.
+/// How nodes are created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodesConfig {
     /// Where the local driver keeps a directory for each node.
     pub local_root: PathBuf,
-    /// The program that agents are started from: `ringfenced`.
+    /// The program of agents: `ringfenced`.
     pub program: PathBuf,
 }
 
@@ -77,7 +77,7 @@ pub enum ConfigError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// Not TOML, an unknown key, or a value that breaks its rule.
@@ -97,9 +97,9 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
-    /// Not an address that anybody can call.
+    /// Not an address that clients can call.
     #[error(
-        "{path}: listen is {listen}, which nobody can call: name an address of this machine, for certificates name it too"
+        "{path}: listen is {listen}, which clients cannot call: use an address of this machine, because certificates contain it"
     )]
     Listen {
         /// The file.
@@ -113,14 +113,16 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
-    /// The database in this directory is another cluster's.
-    #[error("{path} is for cluster {configured}, but its database is of cluster {recorded}: use another directory")]
+    /// The database in this directory belongs to another cluster.
+    #[error(
+        "{path} is for cluster {configured}, but its database belongs to cluster {recorded}: use another directory"
+    )]
     OtherCluster {
         /// The file.
         path: PathBuf,
-        /// What it says.
+        /// The configured id.
         configured: ClusterId,
-        /// What the database says.
+        /// The id in the database.
         recorded: ClusterId,
     },
 }
@@ -131,7 +133,7 @@ impl ServeConfig {
     /// The database's file, unless a server is configured.
     const SQLITE_FILE: &str = "ringfence.db";
 
-    /// Which database it is, for a daemon in this directory.
+    /// The database of a daemon in this directory.
     pub fn database(&self, directory: &Path) -> Result<Database, ConfigError> {
         let Some(path) = &self.database.postgres_file else {
             return Ok(Database::Sqlite(directory.join(Self::SQLITE_FILE)));
@@ -205,14 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_and_bad_values_are_refused_with_their_place() {
+    fn unknown_keys_and_invalid_values_are_refused_with_their_place() {
         let cases = [
             (TEXT.replace("listen", "listens"), "unknown field `listens`"),
             (TEXT.replace("\"demo\"", "\"Demo\""), "cluster name \"Demo\" is not valid"),
             (TEXT.replace("127.0.0.1:0", "localhost"), "invalid socket address"),
             (TEXT.replace("[nodes]", ""), "unknown field `local_root`"),
             (TEXT.replace("11qYAYKx", "11qY"), "operator_key must be the public key"),
-            (TEXT.replace("127.0.0.1:0", "0.0.0.0:0"), "listen is 0.0.0.0:0, which nobody can call"),
+            (TEXT.replace("127.0.0.1:0", "0.0.0.0:0"), "listen is 0.0.0.0:0, which clients cannot call"),
         ];
         for (text, expected) in cases {
             let error = read(&text).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! The daemon: what it is made of, and what handlers are given of it. Routes and tasks are composed from what the nouns offer.
+//! The daemon's state, and the routes and tasks of all nouns.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// A daemon of these parts. It serves nobody and does nothing by itself.
+    /// Creates the state. It starts nothing.
     pub(crate) fn new(access: Arc<Access>, nodes: Arc<Nodes>, key_file: KeyFile) -> Self {
         let (base, authorities) = (nodes.base.clone(), nodes.authorities.clone());
         let daemon = Self {
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_committed_document_is_what_the_routes_say() {
+    fn the_committed_document_matches_the_routes() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
         let document = http::document_text(all_routes().operations());

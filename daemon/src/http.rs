@@ -1,4 +1,4 @@
-//! The API over HTTPS: connections, the router, the document, and how errors are answered.
+//! The API over HTTPS: connections, the router, the OpenAPI document, and error responses.
 
 mod drain;
 mod health;
@@ -19,7 +19,7 @@ pub(crate) use listener::listen;
 pub(crate) use openapi::{document_text, with_document};
 pub(crate) use router::router;
 
-/// The route that says whether the daemon is up.
+/// The route that reports whether the daemon is up.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Arc<Access>: FromRef<S>,

@@ -1,13 +1,14 @@
-//! `ringfenced`: the daemon on a cluster. It runs the certificate authority, publishes CRLs, rotates certificates
+//! `ringfenced`: the daemon of a cluster. It runs the certificate authority, publishes CRLs, rotates certificates
 //! on every node, holds projects and members, and provisions the nodes.
 //!
 //! # Floors
 //!
-//! Each uses only what is below it, and what it is one of; `tests/tests/policy` checks it.
+//! Each module uses only its own floor and those below it; `tests/tests/policy` checks that.
 //!
-//! 1. [`base`]: what everything stands on.
+//! 1. [`base`]: what the rest builds on.
 //! 2. [`access`]: who calls, and who may call what.
-//! 3. The nouns, a folder each: `audit`, `authority`, `cluster`, `master_key`, `node`, `project`, `token`. A noun offers
+//! 3. The nouns, each in a folder: `audit`, `authority`, `cluster`, `master_key`, `node`, `project`, `token`. A noun
+//!    offers
 //!    `routes()` and `tasks()`.
 //! 4. `http`, `tasks`, `daemon`, which composes the nouns, `serve`, and the commands.
 

@@ -1,4 +1,4 @@
-//! Logs: one line an event on standard error, filtered by `RINGFENCE_LOG` (default `info`).
+//! Logs to standard error, one line per event, filtered by `RINGFENCE_LOG` (default `info`).
 
 use tracing_subscriber::EnvFilter;
 

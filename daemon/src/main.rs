@@ -15,7 +15,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
         }
     };
-    // A daemon and an agent wait far more than they work; two threads keep them small.
+    // Daemon and agent mostly wait; few threads keep them small.
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let threads = if matches!(line.command, Command::Serve(_)) { 2 } else { 1 };
     let runtime = builder.worker_threads(threads).enable_all().build();

@@ -1,10 +1,10 @@
-//! The master key: where it comes from, and changing it.
+//! The master key: its source and its rotation.
 //!
 //! # Guarantees
 //!
-//! - A version is durable before anything is sealed under it, and it is forgotten only when nothing is sealed under it any
-//!   more. In between, every secret opens, whenever the daemon dies.
-//! - The key stands in no log, no error and no argument of a process.
+//! - A version is durable before anything is sealed under it, and it is deleted only when nothing is sealed under it
+//!   any longer. So every secret opens at all times, even after a crash.
+//! - The key never appears in logs, errors or arguments of processes.
 
 mod reseal;
 mod rotate;
@@ -22,7 +22,7 @@ use crate::base::{Base, Task};
 pub use source::MasterKeySource;
 pub(crate) use source::{own_file, read};
 
-/// Where the master key is kept, if that is this daemon's to change.
+/// The file of the master key, if this daemon may change it.
 pub(crate) struct KeyFile(pub(crate) Option<PathBuf>);
 
 /// The routes of the master key.

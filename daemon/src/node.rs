@@ -1,5 +1,5 @@
-//! Nodes: declared by the cluster's declaration, launched and removed by sagas, kept alive by a task, and served
-//! by routes of their own.
+//! Nodes: declared in the cluster's declaration, launched and removed by sagas, kept running by a task, and read by
+//! routes.
 
 mod certificate;
 mod desired;
@@ -40,13 +40,13 @@ pub(crate) use reconcile::{nodes_differ, reconcile_nodes};
 pub(crate) use report::put_report;
 pub(crate) use service_token::end_undeclared_tokens;
 
-/// What keeps nodes.
+/// The state that the sagas, tasks and routes of nodes share.
 pub(crate) struct Nodes {
     pub(crate) base: Arc<Base>,
     pub(crate) authorities: Arc<Authorities>,
-    /// What nodes run on.
+    /// The machine of each node.
     pub(crate) machine: Machine,
-    /// What makes nodes exist.
+    /// The place where nodes run.
     pub(crate) place: Box<dyn NodeDriver>,
 }
 

@@ -1,5 +1,5 @@
-//! Projects and their members. A member is an identity: making one issues its certificate, and removing one
-//! revokes it, in the same transaction as the row.
+//! Projects and their members. Adding a member issues its certificate, and removing it revokes that, in the same
+//! transaction as the row.
 
 mod certificate;
 mod change;

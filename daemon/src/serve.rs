@@ -1,15 +1,16 @@
-//! `ringfenced serve`: claims the directory, opens or creates the cluster, serves the API and runs the tasks until it
-//! is told to stop.
+//! `ringfenced serve`: claims the directory, opens or creates the cluster, serves the API and runs the tasks until a
+//! signal stops it.
 //!
 //! ```text
-//! serve.toml                 the configuration, written by whoever starts the daemon
-//! authority.json             what the first authorities are to be; read when the cluster is made
-//! imported.json              the first authorities, if an offline root has signed them; removed when the cluster is created
-//! ringfence.db               the database, unless it is a server's
-//! master.key                 the key that seals all others (0600), unless it comes from elsewhere
-//! ca.pem, endpoint           what a client needs to trust and to find the API
-//! operator_keys              the public keys that log in
-//! serve.lock, serve.pid      who runs
+//! serve.toml                 the configuration, written before the daemon starts
+//! authority.json             the settings of the first authorities; read when the cluster is created
+//! imported.json              the first authorities, if an offline root signed them; removed when the cluster is
+//! created
+//! ringfence.db               the database, unless it is on a server
+//! master.key                 the key that seals all others (0600), unless another source is configured
+//! ca.pem, endpoint           the root certificate and the API's address, for clients
+//! operator_keys              the public keys that may log in
+//! serve.lock, serve.pid      the claim on the directory
 //! ```
 
 mod open;
@@ -37,9 +38,9 @@ use crate::http::{listen, router};
 use crate::service_manager;
 use open::open;
 
-/// Where the root certificate is put for clients.
+/// The file with the root certificate, for clients.
 pub const CA_FILE: &str = "ca.pem";
-/// Where the API's address is put for clients.
+/// The file with the API's address, for clients.
 pub const ENDPOINT_FILE: &str = "endpoint";
 
 /// Serves from this directory until SIGTERM or SIGINT.
@@ -50,20 +51,20 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     let config = ServeConfig::read(&directory)?;
     let listener = bind(&directory, config.api.listen).await?;
     let endpoint = format!("https://{}", listener.local_addr()?);
-    // Before the cluster is made: certificates will name this address for ever, so a start after a crash must find it.
+    // Before the cluster is created: its certificates contain this address, so a start after a crash must find it.
     atomic_write(&directory.join(ENDPOINT_FILE), endpoint.as_bytes(), 0o644)?;
 
     let daemon = open(&directory, &config, &endpoint, Arc::new(SystemClock)).await?;
     let Daemon { base, access, authorities, tasks, .. } = &daemon;
     let tls = issue_api_certificate(authorities).await?;
     access.keys_file.write(&base.store).await?;
-    atomic_write(&directory.join(CA_FILE), authorities.seen().client_bundle().as_bytes(), 0o644)?;
+    atomic_write(&directory.join(CA_FILE), authorities.cached().client_bundle().as_bytes(), 0o644)?;
 
     let stop = CancellationToken::new();
     let serving = tokio::spawn(listen(listener, tls.config(), router(all_routes(), daemon.clone()), stop.clone()));
     let running = tokio::spawn(tasks.clone().run(stop.clone()));
-    if let Some(heard) = base.store.announcements() {
-        tokio::spawn(listen_to_others(base.clone(), heard, stop.clone()));
+    if let Some(announcements) = base.store.announcements() {
+        tokio::spawn(listen_to_others(base.clone(), announcements, stop.clone()));
     }
     info!(cluster = %base.cluster_name, cluster.id = %base.cluster_id, endpoint, "serving");
     service_manager::ready(&format!("cluster {} at {endpoint}", base.cluster_name));
@@ -74,33 +75,33 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     info!("stopping");
     service_manager::stopping();
     stop.cancel();
-    // Whatever does not end soon is as safe to cut off as by a crash.
+    // What does not end soon is cut off, which is as safe as a crash.
     let _ = tokio::time::timeout(Duration::from_secs(2), async { tokio::join!(serving, running) }).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), base.lead.resign(&base.store, base.now())).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), base.store.close()).await;
     ended
 }
 
-/// How often a process looks whether its directory is still its own.
-const WATCH: Duration = Duration::from_secs(1);
+/// How often a process checks its claim on its directory.
+const CLAIM_CHECK: Duration = Duration::from_secs(1);
 
-/// Returns when this process's claim does not stand any more, as after somebody removed its directory: what it would go
-/// on doing, nobody could stop or find.
+/// Fails when this process has lost its claim, for example because its directory was removed: otherwise it would go on
+/// as a process that nobody can find or stop.
 pub(crate) async fn watch_claim(claim: &Claim, each: impl AsyncFn() -> anyhow::Result<()>) -> anyhow::Result<()> {
     loop {
-        tokio::time::sleep(WATCH).await;
-        anyhow::ensure!(claim.stands()?, "the directory of this process was removed or replaced; it ends");
-        // A database that is away for a while comes back.
+        tokio::time::sleep(CLAIM_CHECK).await;
+        anyhow::ensure!(claim.stands()?, "the directory of this process was removed or replaced; the process ends");
+        // The database may be unavailable for a while.
         if let Err(error) = each().await {
-            warn!(error = format!("{error:#}"), "what clients find this process by cannot be looked after now");
+            warn!(error = format!("{error:#}"), "the files for clients could not be checked; trying again");
         }
         service_manager::alive();
     }
 }
 
-/// Writes what clients find us by, where it was lost or is another by now.
+/// Writes the files for clients again, if they are missing or outdated.
 async fn republish(daemon: &Daemon, directory: &Path) -> anyhow::Result<()> {
-    let files = [(CA_FILE, daemon.authorities.seen().client_bundle()), (ENDPOINT_FILE, daemon.base.endpoint.clone())];
+    let files = [(CA_FILE, daemon.authorities.cached().client_bundle()), (ENDPOINT_FILE, daemon.base.endpoint.clone())];
     for (name, text) in files {
         let path = directory.join(name);
         if std::fs::read_to_string(&path).ok().as_ref() != Some(&text) {
@@ -110,7 +111,7 @@ async fn republish(daemon: &Daemon, directory: &Path) -> anyhow::Result<()> {
     daemon.access.keys_file.write(&daemon.base.store).await
 }
 
-/// Binds the configured address. Port 0 means the port of the last time, or a free one at the first.
+/// Binds the configured address. Port 0 means the port of the last start, or a free one at the first start.
 async fn bind(directory: &Path, listen: SocketAddr) -> anyhow::Result<TcpListener> {
     let before = std::fs::read_to_string(directory.join(ENDPOINT_FILE)).ok();
     let before = before.and_then(|text| text.trim().strip_prefix("https://")?.parse::<SocketAddr>().ok());
@@ -118,16 +119,16 @@ async fn bind(directory: &Path, listen: SocketAddr) -> anyhow::Result<TcpListene
         Some(before) if listen.port() == 0 => SocketAddr::new(listen.ip(), before.port()),
         _ => listen,
     };
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}: stop whoever uses the port, or configure another"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: stop the program that uses the port, or configure another port")
+    })
 }
 
 pub(crate) async fn wait_for_signal() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // A terminal that closes is no reason to stop.
+    // A closed terminal is no reason to stop.
     let mut hangup = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {

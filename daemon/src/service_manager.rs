@@ -1,26 +1,26 @@
-//! Telling systemd how it goes (`sd_notify(3)`): that the work has begun, that it goes on, that it ends. Without a service
-//! manager nobody is told.
+//! Notifies systemd (`sd_notify(3)`) that the process is ready, alive and stopping. Without a service manager this does
+//! nothing.
 
 use sd_notify::{NotifyState, notify};
 use tracing::debug;
 
-/// The work has begun.
+/// The process is ready.
 pub(crate) fn ready(status: &str) {
-    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+    send(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-/// It goes on. Whoever stops saying so is started again (`WatchdogSec`).
+/// The process is alive. Without this notification systemd restarts it (`WatchdogSec`).
 pub(crate) fn alive() {
-    tell(&[NotifyState::Watchdog]);
+    send(&[NotifyState::Watchdog]);
 }
 
-/// It ends.
+/// The process is stopping.
 pub(crate) fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    send(&[NotifyState::Stopping]);
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+fn send(state: &[NotifyState<'_>]) {
     if let Err(error) = notify(state) {
-        debug!(%error, "the service manager cannot be told");
+        debug!(%error, "notifying the service manager failed");
     }
 }

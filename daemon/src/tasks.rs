@@ -1,4 +1,4 @@
-//! The registry of background work: every noun's tasks, run until the daemon stops, and what each last did.
+//! The registry of background work: runs the tasks of all nouns until the daemon stops, and records what each did last.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use crate::access::{Access, OperatorCaller, Routes};
 use crate::base::{Base, Task};
 
-/// The route that shows what each task last did.
+/// The route that lists the tasks.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Arc<Access>: FromRef<S>,
@@ -28,10 +28,10 @@ async fn list_tasks(State(tasks): State<Arc<Tasks>>, _: OperatorCaller) -> Json<
     Json(tasks.views())
 }
 
-/// What a task says that another daemon runs.
-const LEFT: &str = "left to the daemon that leads";
+/// The status of a task that only the leader runs, in other daemons.
+const LEFT: &str = "left to the leader";
 
-/// All tasks and what they last did.
+/// All tasks, with what each did last.
 pub(crate) struct Tasks {
     base: Arc<Base>,
     all: OnceLock<Vec<Entry>>,
@@ -39,7 +39,7 @@ pub(crate) struct Tasks {
 
 struct Entry {
     task: Box<dyn Task>,
-    bell: Arc<Notify>,
+    wake: Arc<Notify>,
     last: Mutex<inspect::Task>,
 }
 
@@ -52,7 +52,7 @@ impl Tasks {
     /// These are all of them.
     pub(crate) fn register(&self, tasks: Vec<Box<dyn Task>>) {
         let all = tasks.into_iter().map(|task| Entry {
-            bell: self.base.events.subscribe(task.woken_by(), task.leads()),
+            wake: self.base.events.subscribe(task.woken_by(), task.leads()),
             last: Mutex::new(never_run(&*task)),
             task,
         });
@@ -63,12 +63,12 @@ impl Tasks {
         self.all.get().map_or(&[], Vec::as_slice)
     }
 
-    /// What each task last did.
+    /// What each task did last.
     fn views(&self) -> Vec<inspect::Task> {
         self.all().iter().map(|entry| entry.last().clone()).collect()
     }
 
-    /// Runs every task until told to stop.
+    /// Runs every task until `stop` is cancelled.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         let loops = (0..self.all().len()).map(|index| run_one(self.clone(), index, stop.clone()));
         futures::future::join_all(loops).await;
@@ -81,7 +81,7 @@ impl Tasks {
         self.run_once(&*entry.expect("a task of this name").task).await
     }
 
-    /// One run of a task, unless it is the leader's and this daemon does not lead.
+    /// Runs a task once, unless only the leader runs it and this daemon does not lead.
     async fn run_once(&self, task: &dyn Task) -> anyhow::Result<String> {
         if task.leads() && self.base.lead.epoch(self.base.now()).is_none() {
             return Ok(LEFT.to_owned());
@@ -105,7 +105,7 @@ fn never_run(task: &dyn Task) -> inspect::Task {
 async fn run_one(tasks: Arc<Tasks>, index: usize, stop: CancellationToken) {
     let entry = &tasks.all()[index];
     loop {
-        // In a task of its own, so that a panic in one run is that run's error and nobody's end.
+        // In a tokio task of its own, so that a panic fails one run and ends nothing else.
         let mut run = tokio::spawn({
             let tasks = tasks.clone();
             async move { tasks.run_once(&*tasks.all()[index].task).await }
@@ -117,12 +117,12 @@ async fn run_one(tasks: Arc<Tasks>, index: usize, stop: CancellationToken) {
                 return;
             }
         };
-        entry.note(outcome, tasks.base.now());
+        entry.record(outcome, tasks.base.now());
         if stop.run_until_cancelled(tokio::time::sleep(entry.task.rest())).await.is_none() {
             return;
         }
         tokio::select! {
-            () = entry.bell.notified() => {}
+            () = entry.wake.notified() => {}
             () = tokio::time::sleep(entry.task.period()) => {}
             () = stop.cancelled() => return,
         }
@@ -134,14 +134,14 @@ impl Entry {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, outcome: anyhow::Result<String>, now: Timestamp) {
+    fn record(&self, outcome: anyhow::Result<String>, now: Timestamp) {
         let mut last = self.last();
         last.runs += 1;
         last.last_run_at = Some(now);
         match outcome {
             Ok(status) => {
                 last.last_error = None;
-                // What was left to another is not what this one last did, once it leads.
+                // This daemon leads now: the status from before is outdated.
                 if last.last_status.as_deref() == Some(LEFT) {
                     last.last_status = None;
                 }

@@ -1,11 +1,11 @@
-//! Tokens of project users and services, for programs that verify who calls them without asking the daemon.
+//! Tokens of project users and services, with which programs verify their callers without asking the daemon.
 //!
 //! # Guarantees
 //!
-//! - A token leaves only after the end of its life is noted at its key and its audit row is committed.
-//! - Exactly one key signs. The next one is published before it signs anything, and the last one for as long as a
-//!   token of its lives.
-//! - Keys lie in the database sealed under the master key, and the token lies nowhere.
+//! - A token is returned only after its expiry is recorded at its key and its audit row is committed.
+//! - Exactly one key signs. The next one is published before it signs anything, and the last one stays published until
+//!   its last token has expired.
+//! - Keys are stored sealed under the master key; tokens are not stored.
 
 mod introspect;
 mod jwks;
@@ -55,7 +55,7 @@ where
 /// How long a verifier may keep the JWKS, and so how long a key is published before it signs.
 const JWKS_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
 
-/// The key that signs, with its name.
+/// The active key, with its id.
 pub(crate) async fn active_key(base: &Base, tx: &mut Transaction) -> Result<(String, TokenKey), Failure> {
     let row = tx.token_keys().find_active().await?.context("no token key is active").map_err(Failure::internal)?;
     let kid = row.view.kid;

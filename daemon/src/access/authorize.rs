@@ -1,5 +1,5 @@
-//! Whether a caller may call an operation: the operation's row says who may, and this decides it for one request, before its
-//! handler runs. A handler gets what was decided, and decides nothing of it again.
+//! Authorization of requests: decides by the operation's row in the authorization table whether a caller may call it,
+//! before the handler runs. The handler receives the result and does not check again.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -13,7 +13,7 @@ use crate::access::caller::recognize;
 use crate::access::{Access, Peer};
 use crate::base::{Actor, Answer, Failure, text_in_path};
 
-/// Anybody whom the daemon recognizes.
+/// Any caller that the daemon recognizes.
 #[derive(Debug, Clone)]
 pub(crate) struct AnyCaller {
     pub(crate) caller: Caller,
@@ -30,20 +30,20 @@ pub(crate) struct AgentCaller {
     pub(crate) actor: Actor,
 }
 
-/// Whoever has a say over the members of the project in the path: the operator, or a data owner of that project.
+/// A caller that may manage the members of the project in the path: the operator, or a data owner of that project.
 pub(crate) struct ProjectCaller {
     pub(crate) actor: Actor,
-    /// The data owner.
+    /// The data owner, unless the operator calls.
     pub(crate) owner: Option<ProjectUser>,
 }
 
-/// Where a request comes from, for the audit log.
+/// The address that a request comes from, for the audit log.
 pub(crate) struct Source(pub(crate) String);
 
-/// Why others than data owners are refused.
+/// Why callers other than data owners are refused.
 const DATA_OWNERS_ONLY: &str = "only the operator and the project's data owners may do this";
 
-/// Lets the caller through to the handler, or refuses it.
+/// Admits the caller to the handler, or refuses it.
 pub(super) async fn authorize(access: &Access, operation: &Operation, parts: &mut Parts) -> Answer<()> {
     if operation.callers == Callers::Anyone {
         return Ok(());
@@ -55,7 +55,7 @@ pub(super) async fn authorize(access: &Access, operation: &Operation, parts: &mu
     Ok(())
 }
 
-/// One row of the table, for one caller.
+/// Checks a caller against one row of the table.
 async fn check(allowed: Callers, caller: &Caller, parts: &mut Parts) -> Answer<()> {
     match (allowed, caller) {
         (Callers::Anyone | Callers::Recognized, _) | (Callers::Operator | Callers::DataOwner, Caller::Operator) => {
@@ -85,9 +85,9 @@ fn forbidden(caller: &Caller, why: &str) -> Failure {
 }
 
 impl ProjectCaller {
-    /// The user who calls, if it is a data owner and no operator: looked up again in the transaction that changes
-    /// something, for another one may have been faster.
-    pub(crate) async fn still(&self, tx: &mut Transaction) -> Answer<Option<&UserName>> {
+    /// The calling data owner, or `None` for the operator. Looks the data owner up again in the transaction that makes
+    /// the change, because a concurrent change may have removed it.
+    pub(crate) async fn recheck(&self, tx: &mut Transaction) -> Answer<Option<&UserName>> {
         let Some(owner) = &self.owner else { return Ok(None) };
         match tx.members().find(owner).await? {
             Some(member) if member.role == MemberRole::DataOwner => Ok(Some(&owner.user)),
@@ -101,7 +101,9 @@ impl<S: Send + Sync> FromRequestParts<S> for AnyCaller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
         let admitted = parts.extensions.get().cloned();
-        admitted.ok_or_else(|| Failure::internal(anyhow::anyhow!("the operation is for anyone and asks who calls")))
+        admitted.ok_or_else(|| {
+            Failure::internal(anyhow::anyhow!("the operation is public, but its handler needs a caller"))
+        })
     }
 }
 
@@ -139,9 +141,9 @@ impl<S: Send + Sync> FromRequestParts<S> for ProjectCaller {
     }
 }
 
-/// A handler that expects fewer callers than its operation's row lets through.
+/// The error of a handler that expects fewer kinds of callers than its operation's row admits.
 fn wider_than(expected: &str) -> Failure {
-    Failure::internal(anyhow::anyhow!("the operation's row lets more through than {expected}"))
+    Failure::internal(anyhow::anyhow!("the operation's row admits more than {expected}"))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Source {

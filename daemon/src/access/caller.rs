@@ -1,8 +1,8 @@
-//! Who calls: by session (the operator) or by client certificate (nodes, services, project users).
+//! Authentication of callers: by session (the operator) or by client certificate (nodes, services, project users).
 //!
-//! TLS has proven that the peer holds the key of its certificate and that the certificate is of this cluster's
-//! chain. What TLS cannot know is decided here, on each request: the certificate must be recorded, byte for byte,
-//! and be neither revoked nor expired *now*. That is why a revocation takes effect at commit.
+//! TLS has verified that the peer holds the key of its certificate and that the certificate chains to a root of this
+//! cluster. The rest is checked here, on each request: the certificate must be recorded, byte for byte, and be neither
+//! revoked nor expired *now*. That is why a revocation takes effect at commit.
 
 use http::request::Parts;
 use ringfence_api::certificate::{Certificate, CertificateProfile};
@@ -10,7 +10,7 @@ use ringfence_api::whoami::Caller;
 use ringfence_api::{JobId, NodeName, ProblemCode, ProjectUser, ServiceName};
 use ringfence_pki::CertificateFacts;
 
-use crate::access::session::{Standing, session_hash, standings};
+use crate::access::session::{SessionState, session_hash, session_states};
 use crate::access::{Access, Peer};
 use crate::base::{Answer, Failure};
 
@@ -33,16 +33,15 @@ pub(super) async fn recognize(access: &Access, parts: &Parts) -> Answer<Caller> 
 async fn by_session(access: &Access, session: &str) -> Answer<Caller> {
     let invalid = |detail: &str| Failure::new(ProblemCode::SessionInvalid, detail);
     let (store, now) = (access.base.store.clone(), access.base.now());
-    let asked = session_hash(session);
-    let standing = access.sessions.ask(asked, |asked| async move {
-        let standings = standings(&store, &asked, now).await;
-        asked.iter().map(|hash| Ok(standings.as_ref().map_err(Failure::clone)?[hash])).collect()
+    let state = access.sessions.submit(session_hash(session), |hashes| async move {
+        let states = session_states(&store, &hashes, now).await;
+        hashes.iter().map(|hash| Ok(states.as_ref().map_err(Failure::clone)?[hash])).collect()
     });
-    let standing = standing.await.ok_or_else(|| Failure::internal(anyhow::anyhow!("sessions cannot be looked at")))?;
-    match standing? {
-        Standing::Good => Ok(Caller::Operator),
-        Standing::Unknown => Err(invalid("the session is unknown or over; log in again")),
-        Standing::Replaced => {
+    let state = state.await.ok_or_else(|| Failure::internal(anyhow::anyhow!("looking up the session failed")))?;
+    match state? {
+        SessionState::Valid => Ok(Caller::Operator),
+        SessionState::Unknown => Err(invalid("the session is unknown or expired; log in again")),
+        SessionState::Replaced => {
             Err(invalid("the operator token that opened this session was replaced by another; log in with that one"))
         }
     }
@@ -51,11 +50,11 @@ async fn by_session(access: &Access, session: &str) -> Answer<Caller> {
 async fn by_certificate(access: &Access, der: &[u8]) -> Answer<Caller> {
     let now = access.base.now();
     let mut tx = access.base.store.read("recognise_caller").await?;
-    // Its number finds the record; what was recorded are its bytes.
+    // The serial number finds the record; the bytes must be those that were recorded.
     let serial = CertificateFacts::read(der).map(|facts| facts.serial.to_string());
     let found = tx.certificates().find(&serial.unwrap_or_default()).await?;
     let Some(row) = found.filter(|row| row.der == der) else {
-        let detail = "it is not one that this daemon has issued";
+        let detail = "this cluster has not issued this certificate";
         return Err(Failure::new(ProblemCode::CertificateUnknown, detail));
     };
     let certificate = row.view;
@@ -65,10 +64,10 @@ async fn by_certificate(access: &Access, der: &[u8]) -> Answer<Caller> {
     }
     if certificate.not_after < now || now < row.not_before {
         let detail =
-            format!("{} was good from {} to {}", certificate.common_name, row.not_before, certificate.not_after);
+            format!("{} was valid from {} to {}", certificate.common_name, row.not_before, certificate.not_after);
         return Err(Failure::new(ProblemCode::CertificateExpired, detail));
     }
-    let unknown = || Failure::new(ProblemCode::CertificateUnknown, "its holder does not exist any more");
+    let unknown = || Failure::new(ProblemCode::CertificateUnknown, "its holder no longer exists");
     match certificate.profile {
         CertificateProfile::ProjectUser => {
             let identity = ProjectUser::parse(&certificate.common_name)?;

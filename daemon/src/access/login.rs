@@ -1,11 +1,11 @@
 //! The operator's login: a nonce, a signature, a session.
 //!
-//! The first login with the key that was put last makes it the one in force and retires the one before, in one
-//! transaction; whoever comes with a retired key is told so.
+//! The first login with a pending key makes it the current one and retires the key before, in one transaction. A login
+//! with a retired key is refused with that reason.
 //!
-//! Nonces are kept nowhere: each says when it was given out and carries a code that only a daemon with the master key can
-//! make. The session that it opens remembers it, so that it opens no other. Sessions lie in the database, for all daemons
-//! on it; what is kept of one is its SHA-256, so that whoever reads the database holds nothing to call with.
+//! Nonces are not stored: each contains the time when it was created and a code that only a daemon with the master key
+//! can compute. The session that it opens records it, so that it cannot open another. Sessions are stored in the
+//! database, for all daemons on it; only their SHA-256 is stored, so that nobody can call with what the database holds.
 
 use std::sync::Arc;
 
@@ -29,20 +29,20 @@ use crate::access::session::session_hash;
 use crate::access::{Access, Source};
 use crate::base::{Actor, Body, Failure};
 
-/// How long a nonce may be answered.
+/// How long a nonce is valid.
 const NONCE_LIFETIME: SignedDuration = SignedDuration::from_secs(60);
 /// How long a session lasts.
 const SESSION_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
-/// How many sessions are open at once; beyond it those that end first go.
-const MOST: u32 = 1_024;
+/// The maximum number of open sessions. Beyond it, those that expire first are closed.
+const MAX_SESSIONS: u32 = 1_024;
 
-/// A nonce given out now.
+/// Creates a nonce.
 fn new_nonce(master_key: &MasterKey, rng: &dyn SecureRandom, now: Timestamp) -> String {
     let text = format!("{}.{}", hex::encode(random::<16>(rng)), now.as_second());
     format!("{text}.{}", code(master_key, &text))
 }
 
-/// Whether a nonce was given out by a daemon of this cluster within the last minute.
+/// Whether a daemon of this cluster created this nonce within the last minute.
 fn is_fresh(master_key: &MasterKey, nonce: &str, now: Timestamp) -> bool {
     let Some((text, shown)) = nonce.rsplit_once('.') else { return false };
     let given = text.rsplit_once('.').and_then(|(_, second)| Timestamp::from_second(second.parse().ok()?).ok());
@@ -55,14 +55,14 @@ fn code(master_key: &MasterKey, text: &str) -> String {
     master_key.derive("login nonce", text).to_string()
 }
 
-/// A challenge to log in with. Public.
+/// A nonce to sign for a login. Public.
 pub(crate) async fn post_nonce(State(access): State<Arc<Access>>) -> Json<LoginNonce> {
     let base = &access.base;
     let nonce = new_nonce(&base.master_key, base.rng(), base.now());
     Json(LoginNonce { nonce, cluster_id: base.cluster_id })
 }
 
-/// Trades a signed challenge for a session. Public.
+/// Exchanges a signed nonce for a session. Public.
 pub(crate) async fn post_login(
     State(access): State<Arc<Access>>,
     Source(source): Source,
@@ -81,14 +81,14 @@ pub(crate) async fn post_login(
     let trusted = (access.trust)();
     let texts: Vec<Vec<u8>> = trusted.iter().map(|ca| message(&base.cluster_id, &put.nonce, ca)).collect();
     let signed = |key: &OperatorPublicKey| texts.iter().any(|text| key.verifies(text, &put.signature));
-    // Whoever has no token must not get into a writer's way.
+    // A caller without the token must not occupy the store's writer.
     signer(&mut base.store.read("look_at_login").await?, signed).await?.map_err(refused)?;
     let mut tx = base.store.write("login").await?;
     let key = signer(&mut tx, signed).await?.map_err(refused)?;
     let actor = Actor::caller("operator", source.as_str());
     let session = Zeroizing::new(URL_SAFE_NO_PAD.encode(random::<32>(base.rng())));
     let expires_at = now + SESSION_LIFETIME;
-    tx.sessions().prune(now, MOST - 1).await?;
+    tx.sessions().prune(now, MAX_SESSIONS - 1).await?;
     let row = SessionRow { hash: session_hash(&session), operator_key: key.clone(), nonce: put.nonce, expires_at };
     match tx.sessions().insert(&row).await {
         Err(StoreError::Exists(_)) => return Err(refused(spent())),
@@ -104,7 +104,7 @@ pub(crate) async fn post_login(
     Ok(Json(Login { session: session.to_string(), expires_at }))
 }
 
-/// The key that signed and may log in, or why there is none.
+/// The key that signed and may log in, or the reason for a refusal.
 async fn signer(
     tx: &mut Transaction,
     signed: impl Fn(&OperatorPublicKey) -> bool,
@@ -124,8 +124,7 @@ async fn signer(
     }))
 }
 
-/// Makes the pending key the one in force if it is the one that logs in, and retires the one before. Returns whether it
-/// was.
+/// If the pending key logs in, makes it the current one and retires the one before. Returns whether it did.
 async fn take_over(
     tx: &mut Transaction,
     key: &OperatorPublicKey,
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_good_for_a_minute_and_only_as_it_was_given_out() {
+    fn a_nonce_is_valid_for_a_minute_and_only_unchanged() {
         let rng = SystemRandom::new();
         let key = MasterKey::generate(&rng);
 

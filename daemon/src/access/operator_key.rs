@@ -1,9 +1,9 @@
-//! `PUT /v1/operator-key`: another operator token, by its public key. The new key logs in from the commit on; the one
-//! before stays good until the new one has logged in for the first time (see `login.rs`), so that a token that was
-//! mistyped or lost on the way locks nobody out.
+//! `PUT /v1/operator-key`: replaces the operator token, by its public key. The new key may log in from the commit on;
+//! the old one stays valid until the first login with the new one (see `login.rs`), so that a token that is mistyped or
+//! lost locks nobody out.
 //!
-//! The keys lie in the database. A copy lies in the daemon's directory, for whoever starts the daemon and wants to know
-//! whose it is; it is written before a change is answered.
+//! The keys are stored in the database. A copy in the daemon's directory shows who starts the daemon which operator it
+//! belongs to; it is written before a change is acknowledged.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use tokio::sync::Mutex;
 use crate::access::{Access, OperatorCaller};
 use crate::base::{Actor, Base, Body, Failure};
 
-/// The copy of the keys: one a line, the one in force first.
+/// The copy of the keys: one per line, the current one first.
 const OPERATOR_KEYS_FILE: &str = "operator_keys";
 
-/// Lets another key log in. Putting one that may log in already changes nothing.
+/// Lets another key log in. A key that may log in already changes nothing.
 pub(crate) async fn put_operator_key(
     State(access): State<Arc<Access>>,
     OperatorCaller(actor): OperatorCaller,
@@ -56,7 +56,7 @@ async fn put_key(base: &Base, actor: &Actor, key: OperatorPublicKey) -> Result<O
 #[derive(Debug)]
 pub(crate) struct KeysFile {
     path: PathBuf,
-    /// Held from reading to writing, so that the last one to write has read the latest.
+    /// Held from reading to writing, so that the last write has the latest keys.
     writing: Mutex<()>,
 }
 
@@ -66,7 +66,7 @@ impl KeysFile {
         Self { path: directory.join(OPERATOR_KEYS_FILE), writing: Mutex::new(()) }
     }
 
-    /// Writes it, if it is not what the database says.
+    /// Writes it, if it differs from the database.
     pub(crate) async fn write(&self, store: &Store) -> anyhow::Result<()> {
         let _writing = self.writing.lock().await;
         let keys = store.read("write_operator_keys").await?.operator().keys().await?;

@@ -1,5 +1,5 @@
-//! The routes that a noun offers: operations with their handlers. What is served is exactly this, each behind the row that
-//! says who may call it; there is no other way to add a route.
+//! The routes that a noun offers: operations with their handlers. Each is guarded by its row of the authorization
+//! table, and there is no other way to add a route.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ pub(crate) struct Routes<S> {
 }
 
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
-    /// None yet.
+    /// No routes.
     pub(crate) fn new() -> Self {
         Self { operations: Vec::new(), router: Router::new() }
     }
 
-    /// One more.
+    /// Adds a route.
     pub(crate) fn add<B, A, T: 'static>(mut self, route: &Route<B, A>, handler: impl Handler<T, S>) -> Self
     where
         Arc<Access>: FromRef<S>,
@@ -43,7 +43,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
-    /// Those of another noun too.
+    /// Adds the routes of another noun.
     pub(crate) fn merge(mut self, other: Self) -> Self {
         self.operations.extend(other.operations);
         self.router = self.router.merge(other.router);
@@ -55,13 +55,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         &self.operations
     }
 
-    /// What serves them.
+    /// The router that serves them.
     pub(crate) fn into_router(self) -> Router<S> {
         self.router
     }
 }
 
-/// A handler behind its operation's row.
+/// A handler that runs only for callers whom its operation's row admits.
 #[derive(Clone)]
 struct Guarded<H> {
     operation: Operation,

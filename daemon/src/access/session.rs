@@ -1,4 +1,4 @@
-//! Sessions: what one is worth now. Those who ask at the same time are answered by one look at the database.
+//! Looks up sessions. Requests at the same time share one read of the database.
 
 use std::collections::BTreeMap;
 
@@ -9,35 +9,39 @@ use ringfence_store::Store;
 use crate::base::{Answer, Batch};
 
 /// Requests whose session is being looked up.
-pub(crate) type Sessions = Batch<String, Answer<Standing>>;
+pub(crate) type Sessions = Batch<String, Answer<SessionState>>;
 
-/// What is kept of a session.
+/// What is stored of a session.
 pub(crate) fn session_hash(session: &str) -> String {
     hex::encode(digest(&SHA256, session.as_bytes()))
 }
 
-/// What a session is worth.
+/// Whether a session is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Good,
+pub(crate) enum SessionState {
+    Valid,
     Unknown,
-    /// It is worth no more than the key that opened it.
+    /// The operator key that opened it has been replaced.
     Replaced,
 }
 
-/// What each of these sessions is worth.
-pub(super) async fn standings(store: &Store, hashes: &[String], now: Timestamp) -> Answer<BTreeMap<String, Standing>> {
+/// The state of each of these sessions.
+pub(super) async fn session_states(
+    store: &Store,
+    hashes: &[String],
+    now: Timestamp,
+) -> Answer<BTreeMap<String, SessionState>> {
     let mut tx = store.read("recognise_operator").await?;
-    let mut standings = BTreeMap::new();
+    let mut states = BTreeMap::new();
     for hash in hashes {
-        if !standings.contains_key(hash) {
-            let standing = match tx.sessions().find_key(hash, now).await? {
-                (None, _) => Standing::Unknown,
-                (Some(key), keys) if keys.hold(&key) => Standing::Good,
-                (Some(_), _) => Standing::Replaced,
+        if !states.contains_key(hash) {
+            let state = match tx.sessions().find_key(hash, now).await? {
+                (None, _) => SessionState::Unknown,
+                (Some(key), keys) if keys.hold(&key) => SessionState::Valid,
+                (Some(_), _) => SessionState::Replaced,
             };
-            standings.insert(hash.clone(), standing);
+            states.insert(hash.clone(), state);
         }
     }
-    Ok(standings)
+    Ok(states)
 }

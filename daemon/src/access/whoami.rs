@@ -1,4 +1,4 @@
-//! `GET /v1/whoami`: who the daemon takes the caller for.
+//! `GET /v1/whoami`: as whom the daemon recognizes the caller.
 
 use axum::Json;
 use ringfence_api::whoami::Caller;

@@ -1,8 +1,8 @@
-//! Checkpoints of the audit log: which hash its last row had, signed by the key that signs tokens. Whoever can write to the
-//! database can compute the hashes of the log anew, but cannot sign.
+//! Checkpoints of the audit log: the hash of its last row, signed by the key that signs tokens. An attacker who can
+//! write to the database can recompute the hashes of the log, but cannot sign.
 //!
-//! A checkpoint is a JWS (RFC 7515) of the type `ringfence-audit+jwt`. It names no audience and no end, so that nobody takes
-//! it for a token.
+//! A checkpoint is a JWS (RFC 7515) of the type `ringfence-audit+jwt`. It has no audience and no expiry, so that no
+//! verifier accepts it as a token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,12 @@ use crate::base::crash_point::signed;
 use crate::base::{Base, Failure, Range, Task};
 use crate::token::active_key;
 
-/// A log that has grown is signed at least this often.
+/// A growing log is signed at least this often.
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
-/// And when so many rows have come.
+/// The log is also signed after this many new rows.
 const ROWS: i64 = 1_000;
 
-/// The checkpoints that follow a row, oldest first.
+/// The checkpoints after a row, oldest first.
 pub(crate) async fn list_checkpoints(
     State(base): State<Arc<Base>>,
     _: OperatorCaller,
@@ -38,7 +38,7 @@ pub(crate) async fn list_checkpoints(
     Ok(Json(tx.audit().list_checkpoints(after.unwrap_or_default(), limit).await?))
 }
 
-/// Signs how the log stands now.
+/// Signs a checkpoint of the log now.
 pub(crate) async fn post_checkpoint(
     State(base): State<Arc<Base>>,
     _: OperatorCaller,
@@ -49,13 +49,13 @@ pub(crate) async fn post_checkpoint(
     Ok(Json(checkpoint))
 }
 
-/// Every key that ever signed tokens or checkpoints, also those that are gone. Public.
+/// Every key that ever signed tokens or checkpoints, including erased ones. Public.
 pub(crate) async fn list_audit_keys(State(base): State<Arc<Base>>) -> Result<Json<Jwks>, Failure> {
     let keys = base.store.read("list_audit_keys").await?.token_keys().list_public().await?;
     Ok(Json(Jwks { keys }))
 }
 
-/// Signs when it is time.
+/// Signs checkpoints when they are due.
 pub(crate) struct SignCheckpoints(pub(super) Arc<Base>);
 
 #[async_trait]
@@ -65,7 +65,7 @@ impl Task for SignCheckpoints {
     }
 
     fn purpose(&self) -> &'static str {
-        "signs how the audit log stands, once an hour and after a thousand rows"
+        "signs a checkpoint of the audit log, once an hour and after a thousand rows"
     }
 
     fn period(&self) -> Duration {
@@ -99,7 +99,7 @@ async fn is_due(tx: &mut Transaction, now: Timestamp) -> Result<bool, Failure> {
         Some(checkpoint) => (checkpoint.sequence, checkpoint.at),
         None => (0, Timestamp::UNIX_EPOCH),
     };
-    // A log that has become shorter is complained of by whoever signs.
+    // A log that has become shorter is due too: `sign` reports it.
     Ok(last.sequence < signed
         || last.sequence > signed && (last.sequence >= signed + ROWS || now.duration_since(at).abs() >= EVERY))
 }
@@ -118,8 +118,8 @@ async fn sign(base: &Base, tx: &mut Transaction, now: Timestamp) -> Result<Audit
             return sign_row(base, tx, last, now).await;
         }
         let detail = format!(
-            "row {} was signed, and is another one now or gone; the log ends with row {}: somebody has changed it. Export it, and \
-             hold it against an export of before",
+            "row {} of the audit log was signed, and has been changed or removed since; the log ends with row {}. Export it, and \
+             compare it with an earlier export",
             present.sequence, last.sequence
         );
         return Err(Failure::new(ProblemCode::Conflict, detail));
@@ -135,10 +135,10 @@ async fn sign_row(
 ) -> Result<AuditCheckpoint, Failure> {
     let (kid, key) = active_key(base, tx).await?;
     let issuer = format!("urn:ringfence:{}", base.cluster_id);
-    let said = Checkpoint { issuer, signed_at: now.as_second(), sequence: last.sequence, hash: last.hash.clone() };
-    let signature = key.sign_checkpoint(&said).map_err(Failure::internal)?;
+    let content = Checkpoint { issuer, signed_at: now.as_second(), sequence: last.sequence, hash: last.hash.clone() };
+    let signature = key.sign_checkpoint(&content).map_err(Failure::internal)?;
     signed("checkpoint");
-    // To the millisecond, as it is recorded.
+    // In milliseconds, as the database records it.
     let at = Timestamp::from_millisecond(now.as_millisecond()).map_err(Failure::internal)?;
     let (sequence, hash) = (last.sequence, last.hash.clone());
     let checkpoint = AuditCheckpoint { sequence, at, hash, kid, signature };

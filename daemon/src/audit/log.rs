@@ -9,7 +9,8 @@ use ringfence_api::inspect::AuditEntry;
 use crate::access::OperatorCaller;
 use crate::base::{Answer, Base, Range};
 
-/// The audit log: the newest rows, newest first; with `after`, what follows that row, oldest first, to read all of it.
+/// The audit log: the newest rows, newest first; with `after`, the rows after that one, oldest first, to read all of
+/// it.
 pub(crate) async fn list_audit(
     State(base): State<Arc<Base>>,
     _: OperatorCaller,

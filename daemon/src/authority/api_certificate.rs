@@ -15,10 +15,10 @@ use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates, renew_at};
 use crate::authority::{Authorities, Identity, ServerTls};
 use crate::base::{Actor, Event, Task};
 
-/// How long the API's certificate lives.
+/// The lifetime of the API's certificate.
 const LIFETIME: Lifetime = Lifetime::from_secs(86_400);
 
-/// Issues the certificate, and serves with it from the next handshake on.
+/// Issues the certificate. The API serves with it from the next handshake on.
 pub(crate) async fn issue_api_certificate(authorities: &Authorities) -> anyhow::Result<Arc<ServerTls>> {
     let base = &authorities.base;
     let key = PrivateKey::generate()?;
@@ -35,7 +35,7 @@ pub(crate) async fn issue_api_certificate(authorities: &Authorities) -> anyhow::
     };
     let profile = (CertificateProfile::ApiServer, CertificateHolder::Daemon);
     let issued = loop {
-        let signed = authorities.sign(&authorities.seen(), profile, identity.clone(), &key.public(), LIFETIME)?;
+        let signed = authorities.sign(&authorities.cached(), profile, identity.clone(), &key.public(), LIFETIME)?;
         let mut tx = base.store.write("issue_api_certificate").await?;
         if !authorities.record(&mut tx, &[&signed]).await? {
             continue;
@@ -50,7 +50,7 @@ pub(crate) async fn issue_api_certificate(authorities: &Authorities) -> anyhow::
     let chain: Vec<Vec<u8>> = pem_certificates(&issued.chain)?.iter().map(|der| der.to_vec()).collect();
     let facts = CertificateFacts::read(&chain[0])?;
     let renewal = renew_at(facts.not_before, facts.not_after, facts.serial.as_bytes()[15]);
-    let issuers = authorities.seen();
+    let issuers = authorities.cached();
     let fresh = (issuers.active(AuthorityDomain::Services)?.view.id.clone(), facts.not_before, renewal);
     *authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(fresh);
     if let Some(tls) = authorities.server_tls.get() {
@@ -62,7 +62,7 @@ pub(crate) async fn issue_api_certificate(authorities: &Authorities) -> anyhow::
     Ok(authorities.server_tls.get_or_init(|| tls).clone())
 }
 
-/// Renews the API's certificate at two thirds of its life.
+/// Renews the API's certificate at two thirds of its lifetime.
 pub(crate) struct RenewApiCertificate(pub(super) Arc<Authorities>);
 
 #[async_trait]
@@ -72,7 +72,7 @@ impl Task for RenewApiCertificate {
     }
 
     fn purpose(&self) -> &'static str {
-        "renews the certificate that the API serves with, in time and when its authority has a successor"
+        "renews the API's server certificate when it is due, and when its authority has a successor"
     }
 
     fn period(&self) -> Duration {
@@ -87,7 +87,7 @@ impl Task for RenewApiCertificate {
         let Self(authorities) = self;
         let fresh = authorities.api_fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let now = authorities.base.now();
-        let issuers = authorities.seen();
+        let issuers = authorities.cached();
         let active = &issuers.active(AuthorityDomain::Services)?.view.id;
         if fresh.is_some_and(|(issuer, from, until)| issuer == *active && from <= now && now < until) {
             return Ok(String::new());

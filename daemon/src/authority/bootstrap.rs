@@ -1,4 +1,4 @@
-//! The first start: the cluster and its authorities come into being in one transaction.
+//! The first start: creates the cluster and its authorities in one transaction.
 
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
@@ -9,23 +9,23 @@ use ringfence_pki::MasterKey;
 use ringfence_store::Store;
 use ringfence_store::cluster::ClusterRow;
 
-use crate::authority::import::begin;
-use crate::authority::make::{New, make};
+use crate::authority::create::{New, create};
+use crate::authority::import::import_first;
 use crate::base::{Actor, Failure};
 
-/// What a new cluster is made of.
+/// The description of a new cluster.
 pub(crate) struct NewCluster<'a> {
     pub(crate) id: ClusterId,
     pub(crate) name: &'a ClusterName,
     pub(crate) operator_key: &'a OperatorPublicKey,
     pub(crate) endpoint: &'a str,
-    /// What the first authorities are to be.
+    /// The settings of the first authorities.
     pub(crate) authority: AuthoritySettings,
-    /// The first authorities, if an offline root has signed them.
+    /// The first authorities, if an offline root signed them.
     pub(crate) imported: Option<ImportAuthorities>,
 }
 
-/// Makes the cluster, unless another daemon was faster. Nothing of it exists until the one transaction commits.
+/// Creates the cluster, unless another daemon was faster. Nothing of it exists until the transaction commits.
 pub(crate) async fn bootstrap(
     store: &Store,
     master_key: &MasterKey,
@@ -52,14 +52,14 @@ pub(crate) async fn bootstrap(
     let version = master_key.active();
     tx.sealed_secrets().update_master_key_version(version, &master_key.check_of(version).unwrap_or_default()).await?;
     if let Some(imported) = &new.imported {
-        begin(&mut tx, (master_key, rng), &cluster, imported, now).await?;
+        import_first(&mut tx, (master_key, rng), &cluster, imported, now).await?;
         Actor::daemon("bootstrap").record(&mut tx, "create_cluster", new.name.as_str(), "created", now).await?;
         return Ok(tx.commit().await?);
     }
     let first = |domain| New { domain, number: 1, state: AuthorityState::Active, generation: 1 };
-    let (root, signer) = make(&mut tx, master_key, rng, &cluster, None, first(AuthorityDomain::Root), now).await?;
+    let (root, signer) = create(&mut tx, master_key, rng, &cluster, None, first(AuthorityDomain::Root), now).await?;
     for domain in [AuthorityDomain::Services, AuthorityDomain::Projects] {
-        make(&mut tx, master_key, rng, &cluster, Some((&root, &signer)), first(domain), now).await?;
+        create(&mut tx, master_key, rng, &cluster, Some((&root, &signer)), first(domain), now).await?;
     }
     Actor::daemon("bootstrap").record(&mut tx, "create_cluster", new.name.as_str(), "created", now).await?;
     tx.commit().await?;

@@ -1,5 +1,6 @@
-//! Importing what an offline root has signed: the first authorities when the cluster is created, and later successors of
-//! intermediates and lists of the root. Nothing is taken that this daemon would not have signed itself.
+//! Imports what an offline root signed: the first authorities when the cluster is created; later, successors of
+//! intermediates and CRLs of the root. Everything is checked against the rules by which this daemon would have signed
+//! it.
 
 use std::sync::Arc;
 
@@ -18,12 +19,12 @@ use ringfence_store::crl::{CrlHead, CrlRow};
 
 use crate::access::OperatorCaller;
 use crate::authority::Authorities;
+use crate::authority::create::{New, establish};
 use crate::authority::issuers::crl_url;
-use crate::authority::make::{New, establish};
 use crate::base::{Body, Event, Failure};
 
-/// Brings in intermediates and lists that were signed where the root's key is kept. An intermediate is known to every node
-/// before it signs, and signs when a rotation is asked for or due.
+/// Imports intermediates and CRLs that an offline root signed. An imported intermediate is prepared: it signs when a
+/// rotation is requested or due, and every node knows it before that.
 pub(crate) async fn import_authorities(
     State(authorities): State<Arc<Authorities>>,
     OperatorCaller(actor): OperatorCaller,
@@ -40,11 +41,11 @@ pub(crate) async fn import_authorities(
     let root = issuers.active(AuthorityDomain::Root)?;
     let cluster = tx.cluster().get().await?;
     let keys = (&base.master_key, &base.rng);
-    for (domain, certificate, key) in pieces(&import)? {
+    for (domain, certificate, key) in intermediates(&import)? {
         let rows = tx.issuers().list().await?;
         let of = || rows.iter().filter(|row| row.view.domain == domain);
         if let Some(prepared) = of().find(|row| row.view.state == AuthorityState::Prepared) {
-            let detail = format!("{} is prepared already; it signs when it is its turn", prepared.view.id);
+            let detail = format!("{} is already prepared; it becomes active with the next rotation", prepared.view.id);
             return Err(Failure::new(ProblemCode::Conflict, detail));
         }
         import_intermediate(&root.authority, domain, &certificate, &key.to_der(), now).map_err(refused)?;
@@ -54,24 +55,24 @@ pub(crate) async fn import_authorities(
             state: AuthorityState::Prepared,
             generation: cluster.generation + 1,
         };
-        let piece = (&certificate[..], Some(&key.to_der()[..]));
-        let id = establish(&mut tx, keys, &cluster, Some(&root.view.id), new, piece, now).await?;
+        let material = (&certificate[..], Some(&key.to_der()[..]));
+        let id = establish(&mut tx, keys, &cluster, Some(&root.view.id), new, material, now).await?;
         actor.record(&mut tx, "bring_authority", &id, "prepared", now).await?;
     }
     if let Some(list) = &import.list {
-        let number = replace_list(&mut tx, &root.view.id, &root.authority, list, now).await?;
+        let number = replace_crl(&mut tx, &root.view.id, &root.authority, list, now).await?;
         actor.record(&mut tx, "bring_list", &format!("{}/0", root.view.id), &format!("number {number}"), now).await?;
     }
     tx.cluster().increment_generation().await?;
     let rows = tx.issuers().list().await?;
     tx.commit().await?;
-    base.changes.ring_desired();
-    base.events.happened(Event::AuthoritiesChanged);
+    base.changes.notify_desired();
+    base.events.notify(Event::AuthoritiesChanged);
     Ok(Json(rows.into_iter().map(|row| row.view).collect()))
 }
 
-/// Makes the first authorities of a cluster from what is imported.
-pub(super) async fn begin(
+/// Records the first authorities of a cluster from an import.
+pub(super) async fn import_first(
     tx: &mut Transaction,
     keys: (&MasterKey, &SystemRandom),
     cluster: &ClusterRow,
@@ -80,7 +81,7 @@ pub(super) async fn begin(
 ) -> Result<(), Failure> {
     let missing = |what: &str| Failure::new(ProblemCode::InvalidRequest, format!("imported.json must hold {what}"));
     let root = imported.root.as_ref().ok_or_else(|| missing("the root's certificate"))?;
-    let list = imported.list.as_ref().ok_or_else(|| missing("the root's list"))?;
+    let list = imported.list.as_ref().ok_or_else(|| missing("the root's CRL"))?;
     let certificate = one_certificate(root)?;
     let (authority, _) = import_root(&certificate, now).map_err(refused)?;
     let first = |domain| New { domain, number: 1, state: AuthorityState::Active, generation: 1 };
@@ -90,20 +91,20 @@ pub(super) async fn begin(
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
     let head = CrlHead { issuer: root.clone(), shard: 0, url, number, this_update, next_update, base_number: number };
     tx.crls().insert(&CrlRow { head, der: one_list(list)?, delta: None }).await?;
-    let pieces = pieces(imported)?;
+    let intermediates = intermediates(imported)?;
     for domain in [AuthorityDomain::Services, AuthorityDomain::Projects] {
-        let found = pieces.iter().find(|(of, ..)| *of == domain);
+        let found = intermediates.iter().find(|(of, ..)| *of == domain);
         let (_, certificate, key) =
             found.ok_or_else(|| missing(&format!("an intermediate for {}", domain.as_str())))?;
         import_intermediate(&authority, domain, certificate, &key.to_der(), now).map_err(refused)?;
-        let piece = (&certificate[..], Some(&key.to_der()[..]));
-        establish(tx, keys, cluster, Some(&root), first(domain), piece, now).await?;
+        let material = (&certificate[..], Some(&key.to_der()[..]));
+        establish(tx, keys, cluster, Some(&root), first(domain), material, now).await?;
     }
     Ok(())
 }
 
-/// Puts a list of the root in the place of the last one.
-async fn replace_list(
+/// Replaces the last CRL of the root.
+async fn replace_crl(
     tx: &mut Transaction,
     root: &str,
     authority: &ringfence_pki::Authority,
@@ -111,27 +112,32 @@ async fn replace_list(
     now: Timestamp,
 ) -> Result<i64, Failure> {
     if authority.can_sign() {
-        return Err(Failure::new(ProblemCode::Conflict, format!("{root} signs its own list here")));
+        return Err(Failure::new(
+            ProblemCode::Conflict,
+            format!("the key of {root} is here, and the daemon signs its CRL itself"),
+        ));
     }
     let der = one_list(list)?;
     let facts = import_list(authority, &der, now).map_err(refused)?;
-    let last = tx.crls().find_head(root, 0).await?.ok_or_else(|| Failure::not_found(format!("list of {root}")))?;
+    let last = tx.crls().find_head(root, 0).await?.ok_or_else(|| Failure::not_found(format!("CRL of {root}")))?;
     if facts.number <= last.number || facts.this_update < last.this_update {
-        let detail =
-            format!("the list has number {}, and must follow number {} in number and time", facts.number, last.number);
+        let detail = format!(
+            "the CRL has number {}, and must be newer than number {} in number and time",
+            facts.number, last.number
+        );
         return Err(Failure::new(ProblemCode::Conflict, detail));
     }
-    // Of what waits to be listed, what this list names.
-    let (mut named, mut forgotten) = (Vec::new(), Vec::new());
+    // Revocations that are listed for the first time, and those that the last CRL lists and this one does not.
+    let (mut named, mut missing) = (Vec::new(), Vec::new());
     tx.crls()
         .for_each_revoked(&last, |row| match (row.listed_in, facts.revoked.contains(&row.serial)) {
             (None, true) => named.push(row.serial),
-            (Some(_), false) => forgotten.push(row.serial),
+            (Some(_), false) => missing.push(row.serial),
             _ => {}
         })
         .await?;
-    if !forgotten.is_empty() {
-        let detail = format!("the list does not name what the last one did: {}", forgotten.join(", "));
+    if !missing.is_empty() {
+        let detail = format!("the CRL does not list what the last one lists: {}", missing.join(", "));
         return Err(Failure::new(ProblemCode::Conflict, detail));
     }
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
@@ -142,18 +148,18 @@ async fn replace_list(
     Ok(facts.number)
 }
 
-/// The intermediates with their keys.
-fn pieces(import: &ImportAuthorities) -> Result<Vec<(AuthorityDomain, Vec<u8>, PrivateKey)>, Failure> {
+/// The imported intermediates: domain, certificate and key.
+fn intermediates(import: &ImportAuthorities) -> Result<Vec<(AuthorityDomain, Vec<u8>, PrivateKey)>, Failure> {
     import
         .intermediates
         .iter()
-        .map(|piece| {
-            if piece.domain == AuthorityDomain::Root {
+        .map(|imported| {
+            if imported.domain == AuthorityDomain::Root {
                 return Err(invalid("an intermediate is for services or projects"));
             }
-            let key = PrivateKey::from_pem(&piece.private_key);
+            let key = PrivateKey::from_pem(&imported.private_key);
             let key = key.map_err(|_| invalid("the private key of an intermediate must be PKCS #8 in PEM"))?;
-            Ok((piece.domain, one_certificate(&piece.certificate)?, key))
+            Ok((imported.domain, one_certificate(&imported.certificate)?, key))
         })
         .collect()
 }
@@ -162,15 +168,15 @@ fn one_certificate(pem: &str) -> Result<Vec<u8>, Failure> {
     let all = pem_certificates(pem).map_err(|_| invalid("a certificate must be in PEM"))?;
     match &all[..] {
         [one] => Ok(one.to_vec()),
-        _ => Err(invalid("there must be one certificate in each PEM")),
+        _ => Err(invalid("each PEM must hold exactly one certificate")),
     }
 }
 
 fn one_list(pem: &str) -> Result<Vec<u8>, Failure> {
-    let all = pem_crls(pem).map_err(|_| invalid("a list must be in PEM"))?;
+    let all = pem_crls(pem).map_err(|_| invalid("a CRL must be in PEM"))?;
     match &all[..] {
         [one] => Ok(one.to_vec()),
-        _ => Err(invalid("there must be one list in the PEM")),
+        _ => Err(invalid("the PEM must hold exactly one CRL")),
     }
 }
 

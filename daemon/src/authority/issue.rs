@@ -1,5 +1,5 @@
-//! Signing certificates, and recording them. A certificate is signed on whatever thread wants it, by the authorities as they
-//! were seen last; recording it looks whether they are still the ones, and only what is recorded may leave.
+//! Signs certificates and records them. A certificate is signed on the caller's thread, by the cached authorities.
+//! Recording it checks that these are still current, and only a recorded certificate is returned.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use crate::authority::{Authorities, Issuers};
 use crate::base::Failure;
 use crate::base::crash_point::signed;
 
-/// Whom a certificate is for. Everything in it comes from declared data.
+/// The names and attributes in a certificate. All come from declared data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) common_name: String,
@@ -29,14 +29,14 @@ pub(crate) struct Identity {
     pub(crate) service: Option<ServiceName>,
 }
 
-/// A certificate that was signed and linted, and is not recorded yet.
+/// A certificate that is signed and linted, but not recorded yet.
 #[derive(Debug)]
 pub(crate) struct Signed {
-    /// What its holder gets, once the record is durable.
+    /// What its holder gets once the record is durable.
     pub(crate) issued: IssuedCertificate,
-    /// Whom it is for.
+    /// The names and attributes in it.
     pub(crate) identity: Identity,
-    /// By whom it was signed, and under which settings.
+    /// The authorities and settings that it was signed with.
     pub(crate) by: Arc<Issuers>,
     issuer: String,
     shard: u32,
@@ -67,7 +67,7 @@ impl Signed {
 }
 
 impl Authorities {
-    /// Signs and lints a certificate. It must be recorded before it leaves.
+    /// Signs and lints a certificate. It must be recorded before it is returned to anybody.
     pub(crate) fn sign(
         &self,
         by: &Arc<Issuers>,
@@ -108,8 +108,8 @@ impl Authorities {
         })
     }
 
-    /// Records certificates in this transaction, unless one was signed by an authority that has a successor or under settings
-    /// that were declared anew: then nothing is recorded, and it must be signed again. Returns whether all were recorded.
+    /// Records certificates in this transaction, unless the authorities or settings that one was signed with are
+    /// outdated: then nothing is recorded, and it must be signed again. Returns whether all were recorded.
     pub(crate) async fn record(&self, tx: &mut Transaction, all: &[&Signed]) -> Result<bool, Failure> {
         let issuers = self.fresh(tx).await?;
         if all.iter().any(|signed| !Arc::ptr_eq(&signed.by, &issuers)) {

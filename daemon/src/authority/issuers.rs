@@ -1,5 +1,5 @@
-//! The authorities in memory, ready to sign: what the database says, looked at again whenever something is signed, so that
-//! an authority which another daemon has retired signs nothing more here.
+//! The authorities in memory, ready to sign. They are compared with the database whenever something is recorded, so
+//! that an authority that another daemon retired signs nothing here.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -22,24 +22,24 @@ pub(crate) struct Authorities {
     pub(crate) base: Arc<Base>,
     present: RwLock<Arc<Issuers>>,
     pub(super) server_tls: OnceLock<Arc<ServerTls>>,
-    /// Who signed the API's certificate, and from when to when it need not be renewed.
+    /// The issuer of the API's certificate, and the time from and until which it need not be renewed.
     pub(super) api_fresh: Mutex<Option<(String, Timestamp, Timestamp)>>,
 }
 
-/// The authorities as they were at one moment; those that are gone are not among them.
+/// A snapshot of the authorities, without those that are gone.
 #[derive(Debug)]
 pub(crate) struct Issuers {
     all: Vec<Issuer>,
     state: IssuingState,
-    /// What is declared of certificates.
+    /// The declared settings of certificates.
     pub(crate) settings: AuthoritySettings,
-    /// What the addresses of CRLs begin with.
+    /// The prefix of the URLs of CRLs.
     endpoint: String,
-    /// The roots that a client may trust, newest first: also those before, which have signed the later ones.
+    /// The roots that a client may trust, newest first, including earlier ones, which have signed the later ones.
     trustable: Vec<Vec<u8>>,
 }
 
-/// How many roots a client's trust is looked for among: every combination of them is tried.
+/// The maximum number of roots in the bundle of a client: every combination of these is tried.
 const TRUSTABLE: usize = 5;
 
 /// One authority.
@@ -54,25 +54,25 @@ pub(crate) struct Issuer {
 }
 
 impl Authorities {
-    /// Takes up what the database holds.
+    /// Loads the authorities from the database.
     pub(crate) async fn load(base: Arc<Base>, tx: &mut Transaction) -> Result<Self, Failure> {
         let present = RwLock::new(Arc::new(Issuers::load(tx, &base.master_key).await?));
         Ok(Self { base, present, server_tls: OnceLock::new(), api_fresh: Mutex::default() })
     }
 
-    /// The authorities as they were seen last. For signing, ask [`fresh`](Self::fresh).
-    pub(crate) fn seen(&self) -> Arc<Issuers> {
+    /// The cached authorities, which may be outdated. [`fresh`](Self::fresh) compares them with the database.
+    pub(crate) fn cached(&self) -> Arc<Issuers> {
         self.present.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The authorities as this transaction sees them. It must not be one that has changed them.
+    /// The authorities as this transaction reads them. The transaction must not have changed them itself.
     pub(crate) async fn fresh(&self, tx: &mut Transaction) -> Result<Arc<Issuers>, Failure> {
-        let seen = self.seen();
-        if seen.state == tx.issuers().issuing_state().await? {
-            return Ok(seen);
+        let cached = self.cached();
+        if cached.state == tx.issuers().issuing_state().await? {
+            return Ok(cached);
         }
         let fresh = Arc::new(Issuers::load(tx, &self.base.master_key).await?);
-        // Under one lock, so that what TLS trusts is of the same moment.
+        // Under one lock, so that TLS trusts the roots of the same snapshot.
         let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(tls) = self.server_tls.get() {
             tls.trust(&fresh.roots().map(|root| root.authority.certificate().to_vec()).collect::<Vec<_>>())
@@ -97,15 +97,15 @@ impl Issuers {
         Ok(Self { all, state, settings: declared.authority, endpoint, trustable })
     }
 
-    /// The one that signs for a domain.
+    /// The active authority of a domain.
     pub(crate) fn active(&self, domain: AuthorityDomain) -> Result<&Issuer, Failure> {
         let active =
             self.all.iter().find(|issuer| issuer.view.domain == domain && issuer.view.state == AuthorityState::Active);
         active.ok_or_else(|| Failure::internal(anyhow::anyhow!("there is no active authority for {}", domain.as_str())))
     }
 
-    /// Whether one is on its way in or out, for which reports of nodes matter.
-    pub(crate) fn change(&self) -> bool {
+    /// Whether an authority is about to be activated or removed, which depends on the reports of nodes.
+    pub(crate) fn is_changing(&self) -> bool {
         self.all.iter().any(|issuer| {
             issuer.view.state == AuthorityState::Prepared
                 || (issuer.view.state == AuthorityState::Retired && issuer.view.distrusted_at.is_some())
@@ -127,13 +127,14 @@ impl Issuers {
         self.all.iter().filter(|issuer| issuer.view.domain == AuthorityDomain::Root)
     }
 
-    /// What nodes trust, in PEM: the root that signs first, then its successor and those before it. With one whose key was
-    /// seen, until nothing on a node is of it any more.
+    /// What nodes trust, in PEM: first the active root, then its successor and its predecessors. Includes a root whose
+    /// key is compromised, until no node holds anything that it signed.
     pub(crate) fn ca_bundle(&self) -> String {
         self.bundle(|_| true)
     }
 
-    /// What clients are to trust, in PEM: the same without those whose keys were seen, once there is another one.
+    /// What clients should trust, in PEM: the same without roots whose keys are compromised, once they have a
+    /// successor.
     pub(crate) fn client_bundle(&self) -> String {
         self.bundle(|root| is_for_clients(&root.view))
     }
@@ -144,7 +145,7 @@ impl Issuers {
         active.into_iter().chain(others).map(|root| pem_certificate(root.authority.certificate())).collect()
     }
 
-    /// The fingerprints of all that a client may trust and that leads to this cluster: each root, and roots together.
+    /// The fingerprints of all bundles that a client may trust: every combination of roots.
     pub(crate) fn trust_fingerprints(&self) -> Vec<[u8; 32]> {
         let count = self.trustable.len();
         let chosen = |mask: usize| (0..count).filter(move |index| mask & (1 << index) != 0);
@@ -153,8 +154,8 @@ impl Issuers {
             .collect()
     }
 
-    /// What stands behind a certificate of this issuer, in PEM: the issuer's own certificate, and its root signed by
-    /// those before it, for whoever trusts only one of those.
+    /// The chain that follows a certificate of this issuer, in PEM: the issuer's own certificate, and its root
+    /// cross-signed by earlier roots, for verifiers that trust only an earlier one.
     pub(crate) fn chain(&self, issuer: &Issuer, now: Timestamp) -> String {
         let mut chain = pem_certificate(issuer.authority.certificate());
         let mut root = self.find(&issuer.view.parent);
@@ -168,14 +169,14 @@ impl Issuers {
         chain
     }
 
-    /// Where the list is found that names this serial number when it is revoked.
+    /// The shard and URL of the CRL that lists this serial number when it is revoked.
     pub(crate) fn crl_of(&self, issuer: &Issuer, serial: &Serial) -> (u32, String) {
         let shard = serial.shard(issuer.shards);
         (shard, crl_url(&self.endpoint, &issuer.view.id, shard))
     }
 }
 
-/// Whether a client may trust this root: not when its key was seen, unless it is still the one that signs.
+/// Whether a client may trust this root: not when its key is compromised, unless it is still active.
 fn is_for_clients(root: &Authority) -> bool {
     root.distrusted_at.is_none() || root.state == AuthorityState::Active
 }
@@ -193,7 +194,7 @@ impl Issuer {
     }
 }
 
-/// The address of a list.
+/// The URL of a CRL.
 pub(super) fn crl_url(endpoint: &str, issuer: &str, shard: u32) -> String {
     format!("{endpoint}{}", READ_CRL.path(&[issuer, &shard.to_string()]))
 }

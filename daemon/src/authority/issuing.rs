@@ -1,12 +1,12 @@
-//! Issuing for keys that others hold, from their certificate signing requests: each certificate is signed on the thread of its
-//! request, and those who ask at the same time are recorded in one transaction.
+//! Issues certificates from CSRs: each certificate is signed on the thread of its request, and certificates that are
+//! requested at the same time are recorded in one transaction.
 //!
 //! # Guarantees
 //!
-//! - A certificate leaves only after its row and its audit row are durable.
-//! - In the transaction that records it, its holder may still have it and its issuer still signs; otherwise it is signed anew
-//!   or refused.
-//! - What is wrong with one request is refused to that one, and the others of its batch get theirs.
+//! - A certificate is returned only after its row and its audit row are durable.
+//! - The transaction that records a certificate checks that its holder may still have it and that its issuer is still
+//!   active; otherwise it is signed again or refused.
+//! - An invalid request is refused alone; the others of its batch get their certificates.
 
 use std::sync::Arc;
 
@@ -19,54 +19,54 @@ use ringfence_store::Transaction;
 use crate::authority::{Authorities, Issuers, Signed};
 use crate::base::{Actor, Answer, Batch, Failure};
 
-/// A request for a certificate: what a noun knows of its own.
+/// A request for a certificate: the part that depends on the noun.
 #[async_trait]
 pub(crate) trait Order: Send + Sync + 'static {
-    /// The transaction that records its certificates, in logs and errors.
+    /// The name of the transaction that records its certificates, in logs and errors.
     const TRANSACTION: &'static str;
 
-    /// Signs what was asked for, by these authorities. Called again when they have changed meanwhile.
+    /// Signs the certificate with these authorities. Called again if they have changed in the meantime.
     async fn sign(&self, authorities: &Authorities, issuers: &Arc<Issuers>) -> Answer<Signed>;
 
-    /// Whether each of these may have what was signed for it, as this transaction sees it.
+    /// Checks in this transaction whether each order may have the certificate that was signed for it.
     async fn check(tx: &mut Transaction, all: &[(&Self, &Signed)]) -> Answer<Vec<Verdict>>;
 
-    /// What the audit log calls issuing it.
+    /// The action in the audit log.
     fn audit_action(&self) -> &'static str;
 
-    /// What the audit log calls its holder.
+    /// The object in the audit log.
     fn audit_object(&self) -> String;
 }
 
-/// What a check finds.
+/// The result of a check.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// It may have it.
-    Sound,
-    /// It may have another one: what is declared has changed since it was signed.
+    /// The holder may have the certificate.
+    Valid,
+    /// The declaration has changed since it was signed: the holder may have another one.
     Outdated,
-    /// It may have none.
+    /// The holder may have none.
     Refused(Failure),
 }
 
 /// Issues certificates for orders of one kind.
 pub(crate) struct Issuing<O: Order> {
     authorities: Arc<Authorities>,
-    batch: Batch<Asked<O>, Answer<Recorded>>,
+    batch: Batch<Pending<O>, Answer<Recorded>>,
 }
 
-/// A certificate that is to be recorded.
-struct Asked<O> {
+/// A certificate to record.
+struct Pending<O> {
     actor: Actor,
     order: Arc<O>,
     signed: Signed,
 }
 
-/// What became of it.
+/// The outcome of recording a certificate.
 enum Recorded {
-    /// It may leave.
+    /// It is recorded and may be returned.
     Durable(IssuedCertificate),
-    /// It must be signed anew.
+    /// It must be signed again.
     Outdated,
 }
 
@@ -75,14 +75,14 @@ impl<O: Order> Issuing<O> {
         Self { authorities, batch: Batch::default() }
     }
 
-    /// Issues what was ordered.
+    /// Issues the certificate of an order.
     pub(crate) async fn issue(&self, actor: &Actor, order: O) -> Answer<IssuedCertificate> {
         let order = Arc::new(order);
         loop {
-            let signed = order.sign(&self.authorities, &self.authorities.seen()).await?;
-            let asked = Asked { actor: actor.clone(), order: order.clone(), signed };
+            let signed = order.sign(&self.authorities, &self.authorities.cached()).await?;
+            let pending = Pending { actor: actor.clone(), order: order.clone(), signed };
             let authorities = self.authorities.clone();
-            let recorded = self.batch.ask(asked, |asked| record(authorities, asked)).await;
+            let recorded = self.batch.submit(pending, |pending| record(authorities, pending)).await;
             match recorded.ok_or_else(|| Failure::internal(anyhow::anyhow!("issuing was interrupted")))?? {
                 Recorded::Durable(issued) => return Ok(issued),
                 Recorded::Outdated => {}
@@ -91,65 +91,68 @@ impl<O: Order> Issuing<O> {
     }
 }
 
-/// Records all in one transaction: what is wrong with one is that one's, and what fails for all is everybody's.
-async fn record<O: Order>(authorities: Arc<Authorities>, asked: Vec<Asked<O>>) -> Vec<Answer<Recorded>> {
-    match record_sound(&authorities, &asked).await {
+/// Records all in one transaction. A refusal concerns one order; a failure of the transaction concerns all.
+async fn record<O: Order>(authorities: Arc<Authorities>, pending: Vec<Pending<O>>) -> Vec<Answer<Recorded>> {
+    match record_valid(&authorities, &pending).await {
         Ok(verdicts) => {
-            let recorded = asked.into_iter().zip(verdicts);
-            recorded.map(|(one, verdict)| verdict.map_or(Ok(Recorded::Durable(one.signed.issued)), become_of)).collect()
+            let recorded = pending.into_iter().zip(verdicts);
+            recorded
+                .map(|(one, verdict)| verdict.map_or(Ok(Recorded::Durable(one.signed.issued)), outcome_of))
+                .collect()
         }
-        Err(failure) => asked.iter().map(|_| Err(failure.clone())).collect(),
+        Err(failure) => pending.iter().map(|_| Err(failure.clone())).collect(),
     }
 }
 
-fn become_of(verdict: Verdict) -> Answer<Recorded> {
+fn outcome_of(verdict: Verdict) -> Answer<Recorded> {
     match verdict {
         Verdict::Refused(failure) => Err(failure),
-        Verdict::Sound | Verdict::Outdated => Ok(Recorded::Outdated),
+        Verdict::Valid | Verdict::Outdated => Ok(Recorded::Outdated),
     }
 }
 
-/// Records those that are sound. They are durable when this returns. For each of the others it says why not.
-async fn record_sound<O: Order>(authorities: &Authorities, asked: &[Asked<O>]) -> Answer<Vec<Option<Verdict>>> {
+/// Records the certificates that are valid; they are durable when this returns. Returns for each of the others why it
+/// was not recorded.
+async fn record_valid<O: Order>(authorities: &Authorities, pending: &[Pending<O>]) -> Answer<Vec<Option<Verdict>>> {
     let base = &authorities.base;
     let mut tx = base.store.write(O::TRANSACTION).await?;
     let issuers = authorities.fresh(&mut tx).await?;
-    let all: Vec<(&O, &Signed)> = asked.iter().map(|one| (&*one.order, &one.signed)).collect();
+    let all: Vec<(&O, &Signed)> = pending.iter().map(|one| (&*one.order, &one.signed)).collect();
     let verdicts: Vec<Option<Verdict>> = O::check(&mut tx, &all)
         .await?
         .into_iter()
-        .zip(asked)
+        .zip(pending)
         .map(|(verdict, one)| match verdict {
-            Verdict::Sound if Arc::ptr_eq(&one.signed.by, &issuers) => None,
+            Verdict::Valid if Arc::ptr_eq(&one.signed.by, &issuers) => None,
             other => Some(other),
         })
         .collect();
-    let sound: Vec<&Asked<O>> =
-        asked.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none()).map(|(one, _)| one).collect();
-    let names: Vec<String> = sound.iter().map(|one| one.order.audit_object()).collect();
-    let audits: Vec<_> = sound
+    let valid: Vec<&Pending<O>> =
+        pending.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none()).map(|(one, _)| one).collect();
+    let names: Vec<String> = valid.iter().map(|one| one.order.audit_object()).collect();
+    let audits: Vec<_> = valid
         .iter()
         .zip(&names)
         .map(|(one, name)| one.actor.row(one.order.audit_action(), name, &one.signed.issued.serial))
         .collect();
-    let certificates: Vec<&Signed> = sound.iter().map(|one| &one.signed).collect();
+    let certificates: Vec<&Signed> = valid.iter().map(|one| &one.signed).collect();
     authorities.record(&mut tx, &certificates).await?;
     tx.audit().insert(&audits, base.now()).await?;
     tx.commit().await?;
     Ok(verdicts)
 }
 
-/// For how long a certificate is issued from a CSR: as long as was asked, and no longer than is declared.
+/// The lifetime of a certificate from a CSR: as requested, and at most as declared.
 pub(crate) fn lifetime_of(
     profile: CertificateProfile,
-    asked: Option<Lifetime>,
+    requested: Option<Lifetime>,
     declared: Lifetime,
 ) -> Result<Lifetime, Failure> {
-    let lifetime = asked.unwrap_or(CSR_CERTIFICATE_LIFETIME.min(declared));
+    let lifetime = requested.unwrap_or(CSR_CERTIFICATE_LIFETIME.min(declared));
     if lifetime <= declared {
         return Ok(lifetime);
     }
-    // A job's are declared with those of its user.
+    // The lifetime for jobs is declared with that for their users.
     let profile = if profile == CertificateProfile::Job { CertificateProfile::ProjectUser } else { profile };
     let detail = format!(
         "lifetime is {lifetime}, and {}_certificate_lifetime of the cluster is {declared}: ask for that or less",
@@ -163,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_lives_as_long_as_was_asked_and_never_longer_than_declared() {
+    fn the_lifetime_is_as_requested_and_at_most_as_declared() {
         let hours = |hours: u32| Lifetime::from_secs(hours * 3_600);
         let minute = Lifetime::from_secs(60);
         let cases = [
@@ -173,9 +176,9 @@ mod tests {
             (Some(hours(24)), hours(24), Some(hours(24))),
             (Some(hours(25)), hours(24), None),
         ];
-        for (asked, declared, expected) in cases {
-            let found = lifetime_of(CertificateProfile::Service, asked, declared).ok();
-            assert_eq!(found, expected, "{asked:?} of {declared}");
+        for (requested, declared, expected) in cases {
+            let found = lifetime_of(CertificateProfile::Service, requested, declared).ok();
+            assert_eq!(found, expected, "{requested:?} of {declared}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Where the delta of a list is.
+//! The URL of a delta CRL.
 
 use ringfence_api::authority::AuthorityDomain;
 
-/// Where the delta of a list is found. A root's list is short, and has none.
+/// The URL of the delta of a CRL. A root's CRL is short and has no delta.
 pub(super) fn delta_url(url: &str, domain: AuthorityDomain) -> Option<String> {
     (domain != AuthorityDomain::Root).then(|| format!("{url}/delta"))
 }

@@ -1,68 +1,70 @@
-//! What comes next in the life of the authorities: prepared, active, retired, gone. Pure.
+//! The next step in the life cycle of the authorities: prepared, active, retired, gone. Pure.
 //!
-//! One step at a time; whoever takes it asks again until there is none. A root comes before its intermediates: while a new
-//! root is on its way no intermediate is made, and once it is active every intermediate of the old one is due.
+//! It returns one step at a time; the caller takes it and asks again until there is none. A root comes before its
+//! intermediates: while a new root is prepared no intermediate is created, and once it is active every intermediate of
+//! the old one is due.
 //!
-//! Guarantees, held by a table and by a simulation of years: an authority signs for nodes only after they have taken
-//! what makes it known to them (or after a day in which they have not); an active authority that is due has a successor;
-//! nothing is gone while something that it signed may still be shown.
+//! Guarantees, tested by a table and by a simulation of years: an authority signs for nodes only after they have
+//! applied the generation that announces it (or a day after that generation); an active authority that is due gets a
+//! successor; an authority is erased only when everything that it signed has expired or is revoked.
 
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::authority::{AuthorityDomain, AuthorityState};
 use ringfence_store::issuer::IssuerRow;
 
-/// How long nodes may take to get to know a successor before it takes over without them.
+/// How long nodes may take to learn of a successor before it takes over without them.
 const GRACE: SignedDuration = SignedDuration::from_hours(24);
-/// The same when a key may be in other hands.
+/// The same when a key is compromised.
 const EMERGENCY_GRACE: SignedDuration = SignedDuration::from_mins(1);
-/// How long nodes may go on showing what a distrusted authority signed, before it is revoked under them.
+/// How long nodes may keep using what a distrusted authority signed before it is revoked.
 const EVICTION: SignedDuration = SignedDuration::from_mins(10);
-/// How long a service may take to act on what it was told: nginx, for one, answers a reload before its workers have begun
-/// to use it. A successor that every node knows waits for this long before it signs.
+/// How long a service may take to apply new files after a reload: nginx, for example, reports a reload as done before
+/// its workers use the files. A successor that every node knows waits this long before it signs.
 const SETTLING: SignedDuration = SignedDuration::from_secs(5);
-/// How long a distrusted authority stays after its successor took over, so that the API's own certificate is replaced.
+/// How long a distrusted authority remains after its successor took over, so that the API's own certificate is
+/// replaced.
 const REPLACING: SignedDuration = SignedDuration::from_secs(10);
 
-/// An authority, and what the database says of it besides.
+/// An authority, with the facts that decide about it.
 #[derive(Debug, Clone)]
-pub(crate) struct Known {
+pub(crate) struct AuthorityFacts {
     pub(crate) row: IssuerRow,
-    /// Whether every node has taken what makes it known.
-    pub(crate) taken: bool,
-    /// Whether agents or the daemon hold good certificates of it.
+    /// Whether every node has applied the generation that announces it.
+    pub(crate) applied: bool,
+    /// Whether agents or the daemon hold valid certificates of it.
     pub(crate) in_use: bool,
-    /// Whether its key is not here, so that what it signs is imported.
+    /// Whether its key is offline, so that what it signs is imported.
     pub(crate) is_offline: bool,
-    /// When the last certificate that it signed ends.
-    pub(crate) last_end: Option<Timestamp>,
+    /// When the last certificate that it signed expires.
+    pub(crate) last_expiry: Option<Timestamp>,
 }
 
-/// A change of the authorities.
+/// A change to the authorities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Make a successor and let everybody know it.
+    /// Create a successor and announce it.
     Prepare(AuthorityDomain),
-    /// Note that every node knows the prepared one.
+    /// Record that every node knows the prepared authority.
     NoteKnown(String),
-    /// The prepared one signs from now on, and the active one no more.
+    /// Activate the prepared authority and retire the active one.
     Activate { id: String, domain: AuthorityDomain },
-    /// Revoke a distrusted intermediate, of which nobody holds anything any more.
+    /// Revoke a distrusted intermediate whose certificates are no longer in use.
     Revoke(String),
-    /// Erase what nothing lives of.
+    /// Erase an authority of which nothing is valid any longer.
     Erase(String),
 }
 
 /// The next step, if anything is due.
-pub(crate) fn next(all: &[Known], now: Timestamp) -> Option<Step> {
+pub(crate) fn next(all: &[AuthorityFacts], now: Timestamp) -> Option<Step> {
     AuthorityDomain::ALL.into_iter().find_map(|domain| of_domain(all, domain, now)).or_else(|| retired(all, now))
 }
 
-fn of_domain(all: &[Known], domain: AuthorityDomain, now: Timestamp) -> Option<Step> {
+fn of_domain(all: &[AuthorityFacts], domain: AuthorityDomain, now: Timestamp) -> Option<Step> {
     let active = find(all, domain, AuthorityState::Active)?;
     let root = find(all, AuthorityDomain::Root, AuthorityState::Active)?;
     let prepared = find(all, domain, AuthorityState::Prepared);
-    // Made under a root that has been succeeded meanwhile, or seen by others before it signed anything.
-    let is_stale = |prepared: &&Known| {
+    // Created under a root that has a successor by now, or compromised before it signed anything.
+    let is_stale = |prepared: &&AuthorityFacts| {
         let view = &prepared.row.view;
         view.distrusted_at.is_some() || (domain != AuthorityDomain::Root && view.parent != root.row.view.id)
     };
@@ -74,7 +76,7 @@ fn of_domain(all: &[Known], domain: AuthorityDomain, now: Timestamp) -> Option<S
     }
     let root_is_coming = is_due(root, root, now);
     match prepared {
-        // A successor is imported, or will be.
+        // The operator imports a successor.
         None if root.is_offline => None,
         None if domain != AuthorityDomain::Root && root_is_coming => None,
         None => Some(Step::Prepare(domain)),
@@ -84,7 +86,7 @@ fn of_domain(all: &[Known], domain: AuthorityDomain, now: Timestamp) -> Option<S
             let grace = if active.row.view.distrusted_at.is_some() { EMERGENCY_GRACE } else { GRACE };
             if settled || now >= view.created_at + grace {
                 Some(Step::Activate { id: view.id.clone(), domain })
-            } else if prepared.taken && prepared.row.known_at.is_none() {
+            } else if prepared.applied && prepared.row.known_at.is_none() {
                 Some(Step::NoteKnown(view.id.clone()))
             } else {
                 None
@@ -93,9 +95,9 @@ fn of_domain(all: &[Known], domain: AuthorityDomain, now: Timestamp) -> Option<S
     }
 }
 
-/// Whether an active authority is to have a successor: because somebody asked, because it is old, because its root has
-/// been succeeded.
-fn is_due(active: &Known, root: &Known, now: Timestamp) -> bool {
+/// Whether an active authority needs a successor: because a rotation was requested, because it is old, or because its
+/// root has a successor.
+fn is_due(active: &AuthorityFacts, root: &AuthorityFacts, now: Timestamp) -> bool {
     let view = &active.row.view;
     let life = view.not_after.duration_since(active.row.not_before);
     let is_root = view.domain == AuthorityDomain::Root;
@@ -106,9 +108,9 @@ fn is_due(active: &Known, root: &Known, now: Timestamp) -> bool {
         || now >= active.row.not_before + until
 }
 
-fn retired(all: &[Known], now: Timestamp) -> Option<Step> {
-    all.iter().filter(|known| known.row.view.state == AuthorityState::Retired).find_map(|known| {
-        let view = &known.row.view;
+fn retired(all: &[AuthorityFacts], now: Timestamp) -> Option<Step> {
+    all.iter().filter(|facts| facts.row.view.state == AuthorityState::Retired).find_map(|facts| {
+        let view = &facts.row.view;
         let id = || view.id.clone();
         if view.domain == AuthorityDomain::Root {
             let has_children = all.iter().any(|child| {
@@ -120,17 +122,17 @@ fn retired(all: &[Known], now: Timestamp) -> Option<Step> {
         }
         if let Some(distrusted) = view.distrusted_at {
             let since = view.retired_at.map_or(distrusted, |retired| retired.max(distrusted));
-            let pause = if known.in_use { EVICTION } else { REPLACING };
+            let pause = if facts.in_use { EVICTION } else { REPLACING };
             if now >= since + pause {
                 return Some(Step::Revoke(id()));
             }
         }
-        known.last_end.is_none_or(|end| end < now).then(|| Step::Erase(id()))
+        facts.last_expiry.is_none_or(|end| end < now).then(|| Step::Erase(id()))
     })
 }
 
-fn find(all: &[Known], domain: AuthorityDomain, state: AuthorityState) -> Option<&Known> {
-    all.iter().find(|known| known.row.view.domain == domain && known.row.view.state == state)
+fn find(all: &[AuthorityFacts], domain: AuthorityDomain, state: AuthorityState) -> Option<&AuthorityFacts> {
+    all.iter().find(|facts| facts.row.view.domain == domain && facts.row.view.state == state)
 }
 
 #[cfg(test)]
@@ -145,7 +147,7 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + day * 86_400).unwrap()
     }
 
-    fn known(id: &str, state: AuthorityState, parent: &str, begins: i64, life: i64) -> Known {
+    fn facts(id: &str, state: AuthorityState, parent: &str, begins: i64, life: i64) -> AuthorityFacts {
         let domain = AuthorityDomain::from_word(id.rsplit_once('-').unwrap().0).unwrap();
         let view = Authority {
             id: id.to_owned(),
@@ -170,46 +172,46 @@ mod tests {
             prepared_generation: 0,
             known_at: None,
         };
-        Known { row, taken: false, in_use: true, is_offline: false, last_end: Some(day(begins + life)) }
+        AuthorityFacts { row, applied: false, in_use: true, is_offline: false, last_expiry: Some(day(begins + life)) }
     }
 
-    fn root() -> Known {
-        known("root-1", AuthorityState::Active, "root-1", 0, 10 * YEAR)
+    fn root() -> AuthorityFacts {
+        facts("root-1", AuthorityState::Active, "root-1", 0, 10 * YEAR)
     }
 
-    fn services() -> Known {
-        known("services-1", AuthorityState::Active, "root-1", 0, 5 * YEAR)
+    fn services() -> AuthorityFacts {
+        facts("services-1", AuthorityState::Active, "root-1", 0, 5 * YEAR)
     }
 
-    fn projects() -> Known {
-        known("projects-1", AuthorityState::Active, "root-1", 0, 5 * YEAR)
+    fn projects() -> AuthorityFacts {
+        facts("projects-1", AuthorityState::Active, "root-1", 0, 5 * YEAR)
     }
 
-    fn with(change: impl FnOnce(&mut Known), mut known: Known) -> Known {
-        change(&mut known);
-        known
+    fn with(change: impl FnOnce(&mut AuthorityFacts), mut facts: AuthorityFacts) -> AuthorityFacts {
+        change(&mut facts);
+        facts
     }
 
     #[test]
     #[expect(clippy::too_many_lines, reason = "one table")]
-    fn what_comes_next_is_decided_by_states_times_and_what_nodes_have_taken() {
+    fn states_times_and_applied_generations_decide_the_next_step() {
         let prepare = |domain| Some(Step::Prepare(domain));
         let activate = |id: &str, domain| Some(Step::Activate { id: id.to_owned(), domain });
         let erase = |id: &str| Some(Step::Erase(id.to_owned()));
         let (services_domain, root_domain) = (AuthorityDomain::Services, AuthorityDomain::Root);
-        let requested = |known| with(|k| k.row.view.rotation_requested_at = Some(day(0)), known);
-        let distrusted = |known| with(|k| k.row.view.distrusted_at = Some(day(0)), known);
-        let prepared = |id: &str, parent: &str, at: i64| known(id, AuthorityState::Prepared, parent, at, 5 * YEAR);
-        let taken = |known| with(|k| k.taken = true, known);
-        let known_since = |at, known| with(|k| k.row.known_at = Some(day(at)), taken(known));
-        let unused = |known| with(|k| k.in_use = false, known);
-        let retired = |id: &str, parent: &str| known(id, AuthorityState::Retired, parent, 0, 100);
-        let base = |more: Vec<Known>| [vec![root(), services(), projects()], more].concat();
-        let table: Vec<(&str, Vec<Known>, i64, Option<Step>)> = vec![
-            ("all is well", base(vec![]), 3 * YEAR, None),
+        let requested = |facts| with(|k| k.row.view.rotation_requested_at = Some(day(0)), facts);
+        let distrusted = |facts| with(|k| k.row.view.distrusted_at = Some(day(0)), facts);
+        let prepared = |id: &str, parent: &str, at: i64| facts(id, AuthorityState::Prepared, parent, at, 5 * YEAR);
+        let applied = |facts| with(|k| k.applied = true, facts);
+        let known_since = |at, facts| with(|k| k.row.known_at = Some(day(at)), applied(facts));
+        let unused = |facts| with(|k| k.in_use = false, facts);
+        let retired = |id: &str, parent: &str| facts(id, AuthorityState::Retired, parent, 0, 100);
+        let base = |more: Vec<AuthorityFacts>| [vec![root(), services(), projects()], more].concat();
+        let table: Vec<(&str, Vec<AuthorityFacts>, i64, Option<Step>)> = vec![
+            ("nothing is due", base(vec![]), 3 * YEAR, None),
             ("an intermediate is old", base(vec![]), 5 * YEAR * 2 / 3 + 1, prepare(services_domain)),
-            ("somebody asked", vec![root(), requested(services()), projects()], 1, prepare(services_domain)),
-            ("a key was seen", vec![root(), distrusted(services()), projects()], 1, prepare(services_domain)),
+            ("a rotation was requested", vec![root(), requested(services()), projects()], 1, prepare(services_domain)),
+            ("a key is compromised", vec![root(), distrusted(services()), projects()], 1, prepare(services_domain)),
             (
                 "nodes do not know the successor",
                 vec![root(), requested(services()), projects(), prepared("services-2", "root-1", 1)],
@@ -218,31 +220,31 @@ mod tests {
             ),
             (
                 "nodes know the successor",
-                vec![root(), requested(services()), projects(), taken(prepared("services-2", "root-1", 1))],
+                vec![root(), requested(services()), projects(), applied(prepared("services-2", "root-1", 1))],
                 1,
                 Some(Step::NoteKnown("services-2".to_owned())),
             ),
             (
-                "their services may not yet",
+                "their services may not use it yet",
                 vec![root(), requested(services()), projects(), known_since(1, prepared("services-2", "root-1", 1))],
                 1,
                 None,
             ),
             (
-                "their services do",
+                "their services use it",
                 vec![root(), requested(services()), projects(), known_since(0, prepared("services-2", "root-1", 1))],
                 1,
                 activate("services-2", services_domain),
             ),
             (
-                "a node has not answered for a day",
+                "a node has not reported for a day",
                 vec![root(), requested(services()), projects(), prepared("services-2", "root-1", 1)],
                 2,
                 activate("services-2", services_domain),
             ),
             ("the root comes first", base(vec![]), 5 * YEAR, prepare(root_domain)),
             (
-                "nothing is made under a root that is about to go",
+                "no intermediate is created under a root that has a successor",
                 vec![requested(root()), requested(services()), projects(), prepared("root-2", "root-2", 1)],
                 1,
                 None,
@@ -251,7 +253,7 @@ mod tests {
                 "the new root is active, and the intermediates are due",
                 vec![
                     with(|k| k.row.view.state = AuthorityState::Retired, root()),
-                    known("root-2", AuthorityState::Active, "root-2", 1, 10 * YEAR),
+                    facts("root-2", AuthorityState::Active, "root-2", 1, 10 * YEAR),
                     services(),
                     projects(),
                 ],
@@ -259,10 +261,10 @@ mod tests {
                 prepare(services_domain),
             ),
             (
-                "one that was prepared under the old root is of no use",
+                "an intermediate that was prepared under the old root is erased",
                 vec![
                     with(|k| k.row.view.state = AuthorityState::Retired, root()),
-                    known("root-2", AuthorityState::Active, "root-2", 1, 10 * YEAR),
+                    facts("root-2", AuthorityState::Active, "root-2", 1, 10 * YEAR),
                     services(),
                     projects(),
                     prepared("services-2", "root-1", 0),
@@ -270,8 +272,8 @@ mod tests {
                 1,
                 erase("services-2"),
             ),
-            ("something that it signed lives", base(vec![retired("services-0", "root-1")]), 100, None),
-            ("the last thing has ended", base(vec![retired("services-0", "root-1")]), 101, erase("services-0")),
+            ("a certificate that it signed is valid", base(vec![retired("services-0", "root-1")]), 100, None),
+            ("the last certificate has expired", base(vec![retired("services-0", "root-1")]), 101, erase("services-0")),
             (
                 "distrusted now and in use",
                 base(vec![with(|k| k.row.view.distrusted_at = Some(day(50)), retired("services-0", "root-1"))]),
@@ -279,30 +281,30 @@ mod tests {
                 None,
             ),
             (
-                "distrusted, and nobody holds anything of it",
+                "distrusted and not in use",
                 base(vec![unused(distrusted(retired("services-0", "root-1")))]),
                 50,
                 Some(Step::Revoke("services-0".to_owned())),
             ),
             (
-                "distrusted, and a node does not let go of it",
+                "distrusted, and a node does not stop using it",
                 base(vec![with(|k| k.row.view.distrusted_at = Some(day(49)), retired("services-0", "root-1"))]),
                 50,
                 Some(Step::Revoke("services-0".to_owned())),
             ),
             (
-                "a key was seen before it signed anything",
+                "a key is compromised before it signed anything",
                 vec![root(), distrusted(services()), projects(), distrusted(prepared("services-2", "root-1", 1))],
                 1,
                 erase("services-2"),
             ),
             (
-                "a root stays while something of it does",
+                "a root remains while an intermediate of it does",
                 base(vec![retired("root-0", "root-0"), retired("services-0", "root-0")]),
                 50,
                 None,
             ),
-            ("a root without anything goes", base(vec![retired("root-0", "root-0")]), 50, erase("root-0")),
+            ("a root without intermediates is erased", base(vec![retired("root-0", "root-0")]), 50, erase("root-0")),
         ];
         for (what, all, now, expected) in table {
             assert_eq!(next(&all, day(now)), expected, "{what}");

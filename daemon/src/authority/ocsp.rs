@@ -1,5 +1,6 @@
-//! `POST /v1/ocsp` and `GET /v1/ocsp/{request}`: whether one certificate is revoked, for verifiers that ask instead of
-//! reading lists (OCSP, RFC 6960). Public. An answer is looked up now, and signed anew only when it is another one or old.
+//! `POST /v1/ocsp` and `GET /v1/ocsp/{request}`: whether a certificate is revoked, for verifiers that use OCSP (RFC
+//! 6960) instead of CRLs. Public. The status is looked up on each request; a signed answer is reused while the status
+//! is the same and the answer is fresh.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,12 +19,12 @@ use tracing::error;
 use crate::authority::{Authorities, Issuer};
 use crate::base::Failure;
 
-/// How long an answer is good. A verifier may keep it for so long.
+/// How long an answer is valid, and how long a verifier may cache it.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(5);
-/// From when on it is signed anew.
+/// How long a signed answer is reused.
 const FRESH: SignedDuration = SignedDuration::from_mins(2);
-/// How many answers are kept.
-const MOST: usize = 4_096;
+/// The maximum number of cached answers.
+const MAX_ANSWERS: usize = 4_096;
 
 /// Answers OCSP requests.
 pub(crate) struct OcspResponder {
@@ -37,7 +38,7 @@ impl OcspResponder {
     }
 }
 
-/// Answers that were signed, by what they were asked.
+/// Signed answers by request.
 #[derive(Debug, Default)]
 struct Answers(Mutex<BTreeMap<Vec<u8>, Answered>>);
 
@@ -123,10 +124,10 @@ impl Answers {
 
     fn keep(&self, key: Vec<u8>, answered: Answered, now: Timestamp) {
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if answers.len() >= MOST {
+        if answers.len() >= MAX_ANSWERS {
             answers.retain(|_, kept| kept.signed_at <= now && now < kept.signed_at + FRESH);
         }
-        if answers.len() < MOST {
+        if answers.len() < MAX_ANSWERS {
             answers.insert(key, answered);
         }
     }

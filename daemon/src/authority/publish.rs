@@ -1,5 +1,5 @@
-//! Publishing CRLs: soon after a revocation, well before the last list ends when nothing happens, and when the
-//! operator asks. A list is answered for or told of only once it is committed.
+//! Publishes CRLs: soon after a revocation, well before the last CRL expires, and at the operator's request. A CRL is
+//! served and announced only once it is committed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::authority::{Authorities, Issuer};
 use crate::base::crash_point::signed;
 use crate::base::{Actor, Event, Failure, Task};
 
-/// Publishes what is due.
+/// Publishes CRLs when they are due.
 pub(crate) struct PublishCrls(pub(super) Arc<Authorities>);
 
 #[async_trait]
@@ -31,7 +31,7 @@ impl Task for PublishCrls {
     }
 
     fn purpose(&self) -> &'static str {
-        "lists what was revoked, and signs each CRL anew at half of its life"
+        "publishes revocations in CRLs, and renews each CRL at half of its lifetime"
     }
 
     fn period(&self) -> Duration {
@@ -39,7 +39,7 @@ impl Task for PublishCrls {
     }
 
     fn rest(&self) -> Duration {
-        // Many revocations at once are few lists.
+        // Many revocations in a short time need few CRLs.
         Duration::from_millis(200)
     }
 
@@ -49,100 +49,100 @@ impl Task for PublishCrls {
 
     async fn run(&self) -> anyhow::Result<String> {
         let Self(authorities) = self;
-        let published = publish(authorities, &Occasion::Due).await?;
-        warn_of_imported_lists(authorities).await?;
+        let published = publish(authorities, &Trigger::Due).await?;
+        check_imported_crls(authorities).await?;
         let names: Vec<String> = published.iter().map(|crl| format!("{} number {}", crl.issuer, crl.number)).collect();
         Ok(if names.is_empty() { String::new() } else { format!("published {}", names.join(", ")) })
     }
 }
 
-/// Complains of lists that expire soon and can only be imported.
-async fn warn_of_imported_lists(authorities: &Authorities) -> anyhow::Result<()> {
+/// Fails if a CRL of an offline root misses a revocation or expires soon.
+async fn check_imported_crls(authorities: &Authorities) -> anyhow::Result<()> {
     let now = authorities.base.now();
     let mut tx = authorities.base.store.read("look_at_crls").await?;
     let issuers = authorities.fresh(&mut tx).await?;
-    for list in tx.crls().list_heads().await? {
-        let offline = issuers.find(&list.issuer).is_some_and(|issuer| !issuer.authority.can_sign());
+    for crl in tx.crls().list_heads().await? {
+        let offline = issuers.find(&crl.issuer).is_some_and(|issuer| !issuer.authority.can_sign());
         if !offline {
             continue;
         }
         let mut unlisted = Vec::new();
-        tx.crls().for_each_revoked(&list, |row| unlisted.extend(row.listed_in.is_none().then_some(row.serial))).await?;
+        tx.crls().for_each_revoked(&crl, |row| unlisted.extend(row.listed_in.is_none().then_some(row.serial))).await?;
         anyhow::ensure!(
             unlisted.is_empty(),
-            "the list of {} does not name what was revoked, and its key is offline: sign another there with `ringfenced ca \
-             list --revoke {}`, and import it with `ringfenced ca import`",
-            list.issuer,
+            "the CRL of {} does not list everything that is revoked, and its key is offline: sign another there with \
+             `ringfenced ca list --revoke {}`, and import it with `ringfenced ca import`",
+            crl.issuer,
             unlisted.join(" --revoke ")
         );
-        let life = list.next_update.duration_since(list.this_update);
-        let (issuer, ends) = (&list.issuer, list.next_update);
+        let lifetime = crl.next_update.duration_since(crl.this_update);
+        let (issuer, expiry) = (&crl.issuer, crl.next_update);
         anyhow::ensure!(
-            now < ends - life / 4,
-            "the list of {issuer} expires at {ends}, and its key is offline: sign another with `ringfenced ca list` there, and \
-             import it with `ringfenced ca import`"
+            now < expiry - lifetime / 4,
+            "the CRL of {issuer} expires at {expiry}, and its key is offline: sign another there with `ringfenced ca list`, \
+             and import it with `ringfenced ca import`"
         );
     }
     Ok(())
 }
 
-/// Signs a fresh list of every shard now, whether one is due or not.
+/// Publishes the next CRL of every shard now, whether due or not.
 pub(crate) async fn publish_crls(
     State(authorities): State<Arc<Authorities>>,
     OperatorCaller(actor): OperatorCaller,
 ) -> Result<Json<Vec<PublishedCrl>>, Failure> {
-    Ok(Json(publish(&authorities, &Occasion::Asked(actor)).await?))
+    Ok(Json(publish(&authorities, &Trigger::Requested(actor)).await?))
 }
 
-/// Why lists are published.
-enum Occasion {
-    /// It is time for those that are due.
+/// Why CRLs are published.
+enum Trigger {
+    /// Those that are due.
     Due,
-    /// Somebody asked for all of them.
-    Asked(Actor),
+    /// All of them, at a caller's request.
+    Requested(Actor),
 }
 
-/// Signs and stores the next list of every shard that wants one, and tells whoever waits.
-async fn publish(authorities: &Authorities, occasion: &Occasion) -> Result<Vec<PublishedCrl>, Failure> {
+/// Signs and stores the next CRL of every shard that needs one, and notifies agents.
+async fn publish(authorities: &Authorities, trigger: &Trigger) -> Result<Vec<PublishedCrl>, Failure> {
     let mut tx = authorities.base.store.read("look_at_crls").await?;
     let issuers = authorities.fresh(&mut tx).await?;
-    let mut wanting = Vec::new();
+    let mut pending = Vec::new();
     for last in tx.crls().list_heads().await? {
         let signs = issuers.find(&last.issuer).is_some_and(|issuer| issuer.authority.can_sign());
-        if signs && wants_next(&mut tx, &last, occasion, authorities.base.now()).await? {
-            wanting.push(last);
+        if signs && needs_next(&mut tx, &last, trigger, authorities.base.now()).await? {
+            pending.push(last);
         }
     }
     drop(tx);
-    wanting.sort_by_key(|last| {
+    pending.sort_by_key(|last| {
         (issuers.find(&last.issuer).map(|issuer| issuer.view.domain), last.issuer.clone(), last.shard)
     });
     let mut published = Vec::new();
-    for last in wanting {
-        published.extend(publish_shard(authorities, &last.issuer, last.shard, occasion).await?);
+    for last in pending {
+        published.extend(publish_shard(authorities, &last.issuer, last.shard, trigger).await?);
     }
     if !published.is_empty() {
-        authorities.base.changes.ring_desired();
+        authorities.base.changes.notify_desired();
     }
     Ok(published)
 }
 
-/// Signs and stores the next list of a shard, unless it does not want one any more. The list is put together and signed from
-/// what a reader sees, in nobody's way; that it is still the next one is decided by whoever writes.
+/// Signs and stores the next CRL of a shard, unless it no longer needs one. The CRL is assembled and signed from a
+/// read, without occupying the store's writer; the write checks that it is still the next one.
 async fn publish_shard(
     authorities: &Authorities,
     issuer: &str,
     shard: u32,
-    occasion: &Occasion,
+    trigger: &Trigger,
 ) -> Result<Option<PublishedCrl>, Failure> {
     loop {
         let now = authorities.base.now();
         let mut tx = authorities.base.store.read("sign_crl").await?;
         let issuers = authorities.fresh(&mut tx).await?;
-        // One that has gone meanwhile needs no list.
+        // An authority that is gone by now needs no CRL.
         let Some(signer) = issuers.find(issuer) else { return Ok(None) };
         let Some(last) = tx.crls().find_head(issuer, shard).await? else { return Ok(None) };
-        if !wants_next(&mut tx, &last, occasion, now).await? {
+        if !needs_next(&mut tx, &last, trigger, now).await? {
             return Ok(None);
         }
         let lifetime = issuers.settings.crl_lifetime.as_signed();
@@ -151,13 +151,13 @@ async fn publish_shard(
         let mut tx = authorities.base.store.write("publish_crl").await?;
         let same = Arc::ptr_eq(&issuers, &authorities.fresh(&mut tx).await?);
         if !same || !tx.crls().update(next.row.head.number - 1, &next.row).await? {
-            // Another was faster, or an authority has changed: what we wanted to list stands in another list, or in the next.
+            // Another daemon was faster, or an authority has changed: try again if revocations are still unlisted.
             continue;
         }
         let Next { row: CrlRow { head, .. }, entries, new } = next;
         tx.crls().mark_listed(&head, &new).await?;
         tx.cluster().increment_generation().await?;
-        if let Occasion::Asked(actor) = occasion {
+        if let Trigger::Requested(actor) = trigger {
             let object = format!("{issuer}/{shard}");
             actor.record(&mut tx, "publish_crl", &object, &format!("number {}", head.number), now).await?;
         }
@@ -168,19 +168,19 @@ async fn publish_shard(
     }
 }
 
-/// A list that was signed and is not published.
+/// A CRL that is signed but not published.
 struct Next {
     row: CrlRow,
-    /// How many certificates it names.
+    /// How many certificates it lists.
     entries: usize,
-    /// The serial numbers that no list has named before.
+    /// The serial numbers that no CRL has listed before.
     new: Vec<String>,
 }
 
-/// So many entries a delta may have, however short the complete list is.
+/// A delta may always have this many entries, however short the complete CRL is.
 const DELTA_ENTRIES: usize = 64;
 
-/// Signs the list after the last one, and what has changed since the one that deltas are about.
+/// Signs the next CRL, and the delta to the base.
 async fn sign_next(
     tx: &mut Transaction,
     issuer: &Issuer,
@@ -206,20 +206,21 @@ async fn sign_next(
     let domain = issuer.view.domain;
     let shard = CrlShard { domain, url: last.url.clone(), delta_url: delta_url(&last.url, domain) };
     let mut validity = Validity::starting(now, lifetime);
-    // A clock that stepped back must not make a list older than the one before.
+    // A clock that went back must not make a CRL older than the one before.
     validity.not_before = validity.not_before.max(last.this_update);
     let number = last.number + 1;
     let count = entries.count();
-    // A list that replaces one by its age, or a delta that would not be small, is what later deltas are about.
+    // A CRL that replaces the last one because of its age is the base of later deltas; so is one whose delta would be
+    // large.
     let is_base = is_due(&last, lifetime, now) || changed.count() > DELTA_ENTRIES.max(count / 8);
     let is_base = is_base || domain == AuthorityDomain::Root;
     let base_number = if is_base { number } else { last.base_number };
     let mut since = last.base_number;
     if changed.count() > DELTA_ENTRIES.max(count / 2) {
-        // The complete list is as good as that delta, and it would cost as much again to sign.
+        // Such a delta would save nothing over the complete CRL, and cost as much again to sign.
         (since, changed) = (number, Entries::default());
     }
-    // Also when later ones are about this list: whoever has the one before learns from this what has changed.
+    // Also when this CRL is the new base: verifiers with the base before need this delta.
     let delta = match domain {
         AuthorityDomain::Root => None,
         _ => Some(issuer.authority.sign_crl(&shard, number, Extent::Since(since), changed, validity)?.der),
@@ -231,22 +232,20 @@ async fn sign_next(
     Ok(Next { row: CrlRow { head, der: crl.der, delta }, entries: count, new })
 }
 
-/// Whether a shard wants its next list: because somebody asked, because it is due, or because a revocation waits.
-async fn wants_next(
-    tx: &mut Transaction,
-    last: &CrlHead,
-    occasion: &Occasion,
-    now: Timestamp,
-) -> Result<bool, Failure> {
-    let asked = matches!(occasion, Occasion::Asked(_));
-    Ok(asked || is_due(last, crl_lifetime(tx).await?, now) || tx.crls().has_unlisted(&last.issuer, last.shard).await?)
+/// Whether a shard needs its next CRL: because it was requested, because it is due, or because a revocation is
+/// unlisted.
+async fn needs_next(tx: &mut Transaction, last: &CrlHead, trigger: &Trigger, now: Timestamp) -> Result<bool, Failure> {
+    let requested = matches!(trigger, Trigger::Requested(_));
+    Ok(requested
+        || is_due(last, crl_lifetime(tx).await?, now)
+        || tx.crls().has_unlisted(&last.issuer, last.shard).await?)
 }
 
 async fn crl_lifetime(tx: &mut Transaction) -> Result<SignedDuration, Failure> {
     Ok(tx.cluster().get().await?.declared.authority.crl_lifetime.as_signed())
 }
 
-/// A list is due at half of its life, and when it would outlive what is declared now.
+/// A CRL is due at half of its lifetime, and when it is valid for longer than is declared now.
 fn is_due(last: &CrlHead, lifetime: SignedDuration, now: Timestamp) -> bool {
     now >= last.this_update + last.next_update.duration_since(last.this_update) / 2 || last.next_update > now + lifetime
 }

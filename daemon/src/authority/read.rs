@@ -1,4 +1,4 @@
-//! What may be read of the authority: the trust bundle and the CRLs by everybody, certificates by the operator.
+//! Reading: the trust bundle and the CRLs, which are public, and certificates, for the operator.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::base::{Base, Failure, Limit};
 
 /// The roots to trust, in PEM. Public.
 pub(crate) async fn read_ca_bundle(State(authorities): State<Arc<Authorities>>) -> Response {
-    ([(header::CONTENT_TYPE, "application/x-pem-file")], authorities.seen().client_bundle()).into_response()
+    ([(header::CONTENT_TYPE, "application/x-pem-file")], authorities.cached().client_bundle()).into_response()
 }
 
-/// One CRL shard in DER, at the address that its certificates name. Public.
+/// One CRL shard in DER, at the URL that its certificates name. Public.
 pub(crate) async fn read_crl(
     State(base): State<Arc<Base>>,
     path: Result<Path<(String, String)>, PathRejection>,
@@ -33,8 +33,8 @@ pub(crate) async fn read_crl(
     Ok(([(header::CONTENT_TYPE, "application/pkix-crl"), (header::CACHE_CONTROL, "no-cache")], crl.der).into_response())
 }
 
-/// What has changed in a shard since an earlier complete list, in DER: a delta CRL (RFC 5280, section 5.2.4). Public. Not
-/// found while the last complete list is the one that the next delta will be about.
+/// The delta CRL of a shard (RFC 5280, section 5.2.4), in DER: the changes since an earlier complete CRL. Public. Not
+/// found while the shard has no delta.
 pub(crate) async fn read_delta_crl(
     State(base): State<Arc<Base>>,
     path: Result<Path<(String, String)>, PathRejection>,

@@ -1,5 +1,5 @@
-//! Revoking one certificate by its serial number: one that was issued from a CSR of a caller's. What agents and the daemon
-//! itself hold is revoked by what replaces it.
+//! Revokes a certificate that was issued from a CSR, by its serial number. Certificates of agents and of the daemon
+//! itself are revoked by what replaces them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProf
 use crate::access::OperatorCaller;
 use crate::base::{Base, Event, Failure};
 
-/// Revokes a certificate that was issued from a CSR. One that is revoked or expired stays as it is.
+/// Revokes a certificate that was issued from a CSR. A revoked or expired one stays as it is.
 pub(crate) async fn delete_certificate(
     State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
@@ -33,26 +33,26 @@ pub(crate) async fn delete_certificate(
     if tx.certificates().revoke(&serial, reason, now).await? {
         actor.record(&mut tx, "revoke_certificate", &serial, reason.as_str(), now).await?;
         tx.commit().await?;
-        base.events.happened(Event::Revoked);
+        base.events.notify(Event::Revoked);
     }
     Ok(Json(()))
 }
 
-/// Why a certificate is not revoked by its serial, and what to do instead.
+/// Why a certificate cannot be revoked by its serial number, and what to do instead.
 fn held_elsewhere(certificate: &Certificate) -> String {
     let name = &certificate.common_name;
     match (certificate.profile, &certificate.node) {
         (CertificateProfile::ApiServer, _) => {
-            "it is the daemon's own, which the daemon needs to serve; a restart of the head replaces it".to_owned()
+            "it is the API's server certificate; to replace it, restart the head".to_owned()
         }
         (CertificateProfile::Authority, _) => {
-            "it is an authority's; rotate that instead: POST /v1/authorities/DOMAIN/rotate".to_owned()
+            "it belongs to an authority; rotate that instead: POST /v1/authorities/DOMAIN/rotate".to_owned()
         }
         (CertificateProfile::Job, _) => {
-            format!("it is a job's of {name}; to take it away, end the job")
+            format!("it belongs to a job of {name}; end the job instead")
         }
         (CertificateProfile::ProjectUser, _) => {
-            format!("it is the daemon's for project user {name}; to take it away, remove the member")
+            format!("the daemon renews it for project user {name}; remove the member instead")
         }
         (CertificateProfile::Node | CertificateProfile::Service, Some(node)) => {
             format!("the agent of node {node} holds it; rotate the node instead: POST /v1/nodes/{node}/rotate")

@@ -1,5 +1,6 @@
-//! Rotating authorities: taking the steps that are due, each in a transaction with its audit row, and asking for them at
-//! once. A successor is made known to nodes, with its lists and in the trust bundle, before it signs anything for them.
+//! Rotates authorities: takes the steps that are due, each in a transaction with its audit row, and handles requests
+//! for a rotation. A successor is announced to nodes, with its CRLs and in the trust bundle, before it signs anything
+//! for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +20,12 @@ use tracing::info;
 
 use crate::access::OperatorCaller;
 use crate::authority::Authorities;
+use crate::authority::create::{New, create, record};
 use crate::authority::issuers::{Issuers, crl_url};
-use crate::authority::make::{New, make, record};
-use crate::authority::next::{Known, Step, next};
+use crate::authority::next::{AuthorityFacts, Step, next};
 use crate::base::{Actor, Base, Body, Event, Failure, Segment, Task};
 
-/// Rotates when it is time.
+/// Rotates authorities when they are due.
 pub(crate) struct RotateAuthorities(pub(super) Arc<Authorities>);
 
 #[async_trait]
@@ -50,10 +51,10 @@ impl Task for RotateAuthorities {
         let base = &authorities.base;
         let mut done = Vec::new();
         loop {
-            // Most runs find nothing to do and should not stand in a writer's way.
+            // Most runs find nothing to do, and must not occupy the store's writer.
             let mut tx = base.store.read("look_at_authorities").await?;
             authorities.fresh(&mut tx).await?;
-            let step = next(&known(&mut tx, base.now()).await?, base.now());
+            let step = next(&load_facts(&mut tx, base.now()).await?, base.now());
             drop(tx);
             if step.is_none() {
                 return Ok(done.join(", "));
@@ -63,7 +64,7 @@ impl Task for RotateAuthorities {
     }
 }
 
-/// The authorities, the oldest of a domain first; with those that are gone.
+/// The authorities, the oldest of a domain first, including those that are gone.
 pub(crate) async fn list_authorities(
     State(base): State<Arc<Base>>,
     _: OperatorCaller,
@@ -72,9 +73,9 @@ pub(crate) async fn list_authorities(
     Ok(Json(rows.into_iter().map(|row| row.view).collect()))
 }
 
-/// Asks for a successor of the active authority of a domain. A root takes its intermediates along. Answers at once;
-/// `GET /v1/authorities` says how far it is. While one is under way, asking again changes nothing, unless it says now
-/// that the key is compromised.
+/// Requests a successor of the active authority of a domain. With a root, its intermediates are rotated too. Returns at
+/// once; `GET /v1/authorities` shows the progress. While a rotation is in progress, another request changes nothing,
+/// unless it is the first to state that the key is compromised.
 pub(crate) async fn rotate_authority(
     State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
@@ -85,9 +86,10 @@ pub(crate) async fn rotate_authority(
     let mut tx = base.store.write("rotate_authority").await?;
     let rows = tx.issuers().list().await?;
     let active = rows.iter().find(|row| row.view.domain == domain && row.view.state == AuthorityState::Active);
-    let active = active.ok_or_else(|| Failure::new(ProblemCode::Conflict, "no authority of this domain signs"))?;
-    // A key that was seen was not seen alone: with the one that signs go those before it. Roots have signed one another, and
-    // whoever has a root's key can make intermediates; those that it made are no better than others.
+    let active = active.ok_or_else(|| Failure::new(ProblemCode::Conflict, "this domain has no active authority"))?;
+    // A compromise concerns the whole domain: with the active authority, all earlier ones are distrusted. Roots have
+    // cross-signed one another, and with a root's key anybody can create intermediates; so all intermediates are
+    // distrusted with a root.
     let distrusted: Vec<&IssuerRow> = rows
         .iter()
         .filter(|row| compromised && row.view.state != AuthorityState::Gone && row.view.distrusted_at.is_none())
@@ -98,43 +100,43 @@ pub(crate) async fn rotate_authority(
         for row in distrusted {
             tx.issuers().request_rotation(&row.view.id, true, now).await?;
         }
-        // Nodes may hold something of those that are retired.
+        // Nodes may hold certificates of retired authorities.
         tx.cluster().increment_generation().await?;
         let outcome = if compromised { "requested, its key is distrusted" } else { "requested" };
         actor.record(&mut tx, "rotate_authority", &active.view.id, outcome, now).await?;
     }
     let rows = tx.issuers().list().await?;
     tx.commit().await?;
-    base.changes.ring_desired();
-    base.events.happened(Event::RotationWanted);
+    base.changes.notify_desired();
+    base.events.notify(Event::RotationWanted);
     Ok(Json(rows.into_iter().map(|row| row.view).collect()))
 }
 
-/// The authorities with what decides about them.
-async fn known(tx: &mut Transaction, now: Timestamp) -> Result<Vec<Known>, Failure> {
-    let taken = tx.nodes().find_applied_generation().await?;
-    let mut known = Vec::new();
+/// The authorities, with the facts that decide about them.
+async fn load_facts(tx: &mut Transaction, now: Timestamp) -> Result<Vec<AuthorityFacts>, Failure> {
+    let applied = tx.nodes().find_applied_generation().await?;
+    let mut all = Vec::new();
     for row in tx.issuers().list().await? {
         let id = row.view.id.clone();
         let retired = row.view.state == AuthorityState::Retired;
-        known.push(Known {
-            // Without a node there is nobody to wait for.
-            taken: taken.is_none_or(|taken| taken >= row.prepared_generation),
+        all.push(AuthorityFacts {
+            // Without nodes there is nothing to wait for.
+            applied: applied.is_none_or(|applied| applied >= row.prepared_generation),
             is_offline: row.view.state != AuthorityState::Gone && row.sealed_key.is_empty(),
             in_use: retired && tx.issuers().is_in_use(&id, now).await?,
-            last_end: if retired { tx.issuers().find_last_expiry(&id).await? } else { None },
+            last_expiry: if retired { tx.issuers().find_last_expiry(&id).await? } else { None },
             row,
         });
     }
-    Ok(known)
+    Ok(all)
 }
 
-/// Takes one step that is due. Returns it in words; nothing when somebody else was faster.
+/// Takes one step that is due. Returns it in words, or nothing if another daemon was faster.
 async fn take_next(authorities: &Authorities) -> Result<Option<String>, Failure> {
     let base = &authorities.base;
     let now = base.now();
     let mut tx = base.store.write("rotate_authorities").await?;
-    let Some(step) = next(&known(&mut tx, now).await?, now) else { return Ok(None) };
+    let Some(step) = next(&load_facts(&mut tx, now).await?, now) else { return Ok(None) };
     let issuers = authorities.fresh(&mut tx).await?;
     let (object, done) = match &step {
         Step::Prepare(domain) => {
@@ -160,19 +162,19 @@ async fn take_next(authorities: &Authorities) -> Result<Option<String>, Failure>
         }
     };
     if !matches!(step, Step::NoteKnown(_)) {
-        // Nodes get other roots, other lists, or other certificates to replace.
+        // What nodes should hold has changed: roots, CRLs, or certificates to replace.
         tx.cluster().increment_generation().await?;
     }
     Actor::daemon("rotate_authorities").record(&mut tx, "rotate_authorities", &object, done, now).await?;
     tx.commit().await?;
     info!(authority = object, done, "authority");
     authorities.fresh(&mut base.store.read("load_authorities").await?).await?;
-    base.changes.ring_desired();
-    base.events.happened(Event::AuthoritiesChanged);
+    base.changes.notify_desired();
+    base.events.notify(Event::AuthoritiesChanged);
     Ok(Some(format!("{object} {done}")))
 }
 
-/// Makes a successor.
+/// Creates a successor.
 async fn prepare(
     authorities: &Authorities,
     tx: &mut Transaction,
@@ -187,29 +189,30 @@ async fn prepare(
         domain,
         number: number.unwrap_or(0) + 1,
         state: AuthorityState::Prepared,
-        // The generation that this transaction brings.
+        // The generation of this transaction.
         generation: cluster.generation + 1,
     };
     let signer = issuers.active(AuthorityDomain::Root)?;
     let parent = (domain != AuthorityDomain::Root).then_some((signer.view.id.as_str(), &signer.authority));
-    let made = make(tx, &base.master_key, &base.rng, &cluster, parent, new, now).await?;
+    let created = create(tx, &base.master_key, &base.rng, &cluster, parent, new, now).await?;
     if domain == AuthorityDomain::Root && signer.view.distrusted_at.is_none() {
         let url = crl_url(&cluster.endpoint, &signer.view.id, 0);
-        let cross = signer.authority.cross_sign(&made.1, Serial::random(base.rng()), &url, now)?;
-        tx.issuers().update_cross_certificate(&made.0, &cross.certificate).await?;
+        let cross = signer.authority.cross_sign(&created.1, Serial::random(base.rng()), &url, now)?;
+        tx.issuers().update_cross_certificate(&created.0, &cross.certificate).await?;
         record(tx, &signer.view.id, &cross.certificate, now).await?;
     }
-    Ok(made.0)
+    Ok(created.0)
 }
 
-/// Revokes an intermediate in its root's list, and what is left of it: copies, and what was signed for keys of callers' own.
+/// Revokes an intermediate in its root's CRL, and everything that it signed and that is still valid, such as copies and
+/// certificates that were issued from CSRs.
 async fn revoke(tx: &mut Transaction, id: &str, now: Timestamp) -> Result<(), Failure> {
     let rows = tx.issuers().list().await?;
     let Some(row) = rows.iter().find(|row| row.view.id == id) else { return Ok(()) };
     let facts = CertificateFacts::read(&row.certificate).map_err(Failure::internal)?;
     let serial = facts.serial.to_string();
     if tx.certificates().find(&serial).await?.is_none() {
-        // One that was made before authorities were recorded.
+        // An authority from before certificates of authorities were recorded.
         record(tx, &row.view.parent, &row.certificate, now).await?;
     }
     tx.certificates().revoke(&serial, RevocationReason::CaCompromise, now).await?;

@@ -15,7 +15,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 #[derive(Debug)]
 pub(crate) struct ServerTls {
     current: Arc<Current>,
-    clients: Arc<ExpiryLater>,
+    clients: Arc<DeferredExpiry>,
     config: Arc<ServerConfig>,
 }
 
@@ -23,18 +23,18 @@ pub(crate) struct ServerTls {
 struct Current(RwLock<Arc<CertifiedKey>>);
 
 impl ServerTls {
-    /// Serves with this chain and key (DER, PKCS #8), and takes client certificates that chain to these roots.
+    /// Serves with this chain and key (DER, PKCS #8), and accepts client certificates that chain to these roots.
     pub(crate) fn new(chain: Vec<Vec<u8>>, key: &[u8], roots: &[Vec<u8>]) -> anyhow::Result<Self> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let current = Arc::new(Current(RwLock::new(Arc::new(certified(&provider, chain, key)?))));
-        let clients = Arc::new(ExpiryLater { inner: RwLock::new(verifier(&provider, roots)?) });
+        let clients = Arc::new(DeferredExpiry { inner: RwLock::new(verifier(&provider, roots)?) });
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(clients.clone())
             .with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        // A resumed session would be recognised all the same, since that happens on each request; but a session
-        // that never outlives its handshake is easier to reason about.
+        // Callers are recognized on each request, so resumption would be safe; but without it, TLS sessions are easier
+        // to reason about.
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(Self { current, clients, config: Arc::new(config) })
@@ -45,7 +45,7 @@ impl ServerTls {
         self.config.clone()
     }
 
-    /// Takes client certificates that chain to these roots, from the next handshake on.
+    /// Accepts client certificates that chain to these roots, from the next handshake on.
     pub(crate) fn trust(&self, roots: &[Vec<u8>]) -> anyhow::Result<()> {
         let verifier = verifier(self.config.crypto_provider(), roots)?;
         *self.clients.inner.write().unwrap_or_else(std::sync::PoisonError::into_inner) = verifier;
@@ -66,7 +66,7 @@ fn verifier(provider: &Arc<CryptoProvider>, roots: &[Vec<u8>]) -> anyhow::Result
         store.add(CertificateDer::from(root.clone()))?;
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider.clone());
-    // Which authorities there are is no client's business, and the list would have to live as long as the process.
+    // Clients need no hint of the authorities, and the hint could not be changed while serving.
     Ok(builder.allow_unauthenticated().clear_root_hint_subjects().build()?)
 }
 
@@ -82,21 +82,20 @@ impl ResolvesServerCert for Current {
     }
 }
 
-/// Verifies chain and possession, but judges the chain as of the last second of the certificate's life if that is
-/// past. Whether it is over is decided on each request, where the answer can be a problem with a code instead of
-/// a broken handshake.
+/// Verifies the chain and the possession of the key. Verifies the chain of an expired certificate as of its last valid
+/// second: expiry is checked on each request, where the answer is a problem with a code instead of a failed handshake.
 #[derive(Debug)]
-struct ExpiryLater {
+struct DeferredExpiry {
     inner: RwLock<Arc<dyn ClientCertVerifier>>,
 }
 
-impl ExpiryLater {
+impl DeferredExpiry {
     fn inner(&self) -> Arc<dyn ClientCertVerifier> {
         self.inner.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 }
 
-impl ClientCertVerifier for ExpiryLater {
+impl ClientCertVerifier for DeferredExpiry {
     fn offer_client_auth(&self) -> bool {
         true
     }

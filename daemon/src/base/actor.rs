@@ -1,10 +1,10 @@
-//! Who did what: the actor of an operation, carried from the edge to the transaction that records it.
+//! The actor of an operation: passed from the request to the transaction that writes the audit row.
 
 use jiff::Timestamp;
 use ringfence_store::audit::NewAuditRow;
 use ringfence_store::{StoreError, Transaction};
 
-/// Whoever causes a change, and from where.
+/// Who makes a change, and from which address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Actor {
     name: String,
@@ -12,17 +12,17 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    /// Somebody who called the API.
+    /// A caller of the API.
     pub(crate) fn caller(name: impl Into<String>, source: impl Into<String>) -> Self {
         Self { name: name.into(), source: source.into() }
     }
 
-    /// The daemon itself, by one of its tasks or sagas.
+    /// One of the daemon's own tasks or sagas.
     pub(crate) fn daemon(part: &str) -> Self {
         Self { name: format!("daemon/{part}"), source: "daemon".to_owned() }
     }
 
-    /// Writes the audit row of a change, in the change's own transaction.
+    /// Writes the audit row of a change, in the transaction of the change.
     pub(crate) async fn record(
         &self,
         tx: &mut Transaction,

@@ -1,19 +1,20 @@
-//! Batching: what costs the same for one as for many, such as a transaction, is done once for all who ask at the same time.
+//! Batching: requests that arrive at the same time share one piece of work that costs the same for one as for many,
+//! such as a transaction.
 //!
 //! # Guarantees
 //!
-//! - An answer is worked out after it was asked for, never before: nobody gets what was true earlier.
-//! - One alone waits for nobody. While a batch is worked on, whoever comes next waits and is in the next batch.
-//! - Whoever stops waiting takes no answer from anybody else.
+//! - The work for a request starts after the request was submitted, so its answer is never stale.
+//! - A request alone does not wait. Requests that arrive while a batch runs wait for it, and form the next batch.
+//! - A request that is cancelled does not affect the answers to the others.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// The most in one batch.
-const MOST: usize = 128;
+/// The maximum number of requests in one batch.
+const MAX_BATCH: usize = 128;
 
-/// Those who wait.
+/// The waiting requests.
 #[derive(Debug)]
 pub(crate) struct Batch<A, R> {
     waiting: Mutex<Vec<(A, oneshot::Sender<R>)>>,
@@ -27,39 +28,40 @@ impl<A, R> Default for Batch<A, R> {
 }
 
 impl<A, R: Send + 'static> Batch<A, R> {
-    /// Asks. `answer` answers everybody who waits by then, in order. Nothing when it panicked.
-    pub(crate) async fn ask<F>(&self, asked: A, answer: impl FnOnce(Vec<A>) -> F) -> Option<R>
+    /// Submits a request. `answer` answers all requests that wait when the batch starts, in their order. Returns `None`
+    /// if it panicked.
+    pub(crate) async fn submit<F>(&self, request: A, answer: impl FnOnce(Vec<A>) -> F) -> Option<R>
     where
         F: Future<Output = Vec<R>> + Send + 'static,
     {
-        let (tell, mut told) = oneshot::channel();
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((asked, tell));
+        let (sender, mut receiver) = oneshot::channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((request, sender));
         let turn = tokio::select! {
             biased;
-            answer = &mut told => return answer.ok(),
+            answer = &mut receiver => return answer.ok(),
             turn = self.turn.clone().lock_owned() => turn,
         };
-        let (asked, tell): (Vec<A>, Vec<_>) = self.next().into_iter().unzip();
-        if !asked.is_empty() {
-            let answering = answer(asked);
-            // On its own, so that it is finished for the others when this one goes away.
+        let (requests, senders): (Vec<A>, Vec<_>) = self.next().into_iter().unzip();
+        if !requests.is_empty() {
+            let answering = answer(requests);
+            // In a task of its own, so that the others get their answers even if this request is cancelled.
             tokio::spawn(async move {
                 let answers = answering.await;
                 drop(turn);
-                for (tell, answer) in tell.into_iter().zip(answers) {
-                    let _ = tell.send(answer);
+                for (sender, answer) in senders.into_iter().zip(answers) {
+                    let _ = sender.send(answer);
                 }
             });
         }
-        told.await.ok()
+        receiver.await.ok()
     }
 
-    /// Those whose turn it is, without whoever has gone away.
+    /// The next batch, without cancelled requests.
     fn next(&self) -> Vec<(A, oneshot::Sender<R>)> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|(_, tell)| !tell.is_closed());
-        let most = waiting.len().min(MOST);
-        waiting.drain(..most).collect()
+        waiting.retain(|(_, sender)| !sender.is_closed());
+        let count = waiting.len().min(MAX_BATCH);
+        waiting.drain(..count).collect()
     }
 }
 
@@ -72,10 +74,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn everybody_gets_their_own_answer_and_those_who_wait_are_answered_together() {
+    async fn each_request_gets_its_own_answer_and_waiting_requests_share_a_batch() {
         let (batch, rounds) = (Batch::<usize, usize>::default(), Arc::new(AtomicUsize::new(0)));
         let asking = (0..200).map(|number| {
-            batch.ask(number, |asked| {
+            batch.submit(number, |asked| {
                 let rounds = rounds.clone();
                 async move {
                     rounds.fetch_add(1, Ordering::Relaxed);
@@ -86,18 +88,22 @@ mod tests {
         });
         let answers = futures::future::join_all(asking).await;
         assert_eq!(answers, (0..200).map(|number| Some(number * 2)).collect::<Vec<_>>());
-        assert_eq!(rounds.load(Ordering::Relaxed), 3, "the first alone, and the rest in two rounds of at most {MOST}");
+        assert_eq!(
+            rounds.load(Ordering::Relaxed),
+            3,
+            "the first alone, and the rest in two batches of at most {MAX_BATCH}"
+        );
     }
 
     #[tokio::test]
-    async fn whoever_goes_away_takes_no_answer_from_anybody_else() {
+    async fn a_cancelled_request_does_not_affect_the_others() {
         let (batch, gate) = (Arc::new(Batch::<u8, u8>::default()), Arc::new(Notify::new()));
         let held = gate.clone();
         let first = {
             let batch = batch.clone();
             tokio::spawn(async move {
                 batch
-                    .ask(1, |asked| async move {
+                    .submit(1, |asked| async move {
                         held.notified().await;
                         asked
                     })
@@ -107,15 +113,15 @@ mod tests {
         tokio::task::yield_now().await;
         let gone = {
             let batch = batch.clone();
-            tokio::spawn(async move { batch.ask(2, |_| async { unreachable!("it has gone") }).await })
+            tokio::spawn(async move { batch.submit(2, |_| async { unreachable!("it is cancelled") }).await })
         };
         tokio::task::yield_now().await;
         let last = {
             let batch = batch.clone();
             tokio::spawn(async move {
                 batch
-                    .ask(3, |asked| async move {
-                        assert_eq!(asked, [3], "whoever has gone is not asked for");
+                    .submit(3, |asked| async move {
+                        assert_eq!(asked, [3], "a cancelled request is not in the batch");
                         asked
                     })
                     .await
@@ -129,9 +135,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_round_that_panics_answers_nobody_and_the_next_is_answered() {
+    async fn a_batch_that_panics_gives_no_answers_and_the_next_one_does() {
         let batch = Batch::<u8, u8>::default();
-        assert_eq!(batch.ask(1, |_| async { panic!("a fault") }).await, None);
-        assert_eq!(batch.ask(2, |asked| async move { asked }).await, Some(2));
+        assert_eq!(batch.submit(1, |_| async { panic!("a fault") }).await, None);
+        assert_eq!(batch.submit(2, |asked| async move { asked }).await, Some(2));
     }
 }

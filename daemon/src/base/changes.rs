@@ -1,14 +1,14 @@
-//! Telling those who wait that something was committed, here and at the other daemons of the database. Carries no data:
-//! whoever wakes looks at the database.
+//! Notifies waiting requests of commits, here and in the other daemons on the database. A notification carries no data:
+//! the receiver reads the database.
 
 use ringfence_store::Announcer;
 use tokio::sync::watch;
 
-/// What the other daemons are told when a bell rings.
+/// The words for the two kinds of change in notifications between daemons.
 const DESIRED: &str = "desired";
 const STATES: &str = "states";
 
-/// Two bells: one for what nodes should hold, for which every agent waits, and one for everything that may be waited for.
+/// Two channels: one for changes of what nodes should hold, on which every agent waits, and one for all changes.
 #[derive(Debug)]
 pub(crate) struct Changes {
     desired: watch::Sender<()>,
@@ -21,43 +21,44 @@ impl Changes {
         Self { desired: watch::Sender::new(()), all: watch::Sender::new(()), announcer }
     }
 
-    /// What nodes should hold has changed, or may have. Call it after the commit, never before.
-    pub(crate) fn ring_desired(&self) {
+    /// Notifies that what nodes should hold may have changed. Call it after the commit, never before.
+    pub(crate) fn notify_desired(&self) {
         self.announcer.announce(DESIRED);
-        self.sound(DESIRED);
+        self.wake(DESIRED);
     }
 
-    /// What is known of nodes has changed, and not what they should hold. Call it after the commit, never before.
-    pub(crate) fn ring_states(&self) {
+    /// Notifies that the state of nodes has changed, but not what they should hold. Call it after the commit, never
+    /// before.
+    pub(crate) fn notify_states(&self) {
         self.announcer.announce(STATES);
-        self.sound(STATES);
+        self.wake(STATES);
     }
 
-    /// Listens to every change from now on: a ring between this call and the wait is heard.
-    pub(crate) fn listen(&self) -> watch::Receiver<()> {
+    /// Subscribes to all changes. A notification between this call and the wait is not lost.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
         self.all.subscribe()
     }
 
-    /// The same, for changes of what nodes should hold only.
-    pub(crate) fn listen_desired(&self) -> watch::Receiver<()> {
+    /// Subscribes to changes of what nodes should hold.
+    pub(crate) fn subscribe_desired(&self) -> watch::Receiver<()> {
         self.desired.subscribe()
     }
 
-    /// Passes on what another daemon announced, if it is one of these.
-    pub(super) fn hear(&self, word: &str) -> bool {
-        let ours = [DESIRED, STATES].contains(&word);
-        if ours {
-            self.sound(word);
+    /// Relays a notification from another daemon. Returns whether it is of a kind that this type knows.
+    pub(super) fn relay(&self, word: &str) -> bool {
+        let is_known = [DESIRED, STATES].contains(&word);
+        if is_known {
+            self.wake(word);
         }
-        ours
+        is_known
     }
 
-    /// Wakes everybody who waits here.
+    /// Wakes all subscribers in this daemon.
     pub(super) fn sound_all(&self) {
-        self.sound(DESIRED);
+        self.wake(DESIRED);
     }
 
-    fn sound(&self, word: &str) {
+    fn wake(&self, word: &str) {
         if word == DESIRED {
             self.desired.send_replace(());
         }

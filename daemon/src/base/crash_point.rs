@@ -1,9 +1,10 @@
-//! For fault tests: kills this process at a named point, as `kill -9` would. Only builds with debug assertions listen to
-//! it; a release build has no such switch.
+//! For fault tests: kills this process at a named point, as `kill -9` would. Only builds with debug assertions have
+//! this switch; release builds do not.
 //!
 //! `RINGFENCED_CRASH_AT` names the point: a step of a saga (`launch_node/start_node/acted`), a transaction just before or
-//! just after it is durable (`put_member/committing`, `put_member/committed`), or a signature (`sign/certificate/made`);
-//! with `@N` behind it, the Nth time. Each point that is passed is traced, so that a test can ask which there are.
+//! just after it is durable (`put_member/committing`, `put_member/committed`), or a signature
+//! (`sign/certificate/made`). With `@N` appended, the process dies the Nth time. Each point is traced when it is
+//! passed, so that a test can list them.
 
 use std::ops::ControlFlow;
 
@@ -29,7 +30,7 @@ pub(crate) fn at_commit(transaction: &'static str, moment: Moment) {
     reached(|| format!("{transaction}/{word}"));
 }
 
-/// Watches signatures: one of something has just been made, and nothing is recorded.
+/// Watches signatures: one has just been created, and is not recorded yet.
 pub(crate) fn signed(what: &str) {
     reached(|| format!("sign/{what}/made"));
 }

@@ -1,20 +1,19 @@
-//! What happened that tasks look at the world for. A task says which events wake it; whoever causes an event need not know
-//! which tasks there are.
+//! Events wake tasks. A task declares which events wake it; code that causes an event need not know the tasks.
 //!
-//! An event carries no data and may be lost: whoever wakes looks at the database, and looks again after its period anyway.
-//! Tasks of the daemon that leads are woken from every daemon of the database.
+//! An event carries no data and may be lost: a task reads the database when it wakes, and runs again after its period
+//! anyway. Tasks that only the leader runs are woken by events in every daemon on the database.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringfence_store::Announcer;
 use tokio::sync::Notify;
 
-/// Something that was committed.
+/// A kind of committed change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A certificate was revoked.
     Revoked,
-    /// A rotation of authorities was requested, or nodes came closer to one.
+    /// A rotation of authorities was requested, or a node made progress towards one.
     RotationWanted,
     /// An authority was prepared, activated, retired or imported.
     AuthoritiesChanged,
@@ -22,9 +21,9 @@ pub(crate) enum Event {
     SagaRecorded,
     /// A saga ended.
     SagaEnded,
-    /// Another version of the master key seals.
+    /// A new version of the master key is active.
     MasterKeyRotated,
-    /// This daemon leads from now on.
+    /// This daemon became the leader.
     LeadTaken,
 }
 
@@ -39,7 +38,7 @@ impl Event {
         Self::LeadTaken,
     ];
 
-    /// The word for it between daemons.
+    /// Its word in notifications between daemons.
     const fn word(self) -> &'static str {
         match self {
             Self::Revoked => "revoked",
@@ -53,60 +52,62 @@ impl Event {
     }
 }
 
-/// Who is woken by what.
+/// Notifies tasks of events.
 #[derive(Debug)]
 pub(crate) struct Events {
     announcer: Announcer,
-    sleepers: Mutex<Vec<Sleeper>>,
+    subscribers: Mutex<Vec<Subscriber>>,
 }
 
-/// A task that waits.
+/// A task, with the events that wake it.
 #[derive(Debug, Clone)]
-struct Sleeper {
+struct Subscriber {
     woken_by: &'static [Event],
     leads: bool,
-    bell: Arc<Notify>,
+    notify: Arc<Notify>,
 }
 
 impl Events {
     pub(crate) fn new(announcer: Announcer) -> Self {
-        Self { announcer, sleepers: Mutex::default() }
+        Self { announcer, subscribers: Mutex::default() }
     }
 
-    /// A bell that these events ring. One of a task that only the daemon that leads runs rings there from every daemon.
+    /// Subscribes a task to these events. With `leads`, events of every daemon wake it in the leader.
     pub(crate) fn subscribe(&self, woken_by: &'static [Event], leads: bool) -> Arc<Notify> {
-        let bell = Arc::new(Notify::new());
-        self.sleepers().push(Sleeper { woken_by, leads, bell: bell.clone() });
-        bell
+        let notify = Arc::new(Notify::new());
+        self.subscribers().push(Subscriber { woken_by, leads, notify: notify.clone() });
+        notify
     }
 
-    /// Wakes whom it concerns, here and at the daemon that leads. Call it after the commit, never before.
-    pub(crate) fn happened(&self, event: Event) {
+    /// Wakes the tasks that subscribe to the event, here and in the leader. Call it after the commit, never before.
+    pub(crate) fn notify(&self, event: Event) {
         let mut leads = false;
-        for sleeper in self.sleepers().iter().filter(|sleeper| sleeper.woken_by.contains(&event)) {
-            sleeper.bell.notify_one();
-            leads |= sleeper.leads;
+        for subscriber in self.subscribers().iter().filter(|subscriber| subscriber.woken_by.contains(&event)) {
+            subscriber.notify.notify_one();
+            leads |= subscriber.leads;
         }
         if leads {
             self.announcer.announce(event.word());
         }
     }
 
-    /// Passes on what another daemon announced. Tasks that every daemon runs were woken where it happened.
-    pub(super) fn hear(&self, word: &str) {
+    /// Relays an event from another daemon to tasks that only the leader runs. Tasks that every daemon runs were woken
+    /// there.
+    pub(super) fn relay(&self, word: &str) {
         let event = Event::ALL.into_iter().find(|event| event.word() == word);
-        let concerns =
-            |sleeper: &&Sleeper| sleeper.leads && event.is_some_and(|event| sleeper.woken_by.contains(&event));
-        self.sleepers().iter().filter(concerns).for_each(|sleeper| sleeper.bell.notify_one());
+        let concerns = |subscriber: &&Subscriber| {
+            subscriber.leads && event.is_some_and(|event| subscriber.woken_by.contains(&event))
+        };
+        self.subscribers().iter().filter(concerns).for_each(|subscriber| subscriber.notify.notify_one());
     }
 
-    /// Wakes every task here.
+    /// Wakes every task of this daemon.
     pub(super) fn wake_all(&self) {
-        self.sleepers().iter().for_each(|sleeper| sleeper.bell.notify_one());
+        self.subscribers().iter().for_each(|subscriber| subscriber.notify.notify_one());
     }
 
-    fn sleepers(&self) -> MutexGuard<'_, Vec<Sleeper>> {
-        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn subscribers(&self) -> MutexGuard<'_, Vec<Subscriber>> {
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

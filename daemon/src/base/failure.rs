@@ -1,4 +1,5 @@
-//! The one error of the daemon: what the caller sees, and what only the log sees. How it becomes an answer is HTTP's part.
+//! The error type of the daemon's operations: a problem for the caller, and a cause for the log. `http` turns it into a
+//! response.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use ringfence_store::StoreError;
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     problem: Box<Problem>,
-    /// The cause, for the log. A caller never sees it.
+    /// The cause, for the log only.
     cause: Option<Arc<anyhow::Error>>,
 }
 
@@ -18,23 +19,23 @@ pub(crate) struct Failure {
 pub(crate) type Answer<T> = Result<T, Failure>;
 
 impl Failure {
-    /// A problem that the caller can do something about.
+    /// A problem that the caller can act on.
     pub(crate) fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
         Self { problem: Box::new(Problem::new(code, detail)), cause: None }
     }
 
-    /// There is no such thing.
+    /// Something that does not exist.
     pub(crate) fn not_found(what: impl std::fmt::Display) -> Self {
         Self::new(ProblemCode::NotFound, format!("there is no {what}"))
     }
 
-    /// A fault of ours.
+    /// A fault of the daemon.
     pub(crate) fn internal(cause: impl Into<anyhow::Error>) -> Self {
-        let detail = "the daemon's log says more; if it happens again, please report it";
+        let detail = "the daemon's log has the cause; if it happens again, please report it";
         Self { cause: Some(Arc::new(cause.into())), ..Self::new(ProblemCode::Internal, detail) }
     }
 
-    /// The cause for whoever starts the daemon, who has no log to look at: it is the one that is being written.
+    /// The cause, for failures while the daemon starts: it is printed to the person who starts it.
     pub(crate) fn into_cause(self) -> anyhow::Error {
         match self.cause {
             Some(cause) => anyhow::anyhow!("{cause:#}"),
@@ -75,8 +76,8 @@ impl From<SealError> for Failure {
             SealError::Version(version) => Self::new(
                 ProblemCode::Unavailable,
                 format!(
-                    "this daemon does not have version {version} of the master key, under which the database is sealed; put \
-                     it where its key comes from, and start it again"
+                    "this daemon does not have version {version} of the master key, under which the database is sealed; add \
+                     it to the source of this daemon's master key, and restart the daemon"
                 ),
             ),
             cause => Self::internal(cause),

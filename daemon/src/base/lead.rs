@@ -1,11 +1,12 @@
-//! Which of the daemons on one database leads: the one that runs sagas and looks after nodes, so that no two act on the
-//! same machine. What only changes the database needs no leader: each decides it in the transaction that does it.
+//! Leader election between the daemons on one database. The leader runs sagas and keeps nodes, so that no two daemons
+//! act on the same machine. What only changes the database needs no leader: each daemon decides it in the transaction
+//! that does it.
 //!
 //! # Guarantees
 //!
-//! - One daemon leads at a time, and what it writes as the leader is refused from the moment another has taken over,
-//!   whatever its clock says.
-//! - A leader that is gone is replaced within [`TERM`], one that stops cleanly at once.
+//! - One daemon leads at a time. Once another has taken over, its writes as the leader are refused, whatever its clock
+//!   shows.
+//! - A leader that dies is replaced within [`TERM`], one that stops cleanly at once.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,21 +22,21 @@ use tracing::{info, warn};
 
 use crate::base::{Base, Event, Task};
 
-/// The lease that the leader has.
+/// The name of the leader's lease.
 pub(crate) const LEASE: &str = "lead";
-/// How long a leader leads unless it renews.
+/// How long the lease lasts unless it is renewed.
 const TERM: SignedDuration = SignedDuration::from_secs(5);
-/// Who a daemon is among those of its database: a word in a file of its directory, so that one that starts again is known.
+/// The file with the daemon's id, so that a restarted daemon is recognized as the one before.
 const OWNER_FILE: &str = "daemon_id";
 
-/// What `inspect tasks` says of a daemon that leads.
+/// What `inspect tasks` shows for the leader.
 const LEADS: &str = "leads";
 
-/// Whether this daemon leads.
+/// Whether this daemon is the leader.
 #[derive(Debug)]
 pub(crate) struct Lead {
     owner: String,
-    /// A database in a file has no other daemon, by the claim on the directory.
+    /// Whether no other daemon can use the database: a database in a file is protected by the claim on its directory.
     alone: bool,
     held: Mutex<Option<Held>>,
 }
@@ -52,7 +53,7 @@ struct Held {
 pub(crate) struct NotLeading;
 
 impl Lead {
-    /// Takes the lead for the daemon in this directory, unless another has it.
+    /// Takes the lead for the daemon in this directory, unless another daemon has it.
     pub(crate) async fn at_start(
         tx: &mut Transaction,
         directory: &Path,
@@ -66,12 +67,12 @@ impl Lead {
         Ok(lead)
     }
 
-    /// The hold on the lead, if this daemon has it now.
+    /// The epoch of this daemon's lead, if it leads now.
     pub(crate) fn epoch(&self, now: Timestamp) -> Option<Epoch> {
         self.lock().filter(|held| self.alone || now < held.until).map(|held| held.epoch)
     }
 
-    /// Begins to write as the leader. Refused when another leads.
+    /// Begins a write transaction as the leader. Fails when another daemon leads.
     pub(crate) async fn write(&self, store: &Store, name: &'static str, now: Timestamp) -> anyhow::Result<Transaction> {
         let epoch = self.epoch(now).ok_or(NotLeading)?;
         let mut tx = store.write(name).await?;
@@ -79,7 +80,7 @@ impl Lead {
         Ok(tx)
     }
 
-    /// Lets the next one lead at once.
+    /// Gives up the lead, so that another daemon can take it at once.
     pub(crate) async fn resign(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         let held = self.lock().take();
         if let Some(held) = held.filter(|_| !self.alone) {
@@ -93,7 +94,7 @@ impl Lead {
     async fn take(&self, tx: &mut Transaction, now: Timestamp) -> Result<Option<Held>, StoreError> {
         let until = now + TERM;
         let Some(epoch) = tx.leases().acquire(LEASE, &self.owner, now, until).await? else { return Ok(None) };
-        // While nobody led, anything may have happened to the nodes.
+        // While no daemon led, anything may have notify to the nodes.
         tx.nodes().update_ready_to_joined().await?;
         Ok(Some(Held { epoch, until }))
     }
@@ -103,7 +104,7 @@ impl Lead {
     }
 }
 
-/// Keeps the lead, or takes it when nobody has it.
+/// Renews the lead, or takes it when no daemon has it.
 pub(crate) struct HoldLead(pub(crate) Arc<Base>);
 
 #[async_trait]
@@ -113,7 +114,7 @@ impl Task for HoldLead {
     }
 
     fn purpose(&self) -> &'static str {
-        "keeps the lead of the daemons on this database, or takes it when nobody leads"
+        "renews this daemon's lead, or takes the lead when no daemon has it"
     }
 
     fn period(&self) -> Duration {
@@ -145,8 +146,8 @@ impl Task for HoldLead {
             return Ok("another daemon leads".to_owned());
         }
         info!("this daemon leads now");
-        base.changes.ring_desired();
-        base.events.happened(Event::LeadTaken);
+        base.changes.notify_desired();
+        base.events.notify(Event::LeadTaken);
         Ok(LEADS.to_owned())
     }
 }

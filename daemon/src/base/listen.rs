@@ -1,4 +1,4 @@
-//! Listening to the other daemons of the database: what is committed there wakes those who wait here.
+//! Receives notifications from the other daemons on the database, and wakes what waits for them here.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::Base;
 
-/// Passes on what the other daemons announce, until told to stop.
-pub(crate) async fn listen_to_others(base: Arc<Base>, mut heard: Announcements, stop: CancellationToken) {
-    while let Some(Some(word)) = stop.run_until_cancelled(heard.recv()).await {
+/// Relays the notifications of the other daemons until `stop` is cancelled.
+pub(crate) async fn listen_to_others(base: Arc<Base>, mut announcements: Announcements, stop: CancellationToken) {
+    while let Some(Some(word)) = stop.run_until_cancelled(announcements.recv()).await {
         match word.as_deref() {
-            Some(word) if base.changes.hear(word) => {}
-            Some(word) => base.events.hear(word),
-            // Something may have been announced that was not heard.
+            Some(word) if base.changes.relay(word) => {}
+            Some(word) => base.events.relay(word),
+            // Notifications may have been lost.
             None => {
-                base.changes.sound_all();
+                base.changes.wake_all();
                 base.events.wake_all();
             }
         }

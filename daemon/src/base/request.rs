@@ -1,4 +1,4 @@
-//! Reading requests: JSON bodies, path segments and query parameters, with problems instead of plain text.
+//! Extractors for JSON bodies, path segments and query parameters, which reject with problems instead of plain text.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::base::Failure;
 
-/// The largest body that is read, in bytes. The largest request by design is a cluster's declaration.
+/// The maximum size of a body, in bytes. The largest request by design is a cluster's declaration.
 pub(crate) const BODY_LIMIT: usize = 256 * 1024;
 
 /// A JSON body.
@@ -32,7 +32,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// A JSON object. Without it, an array would be taken for an object whose fields come in order.
+/// A JSON object. Without it, serde would accept an array as an object whose fields are in order.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -66,17 +66,17 @@ fn refuse(rejection: &JsonRejection) -> Failure {
     Failure::new(ProblemCode::InvalidRequest, text)
 }
 
-/// Whether this is the parser's own complaint, and not a value of the caller's that says the same words.
+/// Whether this is the parser's own message, and not a value of the caller that contains the same words.
 fn names_unknown_field(text: &str) -> bool {
     text.contains(": unknown field `")
 }
 
-/// A name at the place of its kind in the path: `{project}`, `{user}`, `{node}`, `{service}`.
+/// A name in the path: `{project}`, `{user}`, `{node}`, `{service}`.
 pub(crate) struct Segment<T>(pub(crate) T);
 
-/// Names that stand in paths, and what their segment is called.
+/// A kind of name that occurs in paths.
 pub(crate) trait InPath: FromStr<Err = NameError> {
-    /// The name in the route's template.
+    /// The parameter in the route's template.
     const SEGMENT: &'static str;
 }
 
@@ -112,7 +112,7 @@ impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Segment<T> {
     }
 }
 
-/// Free text at this place of the path, such as a serial number.
+/// The text of a path parameter.
 pub(crate) async fn text_in_path<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, Failure> {
     let params = RawPathParams::from_request_parts(parts, state)
         .await
@@ -120,13 +120,13 @@ pub(crate) async fn text_in_path<S: Send + Sync>(parts: &mut Parts, state: &S, n
     Ok(params.iter().find_map(|(key, value)| (key == name).then_some(value)).unwrap_or_default().to_owned())
 }
 
-/// `?after=N`: wait until something is newer than N.
+/// `?after=N`: wait for something newer than N.
 pub(crate) struct After(pub(crate) Option<i64>);
 
-/// `?limit=N`: at most so many, 100 unless asked, never more than 1,000.
+/// `?limit=N`: at most N items. The default is 100, the maximum 1,000.
 pub(crate) struct Limit(pub(crate) u32);
 
-/// `?after=N&limit=M`: what follows N, oldest first; without `after` the newest, newest first.
+/// `?after=N&limit=M`: items after N, oldest first; without `after`, the newest, newest first.
 pub(crate) struct Range {
     pub(crate) after: Option<i64>,
     pub(crate) limit: u32,
@@ -184,8 +184,9 @@ fn limit(asked: Option<u32>) -> Result<u32, Failure> {
     Err(Failure::new(ProblemCode::InvalidRequest, format!("limit is {limit} and must be from 1 to 1000")))
 }
 
-/// `If-None-Match: *` (RFC 9110, section 13.1.2): the request is to create something, and what exists is not to be changed.
-/// What exists and is what the request says is the answer all the same, so that a lost answer can be asked for again.
+/// `If-None-Match: *` (RFC 9110, section 13.1.2): the request creates something and must not change what exists. If
+/// what exists equals what the request asks for, that is the answer, so that a request whose answer was lost can be
+/// repeated.
 pub(crate) struct Creating(pub(crate) bool);
 
 impl<S: Send + Sync> FromRequestParts<S> for Creating {

@@ -1,4 +1,4 @@
-//! Sealing secrets under the master key, each bound to what it is the secret of.
+//! Seals secrets under the master key, each bound to its owner.
 
 use aws_lc_rs::rand::SystemRandom;
 use ringfence_api::ProblemCode;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::base::{Base, Failure};
 
-/// What a secret is bound to: sealed bytes that are moved to another place do not open there.
+/// What a secret is bound to: sealed bytes that are moved to another row do not open there.
 pub(crate) fn sealing_context(of: &SealedOf) -> String {
     match of {
         SealedOf::Issuer(id) => format!("issuer/{id}"),
@@ -18,8 +18,8 @@ pub(crate) fn sealing_context(of: &SealedOf) -> String {
     }
 }
 
-/// Seals a secret in the transaction that records it, with the version that is in force there: a daemon that does not have it
-/// seals nothing, so that nothing is sealed under a version that others have given up.
+/// Seals a secret in the transaction that records it, under the version that is active in the database. A daemon that
+/// does not have that version seals nothing, so that nothing is sealed under a version that others have forgotten.
 pub(crate) async fn seal(
     tx: &mut Transaction,
     (key, rng): (&MasterKey, &SystemRandom),
@@ -30,7 +30,7 @@ pub(crate) async fn seal(
     Ok(key.seal(rng, &sealing_context(of), secret))
 }
 
-/// A secret that was sealed before its transaction began, under the version that is in force there.
+/// Seals a secret again that was sealed before its transaction began, if another version is active by now.
 pub(crate) async fn reseal(
     tx: &mut Transaction,
     base: &Base,
@@ -46,15 +46,16 @@ pub(crate) fn open(base: &Base, of: &SealedOf, sealed: &[u8]) -> Result<Zeroizin
     Ok(base.master_key.open(&sealing_context(of), sealed)?)
 }
 
-/// Seals with the version that the database says, if this daemon has it, and has the same as the others.
+/// Activates the version that is active in the database. Fails if this daemon does not have it, or has another key for
+/// it than the other daemons.
 pub(crate) async fn follow(tx: &mut Transaction, key: &MasterKey) -> Result<u32, Failure> {
     let version = tx.sealed_secrets().master_key_version().await?;
     key.activate(version)?;
     let check = tx.sealed_secrets().master_key_check().await?;
     if check.is_some() && check != key.check_of(version) {
         let detail = format!(
-            "version {version} of the master key is another key here than where the database was sealed with it; put the same \
-             one where this daemon's comes from, and start it again"
+            "version {version} of this daemon's master key is not the key that sealed the database; put that key in the source \
+             of this daemon's master key, and restart the daemon"
         );
         return Err(Failure::new(ProblemCode::Unavailable, detail));
     }

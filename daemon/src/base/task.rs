@@ -1,8 +1,8 @@
-//! Background work: a task looks at the world and puts right what is not as it should be.
+//! Background work: a task compares the world with the database and corrects what differs.
 //!
-//! A task takes no input, does bounded work, and may be run at any time and by another daemon too. It runs at
-//! least once a period, and soon after an event that wakes it; an event that is lost costs one period and never
-//! correctness. Its next run is its retry.
+//! A task takes no input, does bounded work, and can run at any time, in several daemons at once. It runs at least once
+//! per period, and soon after an event that wakes it; a lost event costs at most one period and never correctness. The
+//! next run is the retry.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::base::Event;
 /// One kind of background work.
 #[async_trait]
 pub(crate) trait Task: Send + Sync {
-    /// Its name in `inspect` and in logs.
+    /// The name in `inspect` and in logs.
     fn name(&self) -> &'static str;
-    /// What it is for, in a sentence.
+    /// What it does, in a sentence.
     fn purpose(&self) -> &'static str;
-    /// It looks at least this often.
+    /// It runs at least this often.
     fn period(&self) -> Duration;
-    /// What wakes it before its period is over.
+    /// The events that wake it before its period ends.
     fn woken_by(&self) -> &'static [Event] {
         &[]
     }
-    /// How long it rests after a run, however often it is woken: what came meanwhile is done together.
+    /// The minimum pause after a run, even if events arrive; the next run handles them together.
     fn rest(&self) -> Duration {
         Duration::ZERO
     }
-    /// Whether only the daemon that leads runs it, because it acts on more than the database.
+    /// Whether only the leader runs it, because it acts on more than the database.
     fn leads(&self) -> bool {
         false
     }
-    /// Looks, and does what is to do. Returns what it did, in words; an empty text when there was nothing.
+    /// Runs once. Returns what it did, in words, or an empty string if nothing was due.
     async fn run(&self) -> anyhow::Result<String>;
 }

@@ -19,7 +19,7 @@ impl Agent {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         crate::logging::start();
         let claim = claim(&self.directory, AGENT_CLAIM)?;
-        crate::service_manager::ready("keeps its node");
+        crate::service_manager::ready("keeping its node");
         tokio::select! {
             outcome = ringfence_agent::run(&self.directory, Arc::new(SystemClock)) => Ok(outcome?),
             outcome = crate::serve::wait_for_signal() => outcome,

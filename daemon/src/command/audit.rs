@@ -1,5 +1,5 @@
-//! `ringfenced audit`: the audit log as JSON lines, and whether such lines are whole and unchanged. Verifying needs neither
-//! the cluster nor its token, so that an auditor can do it.
+//! `ringfenced audit`: exports the audit log as JSON lines, and verifies that an export is complete and unchanged.
+//! Verifying needs neither the cluster nor its token, so that an auditor can do it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write as _};
@@ -23,11 +23,11 @@ pub struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Print every row as a line of JSON, oldest first, and each signed checkpoint behind the row that it is about
+    /// Print every row as a line of JSON, oldest first, and each signed checkpoint after its row
     Export {
         #[command(flatten)]
         operator: Operator,
-        /// Only what follows this row, to go on with an export
+        /// Only the rows after this one, to continue an export
         #[arg(long, value_name = "SEQUENCE", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
         after: i64,
     },
@@ -38,14 +38,15 @@ enum What {
         /// The hash of the row before the first one, if the export does not begin with row 1
         #[arg(long, value_name = "HASH")]
         previous: Option<String>,
-        /// The hash of a row that was verified before, which must be among these
+        /// The hash of a row that was verified before, which must be in this export
         #[arg(long, value_name = "HASH")]
         contains: Option<String>,
-        /// The keys of checkpoints, as `audit keys` printed them before, to verify the signatures of those in the export
+        /// The keys of checkpoints, as `audit keys` printed them before, to verify the signatures in the export
         #[arg(long, value_name = "FILE")]
         keys: Option<PathBuf>,
     },
-    /// Print the keys that sign checkpoints (JWKS). Keep them where those who can write to the database cannot
+    /// Print the keys that sign checkpoints (JWKS). Keep them where nobody who can write to the database can change
+    /// them
     Keys {
         #[command(flatten)]
         operator: Operator,
@@ -58,7 +59,7 @@ enum Line {
     Checkpoint(AuditCheckpoint),
 }
 
-/// Reads a line. It must hold exactly what an export holds, so that nothing in it escapes the verification.
+/// Reads a line. It must hold exactly what an export holds, so that nothing in it is left unverified.
 fn read_line(line: &str) -> anyhow::Result<Line> {
     let value: serde_json::Value = serde_json::from_str(line)?;
     let (read, again) = if let Some(checkpoint) = value.get("checkpoint") {
@@ -70,11 +71,11 @@ fn read_line(line: &str) -> anyhow::Result<Line> {
         let again = serde_json::to_value(&row)?;
         (Line::Row(row), again)
     };
-    ensure!(again == value, "it holds something besides, or in another form");
+    ensure!(again == value, "it holds additional data, or another form of the data");
     Ok(read)
 }
 
-/// How many rows are asked for together.
+/// The number of rows per request.
 const BATCH: usize = 1_000;
 
 impl Audit {
@@ -98,7 +99,8 @@ impl Audit {
 
 async fn export(operator: &Operator, mut after: i64) -> anyhow::Result<()> {
     let client = operator.client()?;
-    // So that the end of the export is signed too. What cannot be signed is all the more to be looked at.
+    // So that the end of the export is signed too. The export continues if that fails: a log that cannot be signed
+    // needs inspection all the more.
     let signed = client.post_audit_checkpoint().await;
     let mut checkpoints: Vec<AuditCheckpoint> = Vec::new();
     let mut out = std::io::stdout().lock();
@@ -120,13 +122,13 @@ async fn export(operator: &Operator, mut after: i64) -> anyhow::Result<()> {
             break;
         }
     }
-    // Of rows that are not there any more, which `verify` will say.
+    // Checkpoints of rows that no longer exist, which `verify` will report.
     let missing: Vec<AuditCheckpoint> = client.list(&LIST_CHECKPOINTS, &format!("after={after}&limit={BATCH}")).await?;
     for checkpoint in missing {
         serde_json::to_writer(&mut out, &serde_json::json!({ "checkpoint": checkpoint }))?;
         writeln!(out)?;
     }
-    signed.map(drop).context("everything is exported, but its end could not be signed")
+    signed.map(drop).context("the export is complete, but its end could not be signed")
 }
 
 fn read_keys(file: &Path) -> anyhow::Result<Jwks> {
@@ -142,7 +144,7 @@ fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::new(opened)))
 }
 
-/// Follows the chain. Says how far it goes, or which row is the first that does not fit.
+/// Verifies the chain. Returns the verified range, or fails with the first row that does not match.
 fn verify(
     lines: impl BufRead,
     previous: Option<&str>,
@@ -207,13 +209,13 @@ fn verify_checkpoint(checkpoint: &AuditCheckpoint, keys: &Jwks) -> anyhow::Resul
     let key = keys.keys.iter().find(|key| key.kid == checkpoint.kid);
     let key =
         key.with_context(|| format!("the checkpoint is signed by key {}, which is not among --keys", checkpoint.kid))?;
-    let said = Checkpoint::verify(&checkpoint.signature, key)?;
+    let content = Checkpoint::verify(&checkpoint.signature, key)?;
     ensure!(
-        (said.sequence, &said.hash, said.signed_at)
+        (content.sequence, &content.hash, content.signed_at)
             == (checkpoint.sequence, &checkpoint.hash, checkpoint.at.as_second()),
         "what key {} signed is row {} with another hash or time",
         checkpoint.kid,
-        said.sequence
+        content.sequence
     );
     Ok(())
 }
@@ -241,19 +243,19 @@ mod tests {
         rows
     }
 
-    fn judge(rows: &[AuditEntry], previous: Option<&str>, contains: Option<&str>) -> Result<String, String> {
+    fn run_verify(rows: &[AuditEntry], previous: Option<&str>, contains: Option<&str>) -> Result<String, String> {
         let lines: Vec<String> = rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect();
         verify(lines.join("\n").as_bytes(), previous, contains, None).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn whatever_was_done_to_an_export_is_found_and_where() {
+    fn a_changed_removed_or_added_row_is_found_and_named() {
         let good = log(5);
-        assert!(judge(&good, None, None).unwrap().starts_with("rows 1 to 5 are as they were written"));
+        assert!(run_verify(&good, None, None).unwrap().starts_with("rows 1 to 5 are as they were written"));
         let changed = |change: fn(&mut Vec<AuditEntry>)| {
             let mut rows = good.clone();
             change(&mut rows);
-            judge(&rows, None, None).unwrap_err()
+            run_verify(&rows, None, None).unwrap_err()
         };
         assert!(changed(|rows| rows[2].object = "fraud__mallory".to_owned()).starts_with("row 3 is not"));
         assert!(changed(|rows| rows[2].at = jiff::Timestamp::UNIX_EPOCH).starts_with("row 3 is not"));
@@ -261,29 +263,29 @@ mod tests {
         assert!(changed(|rows| drop(rows.remove(0))).contains("--previous"));
         assert!(changed(|rows| rows.swap(2, 3)).contains("row 3 is missing"));
         assert!(changed(Vec::clear).contains("no rows"));
-        // Somebody who computes the hashes anew is found by whoever kept one.
-        let anew = |rows: &mut Vec<AuditEntry>| {
+        // Recomputed hashes are found by comparison with one that was kept.
+        let rehash = |rows: &mut Vec<AuditEntry>| {
             rows[1].object = "fraud__mallory".to_owned();
             for index in 1..rows.len() {
                 rows[index].hash = rows[index].hash_after(&rows[index - 1].hash.clone());
             }
         };
         let mut rows = good.clone();
-        anew(&mut rows);
-        assert!(judge(&rows, None, None).is_ok());
-        assert!(judge(&rows, None, Some(&good[3].hash)).unwrap_err().contains("--contains"));
-        assert!(judge(&good, None, Some(&good[3].hash)).is_ok());
+        rehash(&mut rows);
+        assert!(run_verify(&rows, None, None).is_ok());
+        assert!(run_verify(&rows, None, Some(&good[3].hash)).unwrap_err().contains("--contains"));
+        assert!(run_verify(&good, None, Some(&good[3].hash)).is_ok());
     }
 
     #[test]
-    fn an_export_that_goes_on_is_verified_from_the_hash_of_the_one_before() {
+    fn a_continued_export_is_verified_from_the_hash_of_the_one_before() {
         let good = log(5);
-        assert!(judge(&good[3..], Some(&good[2].hash), None).unwrap().starts_with("rows 4 to 5"));
-        assert!(judge(&good[3..], Some(&good[1].hash), None).is_err());
+        assert!(run_verify(&good[3..], Some(&good[2].hash), None).unwrap().starts_with("rows 4 to 5"));
+        assert!(run_verify(&good[3..], Some(&good[1].hash), None).is_err());
     }
 
     #[test]
-    fn a_checkpoint_fits_its_row_and_is_signed_by_a_key_that_was_kept() {
+    fn a_checkpoint_matches_its_row_and_is_signed_by_a_kept_key() {
         let good = log(3);
         let key = ringfence_pki::TokenKey::new(&ringfence_pki::PrivateKey::generate().unwrap()).unwrap();
         let public = key.public().clone();
@@ -302,25 +304,27 @@ mod tests {
                 signature,
             }
         };
-        let judge = |rows: &[AuditEntry], checkpoint: &AuditCheckpoint, keys: &Jwks| {
+        let run_verify = |rows: &[AuditEntry], checkpoint: &AuditCheckpoint, keys: &Jwks| {
             let mut lines: Vec<String> = rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect();
             lines.insert(2, serde_json::json!({ "checkpoint": checkpoint }).to_string());
             verify(lines.join("\n").as_bytes(), None, None, Some(keys)).map_err(|error| format!("{error:#}"))
         };
         let checkpoint = of(&good[1], &good[1]);
-        assert!(judge(&good, &checkpoint, &keys).unwrap().ends_with("signed up to row 2"));
-        // A log that was written anew, with its hashes.
-        let mut anew = good.clone();
-        anew[0].object = "fraud__mallory".to_owned();
+        assert!(run_verify(&good, &checkpoint, &keys).unwrap().ends_with("signed up to row 2"));
+        // A log that was rewritten, with its hashes.
+        let mut rewritten = good.clone();
+        rewritten[0].object = "fraud__mallory".to_owned();
         for index in 0..3 {
-            let previous = if index == 0 { AuditEntry::GENESIS.to_owned() } else { anew[index - 1].hash.clone() };
-            anew[index].hash = anew[index].hash_after(&previous);
+            let previous = if index == 0 { AuditEntry::GENESIS.to_owned() } else { rewritten[index - 1].hash.clone() };
+            rewritten[index].hash = rewritten[index].hash_after(&previous);
         }
-        assert!(judge(&anew, &checkpoint, &keys).unwrap_err().contains("row 2 is not the one that was signed"));
-        let forged = AuditCheckpoint { hash: anew[1].hash.clone(), ..checkpoint.clone() };
-        assert!(judge(&anew, &forged, &keys).unwrap_err().contains("with another hash or time"));
+        assert!(
+            run_verify(&rewritten, &checkpoint, &keys).unwrap_err().contains("row 2 is not the one that was signed")
+        );
+        let forged = AuditCheckpoint { hash: rewritten[1].hash.clone(), ..checkpoint.clone() };
+        assert!(run_verify(&rewritten, &forged, &keys).unwrap_err().contains("with another hash or time"));
         let other = Jwks { keys: vec![jwk("another")] };
-        assert!(judge(&good, &checkpoint, &other).unwrap_err().contains("not among --keys"));
+        assert!(run_verify(&good, &checkpoint, &other).unwrap_err().contains("not among --keys"));
         let without = good.iter().map(|row| serde_json::to_string(row).unwrap()).collect::<Vec<_>>().join("\n");
         assert!(verify(without.as_bytes(), None, None, Some(&keys)).unwrap_err().to_string().contains("no checkpoint"));
     }

@@ -1,5 +1,5 @@
-//! `ringfenced ca`: an offline root, whose key lies in a directory on a machine of its own. It signs what a daemon then
-//! imports: the first authorities, successors of intermediates, and its list. Only `import` uses the network.
+//! `ringfenced ca`: an offline root, whose key is in a directory on a machine of its own. It signs what a daemon then
+//! imports: the first authorities, successors of intermediates, and its CRL. Only `import` uses the network.
 //!
 //! ```text
 //! root.key, root.crt   the root's key (PKCS #8, 0600) and certificate
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::subject_name;
 use crate::command::operator::Operator;
 
-/// Keep an offline root, and import what it signs.
+/// Operate an offline root, and import what it signs.
 #[derive(Debug, Args)]
 pub struct Ca {
     #[command(subcommand)]
@@ -37,26 +37,26 @@ pub struct Ca {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Make a root and the first intermediates of a cluster that is not made yet
+    /// Create a root and the first intermediates of a cluster that does not exist yet
     Init {
         #[command(flatten)]
         place: Place,
         /// The cluster's name
         #[arg(long, value_name = "NAME", value_parser = ClusterName::parse)]
         cluster_name: ClusterName,
-        /// The cluster's id, as it will stand in serve.toml
+        /// The cluster's id, as in its future serve.toml
         #[arg(long, value_name = "UUID", value_parser = ClusterId::parse)]
         cluster_id: ClusterId,
-        /// The API's address, such as <https://10.0.0.7:8443>: certificates name it for their lists
+        /// The API's address, such as <https://10.0.0.7:8443>: certificates name it as the address of their CRLs
         #[arg(long, value_name = "URL")]
         endpoint: String,
         /// The kind of the keys: `ecdsa_p256`, `ecdsa_p384`, `ed25519`, `rsa_2048`, `rsa_3072` or `rsa_4096`
         #[arg(long, value_name = "ALGORITHM", default_value = "ecdsa_p256")]
         key_algorithm: String,
-        /// How long the root lives
+        /// How long the root is valid
         #[arg(long, value_name = "YEARS", default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..=30))]
         root_years: i64,
-        /// How long a list of the root is good; so often another one must be imported
+        /// How long a CRL of the root is valid; another one must be imported before it expires
         #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(i64).range(1..=366))]
         list_days: i64,
     },
@@ -64,21 +64,21 @@ enum What {
     Intermediate {
         #[command(flatten)]
         place: Place,
-        /// What it is to sign for
+        /// The domain that it signs for
         #[arg(value_parser = domain)]
         domain: AuthorityDomain,
     },
-    /// Sign another list of the root
+    /// Sign another CRL of the root
     List {
         #[command(flatten)]
         place: Place,
-        /// An intermediate to revoke, by its serial number; may be given again
+        /// An intermediate to revoke, by its serial number; may be repeated
         #[arg(long, value_name = "SERIAL")]
         revoke: Vec<String>,
     },
-    /// Import what was signed into a cluster that runs
+    /// Import what was signed into a running cluster
     Import(Import),
-    /// The earlier word for `import`
+    /// The former name of `import`
     #[command(hide = true)]
     Bring(Import),
 }
@@ -93,10 +93,10 @@ struct Import {
 
 #[derive(Debug, Args)]
 struct Place {
-    /// Where the root is kept
+    /// The directory of the root
     #[arg(long, value_name = "DIR")]
     directory: PathBuf,
-    /// Where to write what is to be imported
+    /// The file to write, for the import
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -113,12 +113,12 @@ struct State {
     list_number: i64,
     /// How many intermediates of each domain there are.
     intermediates: BTreeMap<String, u32>,
-    /// Since when which intermediates are revoked.
+    /// The revoked intermediates, with the times of their revocation.
     revoked: BTreeMap<String, Timestamp>,
 }
 
-/// How long an intermediate lives; less if the root does.
-const INTERMEDIATE: SignedDuration = SignedDuration::from_hours(5 * 365 * 24);
+/// How long an intermediate is valid, unless the root expires earlier.
+const INTERMEDIATE_LIFETIME: SignedDuration = SignedDuration::from_hours(5 * 365 * 24);
 
 impl Ca {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
@@ -129,7 +129,7 @@ impl Ca {
                     "the endpoint must be https://HOST:PORT, as clients reach the API"
                 );
                 let key_algorithm = KeyAlgorithm::from_word(&key_algorithm)
-                    .with_context(|| format!("there is no kind of key {key_algorithm:?}"))?;
+                    .with_context(|| format!("unknown key algorithm {key_algorithm:?}"))?;
                 let state = State {
                     cluster_name,
                     cluster_id,
@@ -154,20 +154,18 @@ impl Ca {
             What::List { place, revoke } => {
                 let mut root = Root::open(&place.directory)?;
                 for serial in revoke {
-                    let serial = Serial::parse(&serial).with_context(|| format!("{serial} is no serial number"))?;
+                    let serial = Serial::parse(&serial).with_context(|| format!("{serial} is not a serial number"))?;
                     root.state.revoked.entry(serial.to_string()).or_insert_with(|| SystemClock.now());
                 }
                 let list = root.list()?;
                 root.write(&place.directory)?;
                 write(&place.out, &ImportAuthorities { list: Some(list), ..ImportAuthorities::default() })?;
-                println!("{}: list number {} of the root", place.out.display(), root.state.list_number);
+                println!("{}: CRL number {} of the root", place.out.display(), root.state.list_number);
                 Ok(())
             }
             What::Import(import) => import.run().await,
             What::Bring(import) => {
-                eprintln!(
-                    "ringfenced: `ca bring` is called `ca import` now; the next version does not know the old word"
-                );
+                eprintln!("ringfenced: `ca bring` is now called `ca import`; the next version removes the old name");
                 import.run().await
             }
         }
@@ -194,7 +192,7 @@ fn domain(text: &str) -> Result<AuthorityDomain, String> {
         .ok_or_else(|| "it must be services or projects".to_owned())
 }
 
-/// A root that signs.
+/// An offline root, with its key.
 struct Root {
     authority: Authority,
     state: State,
@@ -203,7 +201,7 @@ struct Root {
 fn init(place: &Place, state: State, lifetime: SignedDuration) -> anyhow::Result<()> {
     let directory = &place.directory;
     ringfence_place::process::create_directory(directory)?;
-    ensure!(!directory.join("root.crt").exists(), "{} holds a root already", directory.display());
+    ensure!(!directory.join("root.crt").exists(), "{} already holds a root", directory.display());
     let plan = Plan {
         domain: AuthorityDomain::Root,
         name: subject_name(&state.cluster_name, &state.cluster_id, AuthorityDomain::Root, 1),
@@ -211,21 +209,21 @@ fn init(place: &Place, state: State, lifetime: SignedDuration) -> anyhow::Result
         algorithm: state.key_algorithm,
         lifetime,
     };
-    let made = Authority::create_root(&plan, SystemClock.now())?;
-    let key = PrivateKey::from_der(&made.private_key)?;
-    let mut root = Root { authority: Authority::load(&made.certificate, &made.private_key)?, state };
+    let created = Authority::create_root(&plan, SystemClock.now())?;
+    let key = PrivateKey::from_der(&created.private_key)?;
+    let mut root = Root { authority: Authority::load(&created.certificate, &created.private_key)?, state };
     let intermediates = [AuthorityDomain::Services, AuthorityDomain::Projects];
     let intermediates = intermediates.into_iter().map(|domain| root.intermediate(domain)).collect::<Result<_, _>>()?;
-    let certificate = pem_certificate(&made.certificate);
-    let bring = ImportAuthorities { root: Some(certificate.clone()), list: Some(root.list()?), intermediates };
+    let certificate = pem_certificate(&created.certificate);
+    let import = ImportAuthorities { root: Some(certificate.clone()), list: Some(root.list()?), intermediates };
     atomic_write(&directory.join("root.key"), key.to_pem().as_bytes(), 0o600)?;
     root.write(directory)?;
-    write(&place.out, &bring)?;
-    // Last, so that one that was interrupted may be begun again.
+    write(&place.out, &import)?;
+    // Last, so that an interrupted `init` can be repeated.
     atomic_write(&directory.join("root.crt"), certificate.as_bytes(), 0o644)?;
     println!(
-        "{}: the first authorities of cluster {}; put it beside serve.toml as brought.json before the first start. It holds \
-         the keys of the intermediates, and the head removes it",
+        "{}: the first authorities of cluster {}; put it beside serve.toml as imported.json before the first start. It holds \
+         the keys of the intermediates; the head removes it",
         place.out.display(),
         root.state.cluster_name
     );
@@ -237,15 +235,15 @@ impl Root {
         let read = |file: &str| {
             let path = directory.join(file);
             std::fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}: `ca init` makes it", path.display()))
+                .with_context(|| format!("cannot read {}: create it with `ca init`", path.display()))
         };
         let certificates = pem_certificates(&read("root.crt")?)?;
         let key = PrivateKey::from_pem(&zeroize::Zeroizing::new(read("root.key")?))?;
-        let state = serde_json::from_str(&read("ca.json")?).context("ca.json is not understood")?;
+        let state = serde_json::from_str(&read("ca.json")?).context("ca.json is not valid")?;
         Ok(Self { authority: Authority::load(&certificates[0], &key.to_der())?, state })
     }
 
-    /// Remembers what was signed. Before it leaves, so that no number is used twice.
+    /// Saves what was signed. Called before the output is written, so that no number is used twice.
     fn write(&self, directory: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_string_pretty(&self.state)?;
         Ok(atomic_write(&directory.join("ca.json"), text.as_bytes(), 0o600)?)
@@ -263,13 +261,13 @@ impl Root {
             name: subject_name(&self.state.cluster_name, &self.state.cluster_id, domain, *count),
             serial: Serial::random(&SystemRandom::new()),
             algorithm: self.state.key_algorithm,
-            lifetime: INTERMEDIATE,
+            lifetime: INTERMEDIATE_LIFETIME,
         };
-        let made = self.authority.create_intermediate(&plan, &self.list_url(), SystemClock.now())?;
-        let key = PrivateKey::from_der(&made.private_key)?;
+        let created = self.authority.create_intermediate(&plan, &self.list_url(), SystemClock.now())?;
+        let key = PrivateKey::from_der(&created.private_key)?;
         Ok(ImportIntermediate {
             domain,
-            certificate: pem_certificate(&made.certificate),
+            certificate: pem_certificate(&created.certificate),
             private_key: key.to_pem().to_string(),
         })
     }
@@ -295,7 +293,7 @@ impl Root {
     }
 }
 
-fn write(out: &Path, bring: &ImportAuthorities) -> anyhow::Result<()> {
-    let text = zeroize::Zeroizing::new(serde_json::to_string_pretty(bring)?);
+fn write(out: &Path, import: &ImportAuthorities) -> anyhow::Result<()> {
+    let text = zeroize::Zeroizing::new(serde_json::to_string_pretty(import)?);
     Ok(atomic_write(out, text.as_bytes(), 0o600)?)
 }

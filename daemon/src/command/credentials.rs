@@ -13,10 +13,10 @@ use crate::command::operator::Operator;
 pub struct Credentials {
     #[command(flatten)]
     operator: Operator,
-    /// Whose, as PROJECT__USER
+    /// The project user, as PROJECT__USER
     #[arg(value_parser = ProjectUser::parse)]
     project_user: ProjectUser,
-    /// The directory to put the files into, named after the project user, and ca.pem
+    /// The directory for ca.pem and the files, which are named after the project user
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
 }
@@ -30,7 +30,7 @@ impl Credentials {
         atomic_write(&file("key"), credentials.private_key.as_bytes(), 0o600)?;
         atomic_write(&file("crt"), credentials.chain.as_bytes(), 0o644)?;
         atomic_write(&self.out.join("ca.pem"), client.connection().ca_certificate.as_bytes(), 0o644)?;
-        println!("{} (good until {})", file("crt").display(), credentials.not_after);
+        println!("{} (valid until {})", file("crt").display(), credentials.not_after);
         println!("{}", file("key").display());
         println!("{}", self.out.join("ca.pem").display());
         Ok(())

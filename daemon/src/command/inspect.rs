@@ -1,4 +1,4 @@
-//! `ringfenced inspect`: what the daemon holds, as tables for people and as JSON for scripts. Read-only.
+//! `ringfenced inspect`: shows what the daemon holds, as tables or as JSON. Read-only.
 
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::command::operator::Operator;
 
-/// Look at what the daemon holds.
+/// Show what the daemon holds.
 #[derive(Debug, Args)]
 pub struct Inspect {
     #[command(subcommand)]
@@ -50,7 +50,7 @@ struct Options {
 struct ListOptions {
     #[command(flatten)]
     options: Options,
-    /// At most so many rows
+    /// The maximum number of rows
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
 }

@@ -9,7 +9,7 @@ use crate::command::operator::Operator;
 pub struct LoginCommand {
     #[command(flatten)]
     operator: Operator,
-    /// Print JSON with the end of the session
+    /// Print JSON, which includes the expiry of the session
     #[arg(long)]
     json: bool,
 }

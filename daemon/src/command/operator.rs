@@ -1,4 +1,4 @@
-//! What the operator's commands share: how the cluster is found and the operator known.
+//! Options that the operator's commands share: the cluster and the operator token.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,11 +10,11 @@ use ringfence_api::{Client, ClusterId, Connection, Credentials, OperatorToken};
 use crate::config::ServeConfig;
 use crate::serve::{CA_FILE, ENDPOINT_FILE};
 
-/// Where the cluster is, and who asks. The token is read from the environment or a file, never from an argument,
-/// because arguments show in process lists.
+/// The cluster and the operator token. The token is read from the environment or a file, never from an argument,
+/// because process lists show arguments.
 #[derive(Debug, Args)]
 pub(crate) struct Operator {
-    /// The directory of a local cluster, as in its `local.directory`
+    /// The directory of a local cluster: its `local.directory`
     #[arg(long, value_name = "DIR", required_unless_present = "endpoint")]
     cluster: Option<PathBuf>,
     /// The API's address, instead of --cluster
@@ -26,19 +26,19 @@ pub(crate) struct Operator {
     /// The cluster's id, with --endpoint
     #[arg(long, value_name = "UUID", value_parser = ClusterId::parse)]
     cluster_id: Option<ClusterId>,
-    /// A file that holds the operator's token; otherwise it is read from RINGFENCE_TOKEN
+    /// A file that holds the operator token; the default is RINGFENCE_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
-/// How long a person is kept waiting for a daemon that does not answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a command waits for a daemon that does not answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Operator {
     /// A client that logs in as the operator.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
         let key = self.token()?.key();
-        Ok(Client::new(self.connection()?, Credentials::Operator(key), PATIENCE)?)
+        Ok(Client::new(self.connection()?, Credentials::Operator(key), TIMEOUT)?)
     }
 
     /// How to reach the cluster.
@@ -60,7 +60,7 @@ impl Operator {
     }
 }
 
-/// The operator's token, from a file or the environment.
+/// The operator token, from a file or the environment.
 #[allow(clippy::disallowed_methods, reason = "the one place where the operator's commands read the token")]
 pub(crate) fn read_token(file: Option<&Path>) -> anyhow::Result<OperatorToken> {
     if let Some(path) = file {

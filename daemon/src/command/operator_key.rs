@@ -1,5 +1,5 @@
-//! `ringfenced operator-key`: the public key of an operator token, which `serve.toml` of a head that somebody starts himself
-//! wants. The token goes nowhere.
+//! `ringfenced operator-key`: prints the public key of an operator token, for the `serve.toml` of a head that Terraform
+//! does not start. The token is not sent anywhere.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::command::operator::read_token;
 /// Print the public key of the operator token, for serve.toml.
 #[derive(Debug, Args)]
 pub struct OperatorKeyCommand {
-    /// A file that holds the operator's token; otherwise it is read from RINGFENCE_TOKEN
+    /// A file that holds the operator token; the default is RINGFENCE_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

@@ -1,5 +1,4 @@
-//! `ringfenced policy`: AWS policies for people: what one allows, and which escalation paths it leaves open. Any
-//! policy, ours or not.
+//! `ringfenced policy`: explains any AWS policy: what it allows, and which escalation paths it leaves open.
 
 use std::io::{Read as _, stdout};
 use std::path::PathBuf;
@@ -10,7 +9,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use ringfence_policy::aws::{Document, Explained, explain, harmless, read_policy};
 use serde_json::json;
 
-/// Read AWS policies.
+/// Explain AWS policies.
 #[derive(Debug, Args)]
 pub struct Policy {
     #[command(subcommand)]
@@ -19,8 +18,8 @@ pub struct Policy {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Tell what policies allow, and which escalation paths they leave open. Several files are one role's policies
-    /// together
+    /// Explain what policies allow, and which escalation paths they leave open. Several files are treated as the
+    /// policies of one role
     Explain(Explain),
 }
 
@@ -32,7 +31,7 @@ struct Explain {
     /// Print JSON instead of tables
     #[arg(long)]
     json: bool,
-    /// End with 1 when there are findings
+    /// Exit with status 1 if there are findings
     #[arg(long)]
     check: bool,
 }
@@ -43,7 +42,7 @@ impl Policy {
         let policies = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
         let explained = explain(&policies);
         let text = if json { in_json(&explained) } else { in_tables(&explained) };
-        // A reader such as `head` may have seen enough.
+        // A reader such as `head` may close the pipe early.
         match std::io::Write::write_all(&mut stdout(), text.as_bytes()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
             _ => {}
@@ -87,7 +86,7 @@ fn in_json(explained: &Explained) -> String {
         "paths_checked": paths_checked,
         "not_assessed": not_assessed,
         "size": size,
-        // What the three were called before; these go in the next version.
+        // The former names of these three; the next version removes them.
         "holes": findings,
         "known": paths_checked,
         "untried": not_assessed,
@@ -95,26 +94,26 @@ fn in_json(explained: &Explained) -> String {
     format!("{all:#}\n")
 }
 
-/// What policies alone do not tell.
+/// What policies alone do not determine.
 const OUT_OF_SCOPE: &str =
     "out of scope: what else they allow, a permissions boundary, and policies of resources and of the organization";
 
-/// More actions than this are not named.
-const FEW: usize = 12;
+/// The maximum number of actions that are named.
+const MAX_NAMED: usize = 12;
 
-/// What was not assessed: actions that no escalation path uses, besides those that list and describe, and what is out
-/// of scope.
+/// What was not assessed: actions that no escalation path uses, except those that only list and describe, and what is
+/// out of scope.
 fn not_assessed(explained: &Explained) -> String {
     let reads = |action: &str| {
         action.split_once(':').is_some_and(|(_, name)| ["Describe", "List"].iter().any(|read| name.starts_with(read)))
     };
     let rest: Vec<String> =
         explained.not_assessed.iter().filter(|action| !reads(action)).map(|action| harmless(action)).collect();
-    let more = match rest.len().saturating_sub(FEW) {
+    let more = match rest.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
-        more => format!(" and {more} more, which --json names"),
+        more => format!(" and {more} more, which --json lists"),
     };
-    let named = rest.iter().take(FEW).cloned().collect::<Vec<_>>().join(", ");
+    let named = rest.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
     let named = if named.is_empty() { named } else { format!("not assessed: {named}{more}\n") };
     format!("{named}{OUT_OF_SCOPE}")
 }

@@ -1,5 +1,5 @@
-//! `ringfenced rotate`: another authority, token key or set of node certificates, now. It follows until it is done; whoever
-//! interrupts it interrupts the watching and not the rotation.
+//! `ringfenced rotate`: rotates an authority, the token keys, the master key, or a node's certificates now, and shows
+//! the progress until the rotation is complete. Interrupting the command does not interrupt the rotation.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ enum What {
 struct OfAuthority {
     #[command(flatten)]
     operator: Operator,
-    /// Its key may be in other hands: replace whatever it signed at once, and revoke it then
+    /// Its key is compromised: replace everything that it signed at once, then revoke it
     #[arg(long)]
     compromised: bool,
 }
@@ -56,17 +56,17 @@ struct OfAuthority {
 struct OfTokenKeys {
     #[command(flatten)]
     operator: Operator,
-    /// The keys may be in other hands: erase them and end every token at once
+    /// The keys are compromised: erase them and end every token at once
     #[arg(long)]
     compromised: bool,
 }
 
-/// How often it is looked at.
-const LOOK: Duration = Duration::from_millis(500);
-/// After so long without a change it is said what is waited for.
-const PATIENCE: Duration = Duration::from_secs(8);
-/// How often in a row the API may not be reached.
-const MOST_FAILURES: u32 = 40;
+/// How often the progress is read.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How long nothing may change before the command prints what it waits for.
+const QUIET: Duration = Duration::from_secs(8);
+/// How many times in a row the API may be unreachable.
+const MAX_FAILURES: u32 = 40;
 
 impl Rotate {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
@@ -90,12 +90,12 @@ impl Rotate {
             What::MasterKey { operator } => {
                 let client = operator.client()?;
                 let mut state = client.rotate_master_key().await?;
-                println!("version {} seals", state.active);
+                println!("version {} of the master key is active", state.active);
                 while !state.complete {
-                    tokio::time::sleep(LOOK).await;
+                    tokio::time::sleep(POLL_INTERVAL).await;
                     state = client.master_key().await?;
                 }
-                println!("everything is sealed under version {}; no other is needed any more", state.active);
+                println!("everything is sealed under version {}; other versions are no longer needed", state.active);
                 Ok(())
             }
             What::Node { name, operator } => {
@@ -105,7 +105,7 @@ impl Rotate {
                 while !rotation.done {
                     rotation = client.rotation_after(&name, rotation.revision).await?;
                 }
-                println!("{name}: all of them are replaced");
+                println!("{name}: all certificates are replaced");
                 Ok(())
             }
         }
@@ -117,18 +117,19 @@ impl OfAuthority {
         let mut client = self.operator.client()?;
         let before = active(&client.authorities().await?, domain)?.id;
         let mut seen = client.rotate_authority(domain, RotateAuthority { compromised: self.compromised }).await?;
-        println!("{before} is to have a successor");
+        println!("{before}: rotation requested");
         let mut waited_for = Vec::new();
         let mut since = Instant::now();
         let mut failures = 0;
         loop {
             let now = match client.authorities().await {
                 Ok(now) => now,
-                Err(error) if failures == MOST_FAILURES => return Err(error.into()),
+                Err(error) if failures == MAX_FAILURES => return Err(error.into()),
                 Err(_) => {
-                    // The API may show a certificate of another root by now, which stands in the cluster's directory soon.
+                    // The API may use a certificate of another root by now, which will be in the cluster's directory
+                    // soon.
                     failures += 1;
-                    tokio::time::sleep(LOOK).await;
+                    tokio::time::sleep(POLL_INTERVAL).await;
                     client = self.operator.client()?;
                     continue;
                 }
@@ -143,7 +144,7 @@ impl OfAuthority {
             }
             if !news.is_empty() {
                 since = Instant::now();
-            } else if since.elapsed() > PATIENCE {
+            } else if since.elapsed() > QUIET {
                 let waiting = waiting_for(&client.cluster().await.map(|cluster| cluster.nodes).unwrap_or_default());
                 if waiting != waited_for {
                     for node in &waiting {
@@ -153,42 +154,42 @@ impl OfAuthority {
                 }
             }
             seen = now;
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
 fn active(all: &[Authority], domain: AuthorityDomain) -> anyhow::Result<Authority> {
     let found = all.iter().find(|one| one.domain == domain && one.state == AuthorityState::Active);
-    found.cloned().with_context(|| format!("no authority signs for {}", domain.as_str()))
+    found.cloned().with_context(|| format!("{} has no active authority", domain.as_str()))
 }
 
-/// The nodes that may be what a rotation waits for, in words.
+/// The nodes that a rotation may wait for, in words.
 fn waiting_for(nodes: &[Node]) -> Vec<String> {
     let behind = nodes.iter().filter(|node| node.fault.is_some() || node.state != NodeState::Ready);
     behind
         .map(|node| match &node.fault {
             Some(fault) => format!("waiting for {}: {fault}", node.name),
-            None => format!("waiting for {}, which does not hold everything yet", node.name),
+            None => format!("waiting for {}, which is not ready", node.name),
         })
         .collect()
 }
 
-/// What has happened, in words.
+/// What has notify, in words.
 fn changes(before: &[Authority], now: &[Authority]) -> Vec<String> {
     let state_before = |id: &str| before.iter().find(|one| one.id == id).map(|one| one.state);
     let changed = now.iter().filter(|one| state_before(&one.id) != Some(one.state));
     changed
         .map(|one| match one.state {
-            AuthorityState::Prepared => format!("{} is prepared, and signs when every node knows it", one.id),
-            AuthorityState::Active => format!("{} signs", one.id),
+            AuthorityState::Prepared => format!("{} is prepared; it becomes active when every node knows it", one.id),
+            AuthorityState::Active => format!("{} is active", one.id),
             AuthorityState::Retired => format!("{} is retired", one.id),
             AuthorityState::Gone => format!("{} is gone", one.id),
         })
         .collect()
 }
 
-/// Whether another one signs, for every domain that is concerned; and whether the one before is gone if it was distrusted.
+/// Whether a successor is active in every domain concerned, and distrusted authorities are gone.
 fn is_done(now: &[Authority], domain: AuthorityDomain, before: &str, compromised: bool) -> bool {
     let of = |domain| now.iter().find(|one| one.domain == domain && one.state == AuthorityState::Active);
     let Some(active) = of(domain).filter(|active| active.id != before) else { return false };

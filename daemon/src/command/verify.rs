@@ -1,5 +1,5 @@
-//! `ringfenced verify aws`: asks AWS itself whether the cross-account role may do what is needed and may not do what
-//! must be refused, and says so in a table. Ends with 1 when anything is not as it must be.
+//! `ringfenced verify aws`: asks AWS whether the cross-account role may do what it needs and nothing that must be
+//! refused, and prints the results. Exits with status 1 if any result is wrong.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use ringfence_place::aws::{AssumeRole, AwsAccount, AwsSettings, Verified};
 use ringfence_policy::aws::{CrossAccount, CrossAccountRequest, Grant, RoleName};
 use serde_json::json;
 
-/// Verify what is set up in a cloud.
+/// Verify permissions in a cloud.
 #[derive(Debug, Args)]
 pub struct Verify {
     #[command(subcommand)]
@@ -38,13 +38,13 @@ struct Aws {
     /// Also ask EC2 about a launch of this image, as the cross-account role, which must be assumed for that
     #[arg(long, value_name = "AMI")]
     image: Option<String>,
-    /// On this type of machine
+    /// The instance type for that launch
     #[arg(long, value_name = "TYPE", requires = "image", default_value = "m5.large")]
     instance_type: String,
-    /// A profile of the shared configuration
+    /// The profile of the shared AWS configuration
     #[arg(long)]
     profile: Option<String>,
-    /// Another address of AWS's services
+    /// Another endpoint for AWS's services
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
     /// Print JSON instead of a table
@@ -76,8 +76,8 @@ impl Aws {
         let (request, role) = parse(&text).with_context(|| format!("cannot use {path}"))?;
         let account = AwsAccount::new(&self.settings(&request)).await;
         let caller = account.identity().await.with_context(|| match &self.profile {
-            Some(profile) => format!("AWS does not know who calls with the profile {profile:?}"),
-            None => "AWS does not know who calls".to_owned(),
+            Some(profile) => format!("AWS does not recognize the caller with the profile {profile:?}"),
+            None => "AWS does not recognize the caller".to_owned(),
         })?;
         if caller.account != request.account.as_str() {
             bail!("{} is in account {}, and {path} is about {}", caller.arn, caller.account, request.account);
@@ -86,7 +86,7 @@ impl Aws {
         let is_role = caller.arn.contains(&format!(":assumed-role/{}/", role.bare()));
         if self.image.is_some() && !is_role {
             bail!(
-                "a launch is asked of EC2 as {arn}, and {} calls: add --assume-role {arn} and --external-id",
+                "--image needs {arn} as the caller, but the caller is {}: add --assume-role {arn} and --external-id",
                 caller.arn
             );
         }
@@ -103,7 +103,7 @@ impl Aws {
         if let Some(image) = &self.image {
             match account.ask_launch(&request, image, &self.instance_type).await {
                 Ok(asked) => verified.push(asked),
-                Err(error) => unasked = Some(format!("the launch could not be asked of EC2: {error}")),
+                Err(error) => unasked = Some(format!("asking EC2 about the launch failed: {error}")),
             }
         }
         if !self.json {
@@ -114,7 +114,7 @@ impl Aws {
             println!("{:#}", in_json(&arn, &verified, unasked.as_deref()));
         } else {
             println!("{}", in_table(&verified));
-            println!("{arn}: {} asked, {wrong} not as they must be", verified.len());
+            println!("{arn}: {} checks, {wrong} wrong", verified.len());
         }
         if let Some(unasked) = unasked {
             bail!(unasked);
@@ -130,7 +130,7 @@ fn read(path: &Path) -> std::io::Result<String> {
     if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) }
 }
 
-/// The request, and the role that is asked about.
+/// The request, and the role to verify.
 fn parse(text: &str) -> anyhow::Result<(CrossAccount, RoleName)> {
     let request: CrossAccountRequest = serde_json::from_str(text)?;
     let request = request.check().map_err(|faults| {
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    /// A request that plans in Terraform, as its `request_json` says it.
+    /// A request that plans in Terraform, in the form of its `request_json`.
     fn planned(style: Style, edit: impl FnOnce(&mut CrossAccountRequest)) -> String {
         let mut request: CrossAccountRequest = serde_json::from_value(json!({
             "account_id": "111122223333",
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_plans_is_taken() {
+    fn a_request_that_plans_is_accepted() {
         for text in [
             planned(Style::Restricted, |_| ()),
             planned(Style::DescribedDefault, |request| request.instance_role_name = None),
@@ -216,8 +216,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_attribute() {
-        for (text, told) in [
+    fn a_fault_is_reported_with_its_attribute() {
+        for (text, expected) in [
             ("{}", "account_id: it must be given; region: it must be given; stack: it must be given"),
             (r#"{"acount_id": "111122223333"}"#, "unknown field `acount_id`"),
             (
@@ -226,7 +226,7 @@ mod tests {
             ),
         ] {
             let error = parse(text).unwrap_err();
-            assert!(format!("{error:#}").contains(told), "{error:#}");
+            assert!(format!("{error:#}").contains(expected), "{error:#}");
         }
     }
 }

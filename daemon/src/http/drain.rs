@@ -1,5 +1,6 @@
-//! Reading to its end what nobody wanted to read: a request that is refused before its body was looked at. Otherwise HTTP/2
-//! resets the stream right behind the answer, and some clients (curl before 8) then take the answer for a fault.
+//! Reads the rest of a body that the handler did not read, because it refused the request first. Otherwise HTTP/2
+//! resets the stream right after the response, which some clients (curl before 8) report as an error instead of the
+//! response.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,22 +15,22 @@ use http_body_util::{BodyExt as _, Limited};
 
 use crate::base::BODY_LIMIT;
 
-/// How long a peer may take to send what nobody reads.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a peer may take to send the rest.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Passes the request on, and reads what is left of its body before the answer goes out.
+/// Passes the request on, and reads the rest of its body before the response is sent.
 pub(crate) async fn drain(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let shared = Shared(Arc::new(Mutex::new(body)));
     let response = next.run(Request::from_parts(parts, Body::new(shared.clone()))).await;
     if !shared.is_end_stream() {
-        // Whatever is too long or too slow is cut off, as it should be.
-        let _ = tokio::time::timeout(PATIENCE, Limited::new(shared, BODY_LIMIT).collect()).await;
+        // A body that is too long or too slow is cut off on purpose.
+        let _ = tokio::time::timeout(TIMEOUT, Limited::new(shared, BODY_LIMIT).collect()).await;
     }
     response
 }
 
-/// A body that is read by whoever comes first, and to its end by whoever comes last.
+/// A body that the handler may read, and `drain` after it.
 #[derive(Clone)]
 struct Shared(Arc<Mutex<Body>>);
 

@@ -1,4 +1,4 @@
-//! Accepting connections: TLS first, then HTTP, with the peer's certificate and address beside each request.
+//! Accepts connections: TLS, then HTTP, with the peer's certificate and address as an extension of each request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::access::Peer;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a peer may take for the head of a request.
 const REQUEST_HEAD: Duration = Duration::from_secs(30);
-/// Connections at the same time. Above it, new ones wait in the kernel.
+/// The maximum number of open connections. Beyond it, new ones wait in the kernel.
 const CONNECTIONS: usize = 4_096;
 
-/// Serves until told to stop; then ends after the requests under way, or at once when they take long.
+/// Serves until `stop` is cancelled, which closes all connections.
 pub(crate) async fn listen(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
@@ -49,7 +49,7 @@ pub(crate) async fn listen(
             }
             // Out of file descriptors, or a peer that left: neither is a reason to stop listening.
             Err(error) => {
-                debug!(%error, "a connection was not accepted");
+                debug!(%error, "accepting a connection failed");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -60,7 +60,7 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, address: SocketAddr, ro
     let _ = stream.set_nodelay(true);
     let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
     let Ok(Ok(stream)) = handshake else {
-        debug!(%address, "a handshake failed");
+        debug!(%address, "a TLS handshake failed");
         return;
     };
     let certificate =
@@ -72,7 +72,7 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, address: SocketAddr, ro
         request.map(axum::body::Body::new)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    // What was negotiated is known; guessing from the first bytes would wait for them without a limit.
+    // The protocol is negotiated; detecting it from the first bytes would wait for them without a limit.
     builder = if h2 { builder.http2_only() } else { builder.http1_only() };
     builder.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_HEAD);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(REQUEST_HEAD).keep_alive_timeout(HANDSHAKE);

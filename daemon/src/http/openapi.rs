@@ -1,4 +1,4 @@
-//! The API document, generated from the operations that are served. `docs/openapi.json` is this, committed.
+//! The OpenAPI document, generated from the operations that are served. `docs/openapi.json` is a committed copy.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use ringfence_api::route::Operation;
 
 use crate::access::{Access, Routes};
 
-/// These routes, and the one that serves the document of all of them. It is written once.
+/// Adds the route that serves the document of all routes. The document is generated once.
 pub(crate) fn with_document<S: Clone + Send + Sync + 'static>(routes: Routes<S>) -> Routes<S>
 where
     Arc<Access>: FromRef<S>,

@@ -1,4 +1,4 @@
-//! A failure becomes a problem document (RFC 9457) here and nowhere else, and its cause goes to the log.
+//! Turns a failure into a problem document (RFC 9457), and logs its cause. Nothing else does.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};

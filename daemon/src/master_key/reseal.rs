@@ -1,4 +1,4 @@
-//! Sealing everything anew under the version of the master key that is in force.
+//! The task that seals everything again under the active version of the master key.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,14 +13,15 @@ use crate::base::{Base, Event, Failure, Task, follow, sealing_context};
 use crate::master_key::KeyFile;
 use crate::master_key::source::write;
 
-/// How many secrets are sealed anew in one transaction.
+/// The number of secrets that are sealed again in one transaction.
 const BATCH: u32 = 100;
 
-/// Seals anew whatever is sealed under another version.
+/// Seals again what is sealed under another version.
 pub(crate) struct ResealSecrets {
     base: Arc<Base>,
     file: Arc<KeyFile>,
-    /// The version under which everything was found sealed: versions only rise, and nobody seals under an earlier one.
+    /// The version under which everything was found sealed. Versions only increase, and nothing is sealed under an
+    /// earlier one.
     complete: AtomicU32,
 }
 
@@ -37,7 +38,7 @@ impl Task for ResealSecrets {
     }
 
     fn purpose(&self) -> &'static str {
-        "seals under the present version of the master key what is sealed under another"
+        "seals again, under the active version of the master key, what is sealed under another"
     }
 
     fn period(&self) -> Duration {
@@ -64,7 +65,7 @@ impl Task for ResealSecrets {
                 break version;
             }
             let mut tx = base.store.write("reseal_secrets").await?;
-            // Another daemon may be further.
+            // Another daemon may have activated a later version.
             if tx.sealed_secrets().master_key_version().await? != version {
                 continue;
             }
@@ -76,14 +77,14 @@ impl Task for ResealSecrets {
             }
             tx.commit().await?;
         };
-        // One that was drawn and never sealed, because the daemon died before, stays for the next time.
+        // A later version that is not active, because the daemon died before, is kept for the next rotation.
         let oldest = key.versions().first().copied();
         if let Some(path) = self.file.0.as_ref().filter(|_| oldest < Some(complete)) {
             key.forget_before(complete);
             write(path, key)?;
-            info!(version = complete, "the versions of the master key before this one are not needed and forgotten");
+            info!(version = complete, "earlier versions of the master key are no longer needed and were deleted");
         }
         self.complete.store(complete, Ordering::Relaxed);
-        Ok(if resealed == 0 { String::new() } else { format!("sealed {resealed} anew") })
+        Ok(if resealed == 0 { String::new() } else { format!("sealed {resealed} again") })
     }
 }

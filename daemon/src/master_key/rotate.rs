@@ -1,4 +1,4 @@
-//! The versions of the master key, and sealing with a newer one.
+//! Shows the versions of the master key, and activates a newer one.
 
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ pub(crate) async fn read_master_key(
     state(&base, &mut base.store.read("read_master_key").await?).await.map(Json)
 }
 
-/// Seals with a newer version of the master key from now on, and everything else anew in the background. A daemon that keeps
-/// the key in a file of its own draws it; any other must have it at hand.
+/// Activates a newer version of the master key; a task then seals everything again. A daemon that keeps the key in a
+/// file of its own generates the version; any other must already have it.
 pub(crate) async fn rotate_master_key(
     State(base): State<Arc<Base>>,
     State(file): State<Arc<KeyFile>>,
@@ -38,8 +38,8 @@ pub(crate) async fn rotate_master_key(
         if file.0.is_none() {
             let next = before + 1;
             let detail = format!(
-                "version {before} of the master key is the newest that this daemon has: add a line {next}:KEY to where the \
-                 key comes from, for every daemon of this database, start them again, and ask once more"
+                "version {before} of the master key is the newest that this daemon has: add a line {next}:KEY to the \
+                 source of the key for every daemon on this database, restart them, and try again"
             );
             return Err(Failure::new(ProblemCode::Conflict, detail));
         }
@@ -53,8 +53,8 @@ pub(crate) async fn rotate_master_key(
     actor.record(&mut tx, "rotate_master_key", &version.to_string(), "seals", base.now()).await?;
     tx.commit().await?;
     key.activate(version).map_err(Failure::internal)?;
-    info!(version, "another version of the master key seals");
-    base.events.happened(Event::MasterKeyRotated);
+    info!(version, "a new version of the master key is active");
+    base.events.notify(Event::MasterKeyRotated);
     state(&base, &mut base.store.read("read_master_key").await?).await.map(Json)
 }
 

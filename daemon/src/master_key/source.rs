@@ -1,4 +1,4 @@
-//! Where the master key comes from: a file, the environment, or a command.
+//! The source of the master key: a file, the environment, or a command.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,16 +12,17 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// How long a command may take to print the key.
-const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
-/// Where the master key comes from: a text with one line `VERSION:KEY` for each version, where KEY is 32 bytes in base64.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The source of the master key: a text with one line `VERSION:KEY` per version, where KEY is 32 bytes in base64.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MasterKeySource {
-    /// A file, by default `master.key` beside the configuration. It is made when the cluster is made.
+    /// A file, by default `master.key` beside the configuration. It is created with the cluster.
     File(PathBuf),
     /// An environment variable of the daemon.
     Environment(String),
-    /// What a program prints, such as the client of a key management service. It may take half a minute.
+    /// The output of a program, such as the client of a key management service. It may take 30 seconds.
     Command(Vec<String>),
 }
 
@@ -31,8 +32,8 @@ impl Default for MasterKeySource {
     }
 }
 
-/// Reads the master key. One in a file is made when the cluster is made. A cluster whose key is gone is not started: everything
-/// sealed would be lost anew with each start.
+/// Reads the master key. A key in a file is created with the cluster. If the key of an existing cluster is missing, the
+/// daemon does not start: a new key could not open anything.
 pub(crate) async fn read(source: &MasterKeySource, directory: &Path, exists: bool) -> anyhow::Result<MasterKey> {
     match source {
         MasterKeySource::File(path) => {
@@ -47,8 +48,8 @@ pub(crate) async fn read(source: &MasterKeySource, directory: &Path, exists: boo
                 }
                 Err(error) => Err(error).with_context(|| {
                     format!(
-                        "cannot read the master key {}: restore it from a backup, or copy it from another daemon of this \
-                         database; without it no key opens",
+                        "cannot read the master key {}: restore it from a backup, or copy it from another daemon on this \
+                         database; without it no secret can be opened",
                         path.display()
                     )
                 }),
@@ -61,11 +62,11 @@ pub(crate) async fn read(source: &MasterKeySource, directory: &Path, exists: boo
             MasterKey::from_text(&text).with_context(|| format!("the environment variable {name}"))
         }
         MasterKeySource::Command(command) => {
-            // Its arguments may be secrets too.
+            // Not its arguments, which may be secrets.
             let program = command.first().cloned().unwrap_or_default();
-            let said = print(command).await.with_context(|| format!("the command of the master key, {program:?}"))?;
-            MasterKey::from_text(&said)
-                .with_context(|| format!("what the command of the master key prints, {program:?}"))
+            let text = print(command).await.with_context(|| format!("the command of the master key, {program:?}"))?;
+            MasterKey::from_text(&text)
+                .with_context(|| format!("the output of the command of the master key, {program:?}"))
         }
     }
 }
@@ -74,9 +75,9 @@ async fn print(command: &[String]) -> anyhow::Result<Zeroizing<String>> {
     let Some((program, arguments)) = command.split_first() else { bail!("it is empty") };
     let mut running = tokio::process::Command::new(program);
     running.args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
-    let ended = tokio::time::timeout(COMMAND_PATIENCE, running.output()).await;
+    let ended = tokio::time::timeout(COMMAND_TIMEOUT, running.output()).await;
     let output =
-        ended.map_err(|_| anyhow::anyhow!("it did not end within {} seconds", COMMAND_PATIENCE.as_secs()))??;
+        ended.map_err(|_| anyhow::anyhow!("it did not end within {} seconds", COMMAND_TIMEOUT.as_secs()))??;
     ensure!(output.status.success(), "it ended with {}", output.status);
     let bytes = Zeroizing::new(output.stdout);
     Ok(Zeroizing::new(std::str::from_utf8(&bytes).context("it did not print text")?.to_owned()))
@@ -86,7 +87,7 @@ pub(super) fn write(path: &Path, key: &MasterKey) -> anyhow::Result<()> {
     Ok(atomic_write(path, key.to_text().as_bytes(), 0o600)?)
 }
 
-/// The file that this daemon may change: its own, and nobody else's.
+/// The file that this daemon may change: one that no other daemon uses.
 pub(crate) fn own_file(source: &MasterKeySource, directory: &Path, alone: bool) -> Option<PathBuf> {
     match source {
         MasterKeySource::File(path) if alone => Some(directory.join(path)),

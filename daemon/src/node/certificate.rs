@@ -1,5 +1,5 @@
-//! `POST /v1/nodes/{node}/certificates`: an agent gets a certificate for its node or for a service declared there,
-//! and for nothing else. Names come from the declaration.
+//! `POST /v1/nodes/{node}/certificates`: issues a certificate to an agent, for its node or for a service declared
+//! there, and for nothing else. Names come from the declaration.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `GET /v1/nodes/{node}/desired`: everything a node should hold, whole, by long poll.
+//! `GET /v1/nodes/{node}/desired`: everything that a node should hold, by long poll.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,18 +21,18 @@ use crate::node::service_token::tokens_to_replace;
 /// How often an agent reports when nothing changes.
 const REPORT_EVERY: Lifetime = Lifetime::from_secs(5);
 
-/// What the node should hold. With `after`, waits until the generation is above it, for at most 25 seconds.
+/// What the node should hold. With `after`, waits for a later generation, for at most 25 seconds.
 pub(crate) async fn read_desired(
     State(nodes): State<Arc<Nodes>>,
     caller: AgentCaller,
     After(after): After,
 ) -> Result<Json<DesiredNode>, Failure> {
     let deadline = tokio::time::Instant::now() + LONG_POLL;
-    let mut changes = nodes.base.changes.listen_desired();
+    let mut changes = nodes.base.changes.subscribe_desired();
     loop {
         let generation = nodes.base.store.read("read_generation").await?.cluster().get().await?.generation;
-        let news = after.is_none_or(|after| generation > after);
-        if news || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+        let is_newer = after.is_none_or(|after| generation > after);
+        if is_newer || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
             return Ok(Json(load(&nodes, &caller.node).await?));
         }
     }
@@ -69,7 +69,7 @@ async fn load(nodes: &Nodes, name: &NodeName) -> Result<DesiredNode, Failure> {
     })
 }
 
-/// What a rotation still waits for, and what an authority signed that is not trusted any more.
+/// The certificates that a rotation still waits for, and those that a distrusted authority signed.
 fn to_rotate(rotation: Vec<Certificate>, distrusted: Vec<String>) -> BTreeSet<String> {
     let waiting = rotation.into_iter().filter(|certificate| certificate.revoked_at.is_none());
     waiting.map(|certificate| certificate.serial).chain(distrusted).collect()

@@ -1,4 +1,5 @@
-//! Certificates for keys on nodes: what one says, and whether it may still be had when it is recorded.
+//! Orders for certificates of nodes and services: what a certificate contains, and whether its holder may still have it
+//! when it is recorded.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,12 +26,12 @@ pub(crate) struct OnNode {
     pub(super) purpose: Purpose,
 }
 
-/// Who is to hold the key.
+/// Who holds the key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
-    /// The agent of the node, for as long as is declared.
+    /// The agent of the node; the lifetime is declared.
     Agent,
-    /// Whoever sent the CSR, for as long as was asked.
+    /// The caller that sent the CSR; the lifetime may be requested.
     Csr(Option<Lifetime>),
 }
 
@@ -50,8 +51,8 @@ impl Order for OnNode {
         let declared = issuers.settings.service_certificate_lifetime;
         let (holder, lifetime) = match self.purpose {
             Purpose::Agent => (CertificateHolder::Agent, declared),
-            Purpose::Csr(asked) => {
-                (CertificateHolder::Caller, lifetime_of(CertificateProfile::Service, asked, declared)?)
+            Purpose::Csr(requested) => {
+                (CertificateHolder::Caller, lifetime_of(CertificateProfile::Service, requested, declared)?)
             }
         };
         authorities.sign(issuers, (CertificateProfile::Service, holder), identity, self.request.public_key(), lifetime)
@@ -69,8 +70,8 @@ impl Order for OnNode {
                 }
             };
             verdicts.push(match identity {
-                Some(identity) if identity == signed.identity => Verdict::Sound,
-                // Signed anew, or refused because it is not declared any more.
+                Some(identity) if identity == signed.identity => Verdict::Valid,
+                // Signing it again refuses it if it is no longer declared.
                 _ => Verdict::Outdated,
             });
         }
@@ -101,7 +102,7 @@ impl OnNode {
         }
     }
 
-    /// What a certificate of it says, if it is declared.
+    /// The names and attributes of the certificate, if it is declared.
     fn identity(&self, cluster: &ClusterRow, node: &NodeRow) -> Option<Identity> {
         match &self.service {
             None => Some(node_identity(&self.node, &cluster.name)),

@@ -1,4 +1,4 @@
-//! `POST /v1/nodes/{node}/join`: a ticket and a proven key become the node's own certificate.
+//! `POST /v1/nodes/{node}/join`: exchanges a ticket and the proof of a key for the node's own certificate.
 
 use std::sync::Arc;
 
@@ -14,32 +14,32 @@ use crate::node::Nodes;
 use crate::node::issue::sign_for_node;
 use crate::node::launch::ticket_hash;
 
-/// Trades a ticket for the node's certificate.
+/// Exchanges a ticket for the node's certificate.
 pub(crate) async fn join_node(
     State(nodes): State<Arc<Nodes>>,
     Segment(name): Segment<NodeName>,
     Body(put): Body<PutJoin>,
 ) -> Result<Json<IssuedCertificate>, Failure> {
     let refused = || {
-        // One answer for every cause: a guesser learns nothing.
+        // The same answer for every cause, so that guessing reveals nothing.
         Failure::new(ProblemCode::TicketRefused, "the ticket is unknown, expired, or was used by another key")
     };
     let request = Request::parse(&put.csr)?;
     let key = fingerprint(request.public_key());
-    // Whoever has no ticket must not get into a writer's way.
+    // A caller without a ticket must not occupy the store's writer.
     let shown = ticket_hash(&put.ticket);
     let ticket = nodes.base.store.read("look_at_ticket").await?.tickets().find(&name).await?;
     ticket.filter(|ticket| ticket.hash == shown).ok_or_else(refused)?;
     loop {
-        let signed = sign_for_node(&nodes.authorities, &nodes.authorities.seen(), &name, &request)?;
+        let signed = sign_for_node(&nodes.authorities, &nodes.authorities.cached(), &name, &request)?;
         if record(&nodes, &name, (&shown, &key), &signed).await?.ok_or_else(refused)? {
             return Ok(Json(signed.issued));
         }
     }
 }
 
-/// Records that the node has joined with this certificate. Nothing when the ticket is not valid for this key; false when the
-/// certificate must be signed anew.
+/// Records that the node has joined with this certificate. Returns `None` when the ticket is not valid for this key,
+/// and `false` when the certificate must be signed again.
 async fn record(
     nodes: &Nodes,
     name: &NodeName,
@@ -67,6 +67,6 @@ async fn record(
         .record(&mut tx, "join_node", name.as_str(), &signed.issued.serial, now)
         .await?;
     tx.commit().await?;
-    base.changes.ring_states();
+    base.changes.notify_states();
     Ok(Some(true))
 }

@@ -1,6 +1,6 @@
-//! The task that keeps nodes as declared: it starts agents that died, brings a ticket to a node that cannot
-//! authenticate any more, launches and removes again what could not be launched or removed, and removes what nobody
-//! claims. What fails for one node is that node's fault and keeps no other from being looked after.
+//! The task that keeps nodes as declared: it restarts agents that died, gives a new ticket to a node that can no longer
+//! authenticate, repeats failed launches and removals, and removes nodes that are not in the database. A failure is
+//! recorded as a fault of its node, and does not affect other nodes.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,14 +19,15 @@ use crate::node::Nodes;
 use crate::node::launch::{node_launch, ticket};
 use crate::node::reconcile::{launch_node, nodes_differ, reconcile_nodes, remove_node};
 
-/// A launch or removal that failed is tried again no sooner than this.
-const AGAIN: SignedDuration = SignedDuration::from_secs(10);
-/// A node that has not reported for this long, and the time the commands of its services may take, is taken for lost.
-const SILENCE: SignedDuration = SignedDuration::from_secs(30);
-/// When this task has not run for so long, this machine was asleep, and so was everybody who should have reported.
+/// The minimum pause before a failed launch or removal is repeated.
+const RETRY_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+/// A node that has not reported for this long, plus the time that the commands of its services may take, is treated as
+/// lost.
+const REPORT_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
+/// If this task has not run for this long, this machine was suspended, and could not receive reports.
 const ASLEEP: SignedDuration = SignedDuration::from_secs(10);
 
-/// Keeps nodes.
+/// Keeps nodes as declared.
 pub(crate) struct KeepNodes {
     nodes: Arc<Nodes>,
     awake: Mutex<Option<Awake>>,
@@ -38,7 +39,7 @@ impl KeepNodes {
     }
 }
 
-/// Since when nodes could have reported.
+/// The time since which this machine has been awake, so that nodes could report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Awake {
     since: Timestamp,
@@ -60,7 +61,7 @@ impl Task for KeepNodes {
     }
 
     fn purpose(&self) -> &'static str {
-        "starts agents that died, lets nodes join again, and removes what nobody claims"
+        "restarts agents that died, lets nodes join again, and removes nodes that are not in the database"
     }
 
     fn period(&self) -> Duration {
@@ -92,30 +93,30 @@ impl Task for KeepNodes {
             match keep(&self.nodes, &declared, node, awake.since).await {
                 Ok(Some(what)) => done.push(format!("{}: {what}", node.name)),
                 Ok(None) => {}
-                Err(error) => note_fault(base, node, &error).await?,
+                Err(error) => record_fault(base, node, &error).await?,
             }
         }
         for name in place.list_nodes().await? {
             if !rows.iter().any(|node| node.name.as_str() == name) && is_unclaimed(base, &name).await? {
                 place.remove_node(&name).await?;
-                warn!(node = name, "a node that nobody claims was removed");
-                done.push(format!("{name}: removed, unclaimed"));
+                warn!(node = name, "a node that is not in the database was removed");
+                done.push(format!("{name}: removed, not in the database"));
             }
         }
-        // An empty cluster has not been declared yet; its first declaration brings its head.
+        // A cluster without nodes has not been declared yet; its first declaration creates the head.
         if !rows.is_empty() && nodes_differ(&declared, &rows) {
             let mut tx = base.write_leading("keep_nodes").await?;
             reconcile_nodes(&mut tx, &Actor::daemon("keep_nodes"), base.now()).await?;
             tx.commit().await?;
-            base.changes.ring_states();
-            base.events.happened(Event::SagaRecorded);
-            done.push("nodes declared anew".to_owned());
+            base.changes.notify_states();
+            base.events.notify(Event::SagaRecorded);
+            done.push("nodes reconciled with the declaration".to_owned());
         }
         Ok(done.join("; "))
     }
 }
 
-/// Looks after one node. Returns what it did, if anything.
+/// Keeps one node. Returns what it did, if anything.
 async fn keep(
     nodes: &Nodes,
     declared: &PutCluster,
@@ -124,11 +125,11 @@ async fn keep(
 ) -> anyhow::Result<Option<&'static str>> {
     match node.state {
         NodeState::Joined | NodeState::Ready => keep_running(nodes, declared, node, awake_since).await,
-        NodeState::Launching | NodeState::Removing => try_again(&nodes.base, node).await,
+        NodeState::Launching | NodeState::Removing => retry(&nodes.base, node).await,
     }
 }
 
-/// Starts the node's agent if it does not run, with a ticket if it could not authenticate.
+/// Starts the node's agent if it does not run, with a ticket if it can no longer authenticate.
 async fn keep_running(
     nodes: &Nodes,
     declared: &PutCluster,
@@ -151,12 +152,12 @@ async fn keep_running(
         let ticket = ticket(base, &node.name).await?;
         place.ensure_node(&node_launch(nodes, &node.name, Some(ticket))).await?;
     } else {
-        // Also for a running one, so that a changed address reaches the agent's configuration.
+        // Also for a running agent, so that a changed address is written to its configuration.
         place.ensure_node(&node_launch(nodes, &node.name, None)).await?;
     }
     let what = match (lost, running) {
         (false, true) => return Ok(None),
-        (false, false) => "its agent had died and was started",
+        (false, false) => "its agent had died and was restarted",
         (true, _) => "it could not authenticate or did not report, and joins again",
     };
     warn!(node = name, what, "a node was repaired");
@@ -164,26 +165,27 @@ async fn keep_running(
     Ok(Some(what))
 }
 
-/// A node is silent when it has not reported since long after `heard_since`: the time from which it could have.
-fn is_silent(declared: &PutCluster, node: &NodeRow, heard_since: Timestamp, now: Timestamp) -> bool {
-    let last = node.reported_at.map_or(heard_since, |reported| reported.max(heard_since));
-    // An agent reports after the commands of its services, and each of those may take its time.
+/// Whether a node has not reported for too long. `since` is the time from which it could report.
+fn is_silent(declared: &PutCluster, node: &NodeRow, since: Timestamp, now: Timestamp) -> bool {
+    let last = node.reported_at.map_or(since, |reported| reported.max(since));
+    // An agent reports after it has run the commands of its services, each of which has a timeout.
     let here = declared.services.values().filter(|service| service.runs_in(&node.group));
     let commands = here.flat_map(|service| service.check.iter().chain(&service.reload));
-    let patience = commands.map(|command| command.timeout.as_signed()).fold(SILENCE, SignedDuration::saturating_add);
-    now.duration_since(last) > patience
+    let timeout =
+        commands.map(|command| command.timeout.as_signed()).fold(REPORT_TIMEOUT, SignedDuration::saturating_add);
+    now.duration_since(last) > timeout
 }
 
-/// Begins another launch or removal when the last one failed, after a pause.
-async fn try_again(base: &Base, node: &NodeRow) -> anyhow::Result<Option<&'static str>> {
+/// Starts another launch or removal if the last one failed, after a pause.
+async fn retry(base: &Base, node: &NodeRow) -> anyhow::Result<Option<&'static str>> {
     let now = base.now();
     let last = base.store.read("try_again").await?.sagas().find_last_finish(node.name.as_str()).await?;
-    // A clock that was set back must not make the pause longer.
-    if last.is_none_or(|ended| now.duration_since(ended).abs() <= AGAIN) {
+    // A clock that went back must not make the pause longer.
+    if last.is_none_or(|ended| now.duration_since(ended).abs() <= RETRY_PAUSE) {
         return Ok(None);
     }
     let mut tx = base.write_leading("try_again").await?;
-    // Looked at again, now that nobody else writes.
+    // Checked again in the write transaction.
     let present = tx.nodes().find(&node.name).await?.filter(|present| present.state == node.state);
     if present.is_none() || tx.sagas().find_last_finish(node.name.as_str()).await? != last {
         return Ok(None);
@@ -196,12 +198,12 @@ async fn try_again(base: &Base, node: &NodeRow) -> anyhow::Result<Option<&'stati
         "is being launched again"
     };
     tx.commit().await?;
-    base.events.happened(Event::SagaRecorded);
+    base.events.notify(Event::SagaRecorded);
     Ok(Some(what))
 }
 
-/// What cannot be done for a node shows in its row.
-async fn note_fault(base: &Base, node: &NodeRow, error: &anyhow::Error) -> anyhow::Result<()> {
+/// Records a failure as the node's fault.
+async fn record_fault(base: &Base, node: &NodeRow, error: &anyhow::Error) -> anyhow::Result<()> {
     let fault = format!("{error:#}");
     if node.fault.as_ref() == Some(&fault) {
         return Ok(());
@@ -210,7 +212,8 @@ async fn note_fault(base: &Base, node: &NodeRow, error: &anyhow::Error) -> anyho
     set_state(base, node, Some(&fault)).await
 }
 
-/// What was complete is not known to be any more; the node's next report says. A node on its way in or out stays so.
+/// Records a fault, or clears it. A ready node becomes joined until its next report; a launching or removing node stays
+/// so.
 async fn set_state(base: &Base, node: &NodeRow, fault: Option<&str>) -> anyhow::Result<()> {
     let mut tx = base.write_leading("keep_node").await?;
     if let Some(present) = tx.nodes().find(&node.name).await? {
@@ -218,12 +221,12 @@ async fn set_state(base: &Base, node: &NodeRow, fault: Option<&str>) -> anyhow::
         tx.nodes().update_state(&node.name, state, fault).await?;
         tx.cluster().increment_revision().await?;
         tx.commit().await?;
-        base.changes.ring_states();
+        base.changes.notify_states();
     }
     Ok(())
 }
 
-/// Whether nobody claims the node now; a row may have come since the nodes were listed.
+/// Whether the database has no row for the node now: one may have been added since the nodes were listed.
 async fn is_unclaimed(base: &Base, name: &str) -> anyhow::Result<bool> {
     let Ok(name) = ringfence_api::NodeName::parse(name) else { return Ok(false) };
     Ok(base.store.read("is_unclaimed").await?.nodes().find(&name).await?.is_none())
@@ -240,7 +243,7 @@ mod tests {
         Timestamp::from_second(1_000_000 + second).unwrap()
     }
 
-    /// With a service whose check and reload may take so many seconds each.
+    /// With a service whose check and reload have a timeout of this many seconds each.
     fn declared(seconds: Option<u32>) -> PutCluster {
         let command =
             seconds.map(|timeout| ServiceCommand { command: vec!["x".into()], timeout: Lifetime::from_secs(timeout) });
@@ -273,28 +276,28 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_counted_from_when_a_report_was_possible() {
+    fn silence_counts_from_when_a_report_was_possible() {
         let cases = [
             ("reported just now", Some(100), 0, 120, false),
             ("reported long ago", Some(0), 0, 31, true),
-            ("reported before the daemon was away", Some(0), 500, 520, false),
+            ("reported before the machine was suspended", Some(0), 500, 520, false),
             ("never reported since it joined", None, 0, 31, true),
             ("joined just now", None, 100, 120, false),
         ];
-        for (what, reported, heard_since, now, silent) in cases {
-            let found = is_silent(&declared(None), &node(reported), at(heard_since), at(now));
+        for (what, reported, since, now, silent) in cases {
+            let found = is_silent(&declared(None), &node(reported), at(since), at(now));
             assert_eq!(found, silent, "{what}");
         }
     }
 
     #[test]
-    fn a_node_may_be_as_silent_as_the_commands_of_its_services_are_long() {
+    fn the_timeouts_of_a_nodes_commands_extend_its_report_timeout() {
         assert!(!is_silent(&declared(Some(30)), &node(Some(0)), at(0), at(89)));
         assert!(is_silent(&declared(Some(30)), &node(Some(0)), at(0), at(91)));
     }
 
     #[test]
-    fn who_slept_hears_nobody_for_a_while() {
+    fn silence_counts_from_when_the_machine_woke_up() {
         let first = Awake::next(None, at(0));
         let second = Awake::next(Some(first), at(1));
         assert_eq!((first.since, second.since), (at(0), at(0)));

@@ -1,10 +1,10 @@
 //! The saga that launches a node.
 //!
-//! *Why a saga:* between asking the driver for a node and recording that it has joined, a crash leaves a machine
-//! or a process that only this operation can explain. *Rows:* the node's ticket, and its state through its own
-//! join and reports. *Others meanwhile* may mark the node as to be removed; the launch then ends early and the
-//! removal, which waits for it, takes everything away. *When it fails* everything is undone, the fault stands in
-//! the node's row, and `keep_nodes` launches again after a pause.
+//! *Why a saga:* a crash between asking the driver for a node and recording that it has joined leaves a machine or
+//! process that only this operation can explain. *Rows:* the node's ticket; its state changes by its own join and
+//! reports. *Concurrent operations* may mark the node for removal; the launch then ends early, and the removal, which
+//! waits for it, removes everything. *If it fails*, everything is undone, the fault is recorded in the node's row, and
+//! `keep_nodes` launches again after a pause.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,24 +34,24 @@ impl Saga for LaunchNode {
                 "grant_ticket",
                 grant_ticket,
                 revoke_ticket,
-                "the ticket is derived: a repeat grants the same",
+                "the ticket is derived: a repeat grants the same one",
             ),
             Step::undoable(
                 "start_node",
                 start_node,
                 remove_node,
-                "the driver knows nodes by name: a repeat finds the first",
+                "the driver identifies nodes by name: a repeat finds the first one",
             )
             .retries(3),
-            Step::without_effect("await_join", await_join, "it only looks").retries(1),
+            Step::without_effect("await_join", await_join, "it only reads").retries(1),
         ]
     }
 }
 
-/// How long a ticket may be shown.
+/// How long a ticket is valid.
 const TICKET_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// How long a started node may take to join.
-const JOIN_PATIENCE: Duration = Duration::from_mins(1);
+const JOIN_TIMEOUT: Duration = Duration::from_mins(1);
 
 async fn grant_ticket(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
     ticket(&nodes.base, &input.node).await.map(drop).map_err(StepError::transient)
@@ -65,16 +65,16 @@ async fn revoke_ticket(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Re
 
 async fn start_node(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
     let ticket = ticket(&nodes.base, &input.node).await.map_err(StepError::transient)?;
-    nodes.place.ensure_node(&node_launch(nodes, &input.node, Some(ticket))).await.map_err(of_driver)
+    nodes.place.ensure_node(&node_launch(nodes, &input.node, Some(ticket))).await.map_err(driver_error)
 }
 
 async fn remove_node(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
-    nodes.place.remove_node(input.node.as_str()).await.map_err(of_driver)
+    nodes.place.remove_node(input.node.as_str()).await.map_err(driver_error)
 }
 
 async fn await_join(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Result<(), StepError> {
-    let deadline = tokio::time::Instant::now() + JOIN_PATIENCE;
-    let mut changes = nodes.base.changes.listen();
+    let deadline = tokio::time::Instant::now() + JOIN_TIMEOUT;
+    let mut changes = nodes.base.changes.subscribe();
     loop {
         let mut tx = nodes.base.store.read("await_join").await.map_err(StepError::transient)?;
         let node = tx.nodes().find(&input.node).await.map_err(StepError::transient)?;
@@ -83,7 +83,7 @@ async fn await_join(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Resul
             return Ok(());
         }
         if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
-            let seconds = JOIN_PATIENCE.as_secs();
+            let seconds = JOIN_TIMEOUT.as_secs();
             return Err(StepError::transient(format!(
                 "the node did not join within {seconds} seconds; see its agent's log"
             )));
@@ -91,7 +91,7 @@ async fn await_join(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Resul
     }
 }
 
-fn of_driver(error: ringfence_place::DriverError) -> StepError {
+fn driver_error(error: ringfence_place::DriverError) -> StepError {
     if error.is_transient() { StepError::transient(error) } else { StepError::permanent(error) }
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn node_launch(nodes: &Nodes, node: &NodeName, ticket: Option<String>
         dns_name: node.dns_name(&nodes.base.cluster_name),
         connection: Connection {
             endpoint: nodes.base.endpoint.clone(),
-            ca_certificate: nodes.authorities.seen().ca_bundle(),
+            ca_certificate: nodes.authorities.cached().ca_bundle(),
             cluster_id: nodes.base.cluster_id,
         },
     };
@@ -110,9 +110,8 @@ pub(crate) fn node_launch(nodes: &Nodes, node: &NodeName, ticket: Option<String>
     NodeLaunch { name: node.to_string(), machine: nodes.machine.clone(), config_json, ticket }
 }
 
-/// The node's ticket: the one it has while that is unused and lasts, else a new one. It is derived from the master
-/// key and from how many certificates the node was issued before, so that a repeated step finds the same ticket,
-/// and a node that joins again needs another one.
+/// Grants the node a ticket. It is derived from the master key and the number of certificates that the node has been
+/// issued, so that a repeated step grants the same ticket, and a node that joins again needs another one.
 pub(crate) async fn ticket(base: &Base, node: &NodeName) -> anyhow::Result<String> {
     let mut tx = base.write_leading("grant_ticket").await?;
     let issued = tx.certificates().count_of_node_profile(node).await?;
@@ -122,7 +121,7 @@ pub(crate) async fn ticket(base: &Base, node: &NodeName) -> anyhow::Result<Strin
     Ok(ticket.to_string())
 }
 
-/// What is kept of a ticket.
+/// What is stored of a ticket.
 pub(crate) fn ticket_hash(ticket: &str) -> String {
     ringfence_pki::fingerprint(ticket.as_bytes())
 }

@@ -1,6 +1,6 @@
-//! Which nodes there should be: the head, and each group's workers by index. What is missing gets a row and a
-//! saga that launches it; what is too many is marked, its certificates are revoked, and a saga removes it. All in
-//! the caller's transaction.
+//! Reconciles nodes with the declaration: the head, and each group's workers by index. A missing node gets a row and a
+//! saga that launches it. A surplus node is marked, its certificates are revoked, and a saga removes it. All in the
+//! caller's transaction.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use ringfence_store::token::End;
 use crate::base::{Actor, Failure};
 use crate::node::saga_input::{LAUNCH_NODE, NodeInput, REMOVE_NODE};
 
-/// What must change, decided from what is declared and what is there.
+/// The difference between the declared and the existing nodes.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Difference {
     launch: Vec<(NodeName, String)>,
@@ -32,7 +32,7 @@ fn difference(declared: &PutCluster, present: &[NodeRow]) -> Difference {
     }
     let remove = present.iter().filter(|node| node.state != NodeState::Removing && !wanted.contains_key(&node.name));
     let remove = remove.map(|node| node.name.clone()).collect();
-    // A node that is being removed is launched anew once its row is gone.
+    // A node that is being removed is launched again once its row is gone.
     wanted.retain(|name, _| !present.iter().any(|node| node.name == *name));
     Difference { launch: wanted.into_iter().collect(), remove }
 }
@@ -42,7 +42,7 @@ pub(crate) fn nodes_differ(declared: &PutCluster, present: &[NodeRow]) -> bool {
     difference(declared, present) != Difference::default()
 }
 
-/// Makes the rows and sagas be what is declared. Returns whether there was anything to do.
+/// Adds and marks rows and records sagas until they match the declaration. Returns whether anything changed.
 pub(crate) async fn reconcile_nodes(
     tx: &mut Transaction,
     actor: &Actor,
@@ -77,7 +77,7 @@ pub(crate) async fn launch_node(tx: &mut Transaction, node: &NodeName, now: jiff
     insert(tx, LAUNCH_NODE, node, now).await
 }
 
-/// Records a saga that removes a node that is marked.
+/// Records a saga that removes a marked node.
 pub(crate) async fn remove_node(tx: &mut Transaction, node: &NodeName, now: jiff::Timestamp) -> Result<(), Failure> {
     insert(tx, REMOVE_NODE, node, now).await
 }
@@ -127,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn a_group_shrinks_from_its_end_and_a_group_that_is_gone_goes() {
+    fn a_group_shrinks_from_its_end_and_an_undeclared_group_is_removed() {
         let present = ["head", "a-0", "a-1", "b-0"].map(|name| node(name, NodeState::Ready));
         let difference = difference(&declared(&[("a", 1)]), &present);
         assert_eq!(names(&difference), (vec![], vec!["a-1", "b-0"]));
     }
 
     #[test]
-    fn what_is_being_removed_is_neither_removed_twice_nor_launched_over() {
+    fn a_node_that_is_being_removed_is_neither_removed_again_nor_launched() {
         let present = [node("head", NodeState::Ready), node("a-0", NodeState::Removing)];
         assert_eq!(names(&difference(&declared(&[("a", 1)]), &present)), (vec![], vec![]));
         assert_eq!(names(&difference(&declared(&[]), &present)), (vec![], vec![]));

@@ -1,9 +1,9 @@
 //! The saga that removes a node.
 //!
-//! *Why a saga:* a crash between removing the machine and forgetting the row leaves one without the other. The
-//! node was marked, and its certificates revoked, in the transaction that recorded this saga, so it is powerless
-//! from that commit on, whatever happens here. *Others meanwhile* leave a marked node alone. *When it sticks* the
-//! node stays marked and shows the fault; `keep_nodes` begins another removal after a pause, until the cause is gone.
+//! *Why a saga:* a crash between removing the machine and deleting the row leaves one without the other. The node was
+//! marked, and its certificates revoked, in the transaction that recorded this saga, so it has no access from that
+//! commit on. *Concurrent operations* leave a marked node alone. *If it gets stuck*, the node stays marked and shows
+//! the fault; `keep_nodes` starts another removal after a pause, until one succeeds.
 
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ impl Saga for RemoveNode {
 
     fn steps() -> Vec<Step<Self>> {
         vec![
-            Step::forward_only("remove_machine", remove_machine, "a node that is not there is as good as removed")
+            Step::forward_only("remove_machine", remove_machine, "a node that does not exist counts as removed")
                 .retries(20),
-            Step::forward_only("forget_node", forget_node, "a row that is not there is as good as deleted").retries(20),
+            Step::forward_only("forget_node", forget_node, "a row that does not exist counts as deleted").retries(20),
         ]
     }
 }
@@ -44,11 +44,11 @@ async fn forget_node(nodes: &Arc<Nodes>, input: &NodeInput, _: &Outputs) -> Resu
         let mut tx = nodes.base.write_leading("forget_node").await.map_err(Failure::internal)?;
         tx.nodes().delete(&input.node).await?;
         tx.cluster().increment_revision().await?;
-        // It may be wanted again by now, and nobody must see it neither there nor on its way.
+        // The node may be declared again by now, and readers must not see a cluster that is complete without it.
         reconcile_nodes(&mut tx, &Actor::daemon(RemoveNode::NAME), nodes.base.now()).await?;
         Ok::<_, Failure>(tx.commit().await?)
     };
     forget.await.map_err(StepError::transient)?;
-    nodes.base.changes.ring_states();
+    nodes.base.changes.notify_states();
     Ok(())
 }

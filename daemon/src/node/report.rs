@@ -1,5 +1,5 @@
-//! `PUT /v1/nodes/{node}/report`: what a node holds. A certificate that is seen to be installed puts its
-//! predecessor out of service: issue, install, then revoke.
+//! `PUT /v1/nodes/{node}/report`: what a node holds. When a report shows that a new certificate is installed, the one
+//! before is revoked: issue, install, then revoke.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::base::{Body, Event, Failure};
 use crate::node::Nodes;
 use crate::node::desired::services_of;
 
-/// Takes a node's report.
+/// Records a node's report.
 pub(crate) async fn put_report(
     State(nodes): State<Arc<Nodes>>,
     caller: AgentCaller,
@@ -51,20 +51,20 @@ pub(crate) async fn put_report(
         tx.certificates().revoke(serial, RevocationReason::Superseded, now).await?;
         caller.actor.record(&mut tx, "revoke_certificate", serial, "superseded", now).await?;
     }
-    let news = (before.state, &before.held, &before.fault) != (after.state, &after.held, &after.fault);
-    if news {
+    let is_changed = (before.state, &before.held, &before.fault) != (after.state, &after.held, &after.fault);
+    if is_changed {
         tx.cluster().increment_revision().await?;
     }
     tx.commit().await?;
-    if news {
-        base.changes.ring_states();
+    if is_changed {
+        base.changes.notify_states();
     }
     if !superseded.is_empty() {
-        base.events.happened(Event::Revoked);
+        base.events.notify(Event::Revoked);
     }
     let progress = after.reported_generation > before.reported_generation || !superseded.is_empty();
-    if progress && authorities.seen().change() {
-        base.events.happened(Event::RotationWanted);
+    if progress && authorities.cached().is_changing() {
+        base.events.notify(Event::RotationWanted);
     }
     Ok(Json(()))
 }
@@ -76,8 +76,8 @@ fn holds_everything(declared: &PutCluster, node: &NodeRow, held: &[HeldCertifica
     held.contains(&None) && services.iter().all(|service| held.contains(&Some(&service.name)))
 }
 
-/// The live certificates that a held one has replaced: the same holder, issued before it. What was handed out to others
-/// for the same service is none of the agent's.
+/// The live certificates that a held one has replaced: those of the same holder that were issued before it.
+/// Certificates that were issued from CSRs for the same service are not the agent's.
 fn superseded(live: &[Certificate], held: &[HeldCertificate]) -> Vec<String> {
     let service_of = |certificate: &HeldCertificate| certificate.service.as_ref().map(ToString::to_string);
     let agents: Vec<&Certificate> =
@@ -87,7 +87,7 @@ fn superseded(live: &[Certificate], held: &[HeldCertificate]) -> Vec<String> {
         let holder = service_of(installed);
         let profile = if holder.is_some() { CertificateProfile::Service } else { CertificateProfile::Node };
         let same = |certificate: &&&Certificate| certificate.profile == profile && certificate.service == holder;
-        // Only a certificate that we issued to this very holder can replace others.
+        // Only a certificate that was issued to this holder can replace others.
         let Some(present) = agents.iter().filter(same).find(|certificate| certificate.serial == installed.serial)
         else {
             continue;
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_installed_certificate_replaces_older_ones_of_its_holder_only() {
+    fn an_installed_certificate_replaces_only_older_ones_of_its_holder() {
         let live = [
             live("n1", None, 1),
             live("n2", None, 2),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_handed_out_is_neither_replaced_nor_replaces() {
+    fn a_certificate_from_a_csr_neither_is_replaced_nor_replaces() {
         let mut live = [live("h1", Some("query"), 1), live("q2", Some("query"), 2), live("h3", Some("query"), 3)];
         live[0].holder = CertificateHolder::Caller;
         live[2].holder = CertificateHolder::Caller;
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_serial_that_is_not_the_holders_replaces_nothing() {
+    fn a_serial_of_another_holder_replaces_nothing() {
         let live = [live("n1", None, 1), live("q2", Some("query"), 2)];
         assert!(superseded(&live, &[held("q2", None), held("made up", None)]).is_empty());
     }

@@ -1,5 +1,5 @@
-//! `POST /v1/nodes/{node}/rotate`: everything that a node's agent holds is replaced because somebody asked, and
-//! `GET …/rotation` says how far that is. The agent issues and installs as always; its report revokes what it replaced.
+//! `POST /v1/nodes/{node}/rotate` replaces everything that a node's agent holds, and `GET …/rotation` shows the
+//! progress. The agent requests and installs certificates as always; its report revokes the replaced ones.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ use crate::access::OperatorCaller;
 use crate::base::{After, Base, Failure, Segment};
 use crate::node::Nodes;
 
-/// Has everything that the node's agent holds replaced. While that is under way, asking again changes nothing.
+/// Requests that everything that the node's agent holds be replaced. While a rotation is in progress, another request
+/// changes nothing.
 pub(crate) async fn rotate_node(
     State(nodes): State<Arc<Nodes>>,
     OperatorCaller(actor): OperatorCaller,
@@ -44,11 +45,11 @@ pub(crate) async fn rotate_node(
     let outcome = format!("{} certificates to replace", rotation.certificates.len());
     actor.record(&mut tx, "rotate_node", name.as_str(), &outcome, now).await?;
     tx.commit().await?;
-    base.changes.ring_desired();
+    base.changes.notify_desired();
     Ok(Json(rotation))
 }
 
-/// The node's last rotation. With `after`, waits until the cluster's revision is above it, for at most 25 seconds.
+/// The node's last rotation. With `after`, waits for a later revision of the cluster, for at most 25 seconds.
 pub(crate) async fn read_rotation(
     State(base): State<Arc<Base>>,
     _: OperatorCaller,
@@ -56,13 +57,13 @@ pub(crate) async fn read_rotation(
     After(after): After,
 ) -> Result<Json<NodeRotation>, Failure> {
     let deadline = tokio::time::Instant::now() + LONG_POLL;
-    let mut changes = base.changes.listen();
+    let mut changes = base.changes.subscribe();
     loop {
         let mut tx = base.store.read("read_rotation").await?;
         let rotation = load(&mut tx, &name, base.now()).await?.ok_or_else(|| none(&name))?;
         drop(tx);
-        let news = after.is_none_or(|after| rotation.revision > after);
-        if news || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+        let is_newer = after.is_none_or(|after| rotation.revision > after);
+        if is_newer || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
             return Ok(Json(rotation));
         }
     }
@@ -72,11 +73,11 @@ fn none(name: &NodeName) -> Failure {
     Failure::not_found(format!("rotation of a node {name}"))
 }
 
-/// Why a node's agent cannot be asked to replace what it holds.
+/// Why a node cannot be rotated now.
 fn cannot_rotate(state: NodeState, runs: bool) -> Option<&'static str> {
     match state {
         NodeState::Launching => Some("has not joined yet and holds nothing; wait until the cluster is ready"),
-        NodeState::Removing => Some("is being removed; its certificates are revoked already"),
+        NodeState::Removing => Some("is being removed, and its certificates are revoked"),
         NodeState::Joined | NodeState::Ready if !runs => {
             Some("is stopped; the head starts its agent within seconds, unless the node shows a fault: try again then")
         }
@@ -84,7 +85,7 @@ fn cannot_rotate(state: NodeState, runs: bool) -> Option<&'static str> {
     }
 }
 
-/// The last rotation of a node, if there was one since it was declared.
+/// The last rotation of a node, if there is one since it was declared.
 async fn load(tx: &mut Transaction, name: &NodeName, now: Timestamp) -> Result<Option<NodeRotation>, Failure> {
     let Some(requested_at) = tx.nodes().find(name).await?.and_then(|node| node.rotation_requested_at) else {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! The task that runs sagas: whatever is recorded as unfinished, after a wake-up, after a crash, or because a run
-//! before it ended without an outcome. Several at once, but one after the other where they work on the same node.
+//! The task that runs unfinished sagas: new ones, those that a crash interrupted, and those whose last run had no
+//! outcome. Sagas run concurrently, but one at a time per node.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -19,12 +19,12 @@ use crate::node::launch::LaunchNode;
 use crate::node::remove::RemoveNode;
 
 /// How many sagas run at once: each may wait for a machine.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 
 /// Runs unfinished sagas.
 pub(crate) struct RunSagas {
     nodes: Arc<Nodes>,
-    /// Subjects that a run of this process is busy with.
+    /// The subjects that this process is working on.
     busy: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -41,7 +41,7 @@ impl Task for RunSagas {
     }
 
     fn purpose(&self) -> &'static str {
-        "runs launches and removals of nodes that have not ended, also after a crash"
+        "runs unfinished launches and removals of nodes, also after a crash"
     }
 
     fn period(&self) -> Duration {
@@ -59,14 +59,14 @@ impl Task for RunSagas {
     async fn run(&self) -> anyhow::Result<String> {
         let store = &self.nodes.base.store;
         let unfinished = store.read("list_unfinished_sagas").await?.sagas().list_unfinished().await?;
-        // The oldest of each subject; the next one's turn comes when it has ended.
+        // The oldest of each subject; the next one runs when it has ended.
         let mut turns: BTreeMap<String, SagaRow> = BTreeMap::new();
         for saga in unfinished {
             turns.entry(saga.subject.clone()).or_insert(saga);
         }
         let mine: Vec<SagaRow> = {
             let mut busy = lock(&self.busy);
-            let free = AT_ONCE.saturating_sub(busy.len());
+            let free = CONCURRENCY.saturating_sub(busy.len());
             let mut mine: Vec<SagaRow> = turns.into_values().filter(|saga| !busy.contains(&saga.subject)).collect();
             mine.truncate(free);
             busy.extend(mine.iter().map(|saga| saga.subject.clone()));
@@ -77,21 +77,21 @@ impl Task for RunSagas {
             // In the background, so that a launch that takes a minute does not keep a removal waiting.
             tokio::spawn(run_in_turn(self.nodes.clone(), saga, self.busy.clone()));
         }
-        Ok(if count == 0 { String::new() } else { format!("began {count}") })
+        Ok(if count == 0 { String::new() } else { format!("started {count}") })
     }
 }
 
-/// Runs one saga, and says that its subject is free again, also if the run panics.
+/// Runs one saga. Releases its subject afterwards, even if the run panics.
 async fn run_in_turn(nodes: Arc<Nodes>, saga: SagaRow, busy: Arc<Mutex<BTreeSet<String>>>) {
     let turn = Turn { subject: saga.subject.clone(), busy };
     let outcome = run_one(&nodes, &saga).await;
     drop(turn);
     match outcome {
         Ok(()) => {
-            nodes.base.changes.ring_states();
-            nodes.base.events.happened(Event::SagaEnded);
+            nodes.base.changes.notify_states();
+            nodes.base.events.notify(Event::SagaEnded);
         }
-        // Whatever interrupted it may last; the task's next run is soon enough.
+        // The cause may persist; the task's next run retries.
         Err(error) => warn!(saga.id = %saga.id, error = format!("{error:#}"), "a saga was interrupted"),
     }
 }

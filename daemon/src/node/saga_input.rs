@@ -1,5 +1,4 @@
-//! What the sagas of nodes are recorded as: their kinds, and what they are about. Logs of an earlier version must stay
-//! readable.
+//! How the sagas of nodes are recorded: their kinds and their input. Records of earlier versions must stay readable.
 
 use ringfence_api::NodeName;
 use serde::{Deserialize, Serialize};
@@ -9,7 +8,7 @@ pub(super) const LAUNCH_NODE: &str = "launch_node";
 /// The kind of the saga that removes a node.
 pub(super) const REMOVE_NODE: &str = "remove_node";
 
-/// What a launch or a removal is about.
+/// The input of a launch or removal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct NodeInput {
     pub(crate) node: NodeName,

@@ -1,5 +1,5 @@
-//! `POST /v1/nodes/{node}/services/{service}/certificates`: a short-lived certificate of a service, issued from the caller's
-//! CSR. Its names are the declaration's; what the node's agent holds is not touched.
+//! `POST /v1/nodes/{node}/services/{service}/certificates`: issues a short-lived certificate of a service from the
+//! caller's CSR. Its names come from the declaration; it does not affect what the node's agent holds.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::authority::Issuing;
 use crate::base::{Body, Failure, Segment};
 use crate::node::issue::{OnNode, Purpose};
 
-/// Issues a certificate of a service on a node for a key of the caller's own.
+/// Issues a certificate of a service on a node for the caller's key.
 pub(crate) async fn post_service_certificate(
     State(issuing): State<Arc<Issuing<OnNode>>>,
     OperatorCaller(actor): OperatorCaller,

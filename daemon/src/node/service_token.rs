@@ -1,5 +1,5 @@
-//! `POST /v1/nodes/{node}/services/{service}/tokens`: an agent gets the token of a service that is declared on its node with
-//! one. For whom it is comes from the declaration.
+//! `POST /v1/nodes/{node}/services/{service}/tokens`: issues a token of a service to the agent of its node, if the
+//! service is declared there with a token. The audience comes from the declaration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,14 +31,15 @@ pub(crate) async fn post_service_token(
     let row = row.ok_or_else(|| Failure::not_found(format!("node {node}")))?;
     let here = declared.services.get(&service).filter(|service| service.runs_in(&row.group));
     let token = here.and_then(|service| service.token.as_ref()).ok_or_else(|| {
-        Failure::new(ProblemCode::Forbidden, format!("no token is declared of a service {service} on node {node}"))
+        Failure::new(ProblemCode::Forbidden, format!("service {service} is not declared with a token on node {node}"))
     })?;
     let now = base.now();
     let subject = TokenSubject::Service { service: service.clone(), node: node.clone() };
-    let asked = row.rotation_requested_at;
+    let requested = row.rotation_requested_at;
     for before in tx.tokens().list_of_node(&node, now).await? {
-        // What a rotation was to replace is replaced now.
-        if before.subject == subject && before.ended_at.is_none() && asked.is_some_and(|at| before.issued_at <= at) {
+        // A token from before a requested rotation is replaced now.
+        if before.subject == subject && before.ended_at.is_none() && requested.is_some_and(|at| before.issued_at <= at)
+        {
             tx.tokens().end(&before.id, now).await?;
         }
     }
@@ -58,7 +59,7 @@ pub(crate) async fn post_service_token(
     Ok(Json(issued))
 }
 
-/// Ends the tokens of services that are not declared with one any more. Returns how many.
+/// Ends the tokens of services that are no longer declared with a token. Returns how many.
 pub(crate) async fn end_undeclared_tokens(
     tx: &mut Transaction,
     put: &PutCluster,
@@ -77,7 +78,8 @@ pub(crate) async fn end_undeclared_tokens(
     Ok(ended)
 }
 
-/// The tokens of a node that are to be replaced at once: those that are ended, and those that somebody asked to rotate.
+/// The tokens of a node that its agent must replace: those that are ended, and live ones from before a requested
+/// rotation.
 pub(crate) async fn tokens_to_replace(
     tx: &mut Transaction,
     node: &NodeName,

@@ -1,5 +1,5 @@
-//! Short-lived certificates of project users and of their jobs, issued from the caller's CSR. The member's own certificate and
-//! key stay as they are.
+//! Short-lived certificates of project users and their jobs, issued from the caller's CSR. They do not affect the
+//! member's own certificate and key.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::authority::Issuing;
 use crate::base::{Body, Failure, Segment};
 use crate::project::order::OfProject;
 
-/// Issues a certificate of a project user for a key of the caller's own.
+/// Issues a certificate of a project user for the caller's key.
 pub(crate) async fn post_member_certificate(
     State(issuing): State<Arc<Issuing<OfProject>>>,
     OperatorCaller(actor): OperatorCaller,
@@ -27,7 +27,7 @@ pub(crate) async fn post_member_certificate(
     issuing.issue(&actor, OfProject { user, job: None, request, lifetime: post.lifetime }).await.map(Json)
 }
 
-/// Issues a certificate of a job for a key of its own. Its organization is the job.
+/// Issues a certificate of a job for the caller's key. Its organization is the job.
 pub(crate) async fn post_job_certificate(
     State(issuing): State<Arc<Issuing<OfProject>>>,
     OperatorCaller(actor): OperatorCaller,

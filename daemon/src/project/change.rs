@@ -1,4 +1,4 @@
-//! Changing one member, in the transaction of whoever decided it.
+//! Changes to one member, in the caller's transaction.
 
 use jiff::Timestamp;
 use ringfence_api::certificate::RevocationReason;
@@ -12,13 +12,13 @@ use ringfence_store::token::End;
 use crate::base::{Actor, Failure};
 use crate::project::membership::{Roles, unknown};
 
-/// Who the members are now, in the transaction that may change them.
+/// The members and their roles, as this transaction reads them.
 pub(super) async fn roles(tx: &mut Transaction, project: &ProjectName) -> Result<Roles, Failure> {
     let members = tx.members().list(project).await?;
     Ok(members.into_iter().map(|member| (member.user, member.role)).collect())
 }
 
-/// Makes a user a member, with a key and certificate that are recorded already.
+/// Adds a member, with a key and a certificate that is already recorded.
 pub(super) async fn add(
     tx: &mut Transaction,
     actor: &Actor,
@@ -32,7 +32,7 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Changes a member's role, in this transaction.
+/// Changes a member's role.
 pub(super) async fn change_role(
     tx: &mut Transaction,
     actor: &Actor,
@@ -41,13 +41,13 @@ pub(super) async fn change_role(
     now: Timestamp,
 ) -> Result<(), Failure> {
     tx.members().update_role(identity, role).await?;
-    // They say what the user could do before.
+    // They contain the role before.
     tx.tokens().end_all(End::OfProjectUser(identity), now).await?;
     actor.record(tx, "change_role", &identity.to_string(), role.as_str(), now).await?;
     Ok(())
 }
 
-/// Removes a member and revokes its certificates, in this transaction. Afterwards the lists are to be published.
+/// Removes a member and revokes its certificates. The caller must have CRLs published after the commit.
 pub(super) async fn remove(
     tx: &mut Transaction,
     actor: &Actor,

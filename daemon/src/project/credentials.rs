@@ -1,5 +1,5 @@
-//! `GET …/members/{user}/credentials`: the certificate and key of a project user, for whoever gives them to the user. Each
-//! reading stands in the audit log.
+//! `GET …/members/{user}/credentials`: the certificate and key of a project user, for the operator. Each read is
+//! recorded in the audit log.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::base::{Failure, Segment, open};
 use crate::project::identity::sealed_of;
 use crate::project::membership::unknown;
 
-/// The present certificate and key of a project user.
+/// The current certificate and key of a project user.
 pub(crate) async fn read_credentials(
     State(authorities): State<Arc<Authorities>>,
     OperatorCaller(actor): OperatorCaller,

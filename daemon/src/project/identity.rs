@@ -1,10 +1,11 @@
-//! New keys and certificates of project users: generated, signed and sealed while nobody waits for the database, then recorded
-//! in the transaction that makes them members.
+//! New keys and certificates of project users: generated, signed and sealed outside the store's writer, then recorded
+//! in the transaction that adds or renews the members.
 //!
 //! # Guarantees
 //!
-//! - The database's one writer never waits for a key: an RSA key may take seconds.
-//! - What is recorded is signed by the authorities, and sealed under the master key, that are in force in that transaction.
+//! - The store's writer never waits for a key: generating an RSA key may take seconds.
+//! - What is recorded is signed by the authorities, and sealed under the version of the master key, that are active in
+//!   that transaction.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use ringfence_store::sealed::SealedOf;
 use crate::authority::{Authorities, Identity, Signed};
 use crate::base::{Failure, reseal, sealing_context};
 
-/// Identities that are prepared and not recorded yet.
+/// Keys and certificates that are prepared and not recorded yet.
 pub(super) struct NewIdentities<'a> {
     authorities: &'a Authorities,
     prepared: BTreeMap<ProjectUser, Prepared>,
@@ -46,7 +47,7 @@ impl<'a> NewIdentities<'a> {
         let algorithm = issuers.settings.project_user_key_algorithm;
         self.prepared.retain(|_, prepared| prepared.algorithm == algorithm);
         let missing: Vec<&ProjectUser> = users.iter().filter(|user| !self.prepared.contains_key(user)).collect();
-        // One core is left for everybody else.
+        // One core is left for other work.
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut generated = Vec::new();
         for users in missing.chunks((cores - 1).max(1)) {
@@ -70,8 +71,9 @@ impl<'a> NewIdentities<'a> {
         Ok(())
     }
 
-    /// Records the certificates of these users in this transaction, and returns what their members' rows are to hold. Nothing
-    /// when one is not prepared, or was signed by an authority that has a successor: prepare again, and begin anew.
+    /// Records the certificates of these users in this transaction, and returns the keys for the members' rows. Returns
+    /// `None` if a user is not prepared, or if a certificate is outdated: then prepare again, and repeat the
+    /// transaction.
     pub(super) async fn record(
         &self,
         tx: &mut Transaction,
@@ -93,7 +95,7 @@ impl<'a> NewIdentities<'a> {
     }
 }
 
-/// What a member's key is sealed as.
+/// What a member's key is sealed for.
 pub(super) fn sealed_of(user: &ProjectUser) -> SealedOf {
     SealedOf::Member(user.project.to_string(), user.user.to_string())
 }

@@ -1,5 +1,5 @@
-//! Jobs of project users: started, given short-lived certificates and tokens, and ended, which takes all of that away in one
-//! transaction. A job has no rights over members, whatever role its user has.
+//! Jobs of project users. A job gets short-lived certificates and tokens; its end revokes and ends them in one
+//! transaction. A job may not manage members, whatever the role of its user.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::access::OperatorCaller;
 use crate::base::{Base, Event, Failure, Segment};
 use crate::project::membership::unknown;
 
-/// Starts a job. Starting one that runs changes nothing; one that has ended does not run again.
+/// Starts a job. Starting a running job changes nothing; an ended one cannot be started again.
 pub(crate) async fn put_job(
     State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
@@ -38,7 +38,7 @@ pub(crate) async fn put_job(
     Ok(Json(started))
 }
 
-/// One job, also when it has ended.
+/// One job, even if it has ended.
 pub(crate) async fn read_job(
     State(base): State<Arc<Base>>,
     _: OperatorCaller,
@@ -50,7 +50,7 @@ pub(crate) async fn read_job(
     find(&mut tx, &ProjectUser { project, user }, &job).await.map(Json)
 }
 
-/// Ends a job: its certificates are revoked and its tokens are good no more. One that has ended stays so.
+/// Ends a job: revokes its certificates and ends its tokens. Ending an ended job changes nothing.
 pub(crate) async fn delete_job(
     State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
@@ -70,11 +70,11 @@ pub(crate) async fn delete_job(
     }
     let ended = find(&mut tx, &identity, &job).await?;
     tx.commit().await?;
-    base.events.happened(Event::Revoked);
+    base.events.notify(Event::Revoked);
     Ok(Json(ended))
 }
 
-/// The job, which must be there.
+/// Finds a job.
 pub(crate) async fn find(tx: &mut Transaction, identity: &ProjectUser, job: &JobId) -> Result<Job, Failure> {
     let found = tx.jobs().find(identity, job).await?;
     found.ok_or_else(|| Failure::not_found(format!("job {job} of {identity}")))
@@ -91,7 +91,7 @@ pub(crate) fn running(job: Job) -> Result<Job, Failure> {
     }
 }
 
-/// A job in the audit log.
+/// The name of a job in the audit log.
 fn name_of(identity: &ProjectUser, job: &JobId) -> String {
     format!("{identity}/{job}")
 }

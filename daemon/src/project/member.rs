@@ -1,5 +1,5 @@
-//! One member. Adding one makes the project user, its key and its certificate; removing one revokes in the same transaction.
-//! Changing a role changes no certificate: that is identity only.
+//! One member. Adding it creates the project user with a key and a certificate; removing it revokes the certificates in
+//! the same transaction. A change of its role affects no certificate, because those contain the identity only.
 
 use std::sync::Arc;
 
@@ -28,10 +28,10 @@ pub(crate) async fn read_member(
     member.map(Json).ok_or_else(|| unknown(&identity))
 }
 
-/// Makes a user a member, with an identity and a certificate of its own, or changes the role.
+/// Adds a member with a certificate of its own, or changes its role.
 ///
-/// For the operator, whom nothing stops from demoting the last data owner (`PUT …/members` guards against that), and
-/// for the project's data owners, who stay what they are.
+/// For the operator, who may demote even the last data owner (`PUT …/members` prevents that), and for the project's
+/// data owners, who cannot change their own role.
 pub(crate) async fn put_member(
     State(authorities): State<Arc<Authorities>>,
     caller: ProjectCaller,
@@ -42,17 +42,17 @@ pub(crate) async fn put_member(
 ) -> Result<Json<Member>, Failure> {
     let base = &authorities.base;
     let identity = ProjectUser { project, user };
-    let asked = Asked { caller: &caller, identity: &identity, role: put.role, creating };
+    let wanted = Wanted { caller: &caller, identity: &identity, role: put.role, creating };
     let mut new = NewIdentities::new(&authorities);
     // Bound, so that the reader is free again before keys are made.
-    let needed = asked.needs(&mut base.store.read("look_at_member").await?).await?;
+    let needed = wanted.needs(&mut base.store.read("look_at_member").await?).await?;
     if matches!(needed, Needed::Identity) {
         new.prepare(std::slice::from_ref(&identity)).await?;
     }
     loop {
         let now = base.now();
         let mut tx = base.store.write("put_member").await?;
-        match asked.needs(&mut tx).await? {
+        match wanted.needs(&mut tx).await? {
             Needed::Nothing(member) => return Ok(Json(member)),
             Needed::Role => change_role(&mut tx, &caller.actor, &identity, put.role, now).await?,
             Needed::Identity => {
@@ -71,26 +71,26 @@ pub(crate) async fn put_member(
     }
 }
 
-/// Who asks for which member.
-struct Asked<'a> {
+/// The requested member, and who requests it.
+struct Wanted<'a> {
     caller: &'a ProjectCaller,
     identity: &'a ProjectUser,
     role: MemberRole,
     creating: bool,
 }
 
-/// What a put comes to.
+/// What a put has to do.
 enum Needed {
-    /// It is so already.
+    /// Nothing: the member is as requested.
     Nothing(Member),
-    /// Another role.
+    /// Change the role.
     Role,
-    /// A new member.
+    /// Add a member.
     Identity,
 }
 
-impl Asked<'_> {
-    /// Decides as this transaction sees it, or refuses.
+impl Wanted<'_> {
+    /// Decides in this transaction, or refuses.
     async fn needs(&self, tx: &mut Transaction) -> Result<Needed, Failure> {
         guard(self.caller, tx, self.identity, Some(self.role)).await?;
         match tx.members().find(self.identity).await? {
@@ -111,8 +111,8 @@ impl Asked<'_> {
 
 /// Removes a member and revokes its certificates.
 ///
-/// For the operator, whom nothing stops from removing the last data owner (`PUT …/members` guards against that), and
-/// for the project's data owners, who cannot remove themselves.
+/// For the operator, who may remove even the last data owner (`PUT …/members` prevents that), and for the project's
+/// data owners, who cannot remove themselves.
 pub(crate) async fn delete_member(
     State(base): State<Arc<Base>>,
     caller: ProjectCaller,
@@ -125,7 +125,7 @@ pub(crate) async fn delete_member(
     guard(&caller, &mut tx, &identity, None).await?;
     remove(&mut tx, &caller.actor, &identity, now).await?;
     tx.commit().await?;
-    base.events.happened(Event::Revoked);
+    base.events.notify(Event::Revoked);
     Ok(Json(()))
 }
 
@@ -136,7 +136,7 @@ async fn guard(
     identity: &ProjectUser,
     role: Option<MemberRole>,
 ) -> Result<(), Failure> {
-    let Some(owner) = caller.still(tx).await? else { return Ok(()) };
+    let Some(owner) = caller.recheck(tx).await? else { return Ok(()) };
     let before = roles(tx, &identity.project).await?;
     let mut after = before.clone();
     match role {

@@ -1,4 +1,4 @@
-//! All members of a project at once: one transaction makes exactly these the members, or changes nothing.
+//! All members of a project: one transaction sets exactly these members, or changes nothing.
 
 use std::sync::Arc;
 
@@ -26,10 +26,10 @@ pub(crate) async fn list_members(
     Ok(Json(tx.members().list(&project).await?))
 }
 
-/// Makes exactly these the members: adds, changes roles and removes in one transaction, and answers with all of them.
+/// Sets exactly these members: adds, changes roles and removes in one transaction. Returns all members.
 ///
-/// For the operator and the project's data owners. A project that has a data owner keeps one (`last_data_owner`), and
-/// a data owner who calls stays one (`own_membership`).
+/// For the operator and the project's data owners. A project that has a data owner keeps one (`last_data_owner`), and a
+/// data owner who calls remains one (`own_membership`).
 pub(crate) async fn put_members(
     State(authorities): State<Arc<Authorities>>,
     caller: ProjectCaller,
@@ -75,13 +75,13 @@ pub(crate) async fn put_members(
         let members = tx.members().list(&project).await?;
         tx.commit().await?;
         if revoked {
-            base.events.happened(Event::Revoked);
+            base.events.notify(Event::Revoked);
         }
         return Ok(Json(members));
     }
 }
 
-/// What the request comes to, as this transaction sees it, or why it is refused.
+/// The changes that the request needs in this transaction, or why it is refused.
 async fn changes(
     tx: &mut Transaction,
     caller: &ProjectCaller,
@@ -90,10 +90,10 @@ async fn changes(
 ) -> Result<Vec<(UserName, Change)>, Failure> {
     tx.projects().find(project).await?.ok_or_else(|| Failure::not_found(format!("project {project}")))?;
     let before = roles(tx, project).await?;
-    Ok(plan(&before, &put.members, caller.still(tx).await?)?)
+    Ok(plan(&before, &put.members, caller.recheck(tx).await?)?)
 }
 
-/// Who needs a new identity.
+/// The users who need a key and a certificate.
 fn added(project: &ProjectName, changes: &[(UserName, Change)]) -> Vec<ProjectUser> {
     let added = changes.iter().filter(|(_, change)| matches!(change, Change::Add(_)));
     added.map(|(user, _)| ProjectUser { project: project.clone(), user: user.clone() }).collect()

@@ -1,7 +1,8 @@
-//! What a change of a project's members may be, decided from who they are, who they shall be, and who asks.
+//! Decides whether a change of a project's members is allowed, from the members before, the members after, and the
+//! caller.
 //!
-//! Guarantees: a project that has a data owner keeps one, and nobody takes the project out of their own hands. To
-//! leave, a data owner asks another one, or the operator.
+//! Guarantees: a project that has a data owner keeps one, and a data owner cannot give up their own role. To leave,
+//! they ask another data owner, or the operator.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use crate::base::Failure;
 /// The members of a project and their roles.
 pub(crate) type Roles = BTreeMap<UserName, MemberRole>;
 
-/// What happens to one user.
+/// The change of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     Add(MemberRole),
@@ -21,7 +22,7 @@ pub(crate) enum Change {
     Remove,
 }
 
-/// Why a change may not be.
+/// Why a change is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The project would lose its last data owner.
@@ -30,7 +31,8 @@ pub(crate) enum Refusal {
     OwnMembership(UserName),
 }
 
-/// The changes from `before` to `after`, if `caller` may make them. `caller` is who asks, if a member.
+/// The changes from `before` to `after`, if `caller` may make them. `caller` is the calling data owner, or `None` for
+/// the operator.
 pub(crate) fn plan(
     before: &Roles,
     after: &Roles,
@@ -53,7 +55,7 @@ pub(crate) fn plan(
     Ok(removed.chain(put).collect())
 }
 
-/// There is no such member.
+/// The failure for an unknown member.
 pub(crate) fn unknown(identity: &ProjectUser) -> Failure {
     Failure::not_found(format!("member {} in project {}", identity.user, identity.project))
 }
@@ -72,7 +74,7 @@ impl From<Refusal> for Failure {
             }
             Refusal::OwnMembership(user) => {
                 let detail = format!(
-                    "you are {user}, and would not be a data owner any more; ask another data owner, or the operator"
+                    "you are {user}, and would no longer be a data owner; ask another data owner, or the operator"
                 );
                 Self::new(ProblemCode::OwnMembership, detail)
             }
@@ -99,7 +101,7 @@ mod tests {
     }
 
     /// `+alice` added, `~alice` with another role, `-alice` removed.
-    fn told(planned: Result<Vec<(UserName, Change)>, Refusal>) -> String {
+    fn show(planned: Result<Vec<(UserName, Change)>, Refusal>) -> String {
         match planned {
             Err(Refusal::LastDataOwner) => "last data owner".to_owned(),
             Err(Refusal::OwnMembership(user)) => format!("own membership of {user}"),
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_what_differs_and_leaves_a_data_owner_and_the_caller() {
+    fn a_plan_is_the_difference_and_keeps_a_data_owner_and_the_caller() {
         for (before, after, caller, expected) in [
             ("", "", None, ""),
             ("", "alice", None, "+alice:data_scientist"),
@@ -138,7 +140,7 @@ mod tests {
             ("alice+", "", Some("alice"), "own membership of alice"),
         ] {
             let caller = caller.map(user);
-            assert_eq!(told(plan(&roles(before), &roles(after), caller.as_ref())), expected, "{before} -> {after}");
+            assert_eq!(show(plan(&roles(before), &roles(after), caller.as_ref())), expected, "{before} -> {after}");
         }
     }
 }

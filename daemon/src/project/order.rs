@@ -1,4 +1,4 @@
-//! Who of a project may be issued a certificate from a CSR: a member, and a job that runs.
+//! Orders for certificates from CSRs in a project: for a member, and for a running job.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::base::Answer;
 use crate::project::job::{find, running};
 use crate::project::membership::unknown;
 
-/// A certificate of a project user, or of one of its jobs, for a key of the caller's own.
+/// A certificate of a project user, or of one of its jobs, for the caller's key.
 #[derive(Debug)]
 pub(crate) struct OfProject {
     pub(super) user: ProjectUser,
     pub(super) job: Option<JobId>,
     pub(super) request: Request,
-    /// How long it is to be valid.
+    /// The requested lifetime.
     pub(super) lifetime: Option<Lifetime>,
 }
 
@@ -43,10 +43,10 @@ impl Order for OfProject {
         let mut verdicts = Vec::new();
         for (order, _) in all {
             verdicts.push(match &order.job {
-                None if members.contains(&order.user) => Verdict::Sound,
+                None if members.contains(&order.user) => Verdict::Valid,
                 None => Verdict::Refused(unknown(&order.user)),
                 Some(job) => match find(tx, &order.user, job).await.and_then(running) {
-                    Ok(_) => Verdict::Sound,
+                    Ok(_) => Verdict::Valid,
                     Err(failure) => Verdict::Refused(failure),
                 },
             });

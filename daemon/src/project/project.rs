@@ -14,7 +14,7 @@ use ringfence_store::token::End;
 use crate::access::OperatorCaller;
 use crate::base::{Base, Body, Creating, Event, Failure, Segment};
 
-/// The longest description, in characters.
+/// The maximum length of a description, in characters.
 const DESCRIPTION_LIMIT: usize = 500;
 
 /// All projects, by name.
@@ -93,6 +93,6 @@ pub(crate) async fn delete_project(
     let outcome = format!("{} members removed, {revoked} certificates revoked", members.len());
     actor.record(&mut tx, "delete_project", name.as_str(), &outcome, now).await?;
     tx.commit().await?;
-    base.events.happened(Event::Revoked);
+    base.events.notify(Event::Revoked);
     Ok(Json(()))
 }

@@ -1,6 +1,6 @@
-//! The task that renews project users' certificates at two thirds of their life. The old certificate is not
-//! revoked: whoever holds it may not have fetched the new one yet, and it ends by itself. One of an authority that is not
-//! trusted any more is replaced at once and revoked.
+//! The task that renews project users' certificates at two thirds of their lifetime. The old certificate is not
+//! revoked, because its holder may not have fetched the new one yet; it expires. A certificate of a distrusted
+//! authority is replaced at once and revoked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::authority::Authorities;
 use crate::base::{Actor, Event, Failure, Task};
 use crate::project::identity::NewIdentities;
 
-/// How many are renewed in one run.
-const MOST: u32 = 500;
-/// How many are renewed in one transaction.
+/// The maximum number of renewals in one run.
+const MAX_PER_RUN: u32 = 500;
+/// The number of renewals in one transaction.
 const BATCH: usize = 25;
 
-/// Renews project users.
+/// Renews project users' certificates.
 pub(crate) struct RenewProjectUsers(pub(super) Arc<Authorities>);
 
 #[async_trait]
@@ -29,16 +29,17 @@ impl Task for RenewProjectUsers {
     }
 
     fn purpose(&self) -> &'static str {
-        "gives project users a new key and certificate at two thirds of their life"
+        "renews the keys and certificates of project users at two thirds of their lifetime"
     }
 
     fn period(&self) -> Duration {
-        // The last third of the shortest life is five seconds, and the new certificate must be there well within it.
+        // The last third of the shortest lifetime is five seconds, and the new certificate must be available well
+        // within it.
         Duration::from_secs(2)
     }
 
     fn leads(&self) -> bool {
-        // Two daemons would each make a key for the same member.
+        // Two daemons would each generate a key for the same member.
         true
     }
 
@@ -49,7 +50,7 @@ impl Task for RenewProjectUsers {
     async fn run(&self) -> anyhow::Result<String> {
         let base = &self.0.base;
         let mut tx = base.store.read("list_members_to_renew").await?;
-        let due = tx.members().list_due_for_renewal(base.now(), MOST).await?;
+        let due = tx.members().list_due_for_renewal(base.now(), MAX_PER_RUN).await?;
         drop(tx);
         let mut renewed = 0;
         for due in due.chunks(BATCH) {
@@ -59,7 +60,7 @@ impl Task for RenewProjectUsers {
     }
 }
 
-/// Gives these new keys and certificates in one transaction. Returns how many still were members.
+/// Renews these users in one transaction. Returns how many of them are still members.
 async fn renew(authorities: &Authorities, due: &[ProjectUser]) -> Result<usize, Failure> {
     let base = &authorities.base;
     let mut new = NewIdentities::new(authorities);
@@ -83,7 +84,7 @@ async fn renew(authorities: &Authorities, due: &[ProjectUser]) -> Result<usize, 
     }
 }
 
-/// Nobody can tell a certificate of an authority whose key is compromised from one that a thief made.
+/// Certificates of a compromised authority cannot be told apart from forged ones.
 async fn revoke_if_distrusted(authorities: &Authorities, tx: &mut Transaction, serial: &str) -> Result<(), Failure> {
     let Some(before) = tx.certificates().find(serial).await? else { return Ok(()) };
     let issuers = authorities.fresh(tx).await?;

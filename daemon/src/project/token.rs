@@ -1,6 +1,6 @@
-//! `POST …/members/{user}/tokens`: signs a token of a project user. What it says comes from declared data; the caller
-//! chooses who is to verify it and how long it is valid; the declaration may say which claims its verifiers find in it. The
-//! audit log knows it by its id.
+//! `POST …/members/{user}/tokens`: signs a token of a project user. Its claims come from declared data; the caller
+//! chooses the audience and the lifetime; the declaration may choose the claims for an audience. The audit log records
+//! the token's id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::project::job::{find, running};
 use crate::project::membership::unknown;
 use crate::token::{NewToken, describe, sign_token};
 
-/// How long a token lives that is good for once, unless it is said.
-const ONCE: Lifetime = Lifetime::from_secs(60);
+/// The default lifetime of a one-time token.
+const ONE_TIME_LIFETIME: Lifetime = Lifetime::from_secs(60);
 
-/// Signs a token of a project user for one audience. It ends by itself, with its job, and with the membership; of an end
-/// before its time only introspection tells.
+/// Signs a token of a project user for one audience. It ends when it expires, with its job, and with the membership;
+/// only introspection knows of an early end.
 pub(crate) async fn post_token(
     State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
@@ -37,7 +37,7 @@ pub(crate) async fn post_token(
     if let Some(job) = &post.job {
         running(find(&mut tx, &identity, job).await?)?;
     }
-    let lifetime = post.lifetime.unwrap_or(if post.one_time { ONCE.min(longest) } else { longest });
+    let lifetime = post.lifetime.unwrap_or(if post.one_time { ONE_TIME_LIFETIME.min(longest) } else { longest });
     if lifetime > longest {
         let detail = format!("the lifetime is {lifetime} and may be at most the cluster's token_lifetime, {longest}");
         return Err(Failure::new(ProblemCode::InvalidRequest, detail));

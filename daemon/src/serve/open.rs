@@ -1,5 +1,4 @@
-//! Opening the cluster of a directory: it is created if it does not exist yet, and everything that the daemon is made of is read
-//! from it.
+//! Opens the cluster of a directory, after creating it if it does not exist yet, and builds the daemon's state from it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,15 +23,14 @@ use crate::master_key::{self, KeyFile};
 use crate::node::Nodes;
 use crate::token::rotate_due;
 
-/// What the first authorities are to be.
+/// The settings of the first authorities.
 const AUTHORITY_FILE: &str = "authority.json";
-/// The first authorities, signed by an offline root; read when the cluster is created, and removed then.
+/// The first authorities, if an offline root signed them; read when the cluster is created, then removed.
 const IMPORTED_FILE: &str = "imported.json";
-/// What that file was called before; the next version does not know the name.
+/// The former name of that file; the next version removes it.
 const IMPORTED_FILE_BEFORE: &str = "brought.json";
 
-/// A daemon on the cluster of this directory, which is created if it does not exist yet. It serves nobody and does nothing by
-/// itself.
+/// Opens the cluster of this directory, or creates it. Starts nothing.
 pub(crate) async fn open(
     directory: &Path,
     config: &ServeConfig,
@@ -67,7 +65,7 @@ pub(crate) async fn open(
     });
     let authorities = Arc::new(Authorities::load(base.clone(), &mut tx).await.map_err(Failure::into_cause)?);
     remove_imported(directory, &authorities)?;
-    // From here on there is a key that signs tokens.
+    // So that there is an active token key before anything is served.
     rotate_due(&mut tx, &base.master_key, &base.rng, base.now()).await.map_err(Failure::into_cause)?;
     tx.commit().await?;
 
@@ -75,7 +73,7 @@ pub(crate) async fn open(
     nodes.env = inherited_environment();
     let trust = {
         let authorities = authorities.clone();
-        move || authorities.seen().trust_fingerprints()
+        move || authorities.cached().trust_fingerprints()
     };
     let access = Arc::new(Access::new(base.clone(), KeysFile::in_directory(directory), trust));
     let place = Place::Local(nodes);
@@ -83,7 +81,7 @@ pub(crate) async fn open(
     Ok(Daemon::new(access, nodes, KeyFile(key_file)))
 }
 
-/// Creates the cluster if the database has none, and refuses another one. Returns the master key.
+/// Creates the cluster if the database has none, and refuses a database of another cluster. Returns the master key.
 async fn find_or_create(
     store: &Store,
     directory: &Path,
@@ -116,7 +114,7 @@ async fn find_or_create(
     Ok(key)
 }
 
-/// What the first authorities are to be: by default, unless whoever starts the daemon says otherwise.
+/// The settings of the first authorities: those in the file, or the defaults.
 fn first_authority(directory: &Path) -> anyhow::Result<AuthoritySettings> {
     let path = directory.join(AUTHORITY_FILE);
     let text = match std::fs::read(&path) {
@@ -125,26 +123,23 @@ fn first_authority(directory: &Path) -> anyhow::Result<AuthoritySettings> {
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     let authority: AuthoritySettings =
-        serde_json::from_slice(&text).with_context(|| format!("{} is not understood", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is not valid", path.display()))?;
     let declared = PutCluster { authority, ..PutCluster::default() };
     declared.check().with_context(|| path.display().to_string())?;
     Ok(declared.authority)
 }
 
-/// The first authorities, if an offline root has signed them, and the file that they are in.
+/// The first authorities, if an offline root signed them, with the file that holds them.
 fn imported(directory: &Path) -> anyhow::Result<Option<(PathBuf, ImportAuthorities)>> {
     for name in [IMPORTED_FILE, IMPORTED_FILE_BEFORE] {
         let path = directory.join(name);
         match std::fs::read(&path).map(zeroize::Zeroizing::new) {
             Ok(text) => {
                 if name == IMPORTED_FILE_BEFORE {
-                    warn!("{name} is called {IMPORTED_FILE} now; the next version does not know the old name");
+                    warn!("{name} is now called {IMPORTED_FILE}; the next version ignores the old name");
                 }
                 let imported = serde_json::from_slice(&text);
-                return Ok(Some((
-                    path.clone(),
-                    imported.with_context(|| format!("{} is not understood", path.display()))?,
-                )));
+                return Ok(Some((path.clone(), imported.with_context(|| format!("{} is not valid", path.display()))?)));
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
@@ -153,18 +148,18 @@ fn imported(directory: &Path) -> anyhow::Result<Option<(PathBuf, ImportAuthoriti
     Ok(None)
 }
 
-/// Removes the file of the first authorities: it holds keys, which are sealed in the database by now.
+/// Removes the file of the first authorities: it holds keys, which are now sealed in the database.
 fn remove_imported(directory: &Path, authorities: &Authorities) -> anyhow::Result<()> {
     let Some((path, imported)) = imported(directory)? else { return Ok(()) };
     let root = pem_certificates(imported.root.as_deref().unwrap_or_default()).unwrap_or_default();
-    let is_ours = |root: &[u8]| authorities.seen().roots().any(|one| one.authority.certificate() == root);
-    let taken = root.first().is_some_and(|root| is_ours(root));
-    anyhow::ensure!(taken, "{} is not of this cluster, which has another root: take it away", path.display());
+    let is_ours = |root: &[u8]| authorities.cached().roots().any(|one| one.authority.certificate() == root);
+    let is_imported = root.first().is_some_and(|root| is_ours(root));
+    anyhow::ensure!(is_imported, "{} belongs to another cluster, with another root: remove it", path.display());
     std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// What an agent inherits: where programs are found, for reload commands, and how much to log. Nothing else, and
-/// so no secret.
+/// The environment of agents: search paths for the commands of services, and the log filter. Nothing else, so that
+/// agents inherit no secret.
 #[allow(clippy::disallowed_methods, reason = "the environment of a child is made from that of its parent")]
 fn inherited_environment() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
     ["PATH", "HOME", "LANG", "TMPDIR", "RINGFENCE_LOG"]

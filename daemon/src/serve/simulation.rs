@@ -1,9 +1,9 @@
-//! Ten years of a cluster in less than a minute: the real daemon on a real database with a clock of the test's, the agent's own plan for
-//! three nodes, and members who come and go, some hundreds in all, while everything rotates by schedule, on request, and because keys
-//! were compromised.
+//! Simulates ten years of a cluster in less than a minute: the real daemon on a real database with a test clock, the
+//! agent's own planning for three nodes, and some hundreds of members who join and leave, while everything rotates by
+//! schedule, on request, and because keys are compromised.
 //!
-//! At every look, whatever is in use verifies against the roots and the lists that each node has, and nothing that was revoked
-//! does.
+//! At every check, everything that is in use verifies against the roots and CRLs of each node, and nothing that was
+//! revoked does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -28,11 +28,11 @@ use crate::node::{OnNode, post_certificate, put_report, read_desired};
 use crate::project::{delete_member, put_member, put_project, read_credentials};
 use crate::serve::open::open;
 
-/// The time between two looks.
+/// The time between two checks.
 const TICK: SignedDuration = SignedDuration::from_hours(15 * 24);
-/// How many ticks ten years have.
+/// The number of ticks in ten years.
 const TICKS: u32 = 244;
-/// How long leaves and lists live.
+/// The lifetime of leaf certificates and CRLs.
 const LEAF: Lifetime = Lifetime::from_secs(90 * 86_400);
 const MEMBERS: usize = 100;
 
@@ -58,7 +58,7 @@ struct Node {
     chains: BTreeMap<Option<ServiceName>, String>,
 }
 
-/// A certificate that nobody must accept any more, once the lists say so.
+/// A certificate that must not verify once its revocation is published.
 struct Revoked {
     why: String,
     chain: String,
@@ -73,9 +73,9 @@ struct Simulation {
     joined: usize,
     /// What was revoked and published.
     revoked: Vec<Revoked>,
-    /// Chains of authorities that were said to be compromised, by the authority.
+    /// Chains of compromised authorities, by authority.
     distrusted: BTreeMap<String, Vec<String>>,
-    looks: u64,
+    checks: u64,
     _directory: tempfile::TempDir,
 }
 
@@ -91,7 +91,7 @@ fn project() -> ProjectName {
     ProjectName::parse("fraud").unwrap()
 }
 
-/// Many commits are cheap where nothing is written to a disk.
+/// In memory if possible, where many commits are cheap.
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -121,7 +121,7 @@ impl Simulation {
             },
             ..PutCluster::default()
         };
-        put.check().expect("what is declared may be declared");
+        put.check().expect("the declaration is valid");
         tx.cluster().update_declared(&put).await.unwrap();
         for name in &names {
             let group = if *name == NodeName::head() { "head" } else { "workers" };
@@ -137,7 +137,7 @@ impl Simulation {
             joined: 0,
             revoked: Vec::new(),
             distrusted: BTreeMap::new(),
-            looks: 0,
+            checks: 0,
             _directory: directory,
         };
         let put = Body(PutProject::default());
@@ -170,7 +170,7 @@ impl Simulation {
         self.members.insert(name);
     }
 
-    /// The chain that a member is given now.
+    /// A member's current chain.
     async fn chain_of(&self, member: &str) -> String {
         let user = Segment(UserName::parse(member).unwrap());
         let read = read_credentials(State(self.authorities()), OperatorCaller(actor()), Segment(project()), user).await;
@@ -185,7 +185,7 @@ impl Simulation {
         revoked(format!("{member} was removed"), chain)
     }
 
-    /// Everything that is in use, with who uses it.
+    /// Every chain that is in use, with its holder.
     async fn in_use(&self) -> Vec<(String, String)> {
         let mut chains = self.of_nodes();
         for member in &self.members {
@@ -202,7 +202,7 @@ impl Simulation {
         self.nodes.iter().flat_map(|node| -> Vec<(String, String)> { of(node) }).collect()
     }
 
-    /// Somebody says that a key is compromised, or just wants another one.
+    /// The operator requests a rotation, perhaps because a key is compromised.
     async fn rotate(&mut self, domain: AuthorityDomain, compromised: bool) {
         if compromised {
             let live = |row: &ringfence_store::issuer::IssuerRow| row.view.state != AuthorityState::Gone;
@@ -224,7 +224,7 @@ impl Simulation {
         let _ = rotate_authority(State(self.base()), OperatorCaller(actor()), Segment(domain), rotate).await.unwrap();
     }
 
-    /// Lets every task look and every node act; what nodes replaced is revoked.
+    /// Runs every task and every node's agent. Certificates that nodes replaced are revoked.
     async fn round(&mut self) {
         self.daemon.tasks.run_named("rotate_authorities").await.unwrap();
         self.verify_nodes("after a step of an authority");
@@ -244,30 +244,30 @@ impl Simulation {
         self.clock.advance(SignedDuration::from_secs(6));
     }
 
-    /// Rounds until no authority is on its way.
+    /// Runs rounds until no authority is changing.
     async fn settle(&mut self) {
         for _ in 0..60 {
             self.round().await;
-            if !self.daemon.authorities.seen().change() {
+            if !self.daemon.authorities.cached().is_changing() {
                 self.round().await;
                 return;
             }
         }
-        panic!("authorities do not settle: {:?}", self.daemon.authorities.seen());
+        panic!("authorities do not settle: {:?}", self.daemon.authorities.cached());
     }
 
-    /// What nodes show one another is good, at every moment.
+    /// Certificates of nodes verify on all nodes at all times.
     fn verify_nodes(&mut self, when: &str) {
         for (who, chain) in self.of_nodes() {
             for node in &self.nodes {
-                self.looks += 1;
+                self.checks += 1;
                 let verified = verify(node, &chain, self.clock.now());
                 assert_eq!(verified, Ok(()), "{when}, {}: {who} to {}", self.clock.now(), node.name);
             }
         }
     }
 
-    /// Everything that is in use is good to every node, and what was revoked is to none.
+    /// Everything that is in use verifies, and nothing that was revoked does.
     async fn verify_all(&mut self) {
         let now = self.clock.now();
         let gone: Vec<String> = {
@@ -278,14 +278,14 @@ impl Simulation {
             let chains = self.distrusted.remove(&id).unwrap_or_default();
             self.revoked.extend(chains.into_iter().map(|chain| revoked(format!("{id} was compromised"), chain)));
         }
-        // One node stands for all in the long list; they have the same files.
+        // On one node, because all nodes have the same files.
         for (who, chain) in self.in_use().await {
-            self.looks += 1;
+            self.checks += 1;
             assert_eq!(verify(&self.nodes[0], &chain, now), Ok(()), "{now}: {who}");
         }
         self.revoked.retain(|revoked| revoked.not_after >= now);
         for revoked in &self.revoked {
-            self.looks += 1;
+            self.checks += 1;
             assert!(verify(&self.nodes[0], &revoked.chain, now).is_err(), "{now}: {}", revoked.why);
         }
     }
@@ -297,14 +297,14 @@ fn revoked(why: String, chain: String) -> Revoked {
     Revoked { why, chain, not_after }
 }
 
-/// By the roots and lists that lie on a node. Members' certificates are for clients, and all others for them too.
+/// Verifies a chain with the roots and CRLs of a node, as a client's, which all certificates may be used for.
 fn verify(node: &Node, chain: &str, now: Timestamp) -> Result<(), String> {
     let bundle = node.observed.ca_bundle.as_deref().unwrap_or_default();
     let crls = node.observed.crls.as_deref().unwrap_or_default();
     verify_leaf(chain, bundle, crls, Usage::Client, now).map_err(|error| error.to_string())
 }
 
-/// What an agent does in a round: asks, plans, acts, reports. Returns what it replaced.
+/// One round of an agent: fetch, plan, apply, report. Returns what it replaced.
 async fn sync(daemon: &Daemon, node: &mut Node) -> Vec<Revoked> {
     let caller = || AgentCaller { node: node.name.clone(), actor: actor() };
     let desired: DesiredNode = read_desired(State(daemon.nodes.clone()), caller(), After(None)).await.unwrap().0;
@@ -322,7 +322,7 @@ async fn sync(daemon: &Daemon, node: &mut Node) -> Vec<Revoked> {
             }
             Action::RenewNode => None,
             Action::Issue(service) => Some(service),
-            other => panic!("nobody is told, and nothing is refused or taken away: {other:?}"),
+            other => panic!("unexpected action: {other:?}"),
         };
         let csr = PrivateKey::generate().unwrap().request("x").unwrap();
         let post = Body(PostCertificate { service: service.clone(), csr });
@@ -357,12 +357,12 @@ async fn sync(daemon: &Daemon, node: &mut Node) -> Vec<Revoked> {
 async fn in_ten_years_everything_in_use_verifies_and_nothing_revoked_does() {
     let mut simulation = Simulation::new().await;
     simulation.settle().await;
-    // The first lists were signed before anything was declared, for a day.
+    // The first CRLs were signed before anything was declared, for a day.
     simulation.clock.advance(SignedDuration::from_hours(13));
     simulation.settle().await;
     for tick in 1..=TICKS {
         simulation.clock.advance(TICK);
-        // Two come and two go, so that in the end hardly anybody of the beginning is left.
+        // Two join and two leave, so that hardly any of the first members remain in the end.
         let leaving: Vec<String> = simulation.members.iter().take(2).cloned().collect();
         let mut left = Vec::new();
         for member in leaving {
@@ -387,10 +387,10 @@ async fn in_ten_years_everything_in_use_verifies_and_nothing_revoked_does() {
     let rows = tx.issuers().list().await.unwrap();
     for (domain, least) in [(AuthorityDomain::Root, 4), (AuthorityDomain::Services, 6), (AuthorityDomain::Projects, 5)]
     {
-        let made = rows.iter().filter(|row| row.view.domain == domain).count();
-        assert!(made >= least, "of {domain:?} there were {made}");
+        let count = rows.iter().filter(|row| row.view.domain == domain).count();
+        assert!(count >= least, "{count} authorities of {domain:?}");
     }
     assert!(simulation.distrusted.is_empty(), "every compromised authority is gone");
     assert_eq!(tx.audit().find_first_break().await.unwrap(), None);
-    println!("{} looks, {} authorities, {} members", simulation.looks, rows.len(), simulation.joined);
+    println!("{} checks, {} authorities, {} members", simulation.checks, rows.len(), simulation.joined);
 }

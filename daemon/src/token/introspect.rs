@@ -1,5 +1,5 @@
-//! `POST /v1/tokens/introspect`: whether a token is good now (RFC 7662), for verifiers that must know of an end before its
-//! time. A token that is good for once is used up by the first one who asks.
+//! `POST /v1/tokens/introspect`: whether a token is active now (RFC 7662), for verifiers that must know when a token is
+//! ended early. The first introspection of a one-time token uses it up.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use ringfence_store::token::TokenRow;
 use crate::access::{AnyCaller, OperatorCaller};
 use crate::base::{Base, Body, Failure};
 
-/// Says whether a token is good now, and what it says. For anybody whom the daemon recognises.
+/// Returns whether a token is active now, and its claims.
 pub(crate) async fn introspect(
     State(base): State<Arc<Base>>,
     AnyCaller { actor, .. }: AnyCaller,
@@ -28,7 +28,7 @@ pub(crate) async fn introspect(
     drop(tx);
     if row.one_time {
         let mut tx = base.store.write("use_token").await?;
-        // Of those who ask at the same time one is first.
+        // Of concurrent requests, only one ends it.
         if !tx.tokens().end(&row.id, base.now()).await? {
             return Ok(Json(Introspection::inactive()));
         }
@@ -52,7 +52,8 @@ pub(crate) async fn introspect(
     }))
 }
 
-/// The token, if one of our keys has signed it, nobody has ended it, and its holder is still a member.
+/// The token, if a live key of this cluster signed it, it is neither expired nor ended, and its holder is still a
+/// member.
 async fn valid(base: &Base, tx: &mut Transaction, token: &str) -> Result<Option<(TokenRow, ReadToken)>, Failure> {
     let now = base.now();
     let Some(kid) = token_kid(token) else { return Ok(None) };
@@ -64,7 +65,7 @@ async fn valid(base: &Base, tx: &mut Transaction, token: &str) -> Result<Option<
     if !in_time || row.kid != kid || row.ended_at.is_some() {
         return Ok(None);
     }
-    // The tokens of a service are ended with it and with its node.
+    // The tokens of a service end with the service and with its node.
     if let TokenSubject::ProjectUser(identity) = &row.subject
         && tx.members().find(identity).await?.is_none()
     {
@@ -73,7 +74,7 @@ async fn valid(base: &Base, tx: &mut Transaction, token: &str) -> Result<Option<
     Ok(Some((row, read)))
 }
 
-/// Ends a token before its time, by its id. Verifiers that do not ask here take it until its end.
+/// Ends a token early, by its id. Verifiers that do not introspect accept it until it expires.
 pub(crate) async fn delete_token(
     State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,

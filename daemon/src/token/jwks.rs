@@ -1,4 +1,5 @@
-//! `GET /v1/jwks`: what verifiers need. They may keep it for as long as a new key is published before it signs.
+//! `GET /v1/jwks`: the public keys for verifiers. They may cache it for as long as a new key is published before it
+//! signs.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use ringfence_api::token::Jwks;
 use crate::base::{Base, Failure};
 use crate::token::JWKS_MAX_AGE;
 
-/// The keys by which tokens are verified (RFC 7517). Public.
+/// The keys that verify tokens (RFC 7517). Public.
 pub(crate) async fn read_jwks(State(base): State<Arc<Base>>) -> Result<impl IntoResponse, Failure> {
     let keys = base.store.read("read_jwks").await?.token_keys().list_live().await?;
     let keys = keys.into_iter().map(|key| key.public_key).collect();

@@ -1,4 +1,4 @@
-//! The keys that sign tokens, for the operator: to look at, and to rotate at once.
+//! The keys that sign tokens, for the operator: listing them, and rotating them at once.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::base::{Base, Body, Failure, Limit};
 use crate::token::next::{Step, rotation};
 use crate::token::rotate::take;
 
-/// How many keys a rotation answers with.
+/// The maximum number of keys in the answer to a rotation.
 const SHOWN: u32 = 100;
 
 /// The keys that sign tokens, newest first.
@@ -25,9 +25,9 @@ pub(crate) async fn list_token_keys(
     Ok(Json(base.store.read("list_token_keys").await?.token_keys().list(limit).await?))
 }
 
-/// Rotates at once: the prepared key signs from now on, the active one is retired, and another is prepared. Answers
-/// with the newest keys. Tokens that live go on to verify, unless the keys are compromised: then those that are there are
-/// erased, every token ends, and a key signs that verifiers do not know yet.
+/// Rotates at once: activates the prepared key, retires the active one, and prepares another. Returns the newest keys.
+/// Live tokens stay valid, unless the keys are compromised: then all existing keys are erased, every token ends, and
+/// the new active key is one that verifiers do not know yet.
 pub(crate) async fn rotate_token_keys(
     State(base): State<Arc<Base>>,
     OperatorCaller(actor): OperatorCaller,
@@ -42,7 +42,7 @@ pub(crate) async fn rotate_token_keys(
         tx.token_keys().erase_all(now).await?;
         done.push(format!("all keys erased, {ended} tokens ended"));
         done.push(take(&mut tx, sealing.0, sealing.1, &Step::Prepare, now).await?);
-        // Agents replace what they hold.
+        // Agents replace the tokens that they hold.
         tx.cluster().increment_generation().await?;
     }
     let step = rotation(&tx.token_keys().list_live().await?);
@@ -54,6 +54,6 @@ pub(crate) async fn rotate_token_keys(
     actor.record(&mut tx, "rotate_token_keys", cluster, &done.join(", "), now).await?;
     let keys = tx.token_keys().list(SHOWN).await?;
     tx.commit().await?;
-    base.changes.ring_desired();
+    base.changes.notify_desired();
     Ok(Json(keys))
 }

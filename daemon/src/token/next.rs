@@ -1,27 +1,28 @@
-//! What comes next in the life of the keys: prepared, active, retired, gone. Pure.
+//! The next step in the life cycle of the keys: prepared, active, retired, gone. Pure.
 //!
-//! One step at a time; whoever takes it asks again until there is none. Then one key is prepared and one is active,
-//! no active key is past its lifetime whose successor verifiers know, and no retired key is there for nothing.
+//! It returns one step at a time; the caller takes it and asks again until there is none. Then one key is prepared and
+//! one is active; no active key is past its lifetime if verifiers know its successor; and no retired key remains
+//! without a live token.
 
 use jiff::{SignedDuration, Timestamp};
 use ringfence_api::token::TokenKeyState;
 use ringfence_store::token_key::TokenKeyRow;
 
-/// How long things take.
+/// The durations that decide.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     /// How long a key signs.
     pub(crate) key_lifetime: SignedDuration,
-    /// How long verifiers keep what was published.
+    /// How long verifiers may cache published keys.
     pub(crate) max_age: SignedDuration,
 }
 
-/// A change of the keys.
+/// A change to the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Make a key and publish it.
+    /// Generate a key and publish it.
     Prepare,
-    /// One key signs from now on, and the one before signs no more.
+    /// Activate one key and retire the active one.
     Rotate {
         /// The prepared key.
         activate: String,
@@ -36,8 +37,8 @@ pub(crate) enum Step {
 pub(crate) fn next(keys: &[TokenKeyRow], now: Timestamp, policy: Policy) -> Option<Step> {
     let Some(prepared) = find(keys, TokenKeyState::Prepared) else { return Some(Step::Prepare) };
     let due = find(keys, TokenKeyState::Active).is_none_or(|active| {
-        let over = active.view.activated_at.is_none_or(|at| now >= at + policy.key_lifetime);
-        over && now >= prepared.view.created_at + policy.max_age
+        let is_old = active.view.activated_at.is_none_or(|at| now >= at + policy.key_lifetime);
+        is_old && now >= prepared.view.created_at + policy.max_age
     });
     if due {
         return rotation(keys);
@@ -47,7 +48,7 @@ pub(crate) fn next(keys: &[TokenKeyRow], now: Timestamp, policy: Policy) -> Opti
     keys.iter().find(ended).map(|key| Step::Erase(key.view.kid.clone()))
 }
 
-/// The rotation that is possible at once, whether due or not.
+/// The rotation that is possible now, whether due or not.
 pub(crate) fn rotation(keys: &[TokenKeyRow]) -> Option<Step> {
     let kid = |key: &TokenKeyRow| key.view.kid.clone();
     let activate = find(keys, TokenKeyState::Prepared).map(kid)?;
@@ -106,24 +107,24 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_next_is_decided_by_states_and_times() {
+    fn states_and_times_decide_the_next_step() {
         let rotate = |retire: Option<&str>| {
             Some(Step::Rotate { activate: "p".to_owned(), retire: retire.map(ToOwned::to_owned) })
         };
         let erase = || Some(Step::Erase("r".to_owned()));
         let table = [
             ("a new cluster", vec![], 0, Some(Step::Prepare)),
-            ("the first key has nobody before it", vec![prepared(0)], 0, rotate(None)),
-            ("one key is always ahead", vec![active(0)], 0, Some(Step::Prepare)),
-            ("all is well", vec![prepared(0), active(0)], 999, None),
+            ("the first key has no predecessor", vec![prepared(0)], 0, rotate(None)),
+            ("one key is always prepared", vec![active(0)], 0, Some(Step::Prepare)),
+            ("nothing is due", vec![prepared(0), active(0)], 999, None),
             ("the active key is old", vec![prepared(0), active(0)], 1_000, rotate(Some("a"))),
-            ("the next key is not known yet", vec![prepared(701), active(0)], 1_000, None),
-            ("the next key is just known", vec![prepared(700), active(0)], 1_000, rotate(Some("a"))),
+            ("verifiers may not know the next key yet", vec![prepared(701), active(0)], 1_000, None),
+            ("verifiers just know the next key", vec![prepared(700), active(0)], 1_000, rotate(Some("a"))),
             ("there is no next key", vec![active(0)], 5_000, Some(Step::Prepare)),
-            ("a token lives", vec![prepared(0), active(0), retired(Some(501))], 500, None),
-            ("the last token has ended", vec![prepared(0), active(0), retired(Some(500))], 500, erase()),
-            ("no token ever lived", vec![prepared(0), active(0), retired(None)], 0, erase()),
-            ("a clock that stepped back changes nothing", vec![prepared(0), active(0)], -5_000, None),
+            ("a token is live", vec![prepared(0), active(0), retired(Some(501))], 500, None),
+            ("the last token has expired", vec![prepared(0), active(0), retired(Some(500))], 500, erase()),
+            ("it never signed a token", vec![prepared(0), active(0), retired(None)], 0, erase()),
+            ("a clock that went back changes nothing", vec![prepared(0), active(0)], -5_000, None),
         ];
         for (what, keys, now, expected) in table {
             assert_eq!(next(&keys, at(now), POLICY), expected, "{what}");
@@ -131,40 +132,40 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_by_hand_takes_the_prepared_key_however_fresh() {
+    fn a_manual_rotation_activates_the_prepared_key_however_new() {
         let expected = Step::Rotate { activate: "p".to_owned(), retire: Some("a".to_owned()) };
         assert_eq!(rotation(&[prepared(0), active(0)]), Some(expected));
         assert_eq!(rotation(&[active(0)]), None);
     }
 
-    /// What happens in a simulated cluster.
+    /// An event in a simulated cluster.
     #[derive(Debug, Clone)]
-    enum Happening {
-        /// So many seconds pass, and the task runs.
+    enum Event {
+        /// This many seconds pass, and the task runs.
         Time(i64),
-        /// A token is signed that lives so many seconds.
+        /// A token is signed that lives for this many seconds.
         Token(i64),
         /// The operator rotates.
         ByHand,
-        /// Another lifetime of keys is declared.
+        /// Another key lifetime is declared.
         Declared(i64),
     }
 
-    fn happening() -> impl Strategy<Value = Happening> {
+    fn event() -> impl Strategy<Value = Event> {
         prop_oneof![
-            6 => (1_i64..400).prop_map(Happening::Time),
-            2 => (400_i64..40_000).prop_map(Happening::Time),
-            6 => (1_i64..4_000).prop_map(Happening::Token),
-            1 => Just(Happening::ByHand),
-            1 => (15_i64..5_000).prop_map(Happening::Declared),
+            6 => (1_i64..400).prop_map(Event::Time),
+            2 => (400_i64..40_000).prop_map(Event::Time),
+            6 => (1_i64..4_000).prop_map(Event::Token),
+            1 => Just(Event::ByHand),
+            1 => (15_i64..5_000).prop_map(Event::Declared),
         ]
     }
 
-    /// The rows, and what the database does to them.
+    /// The rows of a simulated database.
     #[derive(Default)]
     struct Cluster {
         keys: Vec<TokenKeyRow>,
-        made: usize,
+        created: usize,
     }
 
     impl Cluster {
@@ -172,8 +173,8 @@ mod tests {
             let named = |kid: &str, keys: &[TokenKeyRow]| keys.iter().position(|key| key.view.kid == kid).unwrap();
             match step {
                 Step::Prepare => {
-                    self.keys.push(key(&self.made.to_string(), TokenKeyState::Prepared, now));
-                    self.made += 1;
+                    self.keys.push(key(&self.created.to_string(), TokenKeyState::Prepared, now));
+                    self.created += 1;
                 }
                 Step::Rotate { activate, retire } => {
                     if let Some(retire) = retire {
@@ -204,15 +205,15 @@ mod tests {
     proptest! {
         #[test]
         fn every_live_token_verifies_and_keys_are_known_before_they_sign(
-            happenings in prop::collection::vec(happening(), 1..300),
+            events in prop::collection::vec(event(), 1..300),
         ) {
             let (mut cluster, mut policy, mut now) = (Cluster::default(), POLICY, 0);
             let mut tokens: Vec<(String, i64)> = Vec::new();
             cluster.settle(now, policy);
             let mut by_hand = vec!["0".to_owned()];
-            for happening in happenings {
-                match happening {
-                    Happening::Time(seconds) => {
+            for event in events {
+                match event {
+                    Event::Time(seconds) => {
                         now += seconds;
                         cluster.settle(now, policy);
                         let active = cluster.all(TokenKeyState::Active)[0];
@@ -223,17 +224,17 @@ mod tests {
                         let unknown = at(now) < prepared.view.created_at + policy.max_age;
                         prop_assert!(unknown || at(now) < since + policy.key_lifetime, "an old key signs");
                     }
-                    Happening::Token(lifetime) => {
+                    Event::Token(lifetime) => {
                         let active = cluster.keys.iter_mut().find(|key| key.view.state == TokenKeyState::Active).unwrap();
                         active.tokens_end_at = active.tokens_end_at.max(Some(at(now + lifetime)));
                         tokens.push((active.view.kid.clone(), now + lifetime));
                     }
-                    Happening::ByHand => {
+                    Event::ByHand => {
                         by_hand.push(cluster.all(TokenKeyState::Prepared)[0].view.kid.clone());
                         cluster.take(rotation(&cluster.keys).unwrap(), now);
                         cluster.settle(now, policy);
                     }
-                    Happening::Declared(seconds) => {
+                    Event::Declared(seconds) => {
                         policy.key_lifetime = SignedDuration::from_secs(seconds);
                         cluster.settle(now, policy);
                     }
@@ -245,7 +246,7 @@ mod tests {
                     prop_assert!(cluster.keys.iter().any(|key| key.view.kid == *kid), "a live token's key is gone");
                 }
                 for old in cluster.all(TokenKeyState::Retired) {
-                    prop_assert!(tokens.iter().any(|(kid, _)| *kid == old.view.kid), "a key is kept for nothing");
+                    prop_assert!(tokens.iter().any(|(kid, _)| *kid == old.view.kid), "a key is kept without a live token");
                 }
             }
         }

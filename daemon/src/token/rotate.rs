@@ -1,5 +1,5 @@
-//! Taking the steps that are due, in one transaction with an audit row; at every start, so that there are keys before
-//! anybody asks for a token, and in a task from then on.
+//! Takes the steps that are due, in one transaction with an audit row: at every start, so that keys exist before a
+//! token is requested, and afterwards in a task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::base::{Actor, Base, Failure, Task, seal};
 use crate::token::JWKS_MAX_AGE;
 use crate::token::next::{Policy, Step, next};
 
-/// Rotates when it is time.
+/// Rotates token keys when they are due.
 pub(crate) struct RotateTokenKeys(pub(super) Arc<Base>);
 
 #[async_trait]
@@ -25,7 +25,7 @@ impl Task for RotateTokenKeys {
     }
 
     fn purpose(&self) -> &'static str {
-        "lets the next key sign tokens in time, and erases those that are not needed any more"
+        "activates the next token key when it is due, and erases retired keys without live tokens"
     }
 
     fn period(&self) -> Duration {
@@ -35,7 +35,7 @@ impl Task for RotateTokenKeys {
     async fn run(&self) -> anyhow::Result<String> {
         let Self(base) = self;
         let now = base.now();
-        // Most runs find nothing to do and should not stand in a writer's way.
+        // Most runs find nothing to do, and must not occupy the store's writer.
         let mut tx = base.store.read("look_at_token_keys").await?;
         let step = find_step(&mut tx, now).await?;
         drop(tx);
@@ -93,7 +93,7 @@ pub(super) async fn take(
             Ok(format!("{} prepared", public_key.kid))
         }
         Step::Rotate { activate, retire } => {
-            // In this order, for there are never two that sign.
+            // In this order, so that there are never two active keys.
             if let Some(retire) = retire {
                 tx.token_keys().retire(retire, now).await?;
             }

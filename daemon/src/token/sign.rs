@@ -1,4 +1,4 @@
-//! Signing a token and recording it, in the transaction of whoever asks. What it says comes from declared data.
+//! Signs a token and records it, in the transaction of the request. Its claims come from declared data.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use crate::token::active_key;
 
 /// A token to be signed.
 pub(crate) struct NewToken<'a> {
-    /// Whom it speaks of.
+    /// Whom it identifies.
     pub(crate) subject: TokenSubject,
-    /// What its `sub` says.
+    /// Its `sub` claim.
     pub(crate) sub: String,
     pub(crate) about: About<'a>,
     pub(crate) more: &'a BTreeMap<String, Value>,
@@ -61,7 +61,7 @@ pub(crate) async fn sign_token(base: &Base, tx: &mut Transaction, new: &NewToken
     Ok(IssuedToken { token, id, kid, expires_at })
 }
 
-/// A token, for the audit log.
+/// Describes a token in the audit log.
 pub(crate) fn describe(issued: &IssuedToken, audience: &Audience) -> String {
     let IssuedToken { id, kid, expires_at, .. } = issued;
     format!("token {id} for {audience}, until {expires_at}, key {kid}")

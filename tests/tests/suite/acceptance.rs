@@ -96,7 +96,7 @@ async fn changes_are_made_in_place_where_they_can_be() {
 }
 
 #[tokio::test]
-async fn drift_of_the_declaration_shows_and_is_put_right() {
+async fn drift_of_the_declaration_is_shown_and_corrected() {
     let setup = Setup::applied(&[CLUSTER]).await;
     let client = setup.operator();
     let mut declared = client.cluster().await.unwrap().declared;
@@ -110,7 +110,7 @@ async fn drift_of_the_declaration_shows_and_is_put_right() {
 }
 
 #[tokio::test]
-async fn drift_among_many_members_shows_and_is_put_right() {
+async fn drift_among_many_members_is_shown_and_corrected() {
     // More than are asked for one by one.
     let many = r#"
 resource "ringfence_project" "fraud" {
@@ -334,7 +334,7 @@ async fn a_stopped_cluster_is_imported_and_may_move_to_another_port() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_refused_before_a_running_head_is_stopped() {
+async fn a_port_in_use_is_refused_before_a_running_head_is_stopped() {
     let setup = Setup::applied(&[CLUSTER]).await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
@@ -345,7 +345,7 @@ async fn a_port_that_is_taken_is_refused_before_a_running_head_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_removal_that_was_interrupted_in_the_middle_is_finished() {
+async fn an_interrupted_removal_is_finished() {
     let setup = Setup::applied(&[CLUSTER]).await;
     for directory in setup.sandbox.processes().iter().map(|(directory, _)| directory).collect::<Vec<_>>() {
         let name = if directory.join("serve.lock").exists() { "serve" } else { "agent" };
@@ -374,7 +374,7 @@ async fn another_port_moves_the_cluster_and_replaces_nothing() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_vanished_is_made_anew_with_everything_in_it() {
+async fn a_cluster_that_vanished_is_created_again_with_everything_in_it() {
     let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let first = setup.terraform.attributes("ringfence_cluster.main").await["id"].clone();
     // Somebody destroys it from another configuration.

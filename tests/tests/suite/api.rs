@@ -1,5 +1,5 @@
-//! The API over real HTTPS against a real daemon: who may call what, what is refused and with which problem, what
-//! a change leaves behind, and what is never shown.
+//! The API over real HTTPS against a real daemon: who may call what, what is refused and with which problem, the
+//! effects of changes, and what is never revealed.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken expectation is a failure")]
 
@@ -14,12 +14,12 @@ mod fuzz;
 pub(crate) mod https;
 mod jobs;
 mod joining;
-mod leftovers;
 mod login;
 mod master_key;
 mod members;
 mod ocsp;
 mod operator_key;
+mod orphaned_agents;
 mod projects;
 mod requests;
 mod rotation;

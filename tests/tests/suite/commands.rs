@@ -90,7 +90,7 @@ async fn credentials_are_files_that_work_and_that_others_cannot_read() {
 }
 
 #[tokio::test]
-async fn login_prints_a_session_that_the_api_takes() {
+async fn login_prints_a_session_that_the_api_accepts() {
     let sandbox = Sandbox::new();
     let head = cluster(&sandbox).await;
     let session = succeeds(&ringfenced(sandbox.path(), Some(TOKEN), &["login", "--cluster", "."]));
@@ -105,7 +105,7 @@ async fn login_prints_a_session_that_the_api_takes() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_said_with_its_exit_code() {
+async fn a_failure_is_reported_with_its_exit_code() {
     let sandbox = Sandbox::new();
     let _head = cluster(&sandbox).await;
     let nodes = ["inspect", "nodes", "--cluster", "."];
@@ -140,7 +140,7 @@ async fn an_exported_audit_log_verifies_without_the_cluster_and_a_changed_one_do
     assert!(verified.starts_with("rows 1 to "), "{verified}");
     assert!(verified.contains("signatures were not verified"), "{verified}");
     let hash = verified.split("the last hash is ").nth(1).unwrap().split(';').next().unwrap().to_owned();
-    // It goes on where it ended.
+    // It continues where it ended.
     let bob = UserName::parse("bob").unwrap();
     let put = PutMember { role: MemberRole::DataScientist };
     head.operator().put_member(&ProjectName::parse("fraud").unwrap(), &bob, &put).await.unwrap();
@@ -150,12 +150,12 @@ async fn an_exported_audit_log_verifies_without_the_cluster_and_a_changed_one_do
     std::fs::write(sandbox.path().join("rest.jsonl"), succeeds(&rest)).unwrap();
     let verified = ringfenced(sandbox.path(), None, &["audit", "verify", "rest.jsonl", "--previous", &hash]);
     assert!(succeeds(&verified).starts_with(&format!("rows {} to ", rows + 1)));
-    // The end of an export is signed, and who has the keys can see that.
+    // The end of an export is signed, and the keys verify that.
     let keys = succeeds(&ringfenced(sandbox.path(), Some(TOKEN), &["audit", "keys", "--cluster", "."]));
     std::fs::write(sandbox.path().join("keys.json"), keys).unwrap();
     let verified = ringfenced(sandbox.path(), None, &["audit", "verify", "audit.jsonl", "--keys", "keys.json"]);
     assert!(succeeds(&verified).trim().ends_with(&format!("signed up to row {rows}")), "{verified:?}");
-    // Somebody would rather not have been there.
+    // Somebody tries to remove their traces.
     std::fs::write(&file, lines.replace("fraud__alice", "fraud__carol")).unwrap();
     let output = ringfenced(sandbox.path(), None, &["audit", "verify", "audit.jsonl"]);
     assert!(!output.status.success());
@@ -163,15 +163,19 @@ async fn an_exported_audit_log_verifies_without_the_cluster_and_a_changed_one_do
 }
 
 #[tokio::test]
-async fn rotate_follows_to_the_end_also_when_the_root_that_it_trusts_goes() {
+async fn rotate_waits_until_the_end_even_if_the_root_that_it_trusts_is_erased() {
     let sandbox = Sandbox::new();
     let _head = cluster(&sandbox).await;
     let directory = sandbox.path().to_owned();
     let rotate = move || ringfenced(&directory, Some(TOKEN), &["rotate", "root", "--compromised", "--cluster", "."]);
     let said = succeeds(&tokio::task::spawn_blocking(rotate).await.unwrap());
-    for line in
-        ["root-1 is to have a successor", "root-2 signs", "projects-2 signs", "services-1 is gone", "root-1 is gone"]
-    {
+    for line in [
+        "root-1: rotation requested",
+        "root-2 is active",
+        "projects-2 is active",
+        "services-1 is gone",
+        "root-1 is gone",
+    ] {
         assert!(said.lines().any(|said| said == line), "{line}: {said}");
     }
 }

@@ -1,6 +1,6 @@
-//! The daemon dies: at every point where something was signed or is made durable, and at any moment under load, alone
-//! and as one of two on a database. Whoever asked goes on asking, the daemon is started again, and then everything that
-//! was ever answered must be true.
+//! The daemon dies: at every point where something is signed or made durable, and at random under load, alone and as
+//! one of two on a database. Clients repeat their requests, the daemon is restarted, and then everything that was ever
+//! acknowledged must hold.
 
 mod every_point;
 mod ledger;

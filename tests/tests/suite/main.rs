@@ -1,4 +1,4 @@
-//! Whole paths through the real programs.
+//! End-to-end tests with the real programs.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 #![expect(clippy::too_many_lines, reason = "a test is a story that is read from its start to its end")]
@@ -8,11 +8,12 @@ mod api;
 mod aws;
 mod commands;
 mod crashes;
+mod existing_objects;
+mod external_verification;
 mod faults;
 mod interrupts;
-mod linted;
-mod mishaps;
-mod newer_cores;
+mod manual_changes;
+mod newer_terraform;
 mod nodes;
 mod offline_root;
 mod plugin;
@@ -22,6 +23,5 @@ mod secrets_in_terraform;
 mod service_manager;
 mod services;
 mod story;
-mod taking_over;
 mod token;
 mod version_before;

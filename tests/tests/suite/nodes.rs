@@ -81,7 +81,7 @@ fn service_file(head: &Head, node: &str, file: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn a_declared_cluster_becomes_ready_and_every_node_holds_what_peers_accept() {
+async fn a_declared_cluster_becomes_ready_and_peers_accept_what_nodes_hold() {
     let sandbox = Sandbox::new();
     let head = Head::start(sandbox.path()).await;
     let client = head.operator();
@@ -173,7 +173,7 @@ async fn a_node_that_lost_its_certificate_joins_again_by_itself() {
 }
 
 #[tokio::test]
-async fn a_group_that_shrinks_loses_its_last_nodes_and_everything_of_them() {
+async fn shrinking_a_group_removes_its_last_nodes_and_revokes_their_certificates() {
     let sandbox = Sandbox::new();
     let head = Head::start(sandbox.path()).await;
     let client = head.operator();
@@ -192,7 +192,7 @@ async fn a_group_that_shrinks_loses_its_last_nodes_and_everything_of_them() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_not_declared_any_more_loses_its_certificate() {
+async fn a_service_that_is_no_longer_declared_loses_its_certificate() {
     let sandbox = Sandbox::new();
     let head = Head::start(sandbox.path()).await;
     let client = head.operator();
@@ -214,7 +214,7 @@ async fn a_service_that_is_not_declared_any_more_loses_its_certificate() {
 }
 
 #[tokio::test]
-async fn a_service_is_told_when_its_files_change_and_a_failing_command_is_reported() {
+async fn a_service_is_reloaded_when_its_files_change_and_a_failing_command_is_reported() {
     let sandbox = Sandbox::new();
     let head = Head::start(sandbox.path()).await;
     let client = head.operator();
@@ -238,7 +238,7 @@ async fn a_service_is_told_when_its_files_change_and_a_failing_command_is_report
 }
 
 #[tokio::test]
-async fn a_trust_bundle_that_is_damaged_or_anothers_is_put_right_by_itself() {
+async fn a_damaged_or_foreign_trust_bundle_is_repaired_automatically() {
     let sandbox = Sandbox::new();
     let head = Head::start(sandbox.path()).await;
     let client = head.operator();
@@ -266,7 +266,7 @@ async fn a_trust_bundle_that_is_damaged_or_anothers_is_put_right_by_itself() {
     ready(&client, 2).await;
 }
 
-/// A clock that is wrong by so many seconds.
+/// A clock that is wrong by this many seconds.
 struct Wrong(AtomicI64);
 
 impl Clock for Wrong {
@@ -276,7 +276,7 @@ impl Clock for Wrong {
 }
 
 #[tokio::test]
-async fn an_agent_whose_clock_jumps_keeps_what_it_has_and_goes_on_when_it_is_right() {
+async fn an_agent_whose_clock_jumps_keeps_what_it_has_and_continues_when_the_clock_is_right() {
     let sandbox = Sandbox::new();
     let head = Head::start(sandbox.path()).await;
     let client = head.operator();

@@ -1,5 +1,4 @@
-//! An offline root: it signs in a directory of its own, and what it signs is imported. Of what it has not signed,
-//! nothing is.
+//! An offline root: it signs in a directory of its own, and only what it signed is imported.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -56,7 +55,7 @@ async fn cluster_with(sandbox: &Sandbox, file: &str) -> Head {
     let init = ["init", "--directory", "offline", "--out", file, "--cluster-name", "test"];
     done(&ca(sandbox.path(), &[&init[..], &["--cluster-id", &id, "--endpoint", &endpoint]].concat()));
     let again = ca(sandbox.path(), &[&init[..], &["--cluster-id", &id, "--endpoint", &endpoint]].concat());
-    assert!(refused(&again).contains("holds a root already"));
+    assert!(refused(&again).contains("already holds a root"));
     head.restart(&[]).await;
     head
 }
@@ -67,7 +66,7 @@ async fn active(client: &Client, domain: AuthorityDomain) -> String {
 }
 
 #[tokio::test]
-async fn a_cluster_lives_by_what_its_root_has_signed_elsewhere() {
+async fn a_cluster_works_with_what_its_offline_root_signed() {
     let sandbox = Sandbox::new();
     let mut head = cluster(&sandbox).await;
     assert!(!sandbox.path().join("head/imported.json").exists(), "it held keys");
@@ -115,7 +114,7 @@ async fn a_cluster_lives_by_what_its_root_has_signed_elsewhere() {
     assert_eq!(crate::api::crl::number(&list), 2);
     assert!(crate::api::crl::lists(&list, &serial));
     let again = refused(&ca(sandbox.path(), &["import", "list.json", "--cluster", "."]));
-    assert!(again.contains("must follow number 2"), "{again}");
+    assert!(again.contains("must be newer than number 2"), "{again}");
     // And all of that is there after a restart.
     head.kill().await;
     head.restart(&[]).await;
@@ -161,7 +160,7 @@ async fn nothing_is_imported_that_the_root_has_not_signed_for_it() {
     assert_eq!(client.authorities().await.unwrap(), before);
     done(&ca(sandbox.path(), &["import", "ours.json", "--cluster", "."]));
     let twice = refused(&ca(sandbox.path(), &["import", "ours.json", "--cluster", "."]));
-    assert!(twice.contains("services-2 is prepared already"), "{twice}");
+    assert!(twice.contains("services-2 is already prepared"), "{twice}");
     let all = client.authorities().await.unwrap();
     assert_eq!(all.len(), before.len() + 1);
     let tasks: Vec<ringfence_api::inspect::Task> = client.list(&LIST_TASKS, "").await.unwrap();
@@ -169,7 +168,7 @@ async fn nothing_is_imported_that_the_root_has_not_signed_for_it() {
 }
 
 #[tokio::test]
-async fn the_words_of_the_version_before_still_import() {
+async fn the_former_names_still_import() {
     let sandbox = Sandbox::new();
     let head = cluster_with(&sandbox, "head/brought.json").await;
     assert!(!sandbox.path().join("head/brought.json").exists(), "it held keys");
@@ -177,7 +176,7 @@ async fn the_words_of_the_version_before_still_import() {
     let output = ca(sandbox.path(), &["bring", "next.json", "--cluster", "."]);
     assert!(done(&output).contains("services-2 prepared"));
     let notice = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(notice.contains("`ca bring` is called `ca import` now"), "{notice}");
+    assert!(notice.contains("`ca bring` is now called `ca import`"), "{notice}");
     // The route of before answers as the one of now does.
     let session = head.operator().login().await.unwrap().session;
     let operator = Https::public(&head.connection()).with_session(&session);

@@ -1,5 +1,5 @@
-//! Bad input is refused at validate or plan, at its attribute, in words that say what to do; and nothing is lost
-//! because a daemon or a token is not there.
+//! Invalid input is refused at validate or plan, at its attribute, with what to do next; and nothing is lost because a
+//! daemon or a token is missing.
 
 use std::net::TcpListener;
 
@@ -56,7 +56,7 @@ const AT_VALIDATE: &[(&str, &str, &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn bad_input_is_refused_at_validate_at_its_attribute() {
+async fn invalid_input_is_refused_at_validate_at_its_attribute() {
     let setup = Setup::new(&[CLUSTER, PROJECT]);
     let terraform = setup.terraform.with_token(None);
     terraform.validate().await.expect("the good configuration");
@@ -72,7 +72,7 @@ async fn bad_input_is_refused_at_validate_at_its_attribute() {
 }
 
 #[tokio::test]
-async fn what_only_this_machine_can_tell_is_refused_at_plan() {
+async fn what_only_this_machine_can_check_is_refused_at_plan() {
     let setup = Setup::new(&[CLUSTER]);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -98,7 +98,7 @@ async fn what_only_this_machine_can_tell_is_refused_at_plan() {
 }
 
 #[tokio::test]
-async fn a_missing_or_short_token_is_refused_at_plan_and_says_where_it_was_looked_for() {
+async fn a_missing_or_short_token_is_refused_at_plan_with_the_places_that_were_searched() {
     let setup = Setup::new(&[CLUSTER]);
     let error = setup.terraform.with_token(None).plan(&[]).await.expect_error("no token");
     assert!(error.contains("There is no operator token") && error.contains("RINGFENCE_TOKEN"), "{error}");

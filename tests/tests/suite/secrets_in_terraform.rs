@@ -70,7 +70,7 @@ async fn handed_out(setup: &Setup) -> Vec<Certificate> {
 }
 
 #[tokio::test]
-async fn a_certificate_waits_for_its_member_in_a_cluster_that_is_there() {
+async fn a_certificate_waits_for_its_member_in_an_existing_cluster() {
     let setup = Setup::applied(&[CLUSTER]).await;
     setup.write(&[CLUSTER, PROJECT, AS_ALICE, BOB]);
     setup.terraform.apply(&[]).await.expect("everything else at once");
@@ -83,7 +83,7 @@ async fn a_certificate_waits_for_its_member_in_a_cluster_that_is_there() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_died_or_was_stopped_is_started_although_a_certificate_is_wanted_of_it() {
+async fn a_stopped_cluster_is_started_although_a_certificate_is_requested_from_it() {
     let setup = Setup::applied(&[CLUSTER, PROJECT, AS_ALICE, BOB]).await;
     let stopped = CLUSTER.replace("worker_groups", "running = false\n  worker_groups");
     setup.write(&[&stopped, PROJECT, AS_ALICE, BOB]);
@@ -110,7 +110,7 @@ async fn a_certificate_ends_with_the_run_also_when_the_run_fails() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_no_certificate_is_said_at_the_provider_block() {
+async fn an_invalid_certificate_is_reported_at_the_provider_block() {
     let setup = Setup::new(&[CLUSTER, PROJECT]);
     let alias = |material: &str| format!("provider \"ringfence\" {{\n  alias = \"x\"\n  {material}\n}}\n");
     setup.terraform.apply(&[]).await.expect("apply");
@@ -130,7 +130,7 @@ async fn a_certificate_that_is_no_certificate_is_said_at_the_provider_block() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_to_live_on_is_not_revoked() {
+async fn a_certificate_that_outlives_the_run_is_not_revoked() {
     let keep = r#"
         ephemeral "ringfence_certificate" "alice" {
           cluster         = ringfence_cluster.main.connection

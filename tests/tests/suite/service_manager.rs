@@ -1,11 +1,11 @@
-//! What a service manager hears of the head and of an agent, on a socket as systemd gives them.
+//! Notifications of the head and of an agent to a service manager, on a socket like systemd's.
 
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use ringfence_tests::{Head, Sandbox};
 
-/// Everything that is heard until this.
+/// Everything that is received until this.
 fn heard(socket: &UnixDatagram, until: &str) -> Vec<String> {
     let mut all = Vec::new();
     let mut buffer = [0; 1_024];
@@ -18,7 +18,7 @@ fn heard(socket: &UnixDatagram, until: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_head_says_when_it_serves_that_it_lives_and_when_it_stops() {
+async fn the_head_notifies_that_it_is_ready_alive_and_stopping() {
     let sandbox = Sandbox::new();
     let path = sandbox.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();

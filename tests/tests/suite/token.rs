@@ -1,5 +1,5 @@
-//! Another operator token under the real `terraform`: the head is started anew by the provider, and the commands and
-//! the configuration go on with the new token.
+//! A new operator token under the real `terraform`: the provider restarts the head, and the commands and the
+//! configuration work with the new token.
 
 use std::process::Command;
 

@@ -29,7 +29,7 @@ async fn without_credentials_only_public_routes_answer() {
 }
 
 #[tokio::test]
-async fn a_made_up_session_is_refused_on_every_route_that_asks_who_calls() {
+async fn an_invalid_session_is_refused_on_every_route_that_is_not_public() {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
     let connection = world.head.connection();
@@ -45,7 +45,7 @@ async fn a_made_up_session_is_refused_on_every_route_that_asks_who_calls() {
 }
 
 #[tokio::test]
-async fn a_member_may_ask_who_it_is_and_nothing_else() {
+async fn a_member_may_call_whoami_and_nothing_else() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let alice = world.member("fraud", "alice").await;
@@ -103,7 +103,7 @@ async fn a_node_may_call_its_own_routes_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_node_gets_certificates_for_itself_and_the_services_declared_on_it_only() {
+async fn a_node_gets_certificates_only_for_itself_and_services_declared_on_it() {
     let world = World::new().await;
     let mut put = declared(1, AuthoritySettings::default());
     put.services.values_mut().next().unwrap().node_groups = ["head".to_owned()].into();
@@ -142,7 +142,7 @@ async fn a_node_gets_certificates_for_itself_and_the_services_declared_on_it_onl
 }
 
 #[tokio::test]
-async fn a_service_may_ask_who_it_is_and_nothing_else() {
+async fn a_service_may_call_whoami_and_nothing_else() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let service = world.holder(&world.held_by("workers-0", "services/query"));

@@ -85,7 +85,7 @@ async fn every_change_of_the_operator_leaves_one_row_and_a_refusal_or_repeat_non
 }
 
 #[tokio::test]
-async fn what_nodes_and_the_daemon_do_stands_under_their_own_names() {
+async fn actions_of_nodes_and_the_daemon_are_recorded_under_their_names() {
     let world = World::with_nodes().await;
     let agent = world.holder(&world.held_by("workers-0", "node"));
     let path = "/v1/nodes/workers-0/certificates";
@@ -106,7 +106,7 @@ async fn what_nodes_and_the_daemon_do_stands_under_their_own_names() {
 }
 
 #[tokio::test]
-async fn every_certificate_that_was_ever_issued_stands_in_the_log() {
+async fn every_issued_certificate_is_in_the_log() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice", "bob"]).await;
     let rows = world.audit().await;

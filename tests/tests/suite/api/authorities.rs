@@ -1,4 +1,4 @@
-//! Roots and intermediates that follow one another, on a cluster that runs.
+//! Successive roots and intermediates of a running cluster.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn world() -> World {
 }
 
 #[tokio::test]
-async fn another_intermediate_signs_once_every_node_knows_it_and_what_was_signed_stays_good() {
+async fn a_new_intermediate_signs_once_every_node_knows_it_and_older_certificates_stay_valid() {
     let world = world().await;
     let client = &world.client;
     let before = certificates(client).await;
@@ -125,7 +125,7 @@ async fn a_compromised_intermediate_is_revoked_once_everything_that_it_signed_is
 }
 
 #[tokio::test]
-async fn another_root_takes_the_intermediates_along_and_old_trust_goes_on() {
+async fn a_new_root_replaces_the_intermediates_and_trust_in_the_old_root_still_works() {
     let world = world().await;
     let client = &world.client;
     let pinned = world.head.connection();
@@ -169,7 +169,7 @@ async fn another_root_takes_the_intermediates_along_and_old_trust_goes_on() {
 }
 
 #[tokio::test]
-async fn whoever_trusts_the_first_root_alone_goes_on_after_any_number_of_others() {
+async fn trust_in_the_first_root_alone_still_works_after_several_rotations() {
     let world = World::new().await;
     let pinned = world.head.connection();
     for number in 2..=4 {
@@ -190,7 +190,7 @@ async fn whoever_trusts_the_first_root_alone_goes_on_after_any_number_of_others(
 }
 
 #[tokio::test]
-async fn with_a_compromised_root_everything_of_all_roots_goes_and_the_operator_is_never_locked_out() {
+async fn a_compromised_root_replaces_everything_and_never_locks_the_operator_out() {
     let world = world().await;
     let before = RotateAuthority { compromised: false };
     world.client.rotate_authority(AuthorityDomain::Root, before).await.unwrap();
@@ -222,7 +222,7 @@ async fn with_a_compromised_root_everything_of_all_roots_goes_and_the_operator_i
 }
 
 #[tokio::test]
-async fn only_the_operator_rotates_and_only_what_there_is() {
+async fn only_the_operator_rotates_and_only_existing_domains() {
     let world = World::new().await;
     let public = world.head.client(Credentials::Public);
     let rotate = RotateAuthority { compromised: false };

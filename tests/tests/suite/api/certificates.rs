@@ -1,5 +1,5 @@
-//! Client certificates: revoked ones are refused with the revocation's own commit, also on open connections;
-//! expired, foreign, forged and forgotten ones are refused too.
+//! Client certificates: revoked ones are refused from the commit of the revocation on, also on open connections;
+//! expired, foreign, forged and unrecorded ones are refused too.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ async fn a_removed_member_is_refused_at_once_also_on_an_open_connection() {
 }
 
 #[tokio::test]
-async fn a_member_who_comes_back_has_a_new_certificate_and_the_old_one_stays_revoked() {
+async fn a_member_who_is_added_again_gets_a_new_certificate_and_the_old_one_stays_revoked() {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
     let before = world.credentials("fraud", "alice").await;
@@ -49,7 +49,7 @@ async fn a_member_who_comes_back_has_a_new_certificate_and_the_old_one_stays_rev
 }
 
 #[tokio::test]
-async fn a_deleted_project_takes_the_certificates_of_all_its_members_with_it_and_no_others() {
+async fn deleting_a_project_revokes_the_certificates_of_its_members_and_no_others() {
     let world = World::new().await;
     world.people("fraud", &["alice", "bob"]).await;
     world.people("churn", &["alice"]).await;
@@ -96,7 +96,7 @@ async fn a_service_that_is_no_longer_declared_on_a_node_is_refused_there_at_once
 }
 
 #[tokio::test]
-async fn an_expired_certificate_is_refused_by_name_and_its_successor_was_there_before() {
+async fn an_expired_certificate_is_refused_by_name_and_its_successor_existed_before() {
     let world = World::new().await;
     let short = Lifetime::from_secs(15);
     let settings = AuthoritySettings { project_user_certificate_lifetime: short, ..AuthoritySettings::default() };
@@ -194,7 +194,7 @@ fn copied_authority(of: &Pem, root: &str) -> Authority {
 }
 
 #[tokio::test]
-async fn a_certificate_made_by_somebody_else_with_every_name_copied_is_refused_in_tls() {
+async fn a_forged_certificate_with_every_name_copied_is_refused_in_tls() {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
     let real = Pem::from(&world.credentials("fraud", "alice").await);

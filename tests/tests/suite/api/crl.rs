@@ -1,4 +1,4 @@
-//! CRLs: public, in DER, at the address that certificates name; soon with every revocation, and always fresh.
+//! CRLs: public, in DER, at the URL that certificates name; soon with every revocation, and never expired.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::https::Pem;
 use super::world::{SOON, World, project, user};
 use crate::nodes::declared;
 
-/// How soon a revocation must stand in its list.
+/// How soon a revocation must be in its CRL.
 pub(crate) const LISTED: Duration = Duration::from_secs(1);
 
 /// The address of the CRL distribution point: a URI (tag 6 of a general name) in the only extension that has one.
@@ -57,7 +57,7 @@ pub(crate) async fn listed_within(world: &World, issuer: &str, serial: &str, wit
 }
 
 #[tokio::test]
-async fn every_list_is_public_and_lies_at_the_address_in_the_certificates() {
+async fn every_crl_is_public_at_the_url_in_the_certificates() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let endpoint = world.head.connection().endpoint;
@@ -133,7 +133,7 @@ async fn a_removed_node_is_listed_with_its_services() {
 }
 
 #[tokio::test]
-async fn a_list_is_signed_anew_before_it_ends_though_nothing_happens() {
+async fn a_crl_is_renewed_before_it_expires_without_any_revocation() {
     let world = World::new().await;
     let settings = AuthoritySettings { crl_lifetime: Lifetime::from_secs(15), ..AuthoritySettings::default() };
     world.declare(&declared(0, settings)).await;
@@ -152,7 +152,7 @@ async fn a_list_is_signed_anew_before_it_ends_though_nothing_happens() {
 }
 
 #[tokio::test]
-async fn lists_are_signed_when_the_operator_asks_though_none_is_due() {
+async fn crls_are_published_on_request_even_if_none_is_due() {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
     let alice = world.credentials("fraud", "alice").await;
@@ -177,7 +177,7 @@ async fn lists_are_signed_when_the_operator_asks_though_none_is_due() {
 }
 
 #[tokio::test]
-async fn numbers_rise_one_by_one_however_many_publish_at_once() {
+async fn numbers_rise_one_by_one_under_concurrent_publishing() {
     let world = World::new().await;
     let names: Vec<String> = (0..10).map(|number| format!("user{number}")).collect();
     world.people("fraud", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -208,7 +208,7 @@ async fn numbers_rise_one_by_one_however_many_publish_at_once() {
 }
 
 #[tokio::test]
-async fn after_many_revocations_at_once_the_list_is_whole_and_its_delta_says_nothing() {
+async fn after_many_revocations_at_once_the_crl_is_complete_and_its_delta_is_empty() {
     let world = World::new().await;
     let names: Vec<String> = (0..70).map(|index| format!("user{index}")).collect();
     world.people("fraud", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -228,7 +228,7 @@ async fn after_many_revocations_at_once_the_list_is_whole_and_its_delta_says_not
 }
 
 #[tokio::test]
-async fn a_list_that_is_not_there_is_not_found() {
+async fn an_unknown_crl_is_not_found() {
     let world = World::new().await;
     for path in [
         "/v1/crls/projects-2/0",
@@ -244,7 +244,7 @@ async fn a_list_that_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_delta_says_what_has_changed_since_a_list_that_a_verifier_has() {
+async fn a_delta_lists_the_changes_since_an_earlier_crl() {
     let world = World::new().await;
     world.people("fraud", &["alice", "bob", "carol"]).await;
     let directory = tempfile::tempdir().unwrap();

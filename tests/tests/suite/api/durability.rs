@@ -1,4 +1,4 @@
-//! What was acknowledged is there after a crash: the daemon is killed with the answer barely read, again and again.
+//! Acknowledged changes survive a crash: the daemon is killed repeatedly, right after its answer is read.
 
 use ringfence_api::ProblemCode;
 use ringfence_api::certificate::Certificate;
@@ -16,7 +16,7 @@ async fn certificates(world: &World) -> Vec<Certificate> {
 }
 
 #[tokio::test]
-async fn an_acknowledged_member_survives_a_kill_with_its_certificate_and_its_trace() {
+async fn an_acknowledged_member_survives_a_kill_with_its_certificate_and_audit_row() {
     let mut world = World::new().await;
     let fraud = project("fraud");
     world.client.put_project(&fraud, &PutProject::default()).await.unwrap();

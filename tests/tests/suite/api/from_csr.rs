@@ -1,5 +1,5 @@
-//! Certificates for keys of the caller's own: their names are the declaration's, they live for a short time, they end
-//! with what they are for, and what agents and the daemon hold is not touched by them.
+//! Certificates from CSRs of callers: their names come from the declaration, they are short-lived, they end with what
+//! they are for, and they do not affect what agents and the daemon hold.
 
 use ringfence_api::certificate::{Certificate, CertificateHolder, PostIdentityCertificate, RevocationReason};
 use ringfence_api::cluster::AuthoritySettings;
@@ -69,7 +69,7 @@ async fn recorded(world: &World, serial: &str) -> Certificate {
 }
 
 #[tokio::test]
-async fn the_names_are_those_of_the_declaration_whatever_the_request_says() {
+async fn the_names_come_from_the_declaration_and_not_from_the_csr() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let alice = for_member(&world, "fraud", "alice", None).await;
@@ -92,7 +92,7 @@ async fn the_names_are_those_of_the_declaration_whatever_the_request_says() {
 }
 
 #[tokio::test]
-async fn it_lives_for_an_hour_or_as_asked_and_never_longer_than_declared() {
+async fn the_lifetime_is_an_hour_or_as_requested_and_at_most_as_declared() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let near = |one: &FromCsr, seconds: i64| (seconds - 30..=seconds).contains(&one.left());
@@ -115,7 +115,7 @@ async fn it_lives_for_an_hour_or_as_asked_and_never_longer_than_declared() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_proves_nothing_gets_none() {
+async fn unknown_subjects_and_unsigned_csrs_get_no_certificate() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let good = json!({ "request": csr() });
@@ -157,7 +157,7 @@ async fn what_is_not_there_or_proves_nothing_gets_none() {
 }
 
 #[tokio::test]
-async fn what_the_agent_holds_goes_on_as_if_there_were_no_others() {
+async fn certificates_of_agents_are_not_affected() {
     let world = World::new().await;
     world.declare(&declared(1, crate::nodes::short_lives())).await;
     let cluster = ready(&world.client, 2).await;
@@ -186,7 +186,7 @@ async fn what_the_agent_holds_goes_on_as_if_there_were_no_others() {
 }
 
 #[tokio::test]
-async fn it_ends_with_what_it_is_for() {
+async fn it_is_revoked_with_its_member_job_or_service() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice", "bob"]).await;
     let (alice, bob) =
@@ -214,7 +214,7 @@ async fn it_ends_with_what_it_is_for() {
 }
 
 #[tokio::test]
-async fn one_is_revoked_by_its_serial_at_once_and_again_without_effect() {
+async fn it_is_revoked_by_its_serial_at_once_and_again_without_effect() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let (alice, other) =
@@ -236,7 +236,7 @@ async fn one_is_revoked_by_its_serial_at_once_and_again_without_effect() {
     }
     world.holder(&other.pem).get("/v1/whoami").await.served();
     world.holder(&Pem::from(&world.credentials("fraud", "alice").await)).get("/v1/whoami").await.served();
-    // One that is over needs no revocation, and gets none.
+    // An expired one needs no revocation, and gets none.
     let brief = for_member(&world, "fraud", "alice", Some(1)).await;
     eventually("it has ended", SOON, async || {
         if SystemClock.now() > brief.issued.not_after { Ok(()) } else { Err("not yet".to_owned()) }
@@ -251,7 +251,7 @@ async fn one_is_revoked_by_its_serial_at_once_and_again_without_effect() {
 }
 
 #[tokio::test]
-async fn what_agents_and_the_daemon_hold_is_not_revoked_by_its_serial() {
+async fn certificates_of_agents_and_the_daemon_are_not_revoked_by_serial() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let all: Vec<Certificate> = world.client.read("/v1/certificates?limit=1000").await.unwrap();

@@ -1,5 +1,4 @@
-//! Bodies and paths that nobody meant: each is answered, none by a fault of the daemon, and what is refused changes
-//! nothing.
+//! Random bodies and paths: each is answered, none with an internal error, and a refused request changes nothing.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -108,7 +107,7 @@ fn caller<'a>(route: &Route, world: &'a World, agent: &'a Https) -> &'a Https {
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_meant_is_answered_and_changes_nothing_unless_it_is_taken() {
+async fn a_random_body_is_answered_and_changes_nothing_unless_it_is_accepted() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let mut runner = TestRunner::default();
@@ -134,7 +133,7 @@ async fn a_body_that_nobody_meant_is_answered_and_changes_nothing_unless_it_is_t
 }
 
 #[tokio::test]
-async fn a_path_that_nobody_meant_is_answered() {
+async fn a_random_path_is_answered() {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
     let mut runner = TestRunner::default();

@@ -1,4 +1,4 @@
-//! Jobs of project users: a certificate that names the job, tokens that end with it, and nothing left when it is over.
+//! Jobs of project users: a certificate that names the job, tokens that end with it, and nothing valid after its end.
 
 use ringfence_api::certificate::{CertificateProfile, PostIdentityCertificate};
 use ringfence_api::whoami::Caller;
@@ -71,7 +71,7 @@ async fn a_job_has_certificates_of_its_own_that_are_revoked_when_it_ends() {
 }
 
 #[tokio::test]
-async fn a_job_of_a_data_owner_has_no_say_over_members() {
+async fn a_job_of_a_data_owner_may_not_manage_members() {
     let world = with_alice().await;
     let member = "/v1/projects/fraud/members/alice";
     world.operator.call("PUT", member, &json!({ "role": "data_owner" })).await.served();
@@ -85,7 +85,7 @@ async fn a_job_of_a_data_owner_has_no_say_over_members() {
 }
 
 #[tokio::test]
-async fn whoever_is_removed_loses_jobs_and_tokens_too() {
+async fn a_removed_member_loses_jobs_and_tokens_too() {
     let world = with_alice().await;
     world.operator.call("PUT", JOB, &Value::Null).await.served();
     let (chain, private_key, serial) = certificate(&world).await;
@@ -108,7 +108,7 @@ async fn whoever_is_removed_loses_jobs_and_tokens_too() {
 }
 
 #[tokio::test]
-async fn introspection_says_what_a_token_says_for_as_long_as_it_is_good() {
+async fn introspection_returns_the_claims_of_a_token_while_it_is_active() {
     let world = with_alice().await;
     world.operator.call("PUT", JOB, &Value::Null).await.served();
     let of_job = token(&world, json!({ "audience": "query", "job": "nightly-1" })).await;
@@ -148,7 +148,7 @@ async fn introspection_says_what_a_token_says_for_as_long_as_it_is_good() {
 }
 
 #[tokio::test]
-async fn of_many_who_show_a_token_that_is_good_once_one_is_first() {
+async fn a_one_time_token_is_active_for_exactly_one_of_many_concurrent_introspections() {
     let world = with_alice().await;
     let once = token(&world, json!({ "audience": "query", "one_time": true })).await;
     let asking = (0..20).map(|_| introspected(&world, &once));

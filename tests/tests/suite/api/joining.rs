@@ -1,4 +1,4 @@
-//! Joining: a ticket is for the first key that shows it. A test plays the agent here; the real one is held up by
+//! Joining: a ticket belongs to the first key that uses it. The test acts as the agent; the real agent is blocked by
 //! its own directory.
 
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ fn pem(issued: &Value, key: &PrivateKey) -> Pem {
 }
 
 #[tokio::test]
-async fn the_first_key_to_show_a_ticket_owns_it_and_may_repeat_the_join() {
+async fn the_first_key_that_uses_a_ticket_owns_it_and_may_repeat_the_join() {
     let (world, ticket) = with_a_ticket().await;
     let (ours, theirs) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
     let first = world.public.call("POST", JOIN, &body(&ticket, &ours)).await.served();
@@ -66,7 +66,7 @@ async fn the_first_key_to_show_a_ticket_owns_it_and_may_repeat_the_join() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_refused_when_it_is_wrong_or_another_nodes() {
+async fn a_wrong_ticket_and_one_of_another_node_are_refused() {
     let (world, ticket) = with_a_ticket().await;
     let key = PrivateKey::generate().unwrap();
     for wrong in ["", "made up", &ticket.to_uppercase(), &ticket[1..], &format!("{ticket} ")] {
@@ -81,7 +81,7 @@ async fn a_ticket_is_refused_when_it_is_wrong_or_another_nodes() {
 }
 
 #[tokio::test]
-async fn a_join_with_a_bad_request_for_a_certificate_does_not_use_the_ticket_up() {
+async fn a_join_with_an_invalid_csr_does_not_use_the_ticket() {
     let (world, ticket) = with_a_ticket().await;
     for csr in ["", "garbage", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"] {
         let body = json!({ "ticket": ticket, "csr": csr });
@@ -92,7 +92,7 @@ async fn a_join_with_a_bad_request_for_a_certificate_does_not_use_the_ticket_up(
 }
 
 #[tokio::test]
-async fn keys_that_race_for_a_ticket_have_one_winner() {
+async fn concurrent_joins_with_one_ticket_have_one_winner() {
     let (world, ticket) = with_a_ticket().await;
     let racers: Vec<_> = (0..8)
         .map(|_| {
@@ -113,7 +113,7 @@ async fn keys_that_race_for_a_ticket_have_one_winner() {
 }
 
 #[tokio::test]
-async fn an_installed_certificate_replaces_the_one_before_and_no_sooner() {
+async fn a_certificate_is_revoked_only_once_its_successor_is_installed() {
     let (world, ticket) = with_a_ticket().await;
     let key = PrivateKey::generate().unwrap();
     let first = world.public.call("POST", JOIN, &body(&ticket, &key)).await.served();
@@ -147,7 +147,7 @@ async fn an_installed_certificate_replaces_the_one_before_and_no_sooner() {
 }
 
 #[tokio::test]
-async fn a_ticket_lies_nowhere_but_with_its_node() {
+async fn a_ticket_is_stored_only_on_its_node() {
     let (world, ticket) = with_a_ticket().await;
     let key = PrivateKey::generate().unwrap();
     world.public.call("POST", JOIN, &body(&ticket, &key)).await.served();

@@ -1,4 +1,4 @@
-//! The operator's login: what is refused, and how long a session is good.
+//! The operator's login: what is refused, and how long a session is valid.
 
 use ringfence_api::login::message;
 use ringfence_api::{ClusterId, OperatorKey, ProblemCode};
@@ -61,7 +61,7 @@ async fn a_nonce_is_never_given_twice() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_operators_signature_for_this_cluster_and_this_ca_is_refused() {
+async fn a_signature_of_another_key_cluster_or_ca_is_refused() {
     let world = World::new().await;
     let right = || Attempt::right(&world);
     let mut other_ca = right().ca;
@@ -82,7 +82,7 @@ async fn what_is_not_the_operators_signature_for_this_cluster_and_this_ca_is_ref
 }
 
 #[tokio::test]
-async fn a_nonce_opens_one_session_and_only_as_it_was_given() {
+async fn a_nonce_opens_one_session_and_only_unchanged() {
     let mut world = World::new().await;
     let right = Attempt::right(&world);
     let used = nonce(&world).await;
@@ -103,7 +103,7 @@ async fn a_nonce_opens_one_session_and_only_as_it_was_given() {
 }
 
 #[tokio::test]
-async fn the_typed_client_says_that_a_login_was_refused() {
+async fn the_typed_client_reports_a_refused_login() {
     let world = World::new().await;
     let stranger = world.head.client(ringfence_api::Credentials::Operator(token(OTHER_TOKEN).key()));
     assert_eq!(stranger.cluster().await.unwrap_err().code(), Some(ProblemCode::LoginRefused));
@@ -120,7 +120,7 @@ async fn a_session_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn of_too_many_sessions_the_first_go_and_the_typed_client_logs_in_again() {
+async fn beyond_the_limit_the_oldest_sessions_are_closed_and_the_client_logs_in_again() {
     let world = World::new().await;
     // The session of the raw operator is the first of all.
     world.operator.get("/v1/whoami").await.served();

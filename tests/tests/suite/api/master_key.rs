@@ -1,4 +1,4 @@
-//! The master key: from a file, the environment or a command, and changed without anybody noticing.
+//! The master key: from a file, the environment or a command, and rotated without interruption.
 
 use ringfence_api::ProblemCode;
 use ringfence_tests::sandbox::installed;
@@ -14,7 +14,7 @@ fn kept(world: &World) -> String {
 }
 
 #[tokio::test]
-async fn a_new_version_seals_everything_and_the_one_before_is_forgotten() {
+async fn a_new_version_seals_everything_and_the_one_before_is_deleted() {
     let mut world = World::new().await;
     world.people("fraud", &["alice", "bob"]).await;
     let before = world.credentials("fraud", "alice").await;
@@ -51,7 +51,7 @@ fn prepare(sandbox: &Sandbox, source: &str) -> Head {
 }
 
 #[tokio::test]
-async fn a_key_of_the_environment_or_of_a_command_is_rotated_when_a_newer_one_is_there() {
+async fn a_key_from_the_environment_or_a_command_is_rotated_once_a_newer_one_is_available() {
     let file = "key-of-the-command";
     for source in ["environment = \"SEALING_KEY\"".to_owned(), format!("command = [\"cat\", \"{file}\"]")] {
         let sandbox = Sandbox::new();
@@ -100,7 +100,7 @@ const DECRYPT: &str = "import boto3, os, sys\n\
     print(kms.decrypt(CiphertextBlob=open(sys.argv[1], 'rb').read())['Plaintext'].decode())";
 
 #[tokio::test]
-async fn a_key_that_kms_opens_lies_in_no_file() {
+async fn a_key_from_kms_is_in_no_file() {
     let kms = ringfence_aws_double::Moto::start(&installed("aws"));
     let python = installed("aws/bin/python");
     let environment = [("ENDPOINT", kms.endpoint()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
@@ -129,7 +129,7 @@ async fn a_key_that_kms_opens_lies_in_no_file() {
 }
 
 #[tokio::test]
-async fn a_source_that_gives_no_key_is_named_and_its_text_is_not() {
+async fn a_source_without_a_key_is_named_but_its_text_is_not_shown() {
     let secret = "AQEBAQEBAQEBAQEBAQEBAQEB";
     let cases = [
         ("environment = \"SEALING_KEY\"".to_owned(), "environment variable SEALING_KEY"),

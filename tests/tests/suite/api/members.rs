@@ -1,5 +1,5 @@
-//! The members of a project, whole: what a put of all of them does, and what it refuses; and what a data owner may do
-//! with a certificate alone.
+//! All members of a project: what a put of all of them does and refuses, and what a data owner may do with a
+//! certificate alone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,7 +49,7 @@ async fn alice_and_bob() -> (World, Https) {
 }
 
 #[tokio::test]
-async fn a_put_of_all_members_adds_changes_and_removes_so_that_exactly_these_are_left() {
+async fn a_put_of_all_members_adds_changes_and_removes_until_they_match() {
     let (world, _) = alice_and_bob().await;
     let (alice, bob) = (world.credentials("fraud", "alice").await, world.credentials("fraud", "bob").await);
     let seen = world.audit().await.len();
@@ -89,7 +89,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn the_same_members_twice_leave_no_second_trace() {
+async fn the_same_members_twice_leave_no_second_audit_row() {
     let (world, _) = alice_and_bob().await;
     let (before, first) = (world.audit().await, world.operator.get(MEMBERS).await.served());
     assert_eq!(put(&world.operator, &[("alice", OWNER), ("bob", SCIENTIST)]).await.served(), first);
@@ -183,7 +183,7 @@ async fn members_are_not_managed_by_data_scientists_nor_from_other_projects() {
 }
 
 #[tokio::test]
-async fn of_data_owners_who_remove_each_other_at_once_one_is_left() {
+async fn two_data_owners_who_remove_each_other_at_once_leave_one() {
     for _ in 0..5 {
         let (world, alice) = alice_and_bob().await;
         world.operator.call("PUT", &member("bob"), &json!({ "role": OWNER })).await.served();

@@ -1,4 +1,4 @@
-//! OCSP, judged by openssl: an answer for one certificate, signed by its issuer, that changes with the revocation.
+//! OCSP, verified by openssl: a response for one certificate, signed by its issuer, that changes at the revocation.
 
 use std::path::Path;
 use std::process::Command;
@@ -47,7 +47,7 @@ async fn judged(world: &World, directory: &Path, hash: &str, get: bool) -> Strin
 }
 
 #[tokio::test]
-async fn openssl_believes_the_answer_and_a_revocation_shows_at_once() {
+async fn openssl_accepts_the_response_and_shows_a_revocation_at_once() {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
     let directory = tempfile::tempdir().unwrap();
@@ -67,7 +67,7 @@ async fn openssl_believes_the_answer_and_a_revocation_shows_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_not_ours_or_no_request_gets_no_signature() {
+async fn foreign_certificates_and_malformed_requests_get_no_signed_response() {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
     let status = async |body: &[u8]| {

@@ -77,7 +77,7 @@ async fn putting_a_key_that_logs_in_changes_nothing_and_another_replaces_the_pen
 }
 
 #[tokio::test]
-async fn a_retired_token_can_come_back() {
+async fn a_retired_token_can_be_put_again() {
     let world = World::new().await;
     world.client.put_operator_key(&put(OTHER_TOKEN)).await.unwrap();
     let other = with(&world, OTHER_TOKEN);
@@ -119,7 +119,7 @@ async fn a_change_of_the_token_survives_a_kill_at_each_of_its_steps() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused() {
+async fn an_invalid_key_is_refused() {
     let world = World::new().await;
     for text in ["", "AAAA", TOKEN, "not base64!", "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo"] {
         let body = json!({ "public_key": text });

@@ -50,7 +50,7 @@ async fn credentials_are_the_members_certificate_and_its_key() {
 }
 
 #[tokio::test]
-async fn the_same_put_twice_gives_the_same_answer_and_no_second_trace() {
+async fn the_same_put_twice_gives_the_same_answer_and_no_second_audit_row() {
     let world = World::new().await;
     for (path, body) in [(PROJECT, json!({ "description": "x" })), (MEMBER, json!({ "role": "data_scientist" }))] {
         let first = world.operator.call("PUT", path, &body).await.served();
@@ -71,7 +71,7 @@ fn still(mut cluster: Cluster) -> Cluster {
 }
 
 #[tokio::test]
-async fn the_same_declaration_twice_gives_the_same_cluster_and_no_second_trace() {
+async fn the_same_declaration_twice_gives_the_same_cluster_and_no_second_audit_row() {
     let world = World::with_nodes().await;
     let (first, before) = (still(ready(&world.client, 2).await), world.audit().await);
     for _ in 0..3 {
@@ -87,7 +87,7 @@ async fn the_same_declaration_twice_gives_the_same_cluster_and_no_second_trace()
 }
 
 #[tokio::test]
-async fn many_who_put_the_same_member_at_once_make_one() {
+async fn concurrent_puts_of_the_same_member_create_one() {
     let world = World::new().await;
     world.people("fraud", &[]).await;
     let puts: Vec<_> = (0..16)

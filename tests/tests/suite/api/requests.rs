@@ -1,4 +1,4 @@
-//! Requests that cannot be taken: each gets a problem with the code of its kind, and changes nothing.
+//! Invalid requests: each gets a problem with its code, and changes nothing.
 
 use ringfence_api::ProblemCode::{self, BodyTooLarge, Forbidden, InvalidCsr, InvalidRequest, NotFound, UnknownField};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ async fn a_body_above_the_limit_is_too_large() {
 }
 
 #[tokio::test]
-async fn an_unknown_field_is_refused_wherever_it_stands() {
+async fn an_unknown_field_is_refused_at_any_depth() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let agent = world.holder(&world.held_by("workers-0", "node"));
@@ -158,7 +158,7 @@ async fn a_name_that_breaks_its_rule_is_invalid() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_no_text_is_refused_with_a_problem_too() {
+async fn a_path_that_is_not_utf8_is_refused_with_a_problem_too() {
     let world = World::new().await;
     for path in ["/v1/projects/%ff", "/v1/projects/fraud/members/%ff", "/v1/nodes/%ff"] {
         world.operator.get(path).await.refused(InvalidRequest);
@@ -214,7 +214,7 @@ fn tampered() -> String {
 }
 
 #[tokio::test]
-async fn a_request_for_a_certificate_that_proves_nothing_is_refused() {
+async fn a_csr_without_a_valid_signature_is_refused() {
     let world = World::with_nodes().await;
     let agent = world.holder(&world.held_by("workers-0", "node"));
     let path = "/v1/nodes/workers-0/certificates";
@@ -259,7 +259,7 @@ async fn what_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn who_may_not_is_told_so_before_what_it_sent_is_looked_at() {
+async fn an_unauthorized_caller_is_refused_before_the_body_is_read() {
     let world = World::new().await;
     world.people("fraud", &["alice"]).await;
     let alice = world.member("fraud", "alice").await;
@@ -270,7 +270,7 @@ async fn who_may_not_is_told_so_before_what_it_sent_is_looked_at() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_a_request_with_a_body_is_an_answer_to_curl_too() {
+async fn curl_receives_the_refusal_of_a_request_with_a_body() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("ca.pem"), world.head.connection().ca_certificate).unwrap();

@@ -1,5 +1,5 @@
-//! Rotation of a node on request: everything that its agent holds becomes another, the old ones are revoked and listed,
-//! and nothing else is touched.
+//! Rotation of a node on request: everything that its agent holds is replaced, the old certificates are revoked and
+//! listed, and nothing else changes.
 
 use std::collections::BTreeSet;
 
@@ -97,7 +97,7 @@ async fn every_serial_of_the_node_changes_and_no_other() {
 }
 
 #[tokio::test]
-async fn asking_again_changes_nothing_until_it_is_done_and_then_begins_another() {
+async fn a_second_request_changes_nothing_until_the_rotation_is_complete() {
     let world = World::with_nodes().await;
     // An agent that stands still keeps the rotation under way.
     let agent = pid_of(&world, "workers-0");
@@ -118,7 +118,7 @@ async fn asking_again_changes_nothing_until_it_is_done_and_then_begins_another()
 }
 
 #[tokio::test]
-async fn a_rotation_that_was_asked_for_survives_a_kill_of_the_head_and_of_the_agent() {
+async fn a_requested_rotation_survives_a_kill_of_the_head_and_of_the_agent() {
     let mut world = World::with_nodes().await;
     let agent = pid_of(&world, "workers-0");
     kill_process(agent, Signal::STOP).unwrap();
@@ -133,7 +133,7 @@ async fn a_rotation_that_was_asked_for_survives_a_kill_of_the_head_and_of_the_ag
 }
 
 #[tokio::test]
-async fn certificates_that_were_handed_out_are_not_rotated() {
+async fn certificates_from_csrs_are_not_rotated() {
     let world = World::with_nodes().await;
     let body = serde_json::json!({ "request": super::routes::csr() });
     let path = "/v1/nodes/workers-0/services/query/certificates";
@@ -147,7 +147,7 @@ async fn certificates_that_were_handed_out_are_not_rotated() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_not_there_or_does_not_run_is_not_rotated() {
+async fn an_unknown_or_stopped_node_is_not_rotated() {
     let mut world = World::with_nodes().await;
     let rotate = async |world: &World, name: &str| {
         world.client.rotate_node(&node(name)).await.map_err(|error| (error.code(), error.to_string()))

@@ -184,7 +184,7 @@ async fn the_daemon_serves_the_committed_document() {
 }
 
 #[tokio::test]
-async fn every_route_serves_whom_it_is_for() {
+async fn every_route_serves_its_callers() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
     let agent = world.holder(&world.held_by("workers-0", "node"));
@@ -219,7 +219,7 @@ async fn every_route_serves_whom_it_is_for() {
 }
 
 #[tokio::test]
-async fn what_is_no_route_is_said_to_be_none_and_what_is_no_method_is_not_allowed() {
+async fn an_unknown_path_is_not_found_and_an_unknown_method_is_not_allowed() {
     let world = World::new().await;
     for path in ["/", "/v1", "/v1/", "/v2/health", "/v1/healthy", "/v1/health/", "/v1/projects/fraud/members/alice/key"]
     {

@@ -19,7 +19,7 @@ use crate::nodes::{declared, ready};
 use ringfence_api::cluster::AuthoritySettings;
 
 #[tokio::test]
-async fn no_secret_lies_where_it_should_not() {
+async fn no_secret_is_in_logs_database_arguments_or_environment() {
     let mut world = World::new().await;
     world.head.kill().await;
     world.head.restart(&[("RINGFENCE_LOG", "trace")]).await;

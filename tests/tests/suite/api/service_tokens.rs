@@ -1,5 +1,4 @@
-//! Tokens of services in files that agents keep fresh, what tokens say to verifiers with wants of their own, and keys
-//! that are in other hands.
+//! Tokens of services in files that agents keep fresh, claims that are declared for an audience, and compromised keys.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -55,7 +54,7 @@ async fn gone(world: &World, node: &str) {
 }
 
 #[tokio::test]
-async fn a_service_holds_a_token_of_its_own_that_is_fresh_and_verifies() {
+async fn a_service_holds_a_fresh_token_that_verifies() {
     let world = World::new().await;
     world.declare(&with_token(15)).await;
     ready(&world.client, 2).await;
@@ -130,14 +129,14 @@ async fn a_rotation_of_a_node_replaces_its_tokens_and_ends_them() {
 }
 
 #[tokio::test]
-async fn an_agent_gets_the_tokens_of_its_node_and_declaration_only() {
+async fn an_agent_gets_only_tokens_that_are_declared_for_its_node() {
     let world = World::with_nodes().await;
     let agent = world.holder(&world.held_by("workers-0", "node"));
     let ask = async |node: &str, service: &str| {
         agent.call("POST", &format!("/v1/nodes/{node}/services/{service}/tokens"), &Value::Null).await
     };
     let problem = ask("workers-0", "query").await.refused(ProblemCode::Forbidden);
-    assert!(problem.detail.contains("no token is declared"), "{problem}");
+    assert!(problem.detail.contains("is not declared with a token"), "{problem}");
     world.declare(&with_token(3_600)).await;
     ask("workers-0", "ledger").await.refused(ProblemCode::Forbidden);
     ask("head", "query").await.refused(ProblemCode::Forbidden);
@@ -145,7 +144,7 @@ async fn an_agent_gets_the_tokens_of_its_node_and_declaration_only() {
 }
 
 #[tokio::test]
-async fn tokens_say_to_an_audience_what_is_declared_for_it_and_nothing_else_to_others() {
+async fn a_token_has_the_claims_that_are_declared_for_its_audience_only() {
     let world = with_alice().await;
     let ask = async |audience: &str| {
         let body = json!({ "audience": audience });
@@ -190,7 +189,7 @@ async fn tokens_say_to_an_audience_what_is_declared_for_it_and_nothing_else_to_o
 }
 
 #[tokio::test]
-async fn keys_in_other_hands_are_erased_and_every_token_ends() {
+async fn compromised_keys_are_erased_and_every_token_ends() {
     let world = with_alice().await;
     world.declare(&with_token(3_600)).await;
     ready(&world.client, 2).await;

@@ -64,7 +64,7 @@ async fn in_state(world: &World, state: TokenKeyState) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_token_verifies_against_the_jwks_and_says_whose_it_is_and_for_whom() {
+async fn a_token_verifies_against_the_jwks_and_names_its_subject_and_audience() {
     let world = with_alice().await;
     let before = SystemClock.now().as_second();
     let token = issued(&world).await;
@@ -98,7 +98,7 @@ async fn a_token_verifies_against_the_jwks_and_says_whose_it_is_and_for_whom() {
 }
 
 #[tokio::test]
-async fn the_jwks_holds_public_keys_named_by_their_thumbprints_and_may_be_kept_a_while() {
+async fn the_jwks_holds_public_keys_named_by_thumbprint_and_may_be_cached() {
     let world = World::new().await;
     let answer = world.public.get(JWKS).await.served();
     let keys = answer["keys"].as_array().unwrap();
@@ -119,7 +119,7 @@ async fn the_jwks_holds_public_keys_named_by_their_thumbprints_and_may_be_kept_a
 }
 
 #[tokio::test]
-async fn a_rotation_takes_the_key_that_was_published_and_tokens_outlive_it() {
+async fn a_rotation_activates_the_published_key_and_older_tokens_stay_valid() {
     let world = with_alice().await;
     let before = jwks(&world.public).await;
     let (active, prepared) =
@@ -151,7 +151,7 @@ async fn a_rotation_takes_the_key_that_was_published_and_tokens_outlive_it() {
 }
 
 #[tokio::test]
-async fn a_retired_key_is_published_until_its_last_token_has_ended_and_not_longer() {
+async fn a_retired_key_is_published_exactly_until_its_last_token_has_expired() {
     let world = with_alice().await;
     let settings = AuthoritySettings { token_lifetime: Lifetime::from_secs(15), ..AuthoritySettings::default() };
     world.declare(&declared(0, settings)).await;
@@ -180,7 +180,7 @@ async fn a_retired_key_is_published_until_its_last_token_has_ended_and_not_longe
 }
 
 #[tokio::test]
-async fn a_token_lives_as_long_as_asked_and_never_longer_than_declared() {
+async fn the_lifetime_of_a_token_is_as_requested_and_at_most_as_declared() {
     let world = with_alice().await;
     let settings = AuthoritySettings { token_lifetime: Lifetime::from_secs(600), ..AuthoritySettings::default() };
     world.declare(&declared(0, settings)).await;
@@ -222,7 +222,7 @@ async fn an_audience_is_visible_ascii_and_must_be_given() {
 }
 
 #[tokio::test]
-async fn there_is_a_token_for_members_only_and_with_the_role_of_the_moment() {
+async fn only_members_get_tokens_and_with_their_current_role() {
     let world = with_alice().await;
     let body = json!({ "audience": "query" });
     let ask = async |of: &str, who: &str| {
@@ -241,7 +241,7 @@ async fn there_is_a_token_for_members_only_and_with_the_role_of_the_moment() {
 }
 
 #[tokio::test]
-async fn a_token_is_no_credential_for_the_daemon() {
+async fn the_daemon_does_not_accept_a_token_as_credential() {
     let world = with_alice().await;
     let token = issued(&world).await.token;
     let caller = Https::public(&world.head.connection()).with_session(&token);
@@ -274,7 +274,7 @@ async fn keys_and_what_was_issued_survive_a_kill() {
 }
 
 #[tokio::test]
-async fn many_who_ask_and_rotate_at_once_get_tokens_that_verify() {
+async fn concurrent_requests_and_rotations_give_tokens_that_verify() {
     let world = with_alice().await;
     let all: Vec<_> = (0..24)
         .map(|index| {
@@ -356,7 +356,7 @@ impl Drop for PyJwt {
 }
 
 #[tokio::test]
-async fn pyjwt_takes_every_live_token_across_rotations_and_no_other() {
+async fn pyjwt_accepts_every_live_token_across_rotations_and_no_other() {
     let world = with_alice().await;
     let mut live = vec![issued(&world).await, issued(&world).await];
     for _ in 0..3 {

@@ -56,7 +56,7 @@ output \"external_id\" {{ value = {function}_external_id(\"7b0f6a52-93e4-4c1d-8a
 }
 
 #[tokio::test]
-async fn functions_and_data_sources_say_the_same_and_need_neither_credentials_nor_a_cloud() {
+async fn functions_and_data_sources_agree_and_need_neither_credentials_nor_a_cloud() {
     let sandbox = Sandbox::new();
     let terraform = Terraform::new(sandbox.path()).with_token(None);
     terraform.write(&twins());
@@ -162,7 +162,7 @@ const WRONG: &[(&str, &str, &str, &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn wrong_input_is_refused_at_validate_at_its_attribute() {
+async fn invalid_input_is_refused_at_validate_at_its_attribute() {
     let sandbox = Sandbox::new();
     let terraform = Terraform::new(sandbox.path()).with_token(None);
     for (which, from, to, expected) in WRONG {
@@ -213,7 +213,7 @@ output \"it\" {{ value = data.ringfence_aws_cross_account_policy.it.json }}
 }
 
 #[tokio::test]
-async fn the_data_source_tells_its_request_as_json_and_every_way_there_gives_the_same() {
+async fn the_data_source_prints_its_request_as_json_and_every_input_gives_the_same() {
     let sandbox = Sandbox::new();
     let terraform = Terraform::new(sandbox.path()).with_token(None);
     terraform.write(&format!(

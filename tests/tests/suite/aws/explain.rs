@@ -1,4 +1,4 @@
-//! `ringfenced policy explain` on policies of ours and of others.
+//! `ringfenced policy explain` on generated and on foreign policies.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn path(name: &str) -> String {
 }
 
 #[test]
-fn a_policy_of_ours_is_explained_and_has_no_findings() {
+fn a_generated_policy_is_explained_and_has_no_findings() {
     let output = explain(&[&path("cross_account_base")]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
@@ -31,7 +31,7 @@ fn a_policy_of_ours_is_explained_and_has_no_findings() {
 }
 
 #[test]
-fn a_policy_of_others_is_explained_with_its_findings_and_how_to_close_them() {
+fn a_foreign_policy_is_explained_with_its_findings_and_their_fixes() {
     let output = explain(&[&path("described_restricted")]);
     let said = String::from_utf8(output.stdout).unwrap();
     for part in ["attach_foreign_snapshot", "snapshot_foreign_volume", "EC2BackupCreation", "escalation paths checked"]
@@ -75,7 +75,7 @@ fn what_no_escalation_path_uses_is_named() {
 }
 
 #[test]
-fn what_is_no_policy_is_refused_by_name() {
+fn a_file_that_is_not_a_policy_is_refused_by_name() {
     let sandbox = Sandbox::new();
     let broken = sandbox.path().join("broken.json");
     std::fs::write(&broken, r#"{"Statement":[{"Effect":"Permit","Action":"*","Resource":"*"}]}"#).unwrap();
@@ -96,7 +96,7 @@ fn what_is_no_policy_is_refused_by_name() {
 }
 
 #[test]
-fn a_policy_of_somebody_else_gives_the_terminal_no_orders() {
+fn a_foreign_policy_cannot_send_control_sequences_to_the_terminal() {
     let sandbox = Sandbox::new();
     let file = sandbox.path().join("forged.json");
     let sid = r"\u001b[2J\u001b[Hno findings\u001b[8m";
@@ -110,7 +110,7 @@ fn a_policy_of_somebody_else_gives_the_terminal_no_orders() {
 }
 
 #[test]
-fn a_pipeline_is_told_by_the_exit_code_when_asked() {
+fn check_reports_findings_by_the_exit_code() {
     let code = |arguments: &[&str]| explain(arguments).status.code();
     assert_eq!(code(&[&path("described_restricted")]), Some(0));
     assert_eq!(code(&["--check", &path("described_restricted")]), Some(1));
@@ -118,7 +118,7 @@ fn a_pipeline_is_told_by_the_exit_code_when_asked() {
 }
 
 #[test]
-fn the_keys_of_the_version_before_are_still_told() {
+fn the_former_json_keys_are_still_printed() {
     let output = explain(&["--json", &path("described_restricted")]);
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     for (before, now) in [("holes", "findings"), ("known", "paths_checked"), ("untried", "not_assessed")] {

@@ -1,5 +1,4 @@
-//! The resources that make roles leave alone what is not the stack's, and what is another account's or another
-//! resource's.
+//! The resources that create roles do not change what belongs to another stack, account or resource.
 
 use serde_json::json;
 
@@ -11,7 +10,7 @@ const UNTAGGED: &str = "client('iam').create_role(RoleName='ringfence-prod', Pat
     AssumeRolePolicyDocument='{\"Statement\":[]}')";
 
 #[tokio::test]
-async fn a_role_that_is_not_ours_is_left_alone_until_it_is_imported() {
+async fn a_foreign_role_is_not_changed_until_it_is_imported() {
     let account = Account::new().await;
     account.by_hand(UNTAGGED).await;
     let before = inventory(&account).await;
@@ -34,7 +33,7 @@ async fn a_role_that_is_not_ours_is_left_alone_until_it_is_imported() {
 }
 
 #[tokio::test]
-async fn another_account_and_another_path_are_told_before_anything_is_made() {
+async fn another_account_or_path_is_reported_before_anything_is_created() {
     let account = Account::new().await;
     account.write(&ROLE.replace("123456789012", "111122223333"));
     let error = account.terraform.plan(&[]).await.expect_error("another account");
@@ -52,7 +51,7 @@ async fn another_account_and_another_path_are_told_before_anything_is_made() {
 }
 
 #[tokio::test]
-async fn a_tag_that_is_taken_off_shows_and_what_is_not_tagged_is_not_destroyed() {
+async fn a_removed_tag_is_shown_and_an_untagged_role_is_not_destroyed() {
     let account = Account::new().await;
     account.write(&format!("{}{PROFILE}", managed(ROLE)));
     account.terraform.apply(&[]).await.expect("apply");
@@ -92,7 +91,7 @@ async fn a_tag_that_is_taken_off_shows_and_what_is_not_tagged_is_not_destroyed()
 }
 
 #[tokio::test]
-async fn what_is_there_already_is_told_in_the_plan() {
+async fn existing_objects_are_reported_in_the_plan() {
     let account = Account::new().await;
     account.write(&format!("{ROLE}{PROFILE}"));
     account.terraform.apply(&[]).await.expect("apply");
@@ -123,7 +122,7 @@ async fn what_is_there_already_is_told_in_the_plan() {
 }
 
 #[tokio::test]
-async fn ownership_of_everything_is_checked_before_anything_is_made() {
+async fn ownership_of_everything_is_checked_before_anything_is_created() {
     let account = Account::new().await;
     let by_hand = "iam = client('iam')\n\
         iam.create_instance_profile(InstanceProfileName='ringfence-node')\n\
@@ -150,7 +149,7 @@ async fn ownership_of_everything_is_checked_before_anything_is_made() {
 }
 
 #[tokio::test]
-async fn another_role_of_the_stack_and_one_that_another_profile_holds_are_left_alone() {
+async fn another_role_of_the_stack_and_one_in_another_profile_are_not_changed() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
@@ -189,7 +188,7 @@ async fn another_role_of_the_stack_and_one_that_another_profile_holds_are_left_a
 }
 
 #[tokio::test]
-async fn a_role_of_the_same_name_that_somebody_made_anew_is_another_one() {
+async fn a_recreated_role_of_the_same_name_is_a_different_role() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
@@ -239,7 +238,7 @@ async fn a_state_of_another_account_is_neither_read_nor_destroyed_here() {
 }
 
 #[tokio::test]
-async fn what_was_handed_over_to_another_stack_is_neither_taken_back_nor_destroyed() {
+async fn what_was_retagged_for_another_stack_is_neither_taken_back_nor_destroyed() {
     let account = Account::new().await;
     account.write(&format!("{}{PROFILE}", managed(ROLE)));
     account.terraform.apply(&[]).await.expect("apply");
@@ -263,7 +262,7 @@ async fn what_was_handed_over_to_another_stack_is_neither_taken_back_nor_destroy
 }
 
 #[tokio::test]
-async fn a_policy_of_somebody_else_that_is_called_like_the_roles_own_is_never_changed() {
+async fn a_foreign_policy_with_the_name_of_the_roles_own_is_never_changed() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
@@ -293,7 +292,7 @@ async fn a_policy_of_somebody_else_that_is_called_like_the_roles_own_is_never_ch
 }
 
 #[tokio::test]
-async fn a_policy_of_the_roles_own_that_something_else_has_is_not_taken_from_it() {
+async fn a_policy_of_the_role_that_is_attached_elsewhere_is_not_detached_there() {
     let account = Account::new().await;
     account.write(&managed(ROLE));
     account.terraform.apply(&[]).await.expect("apply");
@@ -313,7 +312,7 @@ async fn a_policy_of_the_roles_own_that_something_else_has_is_not_taken_from_it(
 }
 
 #[tokio::test]
-async fn a_plan_is_not_applied_to_what_somebody_made_anew_since() {
+async fn a_plan_is_not_applied_to_what_was_recreated_since() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
@@ -334,7 +333,7 @@ async fn a_plan_is_not_applied_to_what_somebody_made_anew_since() {
 }
 
 #[tokio::test]
-async fn two_profiles_that_name_one_new_role_are_told_so() {
+async fn two_profiles_that_name_one_new_role_are_reported() {
     let account = Account::new().await;
     let second = PROFILE
         .replace("\"node\"", "\"second\"")

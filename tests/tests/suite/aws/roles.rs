@@ -74,7 +74,7 @@ pub(super) fn nothing() -> Value {
 }
 
 #[tokio::test]
-async fn a_role_is_made_kept_changed_and_removed() {
+async fn a_role_is_created_kept_changed_and_removed() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
@@ -110,7 +110,7 @@ async fn a_role_is_made_kept_changed_and_removed() {
 }
 
 #[tokio::test]
-async fn a_state_of_before_the_request_was_told_plans_empty() {
+async fn a_state_from_before_request_json_plans_empty() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
@@ -123,7 +123,7 @@ async fn a_state_of_before_the_request_was_told_plans_empty() {
 }
 
 #[tokio::test]
-async fn an_instance_profile_is_made_with_its_role_and_removed_with_it() {
+async fn an_instance_profile_is_created_with_its_role_and_removed_with_it() {
     let account = Account::new().await;
     account.write(PROFILE);
     account.terraform.apply(&[]).await.expect("apply");
@@ -154,7 +154,7 @@ async fn an_instance_profile_is_made_with_its_role_and_removed_with_it() {
 }
 
 #[tokio::test]
-async fn whatever_goes_wrong_at_any_call_another_apply_finishes_and_destroy_leaves_nothing() {
+async fn after_a_fault_at_any_call_another_apply_finishes_and_destroy_leaves_nothing() {
     let account = Account::new().await;
     // One role with a managed policy, the other with an inline one.
     account.write(&format!("{}{PROFILE}", managed(ROLE)));
@@ -222,7 +222,7 @@ async fn a_lost_answer_to_a_creation_is_adopted_by_its_tag() {
 }
 
 #[tokio::test]
-async fn what_somebody_changes_by_hand_shows_and_another_spelling_does_not() {
+async fn manual_changes_are_shown_and_another_spelling_is_not() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
@@ -312,7 +312,7 @@ async fn a_role_and_a_profile_that_iam_does_not_show_yet_are_waited_for() {
 }
 
 #[tokio::test]
-async fn a_policy_that_is_too_long_for_a_role_stands_in_managed_ones_that_go_with_it() {
+async fn a_policy_that_is_too_long_for_a_role_is_split_into_managed_ones_that_are_removed_with_it() {
     let account = Account::new().await;
     let grants = "[\"autoscale\", \"backup\", \"load_balancer\", \"network_checks\", \"open_ports\", \"public_ip\", \
         \"resize\", \"spot\"]";
@@ -380,7 +380,7 @@ async fn a_stack_is_renamed_in_place_with_the_policies_of_its_role() {
 }
 
 #[tokio::test]
-async fn a_policy_that_was_made_and_not_attached_goes_with_its_role() {
+async fn a_policy_that_was_created_and_not_attached_is_removed_with_its_role() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
@@ -395,7 +395,7 @@ async fn a_policy_that_was_made_and_not_attached_goes_with_its_role() {
 }
 
 #[tokio::test]
-async fn what_somebody_added_makes_room_where_both_do_not_fit() {
+async fn added_policies_are_removed_where_both_do_not_fit() {
     let account = Account::new().await;
     account.write(ROLE);
     account.terraform.apply(&[]).await.expect("apply");
@@ -433,7 +433,7 @@ async fn what_is_known_only_when_applying_does_not_replace_the_profile_of_nodes(
 }
 
 #[tokio::test]
-async fn what_a_failed_creation_has_made_is_destroyed() {
+async fn what_a_failed_creation_left_is_destroyed() {
     let account = Account::new().await;
     for (configuration, refused_at) in [(ROLE.to_owned(), 2), (managed(ROLE), 3), (PROFILE.to_owned(), 4)] {
         account.write(&configuration);

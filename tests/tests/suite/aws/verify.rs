@@ -70,7 +70,7 @@ async fn enough_the_role_verifies_itself_with_every_grant_and_a_launch_is_asked_
 }
 
 #[tokio::test]
-async fn a_policy_that_is_too_narrow_or_too_wide_is_told_by_name() {
+async fn a_policy_that_is_too_narrow_or_too_wide_is_reported_by_name() {
     let onboarded = Onboarded::new(&[Grant::Backup]).await;
     let change = async |edit: &str| {
         onboarded
@@ -97,7 +97,7 @@ async fn a_policy_that_is_too_narrow_or_too_wide_is_told_by_name() {
 }
 
 #[tokio::test]
-async fn who_may_not_ask_is_told_so() {
+async fn a_caller_without_the_right_to_simulate_is_reported() {
     let onboarded = Onboarded::new(&[]).await;
     let edit = "iam = client('iam')\niam.delete_role_policy(RoleName='ringfence-prod', PolicyName='ringfence')";
     onboarded.account.by_hand(edit).await;
@@ -128,7 +128,7 @@ provider \"ringfence\" {{
 }
 
 #[tokio::test]
-async fn the_data_source_says_what_the_command_says() {
+async fn the_data_source_and_the_command_agree() {
     let onboarded = Onboarded::new(&[Grant::NetworkChecks, Grant::OpenPorts]).await;
     let words = words(&onboarded);
     let attributes: Vec<String> =
@@ -162,7 +162,7 @@ output \"it\" {{ value = data.ringfence_aws_network_check.it.findings[*].check }
 }
 
 #[tokio::test]
-async fn early_warnings_tell_what_is_missing_and_end_when_it_is_put_right() {
+async fn early_warnings_name_what_is_missing_and_end_when_it_is_corrected() {
     let onboarded = Onboarded::new(&[Grant::NetworkChecks]).await;
     let (_sandbox, plain) = terraform(&onboarded, &network_check(&onboarded, ""));
     let applied = plain.apply(&[]).await.expect("warnings are no errors");
@@ -202,7 +202,7 @@ async fn early_warnings_tell_what_is_missing_and_end_when_it_is_put_right() {
 }
 
 #[tokio::test]
-async fn without_its_grant_the_early_warnings_are_refused_with_a_word_on_whose_right_is_missing() {
+async fn without_the_grant_the_early_warnings_are_refused_naming_the_missing_right() {
     let onboarded = Onboarded::new(&[Grant::Backup]).await;
     let (_sandbox, terraform) = terraform(&onboarded, &network_check(&onboarded, ""));
     let error = terraform.plan(&[]).await.expect_error("no grant");
@@ -239,10 +239,10 @@ async fn groups_are_judged_together_and_a_route_that_leads_nowhere_is_none() {
 }
 
 #[tokio::test]
-async fn a_launch_is_asked_as_the_role_only_and_one_that_cannot_be_asked_leaves_the_rest_told() {
+async fn a_launch_is_checked_only_as_the_role_and_its_failure_leaves_the_other_results() {
     let onboarded = Onboarded::new(&[]).await;
     let (code, said, errors) = verify(&onboarded, &["--image", "ami-0ffffffffffffffff"]).await;
-    assert!(code != 0 && errors.contains("could not be asked of EC2"), "{errors}");
+    assert!(code != 0 && errors.contains("asking EC2 about the launch failed"), "{errors}");
     assert!(said["results"].as_array().is_some_and(|all| all.len() > 20) && said["passed"] == false, "{said:#}");
     let double = &onboarded.account.double;
     let sandbox = Sandbox::new();
@@ -266,7 +266,7 @@ async fn a_launch_is_asked_as_the_role_only_and_one_that_cannot_be_asked_leaves_
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let errors = run(&words(&onboarded)).await;
-    assert!(errors.contains("is asked of EC2 as arn:aws:iam::123456789012:role/ringfence-prod"), "{errors}");
+    assert!(errors.contains("--image needs arn:aws:iam::123456789012:role/ringfence-prod as the caller"), "{errors}");
     for (attribute, value, said) in [
         ("subnet_ids", json!([]), "subnet_ids: name the subnets"),
         ("image_owners", json!(["123456789012"]), "image_owners: this is the account itself"),
@@ -281,7 +281,7 @@ async fn a_launch_is_asked_as_the_role_only_and_one_that_cannot_be_asked_leaves_
 }
 
 #[tokio::test]
-async fn a_profile_that_is_named_is_meant_whatever_keys_the_environment_has() {
+async fn a_named_profile_takes_precedence_over_keys_in_the_environment() {
     let onboarded = Onboarded::new(&[]).await;
     let (code, _, errors) = verify(&onboarded, &["--profile", "nowhere"]).await;
     assert!(code != 0 && errors.contains("nowhere") && !errors.contains("DispatchFailure("), "{errors}");

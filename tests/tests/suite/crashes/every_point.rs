@@ -1,5 +1,5 @@
-//! The daemon dies at each point once. Which points there are is not written down here: a run in which nobody dies says
-//! which it passed, and how often.
+//! The daemon dies at each crash point once. The points are not listed here: a run without a crash reports which it
+//! passed, and how often.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ impl Story for People {
     }
 }
 
-/// An intermediate whose key was seen, and its successor.
+/// A compromised intermediate, and its successor.
 struct Rotation;
 
 impl Story for Rotation {
@@ -76,7 +76,7 @@ impl Story for Rotation {
     }
 }
 
-/// Another version of the master key, and everything sealed anew.
+/// A new version of the master key, and everything sealed again.
 struct Sealing;
 
 impl Story for Sealing {
@@ -157,7 +157,7 @@ async fn dies_at_every_point<S: Story>(at_once: usize, expected: &[&str]) {
 }
 
 #[tokio::test]
-async fn nothing_that_was_answered_is_lost_whichever_step_the_daemon_dies_at() {
+async fn nothing_acknowledged_is_lost_at_whichever_point_the_daemon_dies() {
     let expected = [
         "bootstrap/committed",
         "delete_certificate/committed",
@@ -174,13 +174,13 @@ async fn nothing_that_was_answered_is_lost_whichever_step_the_daemon_dies_at() {
 }
 
 #[tokio::test]
-async fn every_secret_opens_whichever_step_of_another_master_key_the_daemon_dies_at() {
+async fn every_secret_opens_at_whichever_point_of_a_master_key_rotation_the_daemon_dies() {
     let expected = ["rotate_master_key/committing", "rotate_master_key/committed", "reseal_secrets/committed"];
     dies_at_every_point::<Sealing>(3, &expected).await;
 }
 
 #[tokio::test]
-async fn an_authority_is_rotated_to_the_end_whichever_step_the_daemon_dies_at() {
+async fn an_authority_rotation_completes_at_whichever_point_the_daemon_dies() {
     let expected = ["rotate_authority/committed", "rotate_authorities/committed", "sign/authority/made"];
     dies_at_every_point::<Rotation>(6, &expected).await;
 }

@@ -1,6 +1,6 @@
-//! What clients were told, and that the daemon stands by it: every certificate that was handed out is recorded, every
-//! revocation that was acknowledged is in its list and stays there, a list's number only rises and is used once, the
-//! audit chain holds.
+//! A ledger of what the daemon acknowledged, and checks that it holds: every certificate that was returned is recorded,
+//! every acknowledged revocation is in its CRL and stays there, a CRL's number only rises and is used once, and the
+//! audit chain is intact.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,7 +28,7 @@ const LISTED: Duration = Duration::from_secs(10);
 /// Everything that was answered to anybody.
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// The chains that were handed out, by serial number.
+    /// The chains that were returned, by serial number.
     handed_out: Mutex<BTreeMap<String, String>>,
     /// The serial numbers that were revoked.
     revoked: Mutex<Vec<String>>,
@@ -141,7 +141,7 @@ impl Ledger {
         }
     }
 
-    /// Holds everything that was answered against what is.
+    /// Checks that everything that was acknowledged holds.
     pub(super) async fn check(&self, client: &Client) {
         let public = Https::public(client.connection());
         let recorded: Vec<Certificate> = answered(async || client.list(&LIST_CERTIFICATES, "limit=1000").await).await;
@@ -169,7 +169,7 @@ impl Ledger {
         check_audit(client).await;
     }
 
-    /// What is good is good to everybody, and what is not is not.
+    /// Valid certificates verify, and revoked ones do not.
     async fn check_chains(&self, public: &Https, handed_out: &BTreeMap<String, String>, recorded: &[Certificate]) {
         let mut crls = String::new();
         for (path, (_, list)) in self.lists.lock().unwrap().iter() {

@@ -1,4 +1,5 @@
-//! Two daemons on one database of PostgreSQL: one leads, each hears of the other's changes, and either goes on alone.
+//! Two daemons on one PostgreSQL database: one leads, each is notified of the other's changes, and either can continue
+//! alone.
 
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ async fn one_leads_and_the_other_takes_over_when_it_is_killed() {
 }
 
 #[tokio::test]
-async fn a_leader_that_stops_is_followed_at_once() {
+async fn a_leader_that_stops_is_replaced_at_once() {
     let sandbox = Sandbox::new();
     let (mut first, second) = two(&sandbox).await;
     let client = second.operator();
@@ -92,7 +93,7 @@ async fn a_leader_that_stops_is_followed_at_once() {
 }
 
 #[tokio::test]
-async fn a_session_of_one_daemon_is_good_at_the_other_and_survives_both() {
+async fn a_session_is_valid_at_both_daemons_and_survives_both() {
     let sandbox = Sandbox::new();
     let (mut first, second) = two(&sandbox).await;
     let session = first.operator().login().await.unwrap().session;
@@ -107,7 +108,7 @@ async fn a_session_of_one_daemon_is_good_at_the_other_and_survives_both() {
 }
 
 #[tokio::test]
-async fn a_change_at_one_daemon_is_told_to_who_waits_at_the_other() {
+async fn a_change_at_one_daemon_wakes_long_polls_at_the_other() {
     let sandbox = Sandbox::new();
     let (first, second) = two(&sandbox).await;
     let (here, there) = (first.operator(), second.operator());
@@ -120,7 +121,7 @@ async fn a_change_at_one_daemon_is_told_to_who_waits_at_the_other() {
 }
 
 #[tokio::test]
-async fn a_daemon_without_the_version_that_seals_seals_nothing() {
+async fn a_daemon_without_the_active_master_key_version_seals_nothing() {
     let sandbox = Sandbox::new();
     let (mut first, second) = two(&sandbox).await;
     // The first alone gets another version, and everything is sealed under it.

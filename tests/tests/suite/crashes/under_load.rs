@@ -79,13 +79,13 @@ async fn under_load(heads: &mut [Head]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_was_answered_is_lost_when_the_daemon_is_killed_under_load() {
+async fn nothing_acknowledged_is_lost_when_the_daemon_is_killed_under_load() {
     let sandbox = Sandbox::new();
     under_load(&mut [Head::start(sandbox.path()).await]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_was_answered_is_lost_when_either_of_two_daemons_is_killed_under_load() {
+async fn nothing_acknowledged_is_lost_when_either_of_two_daemons_is_killed_under_load() {
     let sandbox = Sandbox::new();
     under_load(&mut <[Head; 2]>::from(two(&sandbox).await)).await;
 }

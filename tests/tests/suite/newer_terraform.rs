@@ -1,5 +1,5 @@
-//! Identities, lists and actions, which Terraform 1.11 does not call: the real provider and a real cluster, asked as
-//! newer Terraforms ask.
+//! Identities, lists and actions, which Terraform 1.11 does not call: the real provider and a real cluster, called as
+//! newer versions of Terraform call them.
 
 use std::collections::BTreeSet;
 
@@ -120,7 +120,7 @@ async fn every_resource_has_an_identity_and_is_imported_by_it() {
 }
 
 #[tokio::test]
-async fn projects_and_members_are_found_whole_and_within_the_limit() {
+async fn projects_and_members_are_listed_completely_and_within_the_limit() {
     let (_setup, mut plugin) = cluster().await;
     let names = |events: &[pb::list_resource::Event]| -> Vec<String> {
         events.iter().map(|event| event.display_name.clone()).collect()
@@ -162,7 +162,7 @@ async fn rotating_a_node_replaces_everything_it_holds_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn token_keys_and_lists_are_renewed_on_request() {
+async fn token_keys_and_crls_are_renewed_on_request() {
     let (setup, mut plugin) = cluster().await;
     let active = async || {
         let keys = setup.operator().token_keys().await.unwrap();
@@ -180,7 +180,7 @@ async fn token_keys_and_lists_are_renewed_on_request() {
 }
 
 #[tokio::test]
-async fn a_provider_without_state_stores_says_that_they_are_not_implemented() {
+async fn a_provider_without_state_stores_reports_them_as_not_implemented() {
     let mut plugin = Plugin::start().await;
     let refused = plugin.calls.get_states(pb::get_states::Request::default()).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unimplemented);

@@ -1,4 +1,5 @@
-//! What clumsy hands do to a local cluster, and that plain `terraform apply` and `destroy` put it right.
+//! Manual changes to a local cluster, such as removed files and killed processes: plain `terraform apply` and `destroy`
+//! repair them.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ fn kill_head(setup: &Setup) {
 }
 
 #[tokio::test]
-async fn a_cluster_whose_file_was_lost_gets_it_back() {
+async fn a_lost_cluster_file_is_written_again() {
     let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let file = setup.sandbox.path().join("cluster/cluster.json");
     let before = std::fs::read_to_string(&file).unwrap();
@@ -36,7 +37,7 @@ async fn a_cluster_whose_file_was_lost_gets_it_back() {
 }
 
 #[tokio::test]
-async fn a_replaced_cluster_takes_what_is_in_it_along() {
+async fn replacing_a_cluster_replaces_what_is_in_it() {
     let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let first = setup.terraform.attributes("ringfence_project.fraud").await["cluster_id"].clone();
     let replaced = setup.terraform.apply(&["-replace=ringfence_cluster.main"]).await.expect("-replace");
@@ -56,7 +57,7 @@ async fn a_replaced_cluster_takes_what_is_in_it_along() {
 }
 
 #[tokio::test]
-async fn a_removed_directory_ends_its_processes_and_the_cluster_is_made_anew() {
+async fn a_removed_directory_ends_its_processes_and_the_cluster_is_created_again() {
     let setup = Setup::applied(&[CLUSTER, PROJECT]).await;
     let before = setup.sandbox.processes();
     assert_eq!(before.len(), 3);
@@ -73,7 +74,7 @@ async fn a_removed_directory_ends_its_processes_and_the_cluster_is_made_anew() {
 }
 
 #[tokio::test]
-async fn a_removed_node_directory_is_made_anew_with_one_agent() {
+async fn a_removed_node_directory_is_created_again_with_one_agent() {
     let setup = Setup::applied(&[CLUSTER]).await;
     let worker = setup.sandbox.path().join("cluster/nodes/workers-0");
     let before = setup.sandbox.processes();
@@ -90,7 +91,7 @@ async fn a_removed_node_directory_is_made_anew_with_one_agent() {
 }
 
 #[tokio::test]
-async fn lost_files_of_running_processes_are_written_anew() {
+async fn lost_files_of_running_processes_are_written_again() {
     let setup = Setup::applied(&[CLUSTER]).await;
     let cluster = setup.sandbox.path().join("cluster");
     let lost = ["head/serve.pid", "head/endpoint", "head/ca.pem", "nodes/workers-0/agent.pid"];
@@ -128,7 +129,7 @@ async fn stopping_a_cluster_whose_head_is_dead_ends_its_agents() {
 }
 
 #[tokio::test]
-async fn a_directory_behind_a_link_is_the_directory() {
+async fn a_symbolic_link_to_the_directory_is_the_same_cluster() {
     let setup = Setup::new(&[&CLUSTER.replace("/cluster\"", "/link\"")]);
     std::fs::create_dir(setup.sandbox.path().join("real")).unwrap();
     std::os::unix::fs::symlink("real", setup.sandbox.path().join("link")).unwrap();

@@ -1,4 +1,4 @@
-//! What must not be left behind: an agent whose node is gone.
+//! Agents whose node's directory was removed.
 
 use ringfence_tests::eventually;
 
@@ -10,7 +10,7 @@ async fn an_agent_whose_directory_is_gone_ends_by_itself() {
     let nodes = world.sandbox.path().join("nodes");
     let agents: Vec<_> = world.sandbox.processes().into_iter().filter(|(path, _)| path.starts_with(&nodes)).collect();
     assert_eq!(agents.len(), 2);
-    // Nobody is there to stop them, or to start them anew.
+    // Without a head, nothing stops or restarts them.
     world.head.kill().await;
     std::fs::remove_dir_all(&nodes).unwrap();
     eventually("the agents have ended", SOON, async || {

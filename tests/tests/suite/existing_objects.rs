@@ -1,4 +1,5 @@
-//! What exists already is not changed by a plan that says "to add": it is refused with the import to write, or told of.
+//! A plan that shows "to add" does not change what already exists: it is refused with the import block to write, or
+//! reported.
 
 use ringfence_api::ProjectName;
 use ringfence_api::project::{MemberRole, PutMember, PutProject};
@@ -15,7 +16,7 @@ fn user(name: &str) -> UserName {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_there_and_declared_otherwise_is_left_alone() {
+async fn an_existing_cluster_with_another_declaration_is_not_changed() {
     let setup = Setup::applied(&[CLUSTER]).await;
     // Another configuration, with a state of its own, that names the same directory.
     let elsewhere = Sandbox::new();
@@ -28,7 +29,7 @@ async fn a_cluster_that_is_there_and_declared_otherwise_is_left_alone() {
     }
     assert_eq!(setup.sandbox.processes().len(), 3, "nothing was changed");
     assert_eq!(setup.terraform.plan(&[]).await.code, 0);
-    // As it is, it is taken over, as after a creation that was interrupted; and that is said.
+    // If it is as declared, it is taken over, as after an interrupted creation, and the plan says so.
     other.write(&(PROVIDER.to_owned() + &same));
     let plan = other.plan(&[]).await;
     assert!(plan.code == 2 && plan.stdout.contains("is there already"), "{}{}", plan.stdout, plan.stderr);
@@ -37,7 +38,7 @@ async fn a_cluster_that_is_there_and_declared_otherwise_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_project_and_a_member_that_are_there_otherwise_are_left_alone() {
+async fn an_existing_project_or_member_that_differs_is_not_changed() {
     let setup = Setup::applied(&[CLUSTER]).await;
     let operator = setup.operator();
     operator.put_project(&fraud(), &PutProject { description: "Theirs".to_owned() }).await.unwrap();
@@ -52,14 +53,14 @@ async fn a_project_and_a_member_that_are_there_otherwise_are_left_alone() {
     assert!(error.contains("as data_scientist") && error.contains("id = \"fraud__alice\""), "{error}");
     assert_eq!(operator.member(&fraud(), &user("alice")).await.unwrap().role, MemberRole::DataScientist);
 
-    // What is there and is what was wanted is what an interrupted creation has left.
+    // One that exists as declared counts as the result of an interrupted creation.
     operator.put_member(&fraud(), &user("alice"), &PutMember { role: MemberRole::DataOwner }).await.unwrap();
     setup.terraform.apply(&[]).await.expect("as it is");
     assert_eq!(setup.terraform.plan(&[]).await.code, 0);
 }
 
 #[tokio::test]
-async fn members_whom_a_creation_removes_are_named_in_the_plan() {
+async fn members_that_a_creation_removes_are_named_in_the_plan() {
     let setup = Setup::applied(&[CLUSTER]).await;
     let operator = setup.operator();
     operator.put_project(&fraud(), &PutProject::default()).await.unwrap();
@@ -80,7 +81,7 @@ async fn members_whom_a_creation_removes_are_named_in_the_plan() {
 }
 
 #[tokio::test]
-async fn a_put_that_is_to_create_refuses_to_change() {
+async fn a_put_that_creates_refuses_to_change() {
     let setup = Setup::applied(&[CLUSTER]).await;
     let creating = setup.operator().creating();
     let put = |description: &str| PutProject { description: description.to_owned() };

@@ -1,5 +1,5 @@
-//! What strangers say of everything that a cluster signs, with keys of several kinds and one root after another:
-//! pkilint finds nothing to warn of, and OpenSSL accepts every chain with the lists that nodes have.
+//! Independent tools check everything that a cluster signs, with several key algorithms and successive roots: pkilint
+//! has no warnings, and OpenSSL accepts every chain with the CRLs that nodes have.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::nodes::{declared, ready};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What a linter finds in this PEM block; nothing when all is well.
+/// The findings of a linter in this PEM block.
 fn findings(linter: &Path, arguments: &[&str], directory: &Path, pem: &str) -> String {
     let file = directory.join("linted.pem");
     std::fs::write(&file, pem).unwrap();
@@ -28,7 +28,7 @@ fn findings(linter: &Path, arguments: &[&str], directory: &Path, pem: &str) -> S
     if output.status.success() { text } else { format!("{}: {text}", output.status) }
 }
 
-/// Whether OpenSSL accepts a chain, strictly and with the lists of all of it.
+/// Whether OpenSSL accepts a chain, in strict mode and with the CRLs of the whole chain.
 fn verified(directory: &Path, trust: &Path, chain: &str, purpose: &str) -> String {
     let file = directory.join("chain.pem");
     std::fs::write(&file, chain).unwrap();
@@ -51,7 +51,7 @@ fn blocks(pem: &str) -> Vec<String> {
     ends.map(str::to_owned).filter(|block| block.contains("-----BEGIN")).collect()
 }
 
-/// Every chain that somebody holds now, by who does.
+/// Every chain that is in use, by its holder.
 async fn chains(world: &World) -> BTreeMap<String, (String, &'static [&'static str])> {
     let mut chains = BTreeMap::new();
     for node in ["head", "workers-0"] {
@@ -78,7 +78,7 @@ async fn chains(world: &World) -> BTreeMap<String, (String, &'static [&'static s
     chains
 }
 
-/// Lints and verifies everything that there is.
+/// Lints and verifies everything.
 async fn judge(world: &World, when: &str) {
     let directory = world.sandbox.path();
     let (certificates, lists) = (python_program("lint_pkix_cert"), python_program("lint_crl"));
@@ -109,7 +109,7 @@ async fn judge(world: &World, when: &str) {
 }
 
 #[tokio::test]
-async fn pkilint_and_openssl_have_nothing_to_say_against_what_is_signed() {
+async fn pkilint_and_openssl_accept_everything_that_is_signed() {
     let world = World::new().await;
     let mut put = declared(
         1,

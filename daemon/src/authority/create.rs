@@ -1,5 +1,5 @@
-//! Making an authority: its key, its certificate and its first lists, recorded in one transaction, so that no verifier ever
-//! finds an authority without lists or a certificate without a row.
+//! Creates an authority: its key, its certificate and its first CRLs, recorded in one transaction, so that no verifier
+//! finds an authority without CRLs or a certificate without a row.
 
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use crate::authority::list_url::delta_url;
 use crate::base::crash_point::signed;
 use crate::base::{Actor, Failure, seal};
 
-/// What is to be made.
+/// The description of a new authority.
 pub(super) struct New {
     pub(super) domain: AuthorityDomain,
     pub(super) number: u32,
@@ -27,8 +27,8 @@ pub(super) struct New {
     pub(super) generation: i64,
 }
 
-/// Makes an authority with its first lists, so that no verifier ever finds none. Returns its id.
-pub(super) async fn make(
+/// Creates an authority with its first CRLs. Returns its id.
+pub(super) async fn create(
     tx: &mut Transaction,
     master_key: &MasterKey,
     rng: &SystemRandom,
@@ -40,18 +40,18 @@ pub(super) async fn make(
     let settings = &cluster.declared.authority;
     let id = format!("{}-{}", new.domain.as_str(), new.number);
     let plan = plan(cluster, settings, &new, Serial::random(rng));
-    let made = match parent {
+    let created = match parent {
         None => ringfence_pki::Authority::create_root(&plan, now)?,
         Some((root, signer)) => signer.create_intermediate(&plan, &crl_url(&cluster.endpoint, root, 0), now)?,
     };
     signed("authority");
     let parent = parent.map(|(root, _)| root);
-    let (certificate, key) = (made.certificate.clone(), Some(&made.private_key[..]));
+    let (certificate, key) = (created.certificate.clone(), Some(&created.private_key[..]));
     establish(tx, (master_key, rng), cluster, parent, new, (&certificate, key), now).await?;
-    Ok((id, ringfence_pki::Authority::load(&made.certificate, &made.private_key)?))
+    Ok((id, ringfence_pki::Authority::load(&created.certificate, &created.private_key)?))
 }
 
-/// Records an authority with its key, if that is here, and signs its first lists. Without a parent it is a root.
+/// Records an authority with its key, unless that is offline, and signs its first CRLs. Without a parent it is a root.
 pub(super) async fn establish(
     tx: &mut Transaction,
     (master_key, rng): (&MasterKey, &SystemRandom),
@@ -65,7 +65,7 @@ pub(super) async fn establish(
     let id = format!("{}-{}", new.domain.as_str(), new.number);
     let facts = CertificateFacts::read(certificate).map_err(Failure::internal)?;
     let shards = if new.domain == AuthorityDomain::Root { 1 } else { settings.crl_shards };
-    // Empty for one whose key is kept apart.
+    // Empty for an offline root.
     let sealed_key = match private_key {
         Some(key) => seal(tx, (master_key, rng), &SealedOf::Issuer(id.clone()), key).await?,
         None => Vec::new(),
@@ -111,7 +111,8 @@ pub(super) async fn establish(
     Ok(id)
 }
 
-/// What an authority is called. With the cluster's id and a count, so that no two ever have the same subject.
+/// The subject of an authority. It contains the cluster's id and a number, so that no two authorities have the same
+/// subject.
 pub(crate) fn subject_name(
     cluster: &ringfence_api::ClusterName,
     id: &ringfence_api::ClusterId,
@@ -137,7 +138,7 @@ fn plan(cluster: &ClusterRow, settings: &AuthoritySettings, new: &New, serial: S
     }
 }
 
-/// Records a certificate of an authority like any other that was signed, so that it can be revoked like any other.
+/// Records the certificate of an authority like any other certificate, so that it can be revoked like any other.
 pub(super) async fn record(
     tx: &mut Transaction,
     issuer: &str,
