@@ -90,8 +90,8 @@ pub enum ConfigError {
     },
     /// Not a public key.
     #[error(
-        "{path}: operator_key must be the public key of an operator token, 32 bytes in base64, as `ringfenced operator-key` \
-         prints it"
+        "{path}: operator_key must be the public key of an operator token, 32 bytes in base64, as `ringfenced \
+         operator-key` prints it"
     )]
     OperatorKey {
         /// The file.
@@ -99,7 +99,8 @@ pub enum ConfigError {
     },
     /// Not an address that clients can call.
     #[error(
-        "{path}: listen is {listen}, which clients cannot call: use an address of this machine, because certificates contain it"
+        "{path}: listen is {listen}, which clients cannot call: use an address of this machine, because certificates \
+         contain it"
     )]
     Listen {
         /// The file.

@@ -118,8 +118,8 @@ async fn sign(base: &Base, tx: &mut Transaction, now: Timestamp) -> Result<Audit
             return sign_row(base, tx, last, now).await;
         }
         let detail = format!(
-            "row {} of the audit log was signed, and has been changed or removed since; the log ends with row {}. Export it, and \
-             compare it with an earlier export",
+            "row {} of the audit log was signed, and has been changed or removed since; the log ends with row {}. \
+             Export it, and compare it with an earlier export",
             present.sequence, last.sequence
         );
         return Err(Failure::new(ProblemCode::Conflict, detail));

@@ -79,8 +79,8 @@ async fn check_imported_crls(authorities: &Authorities) -> anyhow::Result<()> {
         let (issuer, expiry) = (&crl.issuer, crl.next_update);
         anyhow::ensure!(
             now < expiry - lifetime / 4,
-            "the CRL of {issuer} expires at {expiry}, and its key is offline: sign another there with `ringfenced ca list`, \
-             and import it with `ringfenced ca import`"
+            "the CRL of {issuer} expires at {expiry}, and its key is offline: sign another there with `ringfenced ca \
+             list`, and import it with `ringfenced ca import`"
         );
     }
     Ok(())

@@ -54,7 +54,7 @@ impl Changes {
     }
 
     /// Wakes all subscribers in this daemon.
-    pub(super) fn sound_all(&self) {
+    pub(super) fn wake_all(&self) {
         self.wake(DESIRED);
     }
 

@@ -1,8 +1,8 @@
 //! For fault tests: kills this process at a named point, as `kill -9` would. Only builds with debug assertions have
 //! this switch; release builds do not.
 //!
-//! `RINGFENCED_CRASH_AT` names the point: a step of a saga (`launch_node/start_node/acted`), a transaction just before or
-//! just after it is durable (`put_member/committing`, `put_member/committed`), or a signature
+//! `RINGFENCED_CRASH_AT` names the point: a step of a saga (`launch_node/start_node/acted`), a transaction just before
+//! or just after it is durable (`put_member/committing`, `put_member/committed`), or a signature
 //! (`sign/certificate/made`). With `@N` appended, the process dies the Nth time. Each point is traced when it is
 //! passed, so that a test can list them.
 

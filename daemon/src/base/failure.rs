@@ -76,8 +76,8 @@ impl From<SealError> for Failure {
             SealError::Version(version) => Self::new(
                 ProblemCode::Unavailable,
                 format!(
-                    "this daemon does not have version {version} of the master key, under which the database is sealed; add \
-                     it to the source of this daemon's master key, and restart the daemon"
+                    "this daemon does not have version {version} of the master key, under which the database is \
+                     sealed; add it to the source of this daemon's master key, and restart the daemon"
                 ),
             ),
             cause => Self::internal(cause),

@@ -54,8 +54,8 @@ pub(crate) async fn follow(tx: &mut Transaction, key: &MasterKey) -> Result<u32,
     let check = tx.sealed_secrets().master_key_check().await?;
     if check.is_some() && check != key.check_of(version) {
         let detail = format!(
-            "version {version} of this daemon's master key is not the key that sealed the database; put that key in the source \
-             of this daemon's master key, and restart the daemon"
+            "version {version} of this daemon's master key is not the key that sealed the database; put that key in \
+             the source of this daemon's master key, and restart the daemon"
         );
         return Err(Failure::new(ProblemCode::Unavailable, detail));
     }

@@ -222,8 +222,8 @@ fn init(place: &Place, state: State, lifetime: SignedDuration) -> anyhow::Result
     // Last, so that an interrupted `init` can be repeated.
     atomic_write(&directory.join("root.crt"), certificate.as_bytes(), 0o644)?;
     println!(
-        "{}: the first authorities of cluster {}; put it beside serve.toml as imported.json before the first start. It holds \
-         the keys of the intermediates; the head removes it",
+        "{}: the first authorities of cluster {}; put it beside serve.toml as imported.json before the first start. \
+         It holds the keys of the intermediates; the head removes it",
         place.out.display(),
         root.state.cluster_name
     );

@@ -14,8 +14,8 @@ impl Verify {
     #[expect(clippy::unused_async, reason = "as in a build with the SDKs")]
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         anyhow::bail!(
-            "`verify {}` needs the SDK of the cloud, and this ringfenced was built without (`ringfenced --version` says \
-             so): build it with its default features, as `make install` does",
+            "`verify {}` needs the SDK of the cloud, and this ringfenced was built without (`ringfenced --version` \
+             says so): build it with its default features, as `make install` does",
             self.rest.first().map_or("", String::as_str)
         )
     }

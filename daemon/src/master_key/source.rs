@@ -48,8 +48,8 @@ pub(crate) async fn read(source: &MasterKeySource, directory: &Path, exists: boo
                 }
                 Err(error) => Err(error).with_context(|| {
                     format!(
-                        "cannot read the master key {}: restore it from a backup, or copy it from another daemon on this \
-                         database; without it no secret can be opened",
+                        "cannot read the master key {}: restore it from a backup, or copy it from another daemon on \
+                         this database; without it no secret can be opened",
                         path.display()
                     )
                 }),

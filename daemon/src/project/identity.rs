@@ -38,8 +38,8 @@ impl<'a> NewIdentities<'a> {
         Self { authorities, prepared: BTreeMap::new() }
     }
 
-    /// Prepares these: keys that are missing, or of another kind than is declared, are generated, and every certificate is
-    /// signed by the authorities that are in force now.
+    /// Prepares these: keys that are missing, or of another kind than is declared, are generated, and every certificate
+    /// is signed by the authorities that are in force now.
     pub(super) async fn prepare(&mut self, users: &[ProjectUser]) -> Result<(), Failure> {
         let mut tx = self.authorities.base.store.read("look_at_authorities").await?;
         let issuers = self.authorities.fresh(&mut tx).await?;

@@ -68,8 +68,8 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::LastDataOwner => {
-                let detail = "the project has a data owner and would be left without one; make somebody else data owner \
-                              in the same change";
+                let detail = "the project has a data owner and would be left without one; make somebody else data \
+                    owner in the same change";
                 Self::new(ProblemCode::LastDataOwner, detail)
             }
             Refusal::OwnMembership(user) => {

@@ -225,7 +225,8 @@ mod tests {
                         prop_assert!(unknown || at(now) < since + policy.key_lifetime, "an old key signs");
                     }
                     Event::Token(lifetime) => {
-                        let active = cluster.keys.iter_mut().find(|key| key.view.state == TokenKeyState::Active).unwrap();
+                        let is_active = |key: &&mut TokenKeyRow| key.view.state == TokenKeyState::Active;
+                        let active = cluster.keys.iter_mut().find(is_active).unwrap();
                         active.tokens_end_at = active.tokens_end_at.max(Some(at(now + lifetime)));
                         tokens.push((active.view.kid.clone(), now + lifetime));
                     }
@@ -246,7 +247,8 @@ mod tests {
                     prop_assert!(cluster.keys.iter().any(|key| key.view.kid == *kid), "a live token's key is gone");
                 }
                 for old in cluster.all(TokenKeyState::Retired) {
-                    prop_assert!(tokens.iter().any(|(kid, _)| *kid == old.view.kid), "a key is kept without a live token");
+                    prop_assert!(tokens.iter().any(|(kid, _)| *kid == old.view.kid), "a key is kept without a live \
+                        token");
                 }
             }
         }
