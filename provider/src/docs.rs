@@ -1,5 +1,5 @@
 //! The pages in `docs/` that are made from the schema are what the schema says: none differs, none is left over.
-//! `make docs` writes them. Guides and decisions are written by hand and are not looked at.
+//! `make docs` writes them. Guides and decisions are written by hand and not touched.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -50,7 +50,7 @@ pub(crate) enum Seen {
     Running(Connection),
     /// It exists and does not run.
     Stopped,
-    /// It does not exist any more.
+    /// It no longer exists.
     Gone,
 }
 

@@ -78,7 +78,7 @@ pub(crate) trait Target: Send + Sync {
     /// How the head was last reached, whether it runs or not.
     fn connection(&self) -> Result<Connection>;
 
-    /// The error for a head that was started and does not run any more.
+    /// The error for a head that was started and no longer runs.
     fn ended_early(&self) -> Diagnostics;
 
     /// Stops the head, then every worker. What they stored stays.

@@ -1,4 +1,4 @@
-//! Files that are either the old ones or the new ones, never halves, also after a power cut.
+//! Atomic writes: a file has either its old or its new content, even after a power failure.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Why something in the file system failed: what was tried, where, and what the system said.
+/// Why a file operation failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {path}")]
 pub struct FileError {
@@ -33,7 +33,7 @@ pub fn atomic_write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErro
     let beside = beside(path)?;
     let written = write_new(&beside, bytes, mode).and_then(|()| fs::rename(&beside, path));
     if let Err(source) = written {
-        // A full disk must not also be a disk full of leftovers.
+        // A full disk must not be filled with temporary files too.
         let _ = fs::remove_file(&beside);
         return Err(FileError { action: "write", path: path.to_owned(), source });
     }

@@ -1,4 +1,4 @@
-//! What the daemon asks of any target: nodes that exist, by name.
+//! The interface between the daemon and a target: nodes by name.
 //!
 //! # Guarantees an implementation owes
 //!
@@ -21,7 +21,7 @@ pub trait NodeDriver: Send + Sync {
     /// Returns when the node runs. One that runs already stays as it is.
     async fn ensure_node(&self, launch: &NodeLaunch) -> Result<(), DriverError>;
 
-    /// Says what is there under this name.
+    /// Observes the node of this name.
     async fn observe_node(&self, name: &str) -> Result<NodeObserved, DriverError>;
 
     /// Returns when the node no longer runs. What it stored stays; a node that is not there is
@@ -58,12 +58,12 @@ impl fmt::Debug for NodeLaunch {
     }
 }
 
-/// What is there under a node's name.
+/// The observed state of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeObserved {
     /// Nothing.
     Absent,
-    /// On its way: it exists and does not run yet.
+    /// It exists and does not run yet.
     Starting,
     /// It runs.
     Running {
@@ -74,7 +74,7 @@ pub enum NodeObserved {
     Stopped,
 }
 
-/// Why a driver did not do what it was asked. The variants are what the caller decides by.
+/// Why a driver failed. The caller decides by the variant.
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
     /// The name cannot be a node's name.

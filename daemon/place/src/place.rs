@@ -19,7 +19,7 @@ impl Place {
         }
     }
 
-    /// What makes nodes exist here.
+    /// The driver of this target.
     pub fn into_nodes(self) -> Box<dyn NodeDriver> {
         match self {
             Self::Local(nodes) => Box::new(nodes),

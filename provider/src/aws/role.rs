@@ -75,7 +75,7 @@ pub(crate) fn is_recorded(recorded: &Value<String>, unique_id: &str) -> bool {
     recorded.as_str().is_none_or(|recorded| recorded.is_empty() || recorded == unique_id)
 }
 
-/// Fails when what is there is another one than what was planned for: somebody has made it anew since.
+/// Fails if the existing object is not the one that was planned for: it has been recreated since.
 pub(crate) fn check_same(recorded: &Value<String>, there: Option<&str>) -> Result<()> {
     if there.is_none_or(|there| is_recorded(recorded, there)) {
         return Ok(());
@@ -139,7 +139,7 @@ pub(crate) fn claim(stack: &Value<String>, is_imported: bool) -> Claim {
     }
 }
 
-/// Managed policies that somebody has attached to a role of ours.
+/// Managed policies that are attached to a role and not its own.
 pub(crate) fn attached(observed: &RoleObserved) -> Value<BTreeSet<String>> {
     observed.foreign().into_iter().collect::<BTreeSet<_>>().into()
 }

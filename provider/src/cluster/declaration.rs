@@ -27,7 +27,7 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
-    /// What the daemon is told. Fails at the attribute that breaks a rule or is not known.
+    /// The declaration for the daemon. Fails at the attribute that breaks a rule or is not known.
     pub(crate) fn to_put(&self) -> Result<PutCluster> {
         let mut put = PutCluster::default();
         for (name, group) in self.worker_groups.known().into_iter().flatten() {

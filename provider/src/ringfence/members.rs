@@ -3,8 +3,8 @@
 //!
 //! Guarantees:
 //! - a member is said to be gone only when the daemon was asked for this very one;
-//! - what this run has changed is read anew: a listing that began before the change ended is never looked at again;
-//! - a listing is of this run: Terraform configures a provider anew for each walk over its resources.
+//! - what this run has changed is read again: a listing that began before the change ended is not used;
+//! - a listing is of this run: Terraform configures a new provider for each walk over its resources.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! An account of AWS, as whoever runs Terraform or a verification reaches it.
+//! An AWS account, and the settings and clients to reach it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use aws_config::{AppName, BehaviorVersion, Region as SdkRegion, SdkConfig};
 use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
-/// How AWS is reached. What is not said is taken from the environment, as the AWS CLI does.
+/// How AWS is reached. What is not set comes from the environment, as with the AWS CLI.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AwsSettings {
     /// The region.
     pub region: Option<String>,
-    /// A profile of the shared configuration.
+    /// The profile of the shared configuration.
     pub profile: Option<String>,
-    /// Another address for every service, such as that of a test.
+    /// Another endpoint for every service, for example in tests.
     pub endpoint_url: Option<String>,
     /// A role to assume first.
     pub assume_role: Option<AssumeRole>,
@@ -27,7 +27,7 @@ pub struct AwsSettings {
 pub struct AssumeRole {
     /// Its ARN.
     pub role_arn: String,
-    /// What its trust policy asks for.
+    /// The external id that its trust policy requires.
     pub external_id: Option<String>,
 }
 
@@ -37,7 +37,8 @@ pub struct AwsAccount {
     pub(super) iam: aws_sdk_iam::Client,
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) sts: aws_sdk_sts::Client,
-    /// Instance profiles are made one at a time: of two that name one role, the second must see that the first has it.
+    /// Instance profiles are created one at a time: of two that name one role, the second must see that the first has
+    /// it.
     pub(super) profiles: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -50,7 +51,7 @@ pub struct AwsIdentity {
     pub arn: String,
 }
 
-/// Why AWS did not do what was asked.
+/// Why a call to AWS failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{call} failed: {text}")]
 pub struct AwsError {
@@ -58,15 +59,15 @@ pub struct AwsError {
     pub call: &'static str,
     /// AWS's code, if it answered.
     pub code: Option<String>,
-    /// What is said of it.
+    /// The message.
     pub text: String,
 }
 
-/// How long one call may take, with what the SDK repeats of it.
+/// How long one call may take, including the SDK's retries.
 const LONGEST_CALL: Duration = Duration::from_mins(1);
 
 impl AwsAccount {
-    /// Reads the settings and the environment; nothing is asked of AWS.
+    /// Reads the settings and the environment, and calls nothing.
     pub async fn new(settings: &AwsSettings) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(LONGEST_CALL).build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
@@ -77,7 +78,7 @@ impl AwsAccount {
             loader = loader.region(SdkRegion::new(region.clone()));
         }
         if let Some(profile) = &settings.profile {
-            // Who names a profile means it, whatever keys the environment has.
+            // A named profile takes precedence over keys in the environment.
             let of_profile = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
             loader = loader.profile_name(profile).credentials_provider(of_profile);
         }
@@ -129,7 +130,7 @@ impl AwsError {
     }
 }
 
-/// Puts an error of the SDK into words, with its code.
+/// Converts an error of the SDK, with its code.
 pub(super) fn failed<E>(call: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

@@ -1,5 +1,5 @@
 //! Managed policies of a role: one for each part of a document that is too long to be inline. They are named after the
-//! role and carry its tags, and they go with it.
+//! role, carry its tags, and are removed with it.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use super::iam::{decoded, gone, split};
 use super::ownership::{from_tags, to_tags, unwanted_keys};
 use super::role_error::{RoleError, not_seen};
 
-/// IAM keeps so many versions of a policy.
+/// The maximum number of versions of a policy in IAM.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 const VERSIONS: usize = 5;
-/// A role has at most so many policies of its own.
+/// The maximum number of policies of a role's own.
 const MOST: usize = 2;
 
 /// A managed policy that is named as a role's own.
@@ -21,18 +21,18 @@ const MOST: usize = 2;
 pub struct OwnPolicy {
     /// Its ARN.
     pub arn: String,
-    /// Which of the role's it is, from 1.
+    /// Its number among the role's, from 1.
     pub number: usize,
     /// What it allows.
     pub document: Document,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Whether the role has it.
+    /// Whether it is attached to the role.
     pub is_attached: bool,
 }
 
 impl OwnPolicy {
-    /// Whether it stands there as the role's own, by its tag.
+    /// Whether it is the role's own, by its tag.
     pub(super) fn is_of(&self, role: &BTreeMap<String, String>) -> bool {
         let [own, role] = [&self.tags, role].map(|tags| tags.get(STACK_TAG));
         self.is_attached && own.is_some() && (role.is_none() || own == role)
@@ -45,8 +45,8 @@ pub(super) fn policy_arn(role_arn: &str, number: usize) -> String {
 }
 
 impl AwsAccount {
-    /// The policies that are named as a role's own, attached or not: one that was made before a crash is found by its
-    /// name.
+    /// The policies that are named as a role's own, attached or not: one that was created before a crash is found by
+    /// its name.
     pub(super) async fn find_own_policies(
         &self,
         role_arn: &str,
@@ -74,7 +74,7 @@ impl AwsAccount {
         Ok(own)
     }
 
-    /// Makes a policy of a role be this document, and attaches it.
+    /// Sets the document of a policy of a role, and attaches it.
     pub(super) async fn ensure_policy(
         &self,
         role: &str,
@@ -88,7 +88,7 @@ impl AwsAccount {
             let call = self.iam.create_policy().policy_name(name).path(path);
             let call = call.policy_document(document.minified()).set_tags(Some(to_tags(tags)));
             return match call.send().await.map(drop).map_err(failed("iam:CreatePolicy")) {
-                // Ours from before, when the answer was lost; whose it is shows when it is seen.
+                // Perhaps created by an earlier call whose answer was lost; ownership is checked when it is read.
                 Err(error) if error.is("EntityAlreadyExists") => Err(not_seen("policy", arn)),
                 other => {
                     other?;
@@ -116,7 +116,7 @@ impl AwsAccount {
         self.attach_policy(role, arn).await
     }
 
-    /// Attaches a policy that was made or seen just now: one that is unknown all the same is too new.
+    /// Attaches a policy that was just created or read: if it is unknown, IAM has not propagated it yet.
     async fn attach_policy(&self, role: &str, arn: &str) -> Result<(), RoleError> {
         let call = self.iam.attach_role_policy().role_name(role).policy_arn(arn).send().await;
         match call.map(drop).map_err(failed("iam:AttachRolePolicy")) {
@@ -125,7 +125,7 @@ impl AwsAccount {
         }
     }
 
-    /// Fails when something else than the role has a policy, which somebody must undo who knows why.
+    /// Fails if a policy is attached to something other than the role; the user must detach it there.
     pub(super) async fn check_not_shared(&self, role: &str, arn: &str) -> Result<(), RoleError> {
         let mut pages = self.iam.list_entities_for_policy().policy_arn(arn).into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -143,13 +143,13 @@ impl AwsAccount {
         Ok(())
     }
 
-    /// Takes a policy off a role.
+    /// Detaches a policy from a role.
     pub(super) async fn detach_policy(&self, role: &str, arn: &str) -> Result<(), RoleError> {
         let call = self.iam.detach_role_policy().role_name(role).policy_arn(arn).send().await;
         Ok(gone(call.map(drop).map_err(failed("iam:DetachRolePolicy")))?)
     }
 
-    /// Takes a policy of a role's own off it, and deletes it.
+    /// Detaches a policy of a role's own, and deletes it.
     pub(super) async fn remove_policy(&self, role: &str, arn: &str) -> Result<(), RoleError> {
         self.detach_policy(role, arn).await?;
         self.forget_versions(arn, 1).await?;
@@ -157,7 +157,7 @@ impl AwsAccount {
         Ok(gone(call.map(drop).map_err(failed("iam:DeletePolicy")))?)
     }
 
-    /// Deletes the oldest versions of a policy that are not in force, until at most so many are left.
+    /// Deletes the oldest versions of a policy except the default one, until at most this many are left.
     async fn forget_versions(&self, arn: &str, most: usize) -> Result<(), AwsError> {
         let answer = self.iam.list_policy_versions().policy_arn(arn).send().await;
         let versions = match answer.map_err(failed("iam:ListPolicyVersions")) {

@@ -1,4 +1,4 @@
-//! Whose something in an account is, by its tag. What is not ours is neither changed nor removed.
+//! Ownership of objects in an account, by their tag. What another stack owns is neither changed nor removed.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,22 @@ use ringfence_policy::aws::{STACK_TAG, StackName};
 
 use super::role_error::RoleError;
 
-/// What is ours besides that which carries the stack's tag.
+/// What counts as the stack's in addition to what carries its tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// Nothing.
     OnlyOurs,
-    /// What carries the tag of the stack by its former name.
+    /// What carries the tag with the stack's former name.
     Was(String),
-    /// What we made, as its unique id says, and what has lost its tag since. What carries another stack's is that
-    /// one's.
+    /// What was created for this stack, by its unique id, even if it has lost its tag. What carries another stack's tag
+    /// belongs to that stack.
     Made,
-    /// Whatever has the name: somebody has said that it is ours from now on.
+    /// Whatever has the name: an import has assigned it to this stack.
     Imported,
 }
 
 impl Claim {
-    /// Whether the role or profile that carries these tags is ours.
+    /// Whether the stack owns the role or profile that carries these tags.
     pub(super) fn covers(&self, tags: &BTreeMap<String, String>, stack: &StackName) -> bool {
         let of = tags.get(STACK_TAG).map(String::as_str);
         of == Some(stack.as_str())
@@ -34,7 +34,7 @@ impl Claim {
             }
     }
 
-    /// What is ours among policies: nobody has said of one without a tag that it is ours, nor can its id tell.
+    /// The same for policies, for which neither an import nor an id decides.
     pub(super) fn of_policies(&self) -> Self {
         match self {
             Self::Was(_) => self.clone(),
@@ -42,7 +42,7 @@ impl Claim {
         }
     }
 
-    /// Fails when what carries these tags is not ours.
+    /// Fails if the stack does not own what carries these tags.
     pub(super) fn check(
         &self,
         what: &'static str,
@@ -57,14 +57,14 @@ impl Claim {
     }
 }
 
-/// The tags that something of a stack is to carry.
+/// The tags that an object of a stack must carry.
 pub(super) fn wanted_tags(stack: &StackName, more: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut tags = more.clone();
     tags.insert(STACK_TAG.to_owned(), stack.to_string());
     tags
 }
 
-/// The keys that are there and not wanted; none when there are none.
+/// The keys that exist and are not wanted, or `None`.
 pub(super) fn unwanted_keys(
     there: &BTreeMap<String, String>,
     wanted: &BTreeMap<String, String>,
@@ -77,7 +77,7 @@ pub(super) fn to_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     tags.iter().filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok()).collect()
 }
 
-/// Tags that are for people to set. Those of AWS's own services begin with `aws:` and can be neither set nor removed.
+/// Tags that users can set. Those of AWS's own services begin with `aws:` and can be neither set nor removed.
 pub(super) fn from_tags(tags: &[Tag]) -> BTreeMap<String, String> {
     let settable = tags.iter().filter(|tag| !tag.key().starts_with("aws:"));
     settable.map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()

@@ -1,9 +1,9 @@
-//! Instance profiles with the role in them: as they should be, as they are, and how one becomes the other.
+//! Instance profiles with their role: the wanted and the actual state, and converging the two.
 //!
 //! # Guarantees
 //!
 //! - Ownership of the profile and of the role is checked before the first change to either.
-//! - A role that another profile holds is neither taken over nor removed.
+//! - A role in another profile is neither taken over nor removed.
 //! - Every step may be repeated.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use super::propagation::until_known;
 use super::role::{RoleObserved, RoleSpec};
 use super::role_error::{RoleError, not_seen, other_path};
 
-/// An instance profile as it should be: with this role in it, of whose stack it is and whose tags it carries.
+/// A wanted instance profile: it contains this role, belongs to the role's stack, and carries the role's tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileSpec {
     /// Its name, after its path.
@@ -26,12 +26,12 @@ pub struct ProfileSpec {
     pub role: RoleSpec,
 }
 
-/// An instance profile as it is.
+/// An actual instance profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileObserved {
     /// Its ARN.
     pub arn: String,
-    /// What tells it from others of the same name.
+    /// Its unique id, which distinguishes it from others of the same name.
     pub unique_id: String,
     /// The names of the roles in it: one, or none.
     pub roles: Vec<String>,
@@ -64,7 +64,8 @@ impl AwsAccount {
         }))
     }
 
-    /// Makes the instance profile and the role in it be as they should. What is there and not ours is left alone.
+    /// Creates or updates the instance profile and its role. Fails without a change if the stack does not own one of
+    /// them.
     pub async fn ensure_instance_profile(
         &self,
         spec: &ProfileSpec,
@@ -79,7 +80,7 @@ impl AwsAccount {
         Ok((until_known(|| self.bring_profile_about(spec, profile_claim)).await?, role))
     }
 
-    /// The instance profile, if there is one. Fails when it is not ours.
+    /// The instance profile, if there is one. Fails if the stack does not own it.
     pub async fn check_profile(&self, spec: &ProfileSpec, claim: &Claim) -> Result<Option<ProfileObserved>, RoleError> {
         let Some(there) = self.find_instance_profile(&spec.name).await? else { return Ok(None) };
         claim.check("instance profile", spec.name.as_str(), &there.tags, &spec.role.stack)?;
@@ -99,7 +100,7 @@ impl AwsAccount {
             let call = self.iam.create_instance_profile().instance_profile_name(bare).path(path);
             let created = call.set_tags(Some(to_tags(&tags))).send().await;
             match created.map(drop).map_err(failed("iam:CreateInstanceProfile")) {
-                // Ours from before, when the answer was lost; whose it is shows in its tags.
+                // Perhaps created by an earlier call whose answer was lost; its tags show the owner.
                 Err(error) if error.is("EntityAlreadyExists") => {}
                 other => other?,
             }
@@ -113,7 +114,7 @@ impl AwsAccount {
         if !there.roles.iter().any(|other| other == role) {
             let call = self.iam.add_role_to_instance_profile().instance_profile_name(bare).role_name(role);
             match call.send().await.map(drop).map_err(failed("iam:AddRoleToInstanceProfile")) {
-                // A profile holds one role: ours, when the answer was lost.
+                // A profile contains one role: the wanted one, if the answer of an earlier call was lost.
                 Err(error) if error.is("LimitExceeded") => {
                     let roles = self.find_instance_profile(&spec.name).await?.unwrap_or_else(|| there.clone()).roles;
                     if !roles.iter().any(|other| other == role) {
@@ -134,8 +135,8 @@ impl AwsAccount {
         self.find_instance_profile(&spec.name).await?.ok_or_else(|| not_seen("instance profile", spec.name.as_str()))
     }
 
-    /// Removes an instance profile of this stack, and the role of this unique id in it. What is not there is as good as
-    /// removed, and so is what has another unique id.
+    /// Removes an instance profile of this stack, and the role with this unique id in it. What does not exist, or has
+    /// another unique id, counts as removed.
     pub async fn remove_instance_profile(
         &self,
         (name, unique_id): (&ProfileName, Option<&str>),

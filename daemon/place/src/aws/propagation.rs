@@ -1,5 +1,4 @@
-//! Waits for what IAM has not heard of everywhere yet: a minute, for the messages that AWS gives for it alone, and for
-//! nothing else.
+//! Waits for IAM's eventual consistency: for a minute, and only on the errors that AWS returns for it alone.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
 
 use std::time::Duration;
@@ -7,11 +6,11 @@ use std::time::Duration;
 use super::account::AwsError;
 use super::role_error::RoleError;
 
-/// How often it is tried again, and after which pause.
+/// How often a call is repeated, and the pause before each repeat.
 const MOST: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Does what may be repeated until it ends otherwise than for lag.
+/// Repeats a call until its outcome is not an error of propagation.
 pub(super) async fn until_known<T, F>(step: impl Fn() -> F) -> Result<T, RoleError>
 where
     F: Future<Output = Result<T, RoleError>>,
@@ -19,7 +18,7 @@ where
     for _ in 0..MOST {
         match step().await {
             Err(error) if is_lag(&error) => {
-                tracing::info!(%error, "waiting until IAM knows what is new");
+                tracing::info!(%error, "waiting for IAM to propagate a change");
                 tokio::time::sleep(PAUSE).await;
             }
             done => return done,
@@ -36,17 +35,17 @@ fn is_lag(error: &RoleError) -> bool {
     }
 }
 
-/// What was taken off just now, when what it was on is deleted.
+/// Something was just detached, and what it was attached to is deleted.
 fn still_in_use(error: &AwsError) -> bool {
     error.is("DeleteConflict")
 }
 
-/// A principal in a trust policy that was just made.
+/// A principal in a trust policy was just created.
 fn unknown_principal(error: &AwsError) -> bool {
     error.is("MalformedPolicyDocument") && error.text.contains("Invalid principal")
 }
 
-/// A role or an instance profile that was just made. A boundary or a policy that is not there is said in other words.
+/// A role or an instance profile was just created. A missing boundary or policy has another error.
 fn unknown_name(error: &AwsError) -> bool {
     let named = error.text.contains("role with name") || error.text.contains("Instance Profile");
     error.is("NoSuchEntity") && named && error.text.contains("cannot be found")

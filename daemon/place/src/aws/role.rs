@@ -1,13 +1,14 @@
-//! Roles: as they should be, as they are, and how one becomes the other.
+//! Roles: the wanted and the actual state, and converging the two.
 //!
 //! # Guarantees
 //!
-//! - Only what is ours is changed or removed. Ownership of everything is checked before the first change.
-//! - Every step may be repeated: a creation whose answer was lost finds what it made.
-//! - Documents are compared by meaning, so that another spelling is no change.
-//! - Waits for propagation end, and are for the messages that AWS gives for it alone.
+//! - Only what the stack owns is changed or removed. Ownership of everything is checked before the first change.
+//! - Every step may be repeated: a creation whose answer was lost finds what it created.
+//! - Documents are compared by meaning, so another spelling is no change.
+//! - Waiting for propagation is limited in time, and happens only on the errors that AWS returns for it alone.
 //!
-//! The description and the longest session of a role are set when it is made, and whoever changes them is left to it.
+//! The description and the maximum session duration of a role are set when it is created; later changes to them are
+//! kept.
 
 use std::collections::BTreeMap;
 
@@ -23,37 +24,37 @@ use super::role_error::{RoleError, not_seen, other_path};
 /// The name of the one inline policy.
 const POLICY: &str = "ringfence";
 
-/// A role as it should be.
+/// A wanted role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleSpec {
     /// Its name, after its path.
     pub name: RoleName,
-    /// Whose it is.
+    /// The stack that owns it.
     pub stack: StackName,
-    /// What it is for, for people.
+    /// Its description.
     pub description: String,
     /// Who may assume it.
     pub trust: Document,
     /// What it may do.
     pub policy: Document,
-    /// Where that stands.
+    /// Where that policy is stored.
     pub policy_type: PolicyType,
-    /// The most that it may ever do: the ARN of a managed policy.
+    /// Its permissions boundary: the ARN of a managed policy.
     pub boundary_arn: Option<String>,
     /// More tags.
     pub tags: BTreeMap<String, String>,
 }
 
-/// A role as it is.
+/// An actual role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleObserved {
     /// Its ARN.
     pub arn: String,
-    /// What tells it from others of the same name.
+    /// Its unique id, which distinguishes it from others of the same name.
     pub unique_id: String,
     /// Who may assume it.
     pub trust: Document,
-    /// What its inline policies and the managed ones of its own allow together; none when it has none.
+    /// What its inline policies and its own managed ones allow together, if it has any.
     pub policy: Option<Document>,
     /// The names of its inline policies.
     pub inline: Vec<String>,
@@ -61,7 +62,7 @@ pub struct RoleObserved {
     pub own: Vec<OwnPolicy>,
     /// Managed policies of other names that are attached.
     pub attached: Vec<String>,
-    /// The most that it may ever do.
+    /// Its permissions boundary.
     pub boundary_arn: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
@@ -73,7 +74,7 @@ impl RoleObserved {
         Claim::OnlyOurs.covers(&self.tags, stack)
     }
 
-    /// Where its policy stands.
+    /// Where its policy is stored.
     pub fn policy_type(&self) -> PolicyType {
         if self.own.iter().any(|policy| policy.is_of(&self.tags)) { PolicyType::Managed } else { PolicyType::Inline }
     }
@@ -84,7 +85,7 @@ impl RoleObserved {
         std::iter::once(&self.tags).chain(own)
     }
 
-    /// Managed policies that somebody else has attached.
+    /// Attached managed policies that are not its own.
     pub fn foreign(&self) -> Vec<String> {
         let own = self.own.iter().filter(|policy| policy.is_attached && !policy.is_of(&self.tags));
         self.attached.iter().chain(own.map(|policy| &policy.arn)).cloned().collect()
@@ -92,7 +93,7 @@ impl RoleObserved {
 }
 
 impl AwsAccount {
-    /// The role of this name, if there is one. The path is not part of what tells roles apart.
+    /// The role of this name, if there is one. Names are unique across paths.
     pub async fn find_role(&self, name: &RoleName) -> Result<Option<RoleObserved>, RoleError> {
         let (_, name) = split(name.as_str());
         let role = match self.iam.get_role().role_name(name).send().await.map_err(failed("iam:GetRole")) {
@@ -137,8 +138,7 @@ impl AwsAccount {
         }))
     }
 
-    /// Makes the role be as it should, whatever is there: nothing, half of it, or all of it. What is there and not ours
-    /// is left alone.
+    /// Creates the role, completes it or updates it. Fails without a change if the stack does not own it.
     pub async fn ensure_role(&self, spec: &RoleSpec, claim: &Claim) -> Result<RoleObserved, RoleError> {
         until_known(|| self.bring_role_about(spec, claim)).await
     }
@@ -150,7 +150,7 @@ impl AwsAccount {
             there
         } else {
             self.create_role(spec, &path, name, &tags).await?;
-            // Ownership is checked again: of two who make it at once one comes too late.
+            // Ownership is checked again, because another run may have created the role in the meantime.
             self.check_role(spec, claim).await?.ok_or_else(|| not_seen("role", spec.name.as_str()))?
         };
         for arn in &there.attached {
@@ -186,7 +186,7 @@ impl AwsAccount {
         self.find_role(&spec.name).await?.ok_or_else(|| not_seen("role", spec.name.as_str()))
     }
 
-    /// The role, if there is one. Fails when it, or a policy where one of its own would stand, is not ours.
+    /// The role, if there is one. Fails if the stack does not own it, or a policy with the name of one of its own.
     pub async fn check_role(&self, spec: &RoleSpec, claim: &Claim) -> Result<Option<RoleObserved>, RoleError> {
         let parts = match spec.policy_type {
             PolicyType::Inline => 0,
@@ -222,8 +222,7 @@ impl AwsAccount {
         Ok(Some(there))
     }
 
-    /// Makes the role's policy be as it should and where it should. The new place has it before the old one has it no
-    /// more.
+    /// Stores the role's policy where it should be. It is added in the new place before it is removed from the old one.
     async fn put_policy(
         &self,
         spec: &RoleSpec,
@@ -257,7 +256,7 @@ impl AwsAccount {
         Ok(())
     }
 
-    /// Makes this be the only inline policy. What somebody has added goes first only where both do not fit.
+    /// Sets this as the only inline policy. Others are removed first only if they do not fit together.
     async fn put_inline_policy(&self, name: &str, document: &Document) -> Result<(), RoleError> {
         let put = async || {
             let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY);
@@ -295,14 +294,14 @@ impl AwsAccount {
             .set_tags(Some(to_tags(tags)));
         let created = call.send().await.map(drop).map_err(failed("iam:CreateRole"));
         match created {
-            // Ours from before, when the answer was lost; whose it is shows in its tags.
+            // Perhaps created by an earlier call whose answer was lost; its tags show the owner.
             Err(error) if error.is("EntityAlreadyExists") => Ok(()),
             other => Ok(other?),
         }
     }
 
-    /// Removes a role of this stack, and everything of it. One that is not there, or is another one than that of this
-    /// unique id, is as good as removed.
+    /// Removes a role of this stack with its policies. A role that does not exist, or has another unique id, counts as
+    /// removed.
     pub async fn remove_role(
         &self,
         name: &RoleName,
@@ -318,8 +317,8 @@ impl AwsAccount {
         .await
     }
 
-    /// The role that may be removed, if it is there: ours, with no policy of its own that others have, and in no
-    /// profile but this one.
+    /// The role, if it exists and may be removed: the stack owns it, none of its own policies is attached elsewhere,
+    /// and it is in no profile but this one.
     pub(super) async fn check_removal(
         &self,
         name: &RoleName,
@@ -339,7 +338,7 @@ impl AwsAccount {
         Ok(Some(there))
     }
 
-    /// Fails when a role is in another instance profile than this one.
+    /// Fails if a role is in an instance profile other than this one.
     pub(super) async fn check_in_no_other_profile(
         &self,
         role: &RoleName,

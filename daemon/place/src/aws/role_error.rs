@@ -4,13 +4,13 @@ use ringfence_policy::aws::STACK_TAG;
 
 use super::account::AwsError;
 
-/// Why a role is not as it should be.
+/// Why a role cannot be converged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RoleError {
-    /// AWS did not do what was asked.
+    /// A call failed.
     #[error(transparent)]
     Aws(#[from] AwsError),
-    /// Something of the name is there and is somebody else's.
+    /// Something of this name exists, and the stack does not own it.
     #[error("the {what} {name} exists and does not carry the tag {STACK_TAG} = {stack}")]
     NotOurs {
         /// `role`, `instance profile` or `policy`.
@@ -36,15 +36,15 @@ pub enum RoleError {
         /// The other profile.
         profile: String,
     },
-    /// A policy of the role's own is on something else too.
+    /// A policy of the role's own is attached to something else too.
     #[error("the policy {arn} is attached to {other} too")]
     PolicyShared {
         /// The policy.
         arn: String,
-        /// The name of the role, user or group that has it.
+        /// The name of the role, user or group that it is attached to.
         other: String,
     },
-    /// It is there under another path, which cannot be changed.
+    /// It exists under another path, which cannot be changed.
     #[error("the {what} {name} is wanted, and {arn} is there: names are unique whatever their path")]
     OtherPath {
         /// `role` or `instance profile`.
@@ -54,7 +54,7 @@ pub enum RoleError {
         /// What is there.
         arn: String,
     },
-    /// It was made, and AWS does not show it.
+    /// It was created, and AWS does not show it.
     #[error("the {what} {name} was made, and AWS does not show it")]
     NotSeen {
         /// `role`, `instance profile` or `policy`.
@@ -62,7 +62,7 @@ pub enum RoleError {
         /// Its name.
         name: String,
     },
-    /// What AWS answers is not what it says that it answers.
+    /// AWS returned something that cannot be read.
     #[error("AWS answered {0}, which cannot be read")]
     Unreadable(&'static str),
 }

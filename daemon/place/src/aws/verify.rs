@@ -1,8 +1,8 @@
-//! Asking AWS itself whether the role may do what is needed, and may not do what must be refused: by simulation, which
-//! knows EC2, IAM and load balancers, and by a launch that is only asked about.
+//! Asks AWS whether the role may do what it needs and not what must be refused: by IAM's simulation, for EC2, IAM and
+//! load balancers, and by the dry run of a launch.
 //!
-//! What neither settles: the trust policy, which a simulation does not judge; policies of the organization, unless the
-//! simulation is told of them; and how long changes take to spread.
+//! Neither covers the trust policy, which a simulation does not evaluate; policies of the organization, unless the
+//! simulation includes them; and the time that changes take to propagate.
 
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
@@ -14,7 +14,7 @@ use ringfence_policy::aws::{CrossAccount, Grant, Key, Request, STACK_TAG, attemp
 
 use super::account::{AwsAccount, AwsError, failed};
 
-/// One thing that was asked.
+/// One check and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// What it is.
@@ -25,20 +25,20 @@ pub struct Verified {
     pub must: bool,
     /// Whether it is.
     pub is: bool,
-    /// The check that decided, when it is not as it must be.
+    /// The elementary check that decided, if the result is wrong.
     pub because: Option<String>,
 }
 
 impl Verified {
-    /// Whether it is as it must be.
+    /// Whether the result is as it must be.
     pub fn is_right(&self) -> bool {
         self.must == self.is
     }
 }
 
 impl AwsAccount {
-    /// Asks about everything that is needed, and about everything that must be refused. `told` hears of each answer.
-    /// Fails when AWS cannot be asked: the caller needs `iam:SimulatePrincipalPolicy` on the role.
+    /// Checks everything that is needed, and everything that must be refused. Calls `told` with each result. Fails if
+    /// AWS refuses the simulation: the caller needs `iam:SimulatePrincipalPolicy` on the role.
     pub async fn verify(
         &self,
         request: &CrossAccount,
@@ -57,7 +57,7 @@ impl AwsAccount {
             note(Verified { what, grant: call.grant, must: true, is, because: refused });
         }
         let on = |grant| request.grants.contains(&grant);
-        // Whoever has switched this on has been told what it allows.
+        // The documentation of this grant states what it allows.
         let attempts = attempts(request).into_iter().filter(|one| one.name != "change_user_data" || !on(Grant::Resize));
         for attempt in attempts {
             let mut is = false;
@@ -84,7 +84,7 @@ impl AwsAccount {
     async fn simulate(&self, role_arn: &str, check: &Request) -> Result<bool, AwsError> {
         let mut call = self.iam.simulate_principal_policy().policy_source_arn(role_arn).action_names(&check.action);
         if check.resource != "*" {
-            // A simulation wants a resource that could be, and new ones have no id yet.
+            // A simulation needs a plausible resource, and new ones have no id yet.
             call = call.resource_arns(check.resource.replace("/*", "/new"));
         }
         for (key, value) in &check.keys {
@@ -108,8 +108,8 @@ impl AwsAccount {
             && results.iter().all(|result| *result.eval_decision() == PolicyEvaluationDecisionType::Allowed))
     }
 
-    /// Asks EC2 whether a launch of this image on this type of machine would be allowed, without launching: as whoever
-    /// calls, which must be the role itself.
+    /// Asks EC2 by a dry run whether a launch of this image with this instance type would be allowed. The caller must
+    /// be the role itself.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html> (`DryRun`).
     pub async fn ask_launch(
         &self,

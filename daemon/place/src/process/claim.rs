@@ -1,4 +1,4 @@
-//! The child's side: one process per name and directory.
+//! Claims of the running process: at most one process per name and directory.
 //!
 //! # Expected flow
 //!
@@ -49,8 +49,8 @@ impl Claim {
         &self.identity
     }
 
-    /// Whether the claim still stands: its directory and lock are where they were. A pid file that was lost is written
-    /// anew, so that others find the owner again. A process whose claim is gone owns nothing any more and should end.
+    /// Whether the claim still holds: its directory and lock are where they were. A lost pid file is written again, so
+    /// that others find the owner. A process that has lost its claim should end.
     pub fn stands(&self) -> Result<bool, FileError> {
         if !self.lock.is_at(&lock_file(&self.directory, &self.name))? {
             return Ok(false);

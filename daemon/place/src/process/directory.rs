@@ -1,4 +1,4 @@
-//! Directories that are ours to remove.
+//! Directories that ringfence may remove.
 //!
 //! A directory is ours when our marker is in it, so a mistyped path never costs anybody their
 //! home. Removal takes every lock in the tree first and keeps them, so nobody can begin to run

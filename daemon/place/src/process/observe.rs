@@ -1,4 +1,4 @@
-//! The outsider's side: is anybody there, and who?
+//! Observes claims from outside: whether a process holds one, and which.
 //!
 //! The lock answers the first question and the pid file the second, in this order. A pid file
 //! that was copied, restored or outlived its process is therefore never believed: nobody holds
@@ -23,7 +23,7 @@ pub enum Observed {
         /// Who.
         identity: Identity,
     },
-    /// It ran and ended without saying goodbye.
+    /// It ran, and ended without releasing its claim.
     Dead,
 }
 

@@ -1,4 +1,4 @@
-//! The external id: what keeps somebody else's request from being carried out with this account's role (the confused
+//! The external id: it prevents that another customer's request is carried out with this account's role (the confused
 //! deputy, <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>). It is no secret, and must be
 //! nobody's choice: one that can be guessed helps nobody.
 

@@ -39,7 +39,7 @@ const OPERATORS: [&str; 27] = [
     "stringnotlike",
 ];
 
-/// Reads a policy that somebody hands over.
+/// Reads a policy from a user.
 pub fn read_policy(text: &str) -> Result<Document, DocumentError> {
     let unreadable = |what: String| DocumentError::Unreadable(harmless(&what));
     let text = text.trim_start_matches('\u{feff}');

@@ -100,7 +100,7 @@ pub const NETWORK_CHECKS: [&str; 11] = [
     "vpc_endpoint",
 ];
 
-/// Replies come back to these ports.
+/// Replies are sent to these ports.
 const EPHEMERAL: PortRange = (32_768, 65_535);
 const ALL_PORTS: PortRange = (0, 65_535);
 

@@ -1,4 +1,4 @@
-//! Requests for documents in the words of whoever writes them: attributes in Terraform, keys in JSON. Each request type
+//! Requests for documents as users write them: attributes in Terraform, keys in JSON. Each request type
 //! checks its words and says what is wrong at which attribute.
 //!
 //! Terraform plans before every value is known. A request then holds what is known, and the caller names the attributes

@@ -32,7 +32,7 @@ impl Local {
         Ok(())
     }
 
-    /// Starts the head if it does not run, and anew if it runs with another configuration.
+    /// Starts the head if it does not run, and restarts it if it runs with another configuration.
     pub(super) async fn start_head(&self, owner: &Owner) -> Result<()> {
         let head = self.head();
         let program = program(&self.daemon)?;
@@ -116,7 +116,7 @@ impl Local {
         endpoint.trim().rsplit_once(':')?.1.parse().ok()
     }
 
-    /// The error when a head that was started does not run any more: the end of its log.
+    /// The error when a head that was started no longer runs: the end of its log.
     pub(super) fn log_of_end(&self) -> Diagnostics {
         let log = std::fs::read_to_string(self.head().join("serve.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
@@ -124,7 +124,7 @@ impl Local {
         Diagnostic::error("The head ended while it was starting").detail(format!("Its log ends with:\n{last}")).into()
     }
 
-    /// The port that the head is told to have; 0 for a free one.
+    /// The configured port of the head; 0 for a free one.
     fn listen(&self) -> u16 {
         self.port.unwrap_or(0)
     }

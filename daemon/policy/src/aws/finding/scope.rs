@@ -10,7 +10,7 @@ use crate::aws::document::{Document, Effect};
 use crate::aws::evaluate::{Key, Request, glob};
 use crate::aws::name::{AccountId, Partition, Region};
 
-/// The stack of what is somebody else's.
+/// The stack that owns what is foreign.
 const ANOTHER: &str = "another";
 /// Whose condition keys tell the tags of a resource.
 const TAG_KEYS: [&str; 4] = ["aws:", "ec2:", "elasticloadbalancing:", "ssm:"];
@@ -86,7 +86,7 @@ impl<'a> Scope<'a> {
         format!("arn:{partition}:{service}:{region}:{account}:{what}")
     }
 
-    /// A check on something that is there and somebody else's.
+    /// A check on an existing foreign resource.
     pub(super) fn foreign(&self, action: &str, what: &str) -> Request {
         let service = action.split(':').next().unwrap_or_default();
         self.foreign_at(action, self.arn(service, what))
