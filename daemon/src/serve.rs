@@ -4,8 +4,7 @@
 //! ```text
 //! serve.toml                 the configuration, written before the daemon starts
 //! authority.json             the settings of the first authorities; read when the cluster is created
-//! imported.json              the first authorities, if an offline root signed them; removed when the cluster is
-//! created
+//! imported.json              the first authorities, if an offline root signed them; removed once they are stored
 //! ringfence.db               the database, unless it is on a server
 //! master.key                 the key that seals all others (0600), unless another source is configured
 //! ca.pem, endpoint           the root certificate and the API's address, for clients
