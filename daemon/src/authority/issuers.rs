@@ -74,6 +74,9 @@ impl Authorities {
         let fresh = Arc::new(Issuers::load(tx, &self.base.master_key).await?);
         // Under one lock, so that TLS trusts the roots of the same snapshot.
         let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
+        if present.state == fresh.state {
+            return Ok(present.clone());
+        }
         if let Some(tls) = self.server_tls.get() {
             tls.trust(&fresh.roots().map(|root| root.authority.certificate().to_vec()).collect::<Vec<_>>())
                 .map_err(Failure::internal)?;
@@ -95,6 +98,12 @@ impl Issuers {
         let live = rows.into_iter().filter(|row| row.view.state != AuthorityState::Gone);
         let all = live.map(|row| Issuer::open(row, master_key)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { all, state, settings: declared.authority, endpoint, trustable })
+    }
+
+    /// Whether these are the same authorities and settings. Two snapshots of one state are: whether another request
+    /// has loaded them again in the meantime does not matter.
+    pub(crate) fn are_same(&self, other: &Self) -> bool {
+        self.state == other.state
     }
 
     /// The active authority of a domain.

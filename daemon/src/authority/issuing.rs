@@ -123,7 +123,7 @@ async fn record_valid<O: Order>(authorities: &Authorities, pending: &[Pending<O>
         .into_iter()
         .zip(pending)
         .map(|(verdict, one)| match verdict {
-            Verdict::Valid if Arc::ptr_eq(&one.signed.by, &issuers) => None,
+            Verdict::Valid if one.signed.by.are_same(&issuers) => None,
             other => Some(other),
         })
         .collect();
@@ -136,7 +136,7 @@ async fn record_valid<O: Order>(authorities: &Authorities, pending: &[Pending<O>
         .map(|(one, name)| one.actor.row(one.order.audit_action(), name, &one.signed.issued.serial))
         .collect();
     let certificates: Vec<&Signed> = valid.iter().map(|one| &one.signed).collect();
-    authorities.record(&mut tx, &certificates).await?;
+    authorities.insert(&mut tx, &certificates).await?;
     tx.audit().insert(&audits, base.now()).await?;
     tx.commit().await?;
     Ok(verdicts)

@@ -149,7 +149,7 @@ async fn publish_shard(
         let next = sign_next(&mut tx, signer, last, lifetime, now).await?;
         drop(tx);
         let mut tx = authorities.base.store.write("publish_crl").await?;
-        let same = Arc::ptr_eq(&issuers, &authorities.fresh(&mut tx).await?);
+        let same = issuers.are_same(&*authorities.fresh(&mut tx).await?);
         if !same || !tx.crls().update(next.row.head.number - 1, &next.row).await? {
             // Another daemon was faster, or an authority has changed: try again if revocations are still unlisted.
             continue;
