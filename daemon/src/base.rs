@@ -15,7 +15,7 @@ mod task;
 
 use std::sync::Arc;
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
 use ringfence_api::{Clock, ClusterId, ClusterName};
 use ringfence_pki::MasterKey;
@@ -29,7 +29,7 @@ pub(crate) use failure::{Answer, Failure};
 pub(crate) use lead::{HoldLead, LEASE, Lead, NotLeading};
 pub(crate) use listen::listen_to_others;
 pub(crate) use request::{After, BODY_LIMIT, Body, Creating, Limit, Range, Segment, text_in_path};
-pub(crate) use seal::{follow, open, reseal, seal, sealing_context};
+pub(crate) use seal::{follow, open, seal, sealing_context};
 pub(crate) use task::Task;
 
 /// Shared by everything in the process, behind an `Arc`.
@@ -63,7 +63,7 @@ impl Base {
     }
 
     /// The source of randomness.
-    pub(crate) fn rng(&self) -> &dyn SecureRandom {
+    pub(crate) fn rng(&self) -> &SystemRandom {
         &self.rng
     }
 

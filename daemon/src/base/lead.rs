@@ -94,7 +94,7 @@ impl Lead {
     async fn take(&self, tx: &mut Transaction, now: Timestamp) -> Result<Option<Held>, StoreError> {
         let until = now + TERM;
         let Some(epoch) = tx.leases().acquire(LEASE, &self.owner, now, until).await? else { return Ok(None) };
-        // While no daemon led, anything may have notify to the nodes.
+        // While no daemon led, anything may have happened to the nodes.
         tx.nodes().update_ready_to_joined().await?;
         Ok(Some(Held { epoch, until }))
     }

@@ -30,17 +30,6 @@ pub(crate) async fn seal(
     Ok(key.seal(rng, &sealing_context(of), secret))
 }
 
-/// Seals a secret again that was sealed before its transaction began, if another version is active by now.
-pub(crate) async fn reseal(
-    tx: &mut Transaction,
-    base: &Base,
-    of: &SealedOf,
-    sealed: &[u8],
-) -> Result<Vec<u8>, Failure> {
-    follow(tx, &base.master_key).await?;
-    Ok(base.master_key.reseal(&sealing_context(of), sealed)?)
-}
-
 /// Opens a secret.
 pub(crate) fn open(base: &Base, of: &SealedOf, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(base.master_key.open(&sealing_context(of), sealed)?)

@@ -175,7 +175,7 @@ fn waiting_for(nodes: &[Node]) -> Vec<String> {
         .collect()
 }
 
-/// What has notify, in words.
+/// What has happened, in words.
 fn changes(before: &[Authority], now: &[Authority]) -> Vec<String> {
     let state_before = |id: &str| before.iter().find(|one| one.id == id).map(|one| one.state);
     let changed = now.iter().filter(|one| state_before(&one.id) != Some(one.state));
