@@ -29,6 +29,11 @@ impl Order for OfProject {
     const TRANSACTION: &'static str = "issue_from_csr";
 
     async fn sign(&self, authorities: &Authorities, issuers: &Arc<Issuers>) -> Answer<Signed> {
+        // A job that is unknown or has ended is the answer, whatever lifetime is requested.
+        if let Some(job) = &self.job {
+            let mut tx = authorities.base.store.read("look_at_job").await?;
+            find(&mut tx, &self.user, job).await.and_then(running)?;
+        }
         let profile = if self.job.is_some() { CertificateProfile::Job } else { CertificateProfile::ProjectUser };
         let lifetime = lifetime_of(profile, self.lifetime, issuers.settings.project_user_certificate_lifetime)?;
         let identity = Identity { common_name: self.user.to_string(), job: self.job.clone(), ..Identity::default() };
