@@ -115,6 +115,30 @@ async fn the_lifetime_is_an_hour_or_as_requested_and_at_most_as_declared() {
 }
 
 #[tokio::test]
+async fn whatever_is_declared_meanwhile_each_certificate_that_is_returned_is_recorded() {
+    let world = World::with_nodes().await;
+    world.people("fraud", &["alice"]).await;
+    let issue = || async {
+        let mut serials = Vec::new();
+        for _ in 0..12 {
+            serials.push(for_member(&world, "fraud", "alice", Some(60)).await.issued.serial);
+        }
+        serials
+    };
+    let declare = async {
+        for minutes in 10..30 {
+            let lifetime = Lifetime::from_secs(minutes * 60);
+            let settings = AuthoritySettings { service_certificate_lifetime: lifetime, ..Default::default() };
+            world.declare(&declared(1, settings)).await;
+        }
+    };
+    let (first, second, third, ()) = tokio::join!(issue(), issue(), issue(), declare);
+    for serial in [first, second, third].concat() {
+        recorded(&world, &serial).await;
+    }
+}
+
+#[tokio::test]
 async fn unknown_subjects_and_unsigned_csrs_get_no_certificate() {
     let world = World::with_nodes().await;
     world.people("fraud", &["alice"]).await;
