@@ -5,11 +5,10 @@
 //!
 //! Each module uses only its own floor and those below it; `tests/tests/policy` checks that.
 //!
-//! 1. [`base`]: what the rest builds on.
-//! 2. [`access`]: who calls, and who may call what.
+//! 1. `base`: what the rest builds on.
+//! 2. `access`: who calls, and who may call what.
 //! 3. The nouns, each in a folder: `audit`, `authority`, `cluster`, `master_key`, `node`, `project`, `token`. A noun
-//!    offers
-//!    `routes()` and `tasks()`.
+//!    offers `routes()` and `tasks()`.
 //! 4. `http`, `tasks`, `daemon`, which composes the nouns, `serve`, and the commands.
 
 mod access;

@@ -34,7 +34,7 @@ impl Client {
         self.ask(&cluster::READ_CLUSTER, &[]).await
     }
 
-    /// The cluster once its revision is above `after`, or unchanged after [`LONG_POLL`].
+    /// The cluster once its revision is above `after`, or unchanged after a [long poll](super::LONG_POLL).
     pub async fn cluster_after(&self, after: i64) -> Result<Cluster, ClientError> {
         self.ask_after(&cluster::READ_CLUSTER, &[], after).await
     }
@@ -163,7 +163,7 @@ impl Client {
         self.ask(&node::ROTATE_NODE, &[name.as_str()]).await
     }
 
-    /// The node's last rotation once its revision is above `after`, or unchanged after [`LONG_POLL`].
+    /// The node's last rotation once its revision is above `after`, or unchanged after a [long poll](super::LONG_POLL).
     pub async fn rotation_after(&self, name: &NodeName, after: i64) -> Result<NodeRotation, ClientError> {
         self.ask_after(&node::READ_ROTATION, &[name.as_str()], after).await
     }
@@ -198,7 +198,7 @@ impl Client {
         self.give(&node::JOIN_NODE, &[name.as_str()], put).await
     }
 
-    /// What the node should hold, once its generation is above `after`, or unchanged after [`LONG_POLL`].
+    /// What the node should hold, once its generation is above `after`, or unchanged after a [long poll](super::LONG_POLL).
     pub async fn desired(&self, name: &NodeName, after: i64) -> Result<DesiredNode, ClientError> {
         self.ask_after(&node::READ_DESIRED, &[name.as_str()], after).await
     }
