@@ -34,7 +34,7 @@ use crate::base::{Base, Task};
 
 pub(crate) use api_certificate::issue_api_certificate;
 pub(crate) use create::subject_name;
-pub(crate) use issue::{Identity, Signed};
+pub(crate) use issue::{Identity, Recording, Signed};
 pub(crate) use issuers::{Authorities, Issuer, Issuers};
 pub(crate) use issuing::{Issuing, Order, Verdict, lifetime_of};
 pub(crate) use ocsp::OcspResponder;

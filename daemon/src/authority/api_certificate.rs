@@ -12,7 +12,7 @@ use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::{Lifetime, NodeName};
 use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates, renew_at};
 
-use crate::authority::{Authorities, Identity, ServerTls};
+use crate::authority::{Authorities, Identity, Recording, ServerTls};
 use crate::base::{Actor, Event, Task};
 
 /// The lifetime of the API's certificate.
@@ -37,7 +37,7 @@ pub(crate) async fn issue_api_certificate(authorities: &Authorities) -> anyhow::
     let issued = loop {
         let signed = authorities.sign(&authorities.cached(), profile, identity.clone(), &key.public(), LIFETIME)?;
         let mut tx = base.store.write("issue_api_certificate").await?;
-        if !authorities.record(&mut tx, &[&signed]).await? {
+        if authorities.record(&mut tx, &[&signed]).await? == Recording::Outdated {
             continue;
         }
         Actor::daemon("renew_api_certificate")

@@ -46,6 +46,17 @@ pub(crate) struct Signed {
     not_before: Timestamp,
 }
 
+/// The outcome of recording certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a certificate that is not recorded may not be returned"]
+pub(crate) enum Recording {
+    /// All are recorded.
+    Done,
+    /// Nothing is recorded: the authorities or settings that one was signed with are outdated, and it must be signed
+    /// again.
+    Outdated,
+}
+
 impl Signed {
     /// The row that records it.
     fn row(&self) -> NewCertificate<'_> {
@@ -108,15 +119,14 @@ impl Authorities {
         })
     }
 
-    /// Records certificates in this transaction, unless the authorities or settings that one was signed with are
-    /// outdated: then nothing is recorded, and it must be signed again. Returns whether all were recorded.
-    pub(crate) async fn record(&self, tx: &mut Transaction, all: &[&Signed]) -> Result<bool, Failure> {
+    /// Records certificates in this transaction, all or none.
+    pub(crate) async fn record(&self, tx: &mut Transaction, all: &[&Signed]) -> Result<Recording, Failure> {
         let issuers = self.fresh(tx).await?;
         if all.iter().any(|signed| !signed.by.are_same(&issuers)) {
-            return Ok(false);
+            return Ok(Recording::Outdated);
         }
         self.insert(tx, all).await?;
-        Ok(true)
+        Ok(Recording::Done)
     }
 
     /// Records certificates that the caller has compared with the authorities of this transaction.

@@ -8,7 +8,7 @@ use ringfence_api::node::{IssuedCertificate, NodeState, PutJoin};
 use ringfence_api::{NodeName, ProblemCode};
 use ringfence_pki::{Request, fingerprint};
 
-use crate::authority::Signed;
+use crate::authority::{Recording, Signed};
 use crate::base::{Actor, Body, Failure, Segment};
 use crate::node::Nodes;
 use crate::node::issue::sign_for_node;
@@ -56,7 +56,7 @@ async fn record(
         return Ok(None);
     }
     tx.tickets().update_owner(name, key).await?;
-    if !nodes.authorities.record(&mut tx, &[signed]).await? {
+    if nodes.authorities.record(&mut tx, &[signed]).await? == Recording::Outdated {
         return Ok(Some(false));
     }
     if node.state == NodeState::Launching {

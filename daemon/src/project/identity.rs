@@ -23,7 +23,7 @@ use ringfence_store::member::MemberKeyRow;
 use ringfence_store::sealed::SealedOf;
 use tokio::sync::Semaphore;
 
-use crate::authority::{Authorities, Identity, Signed};
+use crate::authority::{Authorities, Identity, Recording, Signed};
 use crate::base::{Failure, seal};
 
 /// Permits to generate a key.
@@ -87,7 +87,7 @@ impl<'a> NewIdentities<'a> {
             users.iter().map(|user| Some((user, self.prepared.get(user)?))).collect();
         let Some(prepared) = prepared else { return Ok(None) };
         let signed: Vec<&Signed> = prepared.iter().map(|(_, prepared)| &prepared.signed).collect();
-        if !self.authorities.record(tx, &signed).await? {
+        if self.authorities.record(tx, &signed).await? == Recording::Outdated {
             return Ok(None);
         }
         let mut rows = BTreeMap::new();
