@@ -32,7 +32,7 @@ impl From<&Connection> for ConnectionModel {
 }
 
 impl ConnectionModel {
-    /// The connection, if all of it is known and sound.
+    /// The connection, if all of it is known and valid.
     pub(crate) fn known(&self) -> Option<Connection> {
         Some(Connection {
             endpoint: self.endpoint.known()?.clone(),

@@ -26,7 +26,7 @@ use ringfence_api::ServiceName;
 use ringfence_pki::{PrivateKey, TokenFacts, pem_certificates, pem_crls};
 use zeroize::Zeroizing;
 
-use crate::disk::file::{create_directory, names_in, read_sound, remove_directory, remove_file, write};
+use crate::disk::file::{create_directory, names_in, read_valid, remove_directory, remove_file, write};
 pub(crate) use crate::disk::set::SetFiles;
 use crate::disk::set::{
     BEFORE, CURRENT, REFUSED, held_set, link, make_set, read_link, remove_set, remove_unlinked, set_of, write_secret,
@@ -52,7 +52,7 @@ pub struct Disk {
 pub struct Observed {
     /// The node's own certificate.
     pub node: Option<HeldSet>,
-    /// The services that have a directory; a service without a sound set has none.
+    /// The services that have a directory; a service without a valid set has none.
     pub services: BTreeMap<ServiceName, Option<HeldSet>>,
     /// Services whose files have changed and that have not been told.
     pub reload_due: Vec<ServiceName>,
@@ -81,8 +81,8 @@ impl Disk {
     pub fn observe(&self) -> Result<Observed, AgentError> {
         let mut observed = Observed {
             node: held_set(&self.node(), CURRENT),
-            ca_bundle: read_sound(&self.trust().join(CA_FILE), |text| pem_certificates(text).is_ok())?,
-            crls: read_sound(&self.trust().join(CRL_FILE), |text| pem_crls(text).is_ok())?,
+            ca_bundle: read_valid(&self.trust().join(CA_FILE), |text| pem_certificates(text).is_ok())?,
+            crls: read_valid(&self.trust().join(CRL_FILE), |text| pem_crls(text).is_ok())?,
             ..Observed::default()
         };
         for name in names_in(&self.root.join("services"))? {
@@ -230,7 +230,7 @@ impl Disk {
 
     /// The ticket, if one lies here.
     pub(crate) fn ticket(&self) -> Result<Option<Zeroizing<String>>, AgentError> {
-        Ok(read_sound(&self.root.join("ticket"), |_| true)?.map(|text| Zeroizing::new(text.trim().to_owned())))
+        Ok(read_valid(&self.root.join("ticket"), |_| true)?.map(|text| Zeroizing::new(text.trim().to_owned())))
     }
 
     /// Removes the ticket once it has been used.
@@ -242,7 +242,7 @@ impl Disk {
     /// shows a ticket owns it: after a lost answer the same key must ask again.
     pub(crate) fn joining_key(&self) -> Result<PrivateKey, AgentError> {
         let path = self.node().join("joining.key");
-        if let Some(pem) = read_sound(&path, |text| PrivateKey::from_pem(text).is_ok())? {
+        if let Some(pem) = read_valid(&path, |text| PrivateKey::from_pem(text).is_ok())? {
             return Ok(PrivateKey::from_pem(&Zeroizing::new(pem))?);
         }
         create_directory(&self.node())?;

@@ -1,4 +1,4 @@
-//! Certificates: recorded before they are handed to anyone, marked when revoked, never deleted.
+//! Certificates: recorded before they are returned to anyone, marked when revoked, never deleted.
 
 use jiff::Timestamp;
 use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, RevocationReason};

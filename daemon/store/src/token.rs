@@ -87,7 +87,7 @@ impl Transaction {
 }
 
 impl Tokens<'_> {
-    /// Records a token before it is handed to anyone, and deletes those that expired long ago.
+    /// Records a token before it is returned to anyone, and deletes those that expired long ago.
     pub async fn insert(&mut self, token: &TokenRow) -> Result<(), StoreError> {
         query("DELETE FROM token WHERE expires_at < $1")
             .bind(millis(token.issued_at - MEMORY))

@@ -51,9 +51,9 @@ async fn a_data_owner_manages_members_with_a_certificate_that_ends_with_the_run(
     let added =
         audit.iter().find(|row| row.action == "put_member" && row.object == "fraud__bob").expect("bob was added");
     assert_eq!(added.actor, "project_user/fraud__alice");
-    let handed_out = handed_out(&setup).await;
-    assert!(handed_out.len() >= 2, "one for the apply and one for the plan");
-    assert!(handed_out.iter().all(|one| one.common_name == "fraud__alice" && one.revoked_at.is_some()));
+    let issued = issued(&setup).await;
+    assert!(issued.len() >= 2, "one for the apply and one for the plan");
+    assert!(issued.iter().all(|one| one.common_name == "fraud__alice" && one.revoked_at.is_some()));
     let left = left_by_terraform(&setup);
     assert!(left.contains("ringfence_project_member") && !left.contains("PRIVATE KEY"));
 
@@ -64,7 +64,7 @@ async fn a_data_owner_manages_members_with_a_certificate_that_ends_with_the_run(
 }
 
 /// Those that callers made keys for.
-async fn handed_out(setup: &Setup) -> Vec<Certificate> {
+async fn issued(setup: &Setup) -> Vec<Certificate> {
     let certificates: Vec<Certificate> = setup.operator().list(&LIST_CERTIFICATES, "").await.unwrap();
     certificates.into_iter().filter(|one| one.holder == CertificateHolder::Caller).collect()
 }
@@ -105,8 +105,8 @@ async fn a_certificate_ends_with_the_run_also_when_the_run_fails() {
     setup.write(&[CLUSTER, PROJECT, AS_ALICE, refused]);
     let error = setup.terraform.plan(&[]).await.expect_error("as alice");
     assert!(error.contains("only the operator may do this"), "{error}");
-    let handed_out = handed_out(&setup).await;
-    assert!(handed_out.len() >= 2 && handed_out.iter().all(|one| one.revoked_at.is_some()), "{handed_out:?}");
+    let issued = issued(&setup).await;
+    assert!(issued.len() >= 2 && issued.iter().all(|one| one.revoked_at.is_some()), "{issued:?}");
 }
 
 #[tokio::test]
@@ -146,8 +146,8 @@ async fn a_certificate_that_outlives_the_run_is_not_revoked() {
         }
     "#;
     let setup = Setup::applied(&[CLUSTER, PROJECT, keep]).await;
-    let handed_out = handed_out(&setup).await;
-    assert!(!handed_out.is_empty() && handed_out.iter().all(|one| one.revoked_at.is_none()));
+    let issued = issued(&setup).await;
+    assert!(!issued.is_empty() && issued.iter().all(|one| one.revoked_at.is_none()));
 }
 
 #[tokio::test]

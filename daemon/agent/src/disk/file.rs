@@ -60,9 +60,9 @@ pub(super) fn remove_directory(path: &Path) -> Result<(), AgentError> {
 }
 
 /// The text of a file, if it is what it should be.
-pub(super) fn read_sound(path: &Path, is_sound: fn(&str) -> bool) -> Result<Option<String>, AgentError> {
+pub(super) fn read_valid(path: &Path, is_valid: fn(&str) -> bool) -> Result<Option<String>, AgentError> {
     match fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8(bytes).ok().filter(|text| is_sound(text))),
+        Ok(bytes) => Ok(String::from_utf8(bytes).ok().filter(|text| is_valid(text))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(AgentError::file("read", path)(error)),
     }

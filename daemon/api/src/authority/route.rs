@@ -63,10 +63,7 @@ pub const LIST_CERTIFICATES: Route<(), Vec<Certificate>> =
 pub const DELETE_CERTIFICATE: Route<(), ()> =
     Route::delete("delete_certificate", "/v1/certificates/{serial}", Callers::Operator)
         .tagged("authority")
-        .summary(
-            "Revokes a certificate that was handed out for a caller's own key. One that is revoked or over stays as it \
-        is.",
-        )
+        .summary("Revokes a certificate that was issued from a CSR. One that is revoked or expired stays as it is.")
         .meaning("Revoked")
         .problems(&[(404, ""), (409, "")]);
 

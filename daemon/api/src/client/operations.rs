@@ -153,7 +153,7 @@ impl Client {
         self.give(&node::POST_SERVICE_CERTIFICATE, &[name.as_str(), service.as_str()], post).await
     }
 
-    /// Revokes a certificate that was handed out for a key of a caller's own. One that is over stays as it is.
+    /// Revokes a certificate that was issued from a CSR. One that is revoked or expired stays as it is.
     pub async fn revoke_certificate(&self, serial: &str) -> Result<(), ClientError> {
         self.ask(&authority::DELETE_CERTIFICATE, &[serial]).await
     }

@@ -265,9 +265,9 @@ fn resource_id(text: &str, prefix: &str) -> Result<(), String> {
 fn is_path_and_name(text: &str, longest: usize) -> bool {
     let mut parts: Vec<&str> = text.split('/').collect();
     let character = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
-    let sound = parts.iter().all(|part| !part.is_empty() && part.bytes().all(character));
+    let valid = parts.iter().all(|part| !part.is_empty() && part.bytes().all(character));
     let name = parts.pop().unwrap_or_default();
-    sound && text.len() <= 512 && name.len() <= longest
+    valid && text.len() <= 512 && name.len() <= longest
 }
 
 fn path_and_name(text: &str, longest: usize, kind: &str, other: &str) -> Result<(), String> {

@@ -2,7 +2,7 @@
 //! checks its words and says what is wrong at which attribute.
 //!
 //! Terraform plans before every value is known. A request then holds what is known, and the caller names the attributes
-//! that are not: nothing that they may still bring is told as missing.
+//! that are not: nothing that they may still set is reported as missing.
 
 mod cross_account;
 mod node_role;

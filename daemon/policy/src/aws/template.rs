@@ -45,7 +45,7 @@ pub struct Rendered {
 
 /// Fills a template in with values, leaving out the statements of grants that are off.
 pub(super) fn render(template: &str, values: &Values, is_on: impl Fn(&str) -> bool) -> Rendered {
-    let template: Template = serde_json::from_str(template).expect("a template is sound");
+    let template: Template = serde_json::from_str(template).expect("a template is valid");
     let (mut statements, mut notes) = (Vec::new(), Vec::new());
     for mut statement in template.statement {
         let mut take = |key: &str| {
@@ -57,7 +57,7 @@ pub(super) fn render(template: &str, values: &Values, is_on: impl Fn(&str) -> bo
             continue;
         }
         let Some(filled) = fill(&statement, values) else { continue };
-        let statement: Statement = serde_json::from_value(filled).expect("a statement of a template is sound");
+        let statement: Statement = serde_json::from_value(filled).expect("a statement of a template is valid");
         notes.push(Note { sid: statement.sid.clone(), grant, why });
         statements.push(statement);
     }

@@ -42,7 +42,7 @@ impl Story for People {
         answered(async || client.rotate_token_keys().await).await;
         let kid = jsonwebtoken::decode_header(&issued.token).unwrap().kid.unwrap();
         let jwks = answered(async || client.jwks().await).await;
-        assert!(jwks.keys.iter().any(|key| key.kid == kid), "a token that was handed out verifies");
+        assert!(jwks.keys.iter().any(|key| key.kid == kid), "a token that was issued verifies");
         answered(async || match client.delete_project(&fraud).await {
             Err(error) if error.is_not_found() => Ok(()),
             answer => answer,

@@ -29,7 +29,7 @@ const LISTED: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(super) struct Ledger {
     /// The chains that were returned, by serial number.
-    handed_out: Mutex<BTreeMap<String, String>>,
+    issued: Mutex<BTreeMap<String, String>>,
     /// The serial numbers that were revoked.
     revoked: Mutex<Vec<String>>,
     /// Authorities that are gone, and their lists with them: the root's list names what is left of them.
@@ -106,9 +106,9 @@ impl Ledger {
         self.revoked.lock().unwrap().extend_from_slice(serials);
     }
 
-    /// Notes that an authority is gone, by which everything that was handed out until now is revoked.
+    /// Notes that an authority is gone, by which everything that was issued until now is revoked.
     pub(super) fn note_gone(&self, authority: &str) {
-        let serials: Vec<String> = self.handed_out.lock().unwrap().keys().cloned().collect();
+        let serials: Vec<String> = self.issued.lock().unwrap().keys().cloned().collect();
         self.note_revoked(&serials);
         self.gone.lock().unwrap().push(format!("/v1/crls/{authority}/"));
     }
@@ -118,13 +118,13 @@ impl Ledger {
     }
 
     fn note(&self, serial: &str, chain: String) {
-        self.handed_out.lock().unwrap().insert(serial.to_owned(), chain);
+        self.issued.lock().unwrap().insert(serial.to_owned(), chain);
     }
 
-    /// Looks at the lists of everything that was handed out: numbers only rise, and no number is used twice.
+    /// Looks at the lists of everything that was issued: numbers only rise, and no number is used twice.
     pub(super) async fn look_at_lists(&self, public: &Https) {
         let mut paths: Vec<String> = vec!["/v1/crls/root-1/0".to_owned()];
-        paths.extend(self.handed_out.lock().unwrap().values().map(|chain| list_of(chain)));
+        paths.extend(self.issued.lock().unwrap().values().map(|chain| list_of(chain)));
         paths.sort();
         paths.dedup();
         for path in paths.into_iter().filter(|path| !self.is_gone(path)) {
@@ -146,15 +146,15 @@ impl Ledger {
         let public = Https::public(client.connection());
         let recorded: Vec<Certificate> = answered(async || client.list(&LIST_CERTIFICATES, "limit=1000").await).await;
         assert!(recorded.len() < 1_000, "the test reads all of them");
-        let handed_out = self.handed_out.lock().unwrap().clone();
+        let issued = self.issued.lock().unwrap().clone();
         let revoked = self.revoked.lock().unwrap().clone();
-        for serial in handed_out.keys() {
+        for serial in issued.keys() {
             let row = recorded.iter().find(|row| row.serial == *serial);
-            let row = row.unwrap_or_else(|| panic!("{serial} was handed out and is not recorded"));
+            let row = row.unwrap_or_else(|| panic!("{serial} was issued and is not recorded"));
             assert!(row.revoked_at.is_some() || !revoked.contains(serial), "{serial}: its revocation was lost");
         }
         for serial in &revoked {
-            let path = list_of(&handed_out[serial]);
+            let path = list_of(&issued[serial]);
             if self.is_gone(&path) {
                 continue;
             }
@@ -165,19 +165,19 @@ impl Ledger {
             .await;
         }
         self.look_at_lists(&public).await;
-        self.check_chains(&public, &handed_out, &recorded).await;
+        self.check_chains(&public, &issued, &recorded).await;
         check_audit(client).await;
     }
 
     /// Valid certificates verify, and revoked ones do not.
-    async fn check_chains(&self, public: &Https, handed_out: &BTreeMap<String, String>, recorded: &[Certificate]) {
+    async fn check_chains(&self, public: &Https, issued: &BTreeMap<String, String>, recorded: &[Certificate]) {
         let mut crls = String::new();
         for (path, (_, list)) in self.lists.lock().unwrap().iter() {
             assert!(!list.is_empty(), "{path}");
             crls.push_str(&pem_crl(list));
         }
         let bundle = public.get("/v1/ca-bundle").await.text();
-        for (serial, chain) in handed_out {
+        for (serial, chain) in issued {
             let facts = CertificateFacts::read(&pem_certificates(chain).unwrap()[0]).unwrap();
             let now = facts.not_before.max(ringfence_api::Clock::now(&ringfence_api::SystemClock));
             let good = verify_leaf(chain, &bundle, &crls, Usage::Client, now);
