@@ -198,7 +198,8 @@ impl Client {
         self.give(&node::JOIN_NODE, &[name.as_str()], put).await
     }
 
-    /// What the node should hold, once its generation is above `after`, or unchanged after a [long poll](super::LONG_POLL).
+    /// What the node should hold, once its generation is above `after`, or unchanged after a
+    /// [long poll](super::LONG_POLL).
     pub async fn desired(&self, name: &NodeName, after: i64) -> Result<DesiredNode, ClientError> {
         self.ask_after(&node::READ_DESIRED, &[name.as_str()], after).await
     }
