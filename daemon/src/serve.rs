@@ -13,6 +13,7 @@
 //! ```
 
 mod open;
+mod place;
 #[cfg(test)]
 mod simulation;
 

@@ -7,6 +7,7 @@ mod model;
 mod operator_token;
 mod plan;
 mod resource;
+mod target;
 
 use tfplugin_rs::prelude::*;
 

@@ -1,7 +1,8 @@
 //! Where a cluster runs: the attributes that say so, and how the provider creates, finds, stops and removes a head
 //! there.
 //!
-//! Code that uses a target does not know which one it is. Only `ClusterModel::target_model` tells them apart.
+//! Code that uses a target does not know which one it is. Only `cluster/target.rs` tells them apart, and
+//! [`of_import_id`], for resources that are imported with the place of their cluster.
 //!
 //! Every operation may be repeated after an interruption at any point: it finds what an earlier one has left.
 

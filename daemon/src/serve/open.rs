@@ -9,8 +9,6 @@ use ringfence_api::Clock;
 use ringfence_api::authority::ImportAuthorities;
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_pki::{MasterKey, pem_certificates};
-use ringfence_place::Place;
-use ringfence_place::local::LocalNodes;
 use ringfence_store::{Database, Store};
 use tracing::warn;
 
@@ -21,6 +19,7 @@ use crate::config::{ConfigError, ServeConfig};
 use crate::daemon::Daemon;
 use crate::master_key::{self, KeyFile};
 use crate::node::Nodes;
+use crate::serve::place::place_of_nodes;
 use crate::token::rotate_due;
 
 /// The settings of the first authorities.
@@ -69,14 +68,12 @@ pub(crate) async fn open(
     rotate_due(&mut tx, &base.master_key, &base.rng, base.now()).await.map_err(Failure::into_cause)?;
     tx.commit().await?;
 
-    let mut nodes = LocalNodes::new(&config.nodes.local_root, &config.nodes.program);
-    nodes.env = inherited_environment();
     let trust = {
         let authorities = authorities.clone();
         move || authorities.cached().trust_fingerprints()
     };
     let access = Arc::new(Access::new(base.clone(), KeysFile::in_directory(directory), trust));
-    let place = Place::Local(nodes);
+    let place = place_of_nodes(&config.nodes);
     let nodes = Arc::new(Nodes { base, authorities, machine: place.default_machine(), place: place.into_nodes() });
     Ok(Daemon::new(access, nodes, KeyFile(key_file)))
 }
@@ -156,14 +153,4 @@ fn remove_imported(directory: &Path, authorities: &Authorities) -> anyhow::Resul
     let is_imported = root.first().is_some_and(|root| is_ours(root));
     anyhow::ensure!(is_imported, "{} belongs to another cluster, with another root: remove it", path.display());
     std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
-}
-
-/// The environment of agents: search paths for the commands of services, and the log filter. Nothing else, so that
-/// agents inherit no secret.
-#[allow(clippy::disallowed_methods, reason = "the environment of a child is made from that of its parent")]
-fn inherited_environment() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-    ["PATH", "HOME", "LANG", "TMPDIR", "RINGFENCE_LOG"]
-        .into_iter()
-        .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
-        .collect()
 }

@@ -100,7 +100,7 @@ const LICENSES: &[&str] = &[
 ];
 
 /// The folders of the top level; hidden ones and `target` are free.
-const TOP_LEVEL: &[&str] = &["daemon", "docs", "examples", "provider", "templates", "tests"];
+const TOP_LEVEL: &[&str] = &["daemon", "docs", "examples", "findings", "provider", "templates", "tests"];
 
 /// What is never looked at, wherever it lies: git's and cargo's own, and what Terraform and the
 /// demo leave behind, all of which `.gitignore` names.
