@@ -66,7 +66,7 @@ fn describe(operation: &Operation, components: &mut Components) -> OperationBuil
         .description(operation.description)
         .responses(responses.build())
         .deprecated(operation.deprecated.then_some(Deprecated::True))
-        .extensions(Some(ExtensionsBuilder::new().add("x-callers", operation.callers.as_str()).build()));
+        .extensions(Some(ExtensionsBuilder::new().add("x-callers", <&str>::from(operation.callers)).build()));
     for name in path_parameters(operation.path) {
         described = described.parameter(path_parameter(name, components));
     }

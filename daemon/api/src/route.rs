@@ -8,11 +8,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use strum::{Display, IntoStaticStr};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Who may call an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Callers {
     /// Anybody, without credentials.
     Anyone,
@@ -26,21 +28,9 @@ pub enum Callers {
     Agent,
 }
 
-impl Callers {
-    /// The word for it in the API document.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Anyone => "anyone",
-            Self::Recognized => "recognized",
-            Self::Operator => "operator",
-            Self::DataOwner => "data_owner",
-            Self::Agent => "agent",
-        }
-    }
-}
-
 /// The method of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Method {
     /// Reads.
     Get,
@@ -50,18 +40,6 @@ pub enum Method {
     Post,
     /// Takes something away.
     Delete,
-}
-
-impl Method {
-    /// As it stands in a request.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Put => "PUT",
-            Self::Post => "POST",
-            Self::Delete => "DELETE",
-        }
-    }
 }
 
 /// One operation.
@@ -280,7 +258,7 @@ impl<B, A> Route<B, A> {
 
 impl<B, A> fmt::Debug for Route<B, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Route({} {})", self.operation.method.as_str(), self.operation.path)
+        write!(f, "Route({} {})", self.operation.method, self.operation.path)
     }
 }
 

@@ -5,3 +5,4 @@
 //! Clouds: [`aws`].
 
 pub mod aws;
+mod word;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use super::document::{DocumentError, MANAGED_LIMIT, PolicyType, ROLE_LIMIT};
 use super::fault::Fault;
 use super::grant::Grant;
@@ -9,9 +11,13 @@ use super::name::{
     AccountId, ImageOwner, Partition, ProfileName, Region, RoleName, SecurityGroupId, StackName, SubnetId, VpcId,
 };
 use super::template::{CROSS_ACCOUNT_POLICY, DESCRIBED_DEFAULT, DESCRIBED_RESTRICTED, Rendered, Values, render};
+use crate::word::words;
 
 /// Which policy.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Style {
     /// Ringfence's own: only what is used, only on what is the stack's.
     #[default]
@@ -22,24 +28,7 @@ pub enum Style {
     DescribedRestricted,
 }
 
-impl Style {
-    /// Every style.
-    pub const ALL: [Self; 3] = [Self::Restricted, Self::DescribedDefault, Self::DescribedRestricted];
-
-    /// The word in declarations.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Restricted => "restricted",
-            Self::DescribedDefault => "described_default",
-            Self::DescribedRestricted => "described_restricted",
-        }
-    }
-
-    /// The style of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|style| style.as_str() == word)
-    }
-}
+words!(Style);
 
 /// An instance profile that nodes may have, and the role in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

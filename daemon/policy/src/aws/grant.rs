@@ -1,9 +1,14 @@
 //! Grants: capabilities that can be switched off, each with what stops working without it.
 
-use std::fmt;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+use crate::word::words;
 
 /// A capability of the cross-account role. All are off unless asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Grant {
     /// Moves idle nodes between groups and launches where there is capacity.
     Autoscale,
@@ -23,38 +28,9 @@ pub enum Grant {
     Spot,
 }
 
+words!(Grant);
+
 impl Grant {
-    /// Every grant.
-    pub const ALL: [Self; 8] = [
-        Self::Autoscale,
-        Self::Backup,
-        Self::LoadBalancer,
-        Self::NetworkChecks,
-        Self::OpenPorts,
-        Self::PublicIp,
-        Self::Resize,
-        Self::Spot,
-    ];
-
-    /// The word in declarations and templates.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Autoscale => "autoscale",
-            Self::Backup => "backup",
-            Self::LoadBalancer => "load_balancer",
-            Self::NetworkChecks => "network_checks",
-            Self::OpenPorts => "open_ports",
-            Self::PublicIp => "public_ip",
-            Self::Resize => "resize",
-            Self::Spot => "spot",
-        }
-    }
-
-    /// The grant of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|grant| grant.as_str() == word)
-    }
-
     /// What stops working without it.
     pub fn without(self) -> &'static str {
         match self {
@@ -72,14 +48,11 @@ impl Grant {
     }
 }
 
-impl fmt::Display for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// A capability of the node role, which is what programs on a node may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum NodeGrant {
     /// Versions in the bucket.
     Backup,
@@ -93,26 +66,9 @@ pub enum NodeGrant {
     Storage,
 }
 
+words!(NodeGrant);
+
 impl NodeGrant {
-    /// Every grant.
-    pub const ALL: [Self; 5] = [Self::Backup, Self::Cloudwatch, Self::Ecr, Self::Eks, Self::Storage];
-
-    /// The word in declarations and templates.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Backup => "backup",
-            Self::Cloudwatch => "cloudwatch",
-            Self::Ecr => "ecr",
-            Self::Eks => "eks",
-            Self::Storage => "storage",
-        }
-    }
-
-    /// The grant of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|grant| grant.as_str() == word)
-    }
-
     /// What stops working without it.
     pub fn without(self) -> &'static str {
         match self {
@@ -122,11 +78,5 @@ impl NodeGrant {
             Self::Eks => "no programs in Kubernetes beside the cluster",
             Self::Storage => "the cluster keeps its files on the disks of its nodes",
         }
-    }
-}
-
-impl fmt::Display for NodeGrant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

@@ -3,6 +3,10 @@
 
 use std::fmt;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use crate::word::words;
+
 /// Why a text is not the name of something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not {what}: {rule}")]
@@ -150,7 +154,10 @@ name!(
 );
 
 /// A partition of AWS: regions that share accounts and the beginning of ARNs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Partition {
     /// Most regions.
     #[default]
@@ -171,38 +178,9 @@ pub enum Partition {
     AwsIsoF,
 }
 
+words!(Partition);
+
 impl Partition {
-    /// Every partition.
-    pub const ALL: [Self; 8] = [
-        Self::Aws,
-        Self::AwsCn,
-        Self::AwsEusc,
-        Self::AwsUsGov,
-        Self::AwsIso,
-        Self::AwsIsoB,
-        Self::AwsIsoE,
-        Self::AwsIsoF,
-    ];
-
-    /// The word in ARNs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::AwsCn => "aws-cn",
-            Self::AwsEusc => "aws-eusc",
-            Self::AwsUsGov => "aws-us-gov",
-            Self::AwsIso => "aws-iso",
-            Self::AwsIsoB => "aws-iso-b",
-            Self::AwsIsoE => "aws-iso-e",
-            Self::AwsIsoF => "aws-iso-f",
-        }
-    }
-
-    /// The partition of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|partition| partition.as_str() == word)
-    }
-
     /// The partition that a region is in, by how its name begins.
     pub fn of(region: &Region) -> Self {
         let begins = |prefix: &str| region.as_str().starts_with(prefix);
