@@ -6,7 +6,7 @@ TERRAFORM ?= terraform
 PREFIX    ?= $(HOME)/.local
 export TERRAFORM
 # Most of what a test does is to wait for processes, so more of them run at once than there are processors.
-RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
+RUST_TEST_THREADS ?= $(shell expr 3 \* $$(nproc))
 export RUST_TEST_THREADS
 # The local target needs no cloud SDK, and those are most of a build.
 LOCAL     := -p ringfenced -p terraform-provider-ringfence --no-default-features

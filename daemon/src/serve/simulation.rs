@@ -34,7 +34,7 @@ const TICK: SignedDuration = SignedDuration::from_hours(15 * 24);
 const TICKS: u32 = 244;
 /// The lifetime of leaf certificates and CRLs.
 const LEAF: Lifetime = Lifetime::from_secs(90 * 86_400);
-const MEMBERS: usize = 100;
+const MEMBERS: usize = 40;
 
 #[derive(Debug)]
 struct TestClock(Mutex<Timestamp>);
