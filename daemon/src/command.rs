@@ -9,6 +9,7 @@ mod inspect;
 mod login;
 mod operator;
 mod operator_key;
+mod output;
 mod policy;
 mod rotate;
 mod serve;
@@ -23,6 +24,8 @@ use clap::{Parser, Subcommand};
 use verify::Verify;
 #[cfg(not(feature = "aws"))]
 use verify_absent::Verify;
+
+pub use output::OutputError;
 
 /// The version, and how the program was built: without the SDKs of clouds it cannot speak to them.
 const VERSION: &str = if cfg!(feature = "aws") {

@@ -1,10 +1,11 @@
 //! The program: reads the command line and runs one command. Exit codes: 0, 1 for failure, 64 for bad usage or
 //! configuration (`EX_USAGE`).
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use ringfenced::command::{Command, CommandLine};
+use ringfenced::command::{Command, CommandLine, OutputError};
 use ringfenced::config::ConfigError;
 
 fn main() -> ExitCode {
@@ -26,8 +27,10 @@ fn main() -> ExitCode {
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever closed the pipe has read enough.
+        Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed)) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ringfenced: {error:#}");
+            let _ = writeln!(std::io::stderr(), "ringfenced: {error:#}");
             if error.downcast_ref::<ConfigError>().is_some() { ExitCode::from(64) } else { ExitCode::FAILURE }
         }
     }

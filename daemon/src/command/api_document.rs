@@ -1,10 +1,9 @@
 //! `ringfenced api-document`.
 
-use std::io::Write as _;
+use crate::command::output;
 
 /// Prints the OpenAPI document.
 pub(crate) fn print() -> anyhow::Result<()> {
     let document = crate::http::document_text(crate::daemon::all_routes().operations());
-    std::io::stdout().write_all(document.as_bytes())?;
-    Ok(())
+    Ok(output::print(document.trim_end())?)
 }

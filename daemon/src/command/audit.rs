@@ -2,7 +2,7 @@
 //! Verifying needs neither the cluster nor its token, so that an auditor can do it.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -13,6 +13,7 @@ use ringfence_api::token::Jwks;
 use ringfence_pki::Checkpoint;
 
 use crate::command::operator::Operator;
+use crate::command::output::print;
 
 /// Export the audit log, or verify an export.
 #[derive(Debug, Args)]
@@ -85,12 +86,12 @@ impl Audit {
             What::Verify { file, previous, contains, keys } => {
                 let keys = keys.as_deref().map(read_keys).transpose()?;
                 let verified = verify(open(&file)?, previous.as_deref(), contains.as_deref(), keys.as_ref())?;
-                println!("{verified}");
+                print(verified)?;
                 Ok(())
             }
             What::Keys { operator } => {
                 let keys: Jwks = operator.client()?.list(&LIST_AUDIT_KEYS, "").await?;
-                println!("{}", serde_json::to_string_pretty(&keys)?);
+                print(serde_json::to_string_pretty(&keys)?)?;
                 Ok(())
             }
         }
@@ -103,18 +104,15 @@ async fn export(operator: &Operator, mut after: i64) -> anyhow::Result<()> {
     // needs inspection all the more.
     let signed = client.post_audit_checkpoint().await;
     let mut checkpoints: Vec<AuditCheckpoint> = Vec::new();
-    let mut out = std::io::stdout().lock();
     loop {
         let rows: Vec<AuditEntry> = client.list(&LIST_AUDIT, &format!("after={after}&limit={BATCH}")).await?;
         for row in &rows {
-            serde_json::to_writer(&mut out, row)?;
-            writeln!(out)?;
+            print(serde_json::to_string(row)?)?;
             if checkpoints.last().is_none_or(|last| last.sequence <= after) {
                 checkpoints = client.list(&LIST_CHECKPOINTS, &format!("after={after}&limit={BATCH}")).await?;
             }
             for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.sequence == row.sequence) {
-                serde_json::to_writer(&mut out, &serde_json::json!({ "checkpoint": checkpoint }))?;
-                writeln!(out)?;
+                print(serde_json::json!({ "checkpoint": checkpoint }))?;
             }
             after = row.sequence;
         }
@@ -125,8 +123,7 @@ async fn export(operator: &Operator, mut after: i64) -> anyhow::Result<()> {
     // Checkpoints of rows that no longer exist, which `verify` will report.
     let missing: Vec<AuditCheckpoint> = client.list(&LIST_CHECKPOINTS, &format!("after={after}&limit={BATCH}")).await?;
     for checkpoint in missing {
-        serde_json::to_writer(&mut out, &serde_json::json!({ "checkpoint": checkpoint }))?;
-        writeln!(out)?;
+        print(serde_json::json!({ "checkpoint": checkpoint }))?;
     }
     signed.map(drop).context("the export is complete, but its end could not be signed")
 }

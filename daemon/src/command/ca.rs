@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::authority::subject_name;
 use crate::command::operator::Operator;
+use crate::command::output::{notify, print};
 
 /// Operate an offline root, and import what it signs.
 #[derive(Debug, Args)]
@@ -148,7 +149,11 @@ impl Ca {
                 root.write(&place.directory)?;
                 let import = ImportAuthorities { intermediates: vec![piece], ..ImportAuthorities::default() };
                 write(&place.out, &import)?;
-                println!("{}: another intermediate for {}; it holds a key", place.out.display(), domain.as_str());
+                print(format_args!(
+                    "{}: another intermediate for {}; it holds a key",
+                    place.out.display(),
+                    domain.as_str()
+                ))?;
                 Ok(())
             }
             What::List { place, revoke } => {
@@ -160,12 +165,12 @@ impl Ca {
                 let list = root.list()?;
                 root.write(&place.directory)?;
                 write(&place.out, &ImportAuthorities { list: Some(list), ..ImportAuthorities::default() })?;
-                println!("{}: CRL number {} of the root", place.out.display(), root.state.list_number);
+                print(format_args!("{}: CRL number {} of the root", place.out.display(), root.state.list_number))?;
                 Ok(())
             }
             What::Import(import) => import.run().await,
             What::Bring(import) => {
-                eprintln!("ringfenced: `ca bring` is now called `ca import`; the next version removes the old name");
+                notify("ringfenced: `ca bring` is now called `ca import`; the next version removes the old name\n");
                 import.run().await
             }
         }
@@ -180,7 +185,7 @@ impl Import {
         let import: ImportAuthorities = serde_json::from_slice(&text)
             .with_context(|| format!("{} is not what `ringfenced ca` writes", file.display()))?;
         for one in operator.client()?.import_authorities(&import).await? {
-            println!("{} {}", one.id, one.state.as_str());
+            print(format_args!("{} {}", one.id, one.state.as_str()))?;
         }
         Ok(())
     }
@@ -221,12 +226,12 @@ fn init(place: &Place, state: State, lifetime: SignedDuration) -> anyhow::Result
     write(&place.out, &import)?;
     // Last, so that an interrupted `init` can be repeated.
     atomic_write(&directory.join("root.crt"), certificate.as_bytes(), 0o644)?;
-    println!(
+    print(format_args!(
         "{}: the first authorities of cluster {}; put it beside serve.toml as imported.json before the first start. \
          It holds the keys of the intermediates; the head removes it",
         place.out.display(),
         root.state.cluster_name
-    );
+    ))?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use ringfence_api::ProjectUser;
 use ringfence_place::file::atomic_write;
 
 use crate::command::operator::Operator;
+use crate::command::output::print;
 
 /// Write a project user's credentials.
 #[derive(Debug, Args)]
@@ -30,9 +31,9 @@ impl Credentials {
         atomic_write(&file("key"), credentials.private_key.as_bytes(), 0o600)?;
         atomic_write(&file("crt"), credentials.chain.as_bytes(), 0o644)?;
         atomic_write(&self.out.join("ca.pem"), client.connection().ca_certificate.as_bytes(), 0o644)?;
-        println!("{} (valid until {})", file("crt").display(), credentials.not_after);
-        println!("{}", file("key").display());
-        println!("{}", self.out.join("ca.pem").display());
+        print(format_args!("{} (valid until {})", file("crt").display(), credentials.not_after))?;
+        print(file("key").display())?;
+        print(self.out.join("ca.pem").display())?;
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::command::operator::Operator;
+use crate::command::output::print;
 
 /// Show what the daemon holds.
 #[derive(Debug, Args)]
@@ -86,13 +87,13 @@ async fn show<T: DeserializeOwned + Serialize>(
 ) -> anyhow::Result<()> {
     let value: T = options.operator.client()?.list(route, query).await?;
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&value)?);
+        print(serde_json::to_string_pretty(&value)?)?;
         return Ok(());
     }
     let (table, remark) = table(&value);
-    println!("{table}");
+    print(table)?;
     if let Some(remark) = remark {
-        println!("{remark}");
+        print(remark)?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::command::operator::Operator;
+use crate::command::output::print;
 
 /// Log in as the operator.
 #[derive(Debug, Args)]
@@ -18,9 +19,9 @@ impl LoginCommand {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let login = self.operator.client()?.login().await?;
         if self.json {
-            println!("{}", serde_json::to_string(&login)?);
+            print(serde_json::to_string(&login)?)?;
         } else {
-            println!("{}", login.session);
+            print(login.session)?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::command::operator::read_token;
+use crate::command::output::print;
 
 /// Print the public key of the operator token, for serve.toml.
 #[derive(Debug, Args)]
@@ -17,7 +18,7 @@ pub struct OperatorKeyCommand {
 
 impl OperatorKeyCommand {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
-        println!("{}", read_token(self.token_file.as_deref())?.key().public());
+        print(read_token(self.token_file.as_deref())?.key().public())?;
         Ok(())
     }
 }

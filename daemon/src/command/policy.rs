@@ -1,6 +1,6 @@
 //! `ringfenced policy`: explains any AWS policy: what it allows, and which escalation paths it leaves open.
 
-use std::io::{Read as _, stdout};
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use ringfence_policy::aws::{Document, Explained, explain, harmless, read_policy};
 use serde_json::json;
+
+use crate::command::output::print_before_verdict;
 
 /// Explain AWS policies.
 #[derive(Debug, Args)]
@@ -42,11 +44,7 @@ impl Policy {
         let policies = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
         let explained = explain(&policies);
         let text = if json { in_json(&explained) } else { in_tables(&explained) };
-        // A reader such as `head` may close the pipe early.
-        match std::io::Write::write_all(&mut stdout(), text.as_bytes()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
-            _ => {}
-        }
+        print_before_verdict(text.trim_end())?;
         if check && !explained.findings.is_empty() {
             std::process::exit(1);
         }

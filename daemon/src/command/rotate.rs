@@ -10,6 +10,7 @@ use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, Rotat
 use ringfence_api::node::{Node, NodeState};
 
 use crate::command::operator::Operator;
+use crate::command::output::print;
 
 /// Rotate an authority, the keys that sign tokens, or what a node holds.
 #[derive(Debug, Args)]
@@ -83,29 +84,32 @@ impl Rotate {
                 };
                 let keys = rotated?;
                 for key in keys.iter().filter(|key| key.retired_at.is_none()) {
-                    println!("{} {}", key.kid, key.state.as_str());
+                    print(format_args!("{} {}", key.kid, key.state.as_str()))?;
                 }
                 Ok(())
             }
             What::MasterKey { operator } => {
                 let client = operator.client()?;
                 let mut state = client.rotate_master_key().await?;
-                println!("version {} of the master key is active", state.active);
+                print(format_args!("version {} of the master key is active", state.active))?;
                 while !state.complete {
                     tokio::time::sleep(POLL_INTERVAL).await;
                     state = client.master_key().await?;
                 }
-                println!("everything is sealed under version {}; other versions are no longer needed", state.active);
+                print(format_args!(
+                    "everything is sealed under version {}; other versions are no longer needed",
+                    state.active
+                ))?;
                 Ok(())
             }
             What::Node { name, operator } => {
                 let client = operator.client()?;
                 let mut rotation = client.rotate_node(&name).await?;
-                println!("{name}: {} certificates to replace", rotation.certificates.len());
+                print(format_args!("{name}: {} certificates to replace", rotation.certificates.len()))?;
                 while !rotation.done {
                     rotation = client.rotation_after(&name, rotation.revision).await?;
                 }
-                println!("{name}: all certificates are replaced");
+                print(format_args!("{name}: all certificates are replaced"))?;
                 Ok(())
             }
         }
@@ -117,7 +121,7 @@ impl OfAuthority {
         let mut client = self.operator.client()?;
         let before = active(&client.authorities().await?, domain)?.id;
         let mut seen = client.rotate_authority(domain, RotateAuthority { compromised: self.compromised }).await?;
-        println!("{before}: rotation requested");
+        print(format_args!("{before}: rotation requested"))?;
         let mut waited_for = Vec::new();
         let mut since = Instant::now();
         let mut failures = 0;
@@ -137,7 +141,7 @@ impl OfAuthority {
             failures = 0;
             let news = changes(&seen, &now);
             for change in &news {
-                println!("{change}");
+                print(change)?;
             }
             if is_done(&now, domain, &before, self.compromised) {
                 return Ok(());
@@ -148,7 +152,7 @@ impl OfAuthority {
                 let waiting = waiting_for(&client.cluster().await.map(|cluster| cluster.nodes).unwrap_or_default());
                 if waiting != waited_for {
                     for node in &waiting {
-                        println!("{node}");
+                        print(node)?;
                     }
                     waited_for = waiting;
                 }

@@ -10,6 +10,8 @@ use ringfence_place::aws::{AssumeRole, AwsAccount, AwsSettings, Verified};
 use ringfence_policy::aws::{CrossAccount, CrossAccountRequest, Grant, RoleName};
 use serde_json::json;
 
+use crate::command::output::{notify, print_before_verdict};
+
 /// Verify permissions in a cloud.
 #[derive(Debug, Args)]
 pub struct Verify {
@@ -95,7 +97,7 @@ impl Aws {
             .verify(&request, &arn, |one| {
                 asked += 1;
                 if !self.json {
-                    eprint!("\r\x1b[K{asked}: {}", one.what);
+                    notify(format_args!("\r\x1b[K{asked}: {}", one.what));
                 }
             })
             .await?;
@@ -107,14 +109,14 @@ impl Aws {
             }
         }
         if !self.json {
-            eprint!("\r\x1b[K");
+            notify("\r\x1b[K");
         }
         let wrong = verified.iter().filter(|one| !one.is_right()).count();
         if self.json {
-            println!("{:#}", in_json(&arn, &verified, unasked.as_deref()));
+            print_before_verdict(format_args!("{:#}", in_json(&arn, &verified, unasked.as_deref())))?;
         } else {
-            println!("{}", in_table(&verified));
-            println!("{arn}: {} checks, {wrong} wrong", verified.len());
+            print_before_verdict(in_table(&verified))?;
+            print_before_verdict(format_args!("{arn}: {} checks, {wrong} wrong", verified.len()))?;
         }
         if let Some(unasked) = unasked {
             bail!(unasked);

@@ -35,7 +35,8 @@ fn succeeds(output: &Output) -> String {
     stdout
 }
 
-async fn cluster(sandbox: &Sandbox) -> Head {
+/// A cluster of one worker, with a member.
+pub(crate) async fn cluster(sandbox: &Sandbox) -> Head {
     let head = Head::start(sandbox.path()).await;
     let client = head.operator();
     client.put_cluster(&declared(1, AuthoritySettings::default())).await.unwrap();

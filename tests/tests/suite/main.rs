@@ -22,6 +22,7 @@ mod refusals;
 mod secrets_in_terraform;
 mod service_manager;
 mod services;
+mod side_channels;
 mod story;
 mod token;
 mod version_before;

@@ -1,0 +1,118 @@
+//! What happens beside the main work, such as output, logs and checks, never ends it.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use ringfence_api::cluster::AuthoritySettings;
+use ringfence_tests::head::TOKEN;
+use ringfence_tests::sandbox::program;
+use ringfence_tests::{Head, Sandbox, eventually};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
+use crate::commands::cluster;
+use crate::nodes::{declared, ready};
+
+/// A device that refuses what is written, as a full disk does.
+fn full_device() -> Stdio {
+    File::options().write(true).open("/dev/full").unwrap().into()
+}
+
+/// A pipe whose reader has gone.
+fn closed_pipe() -> Stdio {
+    let (_, writer) = std::io::pipe().unwrap();
+    writer.into()
+}
+
+fn run(directory: &Path, stdout: Stdio, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program("ringfenced"));
+    command.current_dir(directory).args(arguments).env("RINGFENCE_TOKEN", TOKEN);
+    command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
+}
+
+const COMMANDS: &[&[&str]] = &[
+    &["inspect", "nodes", "--cluster", "."],
+    &["inspect", "certificates", "--cluster", ".", "--json"],
+    &["audit", "export", "--cluster", "."],
+    &["audit", "keys", "--cluster", "."],
+    &["login", "--cluster", "."],
+    &["operator-key"],
+    &["api-document"],
+    &["policy", "explain", "all.json"],
+    &["rotate", "token-keys", "--cluster", "."],
+    &["rotate", "node", "workers-0", "--cluster", "."],
+    &["credentials", "fraud__alice", "--cluster", "."],
+];
+
+/// A policy with findings, for `policy explain`.
+fn write_policy(directory: &Path) {
+    let all = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}"#;
+    std::fs::write(directory.join("all.json"), all).unwrap();
+}
+
+#[tokio::test]
+async fn a_command_ends_quietly_when_nobody_reads_its_output() {
+    let sandbox = Sandbox::new();
+    let _head = cluster(&sandbox).await;
+    write_policy(sandbox.path());
+    for arguments in COMMANDS {
+        let output = run(sandbox.path(), closed_pipe(), arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{arguments:?}");
+    }
+    // A verdict does not depend on who reads it.
+    let output = run(sandbox.path(), closed_pipe(), &["policy", "explain", "--check", "all.json"]);
+    assert_eq!((output.status.code(), &*output.stderr), (Some(1), &b""[..]));
+}
+
+#[tokio::test]
+async fn a_command_whose_output_cannot_be_written_fails_and_says_why() {
+    let sandbox = Sandbox::new();
+    let _head = cluster(&sandbox).await;
+    write_policy(sandbox.path());
+    for arguments in COMMANDS {
+        let output = run(sandbox.path(), full_device(), arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        let expected = "ringfenced: cannot write to standard output: No space left on device";
+        assert!(stderr.starts_with(expected), "{arguments:?}: {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn the_daemon_works_on_when_its_log_cannot_be_written() {
+    let sandbox = Sandbox::new();
+    let head = Head::prepare(sandbox.path());
+    let mut daemon = Command::new(program("ringfenced"))
+        .args(["serve", "--directory"])
+        .arg(sandbox.path().join("head"))
+        .stdout(full_device())
+        .stderr(full_device())
+        .spawn()
+        .unwrap();
+    head.serving().await;
+    let client = head.operator();
+    client.put_cluster(&declared(1, AuthoritySettings::default())).await.unwrap();
+    ready(&client, 2).await;
+    assert_eq!(daemon.try_wait().unwrap(), None, "the daemon has ended");
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_daemon_without_file_descriptors_keeps_its_directory_and_recovers() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let pid = Pid::from_raw(i32::try_from(head.pid()).unwrap());
+    let limit = getrlimit(Resource::Nofile);
+    prlimit(pid, Resource::Nofile, Rlimit { current: Some(3), ..limit }).unwrap();
+    eventually("the check of the claim fails", Duration::from_secs(20), async || {
+        let log = head.log_text();
+        if log.contains("the claim on the directory could not be checked") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    prlimit(pid, Resource::Nofile, limit).unwrap();
+    head.serving().await;
+    head.operator().cluster().await.unwrap();
+}
