@@ -31,10 +31,15 @@ impl Serial {
         u32::from_be_bytes([a, b, c, d]) % shards.max(1)
     }
 
-    /// Reads the 32 hexadecimal digits that `Display` writes.
+    /// Reads hexadecimal digits as `Display` writes them, and as other tools do: in upper case, without leading zeros,
+    /// after `0x`, with colons between bytes.
     pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("0x").unwrap_or(text).replace(':', "");
+        if digits.is_empty() || digits.len() > 32 {
+            return None;
+        }
         let mut bytes = [0_u8; 16];
-        hex::decode_to_slice(text, &mut bytes).ok()?;
+        hex::decode_to_slice(format!("{digits:0>32}"), &mut bytes).ok()?;
         (bytes[0] < 0x80).then_some(Self(bytes))
     }
 
@@ -65,6 +70,26 @@ mod tests {
             assert!(serial.0[0] < 0x80);
             assert_eq!(Serial::parse(&serial.to_string()), Some(serial));
             assert_eq!(Serial::from_der_bytes(serial.as_bytes()), Some(serial));
+        }
+    }
+
+    #[test]
+    fn a_serial_is_read_in_the_spelling_of_any_tool() {
+        let expected = Serial::parse("000a1b2c3d4e5f60718293a4b5c6d7e8");
+        assert!(expected.is_some());
+        for spelling in [
+            "000A1B2C3D4E5F60718293A4B5C6D7E8",
+            "0A1B2C3D4E5F60718293A4B5C6D7E8",
+            "a1b2c3d4e5f60718293a4b5c6d7e8",
+            "0x0a1b2c3d4e5f60718293a4b5c6d7e8",
+            "0a:1b:2c:3d:4e:5f:60:71:82:93:a4:b5:c6:d7:e8",
+            "00:0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8",
+        ] {
+            assert_eq!(Serial::parse(spelling), expected, "{spelling}");
+        }
+        let long = "0".repeat(33);
+        for other in ["", ":", "0x", "nonsense", "-1", "\0", "é", "80000000000000000000000000000000", &long] {
+            assert_eq!(Serial::parse(other), None, "{other:?}");
         }
     }
 

@@ -18,8 +18,10 @@ use crate::base::{Answer, Failure};
 pub(super) async fn recognize(access: &Access, parts: &Parts) -> Answer<Caller> {
     let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
     if let Some(header) = parts.headers.get(http::header::AUTHORIZATION) {
-        let session = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-        return by_session(access, session.unwrap_or_default()).await;
+        // The name of a scheme is of any case (RFC 9110, section 11.1).
+        let scheme_and_session = header.to_str().ok().and_then(|text| text.split_once(' '));
+        let session = scheme_and_session.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        return by_session(access, session.map_or("", |(_, session)| session.trim_start())).await;
     }
     match peer.certificate {
         Some(der) => by_certificate(access, &der).await,

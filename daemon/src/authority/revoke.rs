@@ -8,6 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use ringfence_api::ProblemCode;
 use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, RevocationReason};
+use ringfence_pki::Serial;
 
 use crate::access::OperatorCaller;
 use crate::base::{Base, Event, Failure};
@@ -18,11 +19,13 @@ pub(crate) async fn delete_certificate(
     OperatorCaller(actor): OperatorCaller,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<()>, Failure> {
-    let Path(serial) = path.map_err(|rejection| Failure::new(ProblemCode::InvalidRequest, rejection.body_text()))?;
+    let Path(asked) = path.map_err(|rejection| Failure::new(ProblemCode::InvalidRequest, rejection.body_text()))?;
+    let absent = || Failure::not_found(format!("certificate {asked}"));
+    let serial = Serial::parse(&asked).ok_or_else(absent)?.to_string();
     let now = base.now();
     let mut tx = base.store.write("delete_certificate").await?;
     let found = tx.certificates().find(&serial).await?;
-    let certificate = found.ok_or_else(|| Failure::not_found(format!("certificate {serial}")))?.view;
+    let certificate = found.ok_or_else(absent)?.view;
     if certificate.holder != CertificateHolder::Caller {
         return Err(Failure::new(ProblemCode::Conflict, held_elsewhere(&certificate)));
     }

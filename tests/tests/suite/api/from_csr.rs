@@ -237,6 +237,12 @@ async fn it_is_revoked_with_its_member_job_or_service() {
     }
 }
 
+/// A serial number as browsers show it.
+fn in_colons(serial: &str) -> String {
+    let bytes: Vec<&str> = serial.as_bytes().chunks(2).map(|byte| std::str::from_utf8(byte).unwrap()).collect();
+    bytes.join(":").to_uppercase()
+}
+
 #[tokio::test]
 async fn it_is_revoked_by_its_serial_at_once_and_again_without_effect() {
     let world = World::with_nodes().await;
@@ -247,12 +253,14 @@ async fn it_is_revoked_by_its_serial_at_once_and_again_without_effect() {
     for (one, issuer) in [(&alice, "projects-1"), (&query, "services-1")] {
         let serial = &one.issued.serial;
         world.holder(&one.pem).get("/v1/whoami").await.served();
-        world.client.revoke_certificate(serial).await.unwrap();
+        world.client.revoke_certificate(&in_colons(serial)).await.unwrap();
         world.holder(&one.pem).get("/v1/whoami").await.refused(ProblemCode::CertificateRevoked);
         listed_within(&world, issuer, serial, LISTED).await;
         let once = recorded(&world, serial).await;
         assert_eq!(once.revocation_reason, Some(RevocationReason::CessationOfOperation));
         world.client.revoke_certificate(serial).await.unwrap();
+        // As openssl prints it.
+        world.client.revoke_certificate(&serial.to_uppercase()).await.unwrap();
         assert_eq!(recorded(&world, serial).await, once);
         let rows = world.audit().await;
         let noted = rows.iter().filter(|row| (&*row.action, &row.object) == ("revoke_certificate", serial));

@@ -45,8 +45,12 @@ async fn nonce(world: &World) -> String {
 async fn the_right_signature_opens_a_session() {
     let world = World::new().await;
     let login = Attempt::right(&world).answer(&world, &nonce(&world).await).await.served();
-    let caller = Https::public(&world.head.connection()).with_session(login["session"].as_str().unwrap());
-    assert_eq!(caller.get("/v1/whoami").await.served(), json!({ "kind": "operator" }));
+    // The name of the scheme is of any case (RFC 9110, section 11.1).
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let authorization = format!("{scheme} {}", login["session"].as_str().unwrap());
+        let caller = Https::public(&world.head.connection()).with_authorization(&authorization);
+        assert_eq!(caller.get("/v1/whoami").await.served(), json!({ "kind": "operator" }), "{scheme}");
+    }
 }
 
 #[tokio::test]
