@@ -3,6 +3,7 @@
 mod drain;
 mod health;
 mod listener;
+mod nul;
 mod openapi;
 mod problem;
 mod router;

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use http::request::Parts;
@@ -25,11 +26,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        match Json::<Object<T>>::from_request(request, state).await {
+        let (parts, body) = request.into_parts();
+        let read = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let body = read.map_err(|rejection| refuse(&rejection.into()))?;
+        if holds_nul(&body) {
+            return Err(Failure::new(
+                ProblemCode::InvalidRequest,
+                "a text in the body holds a NUL character (\\u0000)",
+            ));
+        }
+        match Json::<Object<T>>::from_request(Request::from_parts(parts, body.into()), state).await {
             Ok(Json(Object(value))) => Ok(Self(value)),
             Err(rejection) => Err(refuse(&rejection)),
         }
     }
+}
+
+/// Whether a text in this JSON holds a NUL character: `PostgreSQL` stores none, `SQLite` does, and nothing needs one.
+/// Valid JSON can only hold it as an escape (RFC 8259, section 7).
+fn holds_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(escape) = rest.iter().position(|byte| *byte == b'\\') {
+        rest = &rest[escape + 1..];
+        if rest.starts_with(b"u0000") {
+            return true;
+        }
+        // The escaped character, which may be another backslash.
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// A JSON object. Without it, serde would accept an array as an object whose fields are in order.
@@ -208,6 +233,21 @@ async fn query<T: DeserializeOwned, S: Send + Sync>(parts: &mut Parts, state: &S
             let text = error.body_text();
             let unknown = names_unknown_field(&text);
             Err(Failure::new(if unknown { ProblemCode::UnknownField } else { ProblemCode::InvalidRequest }, text))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds_nul;
+
+    #[test]
+    fn a_nul_character_is_found_and_what_looks_like_one_is_not() {
+        for json in [r#"{"a":"\u0000"}"#, r#"{"a":"x\\\u0000"}"#, r#"["\n\u0000"]"#, r#"{"\u0000":1}"#] {
+            assert!(holds_nul(json.as_bytes()), "{json}");
+        }
+        for json in [r#"{"a":"\\u0000"}"#, r#"{"a":"\u0001"}"#, r#"{"a":"u0000"}"#, r#"{"a":"0"}"#, "", "\\"] {
+            assert!(!holds_nul(json.as_bytes()), "{json}");
         }
     }
 }

@@ -158,6 +158,23 @@ async fn a_name_that_breaks_its_rule_is_invalid() {
 }
 
 #[tokio::test]
+async fn a_nul_character_is_invalid_wherever_it_stands() {
+    let world = World::new().await;
+    world.people("fraud", &["alice"]).await;
+    for path in ["/v1/tokens/%00", "/v1/certificates/%00", "/v1/crls/a%00/0", "/v1/projects/%00", "/v1/audit?after=%00"]
+    {
+        world.operator.get(path).await.refused(InvalidRequest);
+    }
+    world.operator.call("PUT", "/v1/projects/fraud", &json!({ "description": "a\0b" })).await.refused(InvalidRequest);
+    world.operator.call("POST", "/v1/tokens/introspect", &json!({ "token": "\0" })).await.refused(InvalidRequest);
+    // What only looks like one is text.
+    let text = json!({ "description": r"a\u0000b" });
+    world.operator.call("PUT", "/v1/projects/fraud", &text).await.served();
+    let project = world.operator.get("/v1/projects/fraud").await.served();
+    assert_eq!(project["description"], text["description"]);
+}
+
+#[tokio::test]
 async fn a_path_that_is_not_utf8_is_refused_with_a_problem_too() {
     let world = World::new().await;
     for path in ["/v1/projects/%ff", "/v1/projects/fraud/members/%ff", "/v1/nodes/%ff"] {
@@ -291,4 +308,22 @@ async fn curl_receives_the_refusal_of_a_request_with_a_body() {
             assert_eq!(said, expected, "{path}: {}", String::from_utf8_lossy(&output.stderr));
         }
     }
+}
+
+#[tokio::test]
+async fn nothing_that_may_hold_a_secret_is_stored_by_caches() {
+    let world = World::new().await;
+    world.people("fraud", &["alice"]).await;
+    for (method, path) in [
+        ("GET", "/v1/projects/fraud/members/alice/credentials"),
+        ("GET", "/v1/projects/fraud"),
+        ("POST", "/v1/login/nonces"),
+        ("GET", "/v1/nowhere"),
+    ] {
+        let answer = world.operator.request(method, path).send().await.unwrap();
+        assert_eq!(answer.headers()["cache-control"], "no-store", "{method} {path}");
+    }
+    // Public documents say themselves how long they may be kept.
+    let keys = world.public.request("GET", "/v1/jwks").send().await.unwrap();
+    assert!(keys.headers()["cache-control"].to_str().unwrap().contains("max-age"), "{keys:?}");
 }
