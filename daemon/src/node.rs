@@ -3,6 +3,7 @@
 
 mod certificate;
 mod desired;
+mod fault;
 mod issue;
 mod join;
 mod keep;

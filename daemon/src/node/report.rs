@@ -16,6 +16,7 @@ use crate::access::AgentCaller;
 use crate::base::{Body, Event, Failure};
 use crate::node::Nodes;
 use crate::node::desired::services_of;
+use crate::node::fault::readable;
 
 /// Records a node's report.
 pub(crate) async fn put_report(
@@ -41,7 +42,7 @@ pub(crate) async fn put_report(
         reported_at: Some(now),
         reported_generation: report.generation,
         held: report.certificates,
-        fault: report.fault,
+        fault: report.fault.as_deref().map(readable),
         ..before.clone()
     };
     tx.nodes().update_report(&after).await?;
