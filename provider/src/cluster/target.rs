@@ -1,5 +1,5 @@
-//! The targets of a `ringfence_cluster`. Nothing else in the provider tells them apart: a new one is an attribute of
-//! the cluster, its arms here, and a module in `provider/src/target/`.
+//! The targets of a `ringfence_cluster`. Only this file tells them apart, and `target::of_import_id` for import ids. A
+//! new one is an attribute in `model.rs`, its arms here, and a module in `provider/src/target/`.
 
 use ringfence_api::Connection;
 use tfplugin_rs::prelude::*;

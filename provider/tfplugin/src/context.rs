@@ -198,7 +198,7 @@ impl<M: Model> Plan<M> {
     }
 }
 
-/// The data behind these locks is replaced whole, so a panic elsewhere leaves it sound.
+/// The data behind these locks is replaced whole, so a panic elsewhere leaves it consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

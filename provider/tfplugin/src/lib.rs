@@ -1,6 +1,6 @@
 //! Terraform plugin protocol 6 as a framework for writing providers.
 //!
-//! A provider is a program that Terraform starts and asks: is this configuration sound, what would change, change it.
+//! A provider is a program that Terraform starts and asks: is this configuration valid, what would change, change it.
 //! With this crate it is a few plain structs and a few short traits. This page has a whole one, then what Terraform
 //! asks and when, then where to read on.
 //!

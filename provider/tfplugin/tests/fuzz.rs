@@ -190,9 +190,9 @@ fn any_message_of_any_call_is_answered_and_the_provider_goes_on() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let seeds = Seeds::new();
     let core = provider(&runtime, &seeds);
-    let (name, sound) = seeds.recorded.iter().find(|(name, _)| name == "PlanResourceChange").unwrap();
-    let sound = frame(&sound.encode_to_vec());
-    let expected = ask(&runtime, &core, name, sound.clone()).unwrap();
+    let (name, valid) = seeds.recorded.iter().find(|(name, _)| name == "PlanResourceChange").unwrap();
+    let valid = frame(&valid.encode_to_vec());
+    let expected = ask(&runtime, &core, name, valid.clone()).unwrap();
     proptest!(|(choice: Index, mutations in mutations(), raw in proptest::option::weighted(0.2, mutation()))| {
         for method in &seeds.calls {
             let mut message = seeds.message(method, choice);
@@ -208,7 +208,7 @@ fn any_message_of_any_call_is_answered_and_the_provider_goes_on() {
                 is_answered(&runtime, &core, method.name(), frame(&body))?;
             }
         }
-        prop_assert_eq!(&ask(&runtime, &core, name, sound.clone()).unwrap(), &expected);
+        prop_assert_eq!(&ask(&runtime, &core, name, valid.clone()).unwrap(), &expected);
     });
 }
 

@@ -27,7 +27,7 @@ fn attributes(faults: &[Fault]) -> Vec<&str> {
 }
 
 /// Requests that can be made, in all styles.
-fn sound() -> Vec<CrossAccountRequest> {
+fn valid() -> Vec<CrossAccountRequest> {
     let styled = |style: &str, edit: fn(&mut CrossAccountRequest)| {
         request(|request| {
             request.style = Some(style.to_owned());
@@ -55,8 +55,8 @@ fn sound() -> Vec<CrossAccountRequest> {
 }
 
 #[test]
-fn what_is_sound_is_the_same_after_a_way_through_json() {
-    for request in sound() {
+fn a_valid_request_survives_a_round_trip_through_json() {
+    for request in valid() {
         let text = request.to_json();
         let read: CrossAccountRequest = serde_json::from_str(&text).unwrap();
         assert_eq!(read, request);

@@ -67,7 +67,7 @@ impl<R: Resource + ?Sized> std::ops::Deref for ResourceContext<R> {
     }
 }
 
-/// The data behind these locks is replaced whole, so a panic elsewhere leaves it sound.
+/// The data behind these locks is replaced whole, so a panic elsewhere leaves it consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

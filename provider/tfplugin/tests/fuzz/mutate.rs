@@ -1,4 +1,4 @@
-//! Making sound bytes unsound, with an eye for what they are: msgpack, JSON, or anything.
+//! Making valid bytes invalid, with an eye for what they are: msgpack, JSON, or anything.
 
 use std::ops::Range;
 
