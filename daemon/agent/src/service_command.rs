@@ -62,12 +62,17 @@ pub(crate) async fn run(
             group.defuse();
             match status {
                 Ok(status) if status.success() => Ok(()),
-                Ok(status) => Err(failed(format!("ended with {status}: {}", String::from_utf8_lossy(&said).trim()))),
+                Ok(status) => Err(failed(format!("ended with {status}: {}", text_of(&said)))),
                 Err(error) => Err(failed(format!("cannot be waited for: {error}"))),
             }
         }
         Err(_) => Err(failed(format!("did not end within {}", reload.timeout))),
     }
+}
+
+/// What the command said. The API takes no NUL characters.
+fn text_of(said: &[u8]) -> String {
+    String::from_utf8_lossy(said).trim().replace('\0', "\\0")
 }
 
 /// Kills a process group when dropped, unless its leader has ended by itself.

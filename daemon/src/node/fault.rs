@@ -12,8 +12,8 @@ pub(super) fn readable(said: &str) -> String {
             break;
         }
         match character {
-            '\n' | '\r' | '\t' => text.push(' '),
-            _ if is_invisible(character) => text.extend(character.escape_unicode()),
+            '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => text.push(' '),
+            _ if controls_display(character) => text.extend(character.escape_unicode()),
             _ => text.push(character),
         }
     }
@@ -21,9 +21,12 @@ pub(super) fn readable(said: &str) -> String {
 }
 
 /// Whether it controls a terminal, or the direction in which text is shown (Unicode Standard Annex #9).
-fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+fn controls_display(character: char) -> bool {
+    let sets_direction = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    sets_direction || character.is_control()
 }
 
 #[cfg(test)]
@@ -40,7 +43,8 @@ mod tests {
     #[test]
     fn control_characters_are_written_out_and_lines_are_joined() {
         assert_eq!(readable("red \u{1b}[31m\r\nnext\tcolumn\u{7f}"), "red \\u{1b}[31m  next column\\u{7f}");
-        assert_eq!(readable("\u{9b}2J\u{202e}gnp"), "\\u{9b}2J\\u{202e}gnp");
+        assert_eq!(readable("\u{9b}2J\u{202e}gnp\u{61c}"), "\\u{9b}2J\\u{202e}gnp\\u{61c}");
+        assert_eq!(readable("one\u{2028}two\u{2029}three"), "one two three");
     }
 
     #[test]

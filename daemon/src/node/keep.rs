@@ -16,6 +16,7 @@ use tracing::warn;
 
 use crate::base::{Actor, Base, Event, Task};
 use crate::node::Nodes;
+use crate::node::fault::readable;
 use crate::node::launch::{node_launch, ticket};
 use crate::node::reconcile::{launch_node, nodes_differ, reconcile_nodes, remove_node};
 
@@ -204,7 +205,7 @@ async fn retry(base: &Base, node: &NodeRow) -> anyhow::Result<Option<&'static st
 
 /// Records a failure as the node's fault.
 async fn record_fault(base: &Base, node: &NodeRow, error: &anyhow::Error) -> anyhow::Result<()> {
-    let fault = format!("{error:#}");
+    let fault = readable(&format!("{error:#}"));
     if node.fault.as_ref() == Some(&fault) {
         return Ok(());
     }

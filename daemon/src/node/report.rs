@@ -18,6 +18,11 @@ use crate::node::Nodes;
 use crate::node::desired::services_of;
 use crate::node::fault::readable;
 
+/// A node may say anything in a serial number too.
+fn fit_to_show(held: HeldCertificate) -> HeldCertificate {
+    HeldCertificate { serial: readable(&held.serial), ..held }
+}
+
 /// Records a node's report.
 pub(crate) async fn put_report(
     State(nodes): State<Arc<Nodes>>,
@@ -41,7 +46,7 @@ pub(crate) async fn put_report(
         },
         reported_at: Some(now),
         reported_generation: report.generation,
-        held: report.certificates,
+        held: report.certificates.into_iter().map(fit_to_show).collect(),
         fault: report.fault.as_deref().map(readable),
         ..before.clone()
     };

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::base::crash_point::CrashPoint;
 use crate::base::{Event, LEASE, NotLeading, Task};
 use crate::node::Nodes;
+use crate::node::fault::readable;
 use crate::node::launch::LaunchNode;
 use crate::node::remove::RemoveNode;
 
@@ -134,7 +135,7 @@ async fn run_kind<S: Saga<Context = Arc<Nodes>>>(nodes: &Arc<Nodes>, saga: &Saga
     if let Some(fault) = &fault
         && let Some(node) = tx.nodes().find(&NodeName::parse(&saga.subject)?).await?
     {
-        tx.nodes().update_state(&node.name, node.state, Some(fault)).await?;
+        tx.nodes().update_state(&node.name, node.state, Some(&readable(fault))).await?;
         tx.cluster().increment_revision().await?;
     }
     tx.commit().await?;

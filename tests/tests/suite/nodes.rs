@@ -221,7 +221,8 @@ async fn a_service_is_reloaded_when_its_files_change_and_a_failing_command_is_re
     let told = sandbox.path().join("told");
     let mut put = declared(0, AuthoritySettings::default());
     let service = put.services.values_mut().next().unwrap();
-    let command = ["sh", "-c", &format!("test -f {0}.allowed && echo told >> {0}", told.display())];
+    let failing = r"printf 'no\0\033[31m' >&2";
+    let command = ["sh", "-c", &format!("{failing}; test -f {0}.allowed && echo told >> {0}", told.display())];
     let command = command.map(str::to_owned).to_vec();
     service.reload = Some(ServiceCommand { command, timeout: Lifetime::from_secs(5) });
     client.put_cluster(&put).await.unwrap();
@@ -229,6 +230,8 @@ async fn a_service_is_reloaded_when_its_files_change_and_a_failing_command_is_re
         let cluster = client.cluster().await.map_err(|error| error.to_string())?;
         let fault = cluster.nodes.first().and_then(|node| node.fault.clone()).unwrap_or_default();
         let shown = fault.contains("the reload command of service query") && cluster.state == ClusterState::Degraded;
+        // What the command says is shown to people, without its power over their terminals.
+        let shown = shown && fault.contains(r"no\0\u{1b}[31m");
         if shown { Ok(()) } else { Err(format!("{cluster:?}")) }
     })
     .await;
@@ -249,8 +252,8 @@ async fn a_damaged_or_foreign_trust_bundle_is_repaired_automatically() {
         ("ca.pem", std::fs::read(trust.join("ca.pem")).unwrap()),
         ("crl.pem", std::fs::read(trust.join("crl.pem")).unwrap()),
     ];
-    // Another cluster's root is sound, and no way to this daemon: the head misses the node, and brings it what is
-    // right.
+    // With another cluster's root, which is valid, the agent no longer reaches this daemon: the head misses the node and
+    // puts the right one there.
     let stranger = Sandbox::new();
     let other = Head::start(stranger.path()).await.connection().ca_certificate;
     for damage in [b"\xff\xfe\x00 not even text".to_vec(), b"no certificate".to_vec(), other.into_bytes()] {

@@ -181,7 +181,8 @@ fn last_lines(path: &Path, from: u64) -> String {
         Ok::<_, std::io::Error>(bytes)
     };
     let bytes = read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
+    // No database takes NUL characters.
+    let text = String::from_utf8_lossy(&bytes).replace('\0', "\\0");
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
