@@ -32,10 +32,13 @@ impl Serial {
     }
 
     /// Reads hexadecimal digits as `Display` writes them, and as other tools do: in upper case, without leading zeros,
-    /// after `0x`, with colons between bytes.
+    /// after `0x`, with colons between bytes. A number is random, so one of less than 16 digits is a part of another.
     pub fn parse(text: &str) -> Option<Self> {
+        if text.contains(':') && text.split(':').any(|byte| byte.len() != 2) {
+            return None;
+        }
         let digits = text.strip_prefix("0x").unwrap_or(text).replace(':', "");
-        if digits.is_empty() || digits.len() > 32 {
+        if !(16..=32).contains(&digits.len()) {
             return None;
         }
         let mut bytes = [0_u8; 16];
@@ -88,7 +91,9 @@ mod tests {
             assert_eq!(Serial::parse(spelling), expected, "{spelling}");
         }
         let long = "0".repeat(33);
-        for other in ["", ":", "0x", "nonsense", "-1", "\0", "é", "80000000000000000000000000000000", &long] {
+        let odd = "0a:1b:2c:3d:4e:5f:60:71:82:9:3a4";
+        let high = "80000000000000000000000000000000";
+        for other in ["", ":", "0x", "nonsense", "-1", "\0", "é", "1", "a1b2c3d4e5f6071", odd, high, &long] {
             assert_eq!(Serial::parse(other), None, "{other:?}");
         }
     }
