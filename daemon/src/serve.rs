@@ -90,15 +90,18 @@ const CLAIM_CHECK: Duration = Duration::from_secs(1);
 pub(crate) async fn watch_claim(claim: &Claim, each: impl AsyncFn() -> anyhow::Result<()>) -> anyhow::Result<()> {
     loop {
         tokio::time::sleep(CLAIM_CHECK).await;
-        match claim.stands() {
-            Ok(true) => {}
+        match claim.stands().map_err(anyhow::Error::from) {
+            // The database may be unavailable for a while.
+            Ok(true) => {
+                if let Err(error) = each().await {
+                    warn!(error = format!("{error:#}"), "the files for clients could not be checked; trying again");
+                }
+            }
             Ok(false) => anyhow::bail!("the directory of this process was removed or replaced; the process ends"),
-            // Such as for want of file descriptors. The lock is held all the same.
-            Err(error) => warn!(%error, "the claim on the directory could not be checked; trying again"),
-        }
-        // The database may be unavailable for a while.
-        if let Err(error) = each().await {
-            warn!(error = format!("{error:#}"), "the files for clients could not be checked; trying again");
+            // Such as for want of file descriptors, which says nothing about the claim.
+            Err(error) => {
+                warn!(error = format!("{error:#}"), "the claim on the directory could not be checked; trying again");
+            }
         }
         service_manager::alive();
     }

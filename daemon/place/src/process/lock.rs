@@ -114,7 +114,7 @@ fn is_at(file: &File, path: &Path) -> Result<bool, FileError> {
     let held = file.metadata().map(of).map_err(FileError::of("look at", path))?;
     match std::fs::metadata(path) {
         Ok(named) => Ok(of(named) == held),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
         Err(source) => Err(FileError { action: "look at", path: path.to_owned(), source }),
     }
 }
