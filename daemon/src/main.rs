@@ -1,5 +1,5 @@
 //! The program: reads the command line and runs one command. Exit codes: 0, 1 for failure, 64 for bad usage or
-//! configuration (`EX_USAGE`).
+//! configuration (`EX_USAGE`), 141 when nobody reads the output any more.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -7,6 +7,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use ringfenced::command::{Command, CommandLine, OutputError};
 use ringfenced::config::ConfigError;
+
+/// The signal that ends programs which write into a closed pipe.
+const SIGPIPE: u8 = 13;
 
 fn main() -> ExitCode {
     let line = match CommandLine::try_parse() {
@@ -27,8 +30,7 @@ fn main() -> ExitCode {
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever closed the pipe has read enough.
-        Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed)) => ExitCode::SUCCESS,
+        Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed)) => ExitCode::from(128 + SIGPIPE),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "ringfenced: {error:#}");
             if error.downcast_ref::<ConfigError>().is_some() { ExitCode::from(64) } else { ExitCode::FAILURE }

@@ -177,6 +177,7 @@ impl fmt::Display for Case {
 struct Naming<'a>(&'a Case);
 
 impl Drop for Naming<'_> {
+    #[expect(clippy::print_stderr, reason = "a failing test is described where its panic is")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("in the case: {}", self.0);

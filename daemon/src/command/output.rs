@@ -1,7 +1,8 @@
 //! What commands write for people and scripts.
 //!
-//! A reader such as `head` may close the pipe before a command has printed everything. That is no failure: the command
-//! ends there, without an error. Whatever else keeps output from being written is one.
+//! A reader such as `head` may close the pipe before a command has printed everything. The command ends there without a
+//! word, and its exit code is that of a program that SIGPIPE ends. Whatever else keeps output from being written is an
+//! error.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
@@ -13,7 +14,7 @@ pub enum OutputError {
     #[error("standard output was closed")]
     Closed,
     /// The output cannot be written.
-    #[error("cannot write to standard output: {0}")]
+    #[error("cannot write to standard output")]
     Failed(#[source] io::Error),
 }
 
@@ -26,8 +27,9 @@ pub(crate) fn print(text: impl Display) -> Result<(), OutputError> {
     })
 }
 
-/// Prints for a command whose exit code is a verdict: it does not depend on whether anybody reads to the end.
-pub(crate) fn print_before_verdict(text: impl Display) -> Result<(), OutputError> {
+/// Prints for a command whose exit code says more, such as a verdict or that a rotation is complete: the command goes on
+/// to that, whether anybody reads or not.
+pub(crate) fn print_if_read(text: impl Display) -> Result<(), OutputError> {
     match print(text) {
         Err(OutputError::Closed) => Ok(()),
         printed => printed,

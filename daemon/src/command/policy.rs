@@ -9,7 +9,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use ringfence_policy::aws::{Document, Explained, explain, harmless, read_policy};
 use serde_json::json;
 
-use crate::command::output::print_before_verdict;
+use crate::command::output::print_if_read;
 
 /// Explain AWS policies.
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ impl Policy {
         let policies = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
         let explained = explain(&policies);
         let text = if json { in_json(&explained) } else { in_tables(&explained) };
-        print_before_verdict(text.trim_end())?;
+        print_if_read(text.trim_end())?;
         if check && !explained.findings.is_empty() {
             std::process::exit(1);
         }

@@ -10,7 +10,7 @@ use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, Rotat
 use ringfence_api::node::{Node, NodeState};
 
 use crate::command::operator::Operator;
-use crate::command::output::print;
+use crate::command::output::print_if_read;
 
 /// Rotate an authority, the keys that sign tokens, or what a node holds.
 #[derive(Debug, Args)]
@@ -84,19 +84,19 @@ impl Rotate {
                 };
                 let keys = rotated?;
                 for key in keys.iter().filter(|key| key.retired_at.is_none()) {
-                    print(format_args!("{} {}", key.kid, key.state.as_str()))?;
+                    print_if_read(format_args!("{} {}", key.kid, key.state.as_str()))?;
                 }
                 Ok(())
             }
             What::MasterKey { operator } => {
                 let client = operator.client()?;
                 let mut state = client.rotate_master_key().await?;
-                print(format_args!("version {} of the master key is active", state.active))?;
+                print_if_read(format_args!("version {} of the master key is active", state.active))?;
                 while !state.complete {
                     tokio::time::sleep(POLL_INTERVAL).await;
                     state = client.master_key().await?;
                 }
-                print(format_args!(
+                print_if_read(format_args!(
                     "everything is sealed under version {}; other versions are no longer needed",
                     state.active
                 ))?;
@@ -105,11 +105,11 @@ impl Rotate {
             What::Node { name, operator } => {
                 let client = operator.client()?;
                 let mut rotation = client.rotate_node(&name).await?;
-                print(format_args!("{name}: {} certificates to replace", rotation.certificates.len()))?;
+                print_if_read(format_args!("{name}: {} certificates to replace", rotation.certificates.len()))?;
                 while !rotation.done {
                     rotation = client.rotation_after(&name, rotation.revision).await?;
                 }
-                print(format_args!("{name}: all certificates are replaced"))?;
+                print_if_read(format_args!("{name}: all certificates are replaced"))?;
                 Ok(())
             }
         }
@@ -121,7 +121,7 @@ impl OfAuthority {
         let mut client = self.operator.client()?;
         let before = active(&client.authorities().await?, domain)?.id;
         let mut seen = client.rotate_authority(domain, RotateAuthority { compromised: self.compromised }).await?;
-        print(format_args!("{before}: rotation requested"))?;
+        print_if_read(format_args!("{before}: rotation requested"))?;
         let mut waited_for = Vec::new();
         let mut since = Instant::now();
         let mut failures = 0;
@@ -141,7 +141,7 @@ impl OfAuthority {
             failures = 0;
             let news = changes(&seen, &now);
             for change in &news {
-                print(change)?;
+                print_if_read(change)?;
             }
             if is_done(&now, domain, &before, self.compromised) {
                 return Ok(());
@@ -152,7 +152,7 @@ impl OfAuthority {
                 let waiting = waiting_for(&client.cluster().await.map(|cluster| cluster.nodes).unwrap_or_default());
                 if waiting != waited_for {
                     for node in &waiting {
-                        print(node)?;
+                        print_if_read(node)?;
                     }
                     waited_for = waiting;
                 }

@@ -10,7 +10,7 @@ use ringfence_place::aws::{AssumeRole, AwsAccount, AwsSettings, Verified};
 use ringfence_policy::aws::{CrossAccount, CrossAccountRequest, Grant, RoleName};
 use serde_json::json;
 
-use crate::command::output::{notify, print_before_verdict};
+use crate::command::output::{notify, print_if_read};
 
 /// Verify permissions in a cloud.
 #[derive(Debug, Args)]
@@ -113,10 +113,10 @@ impl Aws {
         }
         let wrong = verified.iter().filter(|one| !one.is_right()).count();
         if self.json {
-            print_before_verdict(format_args!("{:#}", in_json(&arn, &verified, unasked.as_deref())))?;
+            print_if_read(format_args!("{:#}", in_json(&arn, &verified, unasked.as_deref())))?;
         } else {
-            print_before_verdict(in_table(&verified))?;
-            print_before_verdict(format_args!("{arn}: {} checks, {wrong} wrong", verified.len()))?;
+            print_if_read(in_table(&verified))?;
+            print_if_read(format_args!("{arn}: {} checks, {wrong} wrong", verified.len()))?;
         }
         if let Some(unasked) = unasked {
             bail!(unasked);

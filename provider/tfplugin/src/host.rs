@@ -21,6 +21,7 @@ mod reattach;
 mod stream;
 mod tls;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +79,8 @@ pub fn serve<P: Provider>(provider: P) -> ExitCode {
                 text = format!("{text}: {cause}");
                 source = cause.source();
             }
-            eprintln!("{text}");
+            // Terraform may be gone already, and its pipe with it.
+            let _ = writeln!(std::io::stderr(), "{text}");
             ExitCode::FAILURE
         }
     }

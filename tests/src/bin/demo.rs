@@ -2,6 +2,8 @@
 //!
 //! `KEEP=1` leaves the cluster up and says how to use it.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever started it")]
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! End-to-end tests with the real programs.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::print_stdout, reason = "figures of a test are shown when it fails")]
 #![expect(clippy::too_many_lines, reason = "a test is a story that is read from its start to its end")]
 
 mod acceptance;

@@ -10,6 +10,7 @@
 //! flight end with the process.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -31,7 +32,8 @@ pub(super) async fn run<P: Provider>(provider: P) -> Result<(), StartError> {
     watch_signals(Interrupt::Ends, &shutdown)?;
     let listener = Listener::bind()?;
     reattach::announce(&mut std::io::stdout().lock(), P::SOURCE, listener.address(), std::process::id())?;
-    eprintln!(
+    let _ = writeln!(
+        std::io::stderr(),
         "Run Terraform with this line as the environment variable TF_REATTACH_PROVIDERS. Ctrl-C ends the provider."
     );
     let provider = Arc::new(provider);

@@ -1,5 +1,7 @@
 //! The table that is printed: what was measured, what was found, what is aimed at.
 
+#![expect(clippy::print_stdout, reason = "it talks to whoever started it")]
+
 use std::time::Duration;
 
 /// The head of the table.
