@@ -27,8 +27,8 @@ pub(crate) fn print(text: impl Display) -> Result<(), OutputError> {
     })
 }
 
-/// Prints for a command whose exit code says more, such as a verdict or that a rotation is complete: the command goes on
-/// to that, whether anybody reads or not.
+/// Prints for a command whose exit code says more, such as a verdict or that a rotation is complete: the command goes
+/// on to that, whether anybody reads or not.
 pub(crate) fn print_if_read(text: impl Display) -> Result<(), OutputError> {
     match print(text) {
         Err(OutputError::Closed) => Ok(()),

@@ -252,8 +252,8 @@ async fn a_damaged_or_foreign_trust_bundle_is_repaired_automatically() {
         ("ca.pem", std::fs::read(trust.join("ca.pem")).unwrap()),
         ("crl.pem", std::fs::read(trust.join("crl.pem")).unwrap()),
     ];
-    // With another cluster's root, which is valid, the agent no longer reaches this daemon: the head misses the node and
-    // puts the right one there.
+    // With another cluster's root, which is valid, the agent no longer reaches this daemon: the head misses the node
+    // and puts the right one there.
     let stranger = Sandbox::new();
     let other = Head::start(stranger.path()).await.connection().ca_certificate;
     for damage in [b"\xff\xfe\x00 not even text".to_vec(), b"no certificate".to_vec(), other.into_bytes()] {
