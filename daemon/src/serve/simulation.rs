@@ -1,4 +1,4 @@
-//! Simulates ten years of a cluster in less than a minute: the real daemon on a real database with a test clock, the
+//! Simulates ten years of a cluster in about a minute: the real daemon on a real database with a test clock, the
 //! agent's own planning for three nodes, and some hundreds of members who join and leave, while everything rotates by
 //! schedule, on request, and because keys are compromised.
 //!
@@ -29,9 +29,9 @@ use crate::project::{delete_member, put_member, put_project, read_credentials};
 use crate::serve::open::open;
 
 /// The time between two checks.
-const TICK: SignedDuration = SignedDuration::from_hours(15 * 24);
+const TICK: SignedDuration = SignedDuration::from_hours(20 * 24);
 /// The number of ticks in ten years.
-const TICKS: u32 = 244;
+const TICKS: u32 = 183;
 /// The lifetime of leaf certificates and CRLs.
 const LEAF: Lifetime = Lifetime::from_secs(90 * 86_400);
 const MEMBERS: usize = 40;
@@ -370,11 +370,11 @@ async fn in_ten_years_everything_in_use_verifies_and_nothing_revoked_does() {
             simulation.add_member().await;
         }
         match tick {
-            30 => simulation.rotate(AuthorityDomain::Services, false).await,
-            60 => simulation.rotate(AuthorityDomain::Projects, true).await,
-            90 => simulation.rotate(AuthorityDomain::Services, true).await,
-            150 => simulation.rotate(AuthorityDomain::Root, false).await,
-            200 => simulation.rotate(AuthorityDomain::Root, true).await,
+            22 => simulation.rotate(AuthorityDomain::Services, false).await,
+            45 => simulation.rotate(AuthorityDomain::Projects, true).await,
+            68 => simulation.rotate(AuthorityDomain::Services, true).await,
+            112 => simulation.rotate(AuthorityDomain::Root, false).await,
+            150 => simulation.rotate(AuthorityDomain::Root, true).await,
             _ => {}
         }
         simulation.settle().await;
