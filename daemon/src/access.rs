@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use ringfence_api::login::route;
+use ringfence_api::whoami::route::READ_WHOAMI;
 
 use crate::base::Base;
 use session::Sessions;
@@ -53,5 +54,5 @@ where
         .add(&route::POST_NONCE, login::post_nonce)
         .add(&route::POST_LOGIN, login::post_login)
         .add(&route::PUT_OPERATOR_KEY, operator_key::put_operator_key)
-        .add(&route::READ_WHOAMI, whoami::read_whoami)
+        .add(&READ_WHOAMI, whoami::read_whoami)
 }

@@ -1,5 +1,7 @@
 //! The authorities: a root and its intermediates, each in its place in life.
 
+#[cfg(feature = "client")]
+mod client;
 pub mod route;
 
 use jiff::Timestamp;

@@ -1,5 +1,7 @@
 //! The cluster: what is declared, and what is there.
 
+#[cfg(feature = "client")]
+mod client;
 pub mod route;
 
 use std::collections::BTreeMap;

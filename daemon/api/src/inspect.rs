@@ -1,5 +1,7 @@
 //! What an operator can look at: sagas, tasks, audit rows, health.
 
+#[cfg(feature = "client")]
+mod client;
 pub mod route;
 
 use jiff::Timestamp;

@@ -1,5 +1,7 @@
 //! The master key, under which every secret in the database is sealed.
 
+#[cfg(feature = "client")]
+mod client;
 pub mod route;
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,7 @@
 //! Nodes: what they are told, what they ask for, what they report.
 
+#[cfg(feature = "client")]
+mod client;
 pub mod route;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! Projects and their members.
 
+#[cfg(feature = "client")]
+mod client;
 pub mod route;
 
 use std::collections::BTreeMap;

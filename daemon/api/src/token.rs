@@ -3,6 +3,8 @@
 //! A token is a JWT (RFC 7519) signed with ES256 or `EdDSA`. Whoever has the [`Jwks`] can verify one and nobody can
 //! make one from it. A token ends by itself; one that is ended before its time is told of by introspection only.
 
+#[cfg(feature = "client")]
+mod client;
 pub mod route;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,9 @@
 //! Who the caller of the API is.
 
+#[cfg(feature = "client")]
+mod client;
+pub mod route;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
 //! Authorization of requests: decides by the operation's row in the authorization table whether a caller may call it,
-//! before the handler runs. The handler receives the result and does not check again.
+//! before the handler runs. The handler receives the result; only rules about members are checked by their handlers.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;

@@ -1,11 +1,10 @@
-//! Who calls: login, session, operator key.
+//! Login, session, operator key.
 
 #![expect(missing_docs, reason = "each route says what it is for in its summary")]
 
 use crate::login::{Login, LoginNonce, PutLogin};
 use crate::operator::{OperatorKeys, PutOperatorKey};
 use crate::route::{Callers, Route};
-use crate::whoami::Caller;
 
 pub const POST_LOGIN: Route<PutLogin, Login> = Route::post("post_login", "/v1/login", Callers::Anyone)
     .tagged("identity")
@@ -26,8 +25,3 @@ pub const PUT_OPERATOR_KEY: Route<PutOperatorKey, OperatorKeys> =
         .takes::<PutOperatorKey>()
         .answers::<OperatorKeys>()
         .problems(&[(400, "")]);
-
-pub const READ_WHOAMI: Route<(), Caller> = Route::get("read_whoami", "/v1/whoami", Callers::Recognized)
-    .tagged("identity")
-    .summary("Who the caller is.")
-    .answers::<Caller>();
