@@ -34,12 +34,14 @@ use crate::base::{Base, Task};
 
 pub(crate) use api_certificate::issue_api_certificate;
 pub(crate) use create::subject_name;
+pub(crate) use import::import_signed;
 pub(crate) use issue::{Identity, Recording, Signed};
 pub(crate) use issuers::{Authorities, Issuer, Issuers};
 pub(crate) use issuing::{Issuing, Order, Verdict, lifetime_of};
 pub(crate) use ocsp::OcspResponder;
 #[cfg(test)]
 pub(crate) use rotate::rotate_authority;
+pub(crate) use rotate::rotate_due;
 pub(crate) use server_tls::ServerTls;
 
 /// The routes of authorities, certificates, CRLs and OCSP.

@@ -28,7 +28,7 @@ pub(crate) use events::{Event, Events};
 pub(crate) use failure::{Answer, Failure};
 pub(crate) use lead::{HoldLead, LEASE, Lead, NotLeading};
 pub(crate) use listen::listen_to_others;
-pub(crate) use request::{After, BODY_LIMIT, Body, Creating, Limit, Range, Segment, text_in_path};
+pub(crate) use request::{After, BODY_LIMIT, Body, Creating, Limit, Range, Segment, Since, text_in_path};
 pub(crate) use seal::{follow, open, seal, sealing_context};
 pub(crate) use task::Task;
 

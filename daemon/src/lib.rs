@@ -7,8 +7,8 @@
 //!
 //! 1. `base`: what the rest builds on.
 //! 2. `access`: who calls, and who may call what.
-//! 3. The nouns, each in a folder: `audit`, `authority`, `cluster`, `master_key`, `node`, `project`, `token`. A noun
-//!    offers `routes()` and `tasks()`.
+//! 3. The nouns, each in a folder: `audit`, `authority`, `cluster`, `incarnation`, `master_key`, `node`, `project`,
+//!    `token`. A noun offers `routes()` and `tasks()`.
 //! 4. `http`, `tasks`, `daemon`, which composes the nouns, `serve`, and the commands.
 
 mod access;
@@ -16,6 +16,7 @@ mod audit;
 mod authority;
 mod base;
 mod cluster;
+mod incarnation;
 mod master_key;
 mod node;
 mod project;

@@ -10,6 +10,7 @@ mod keep;
 mod launch;
 mod read;
 mod reconcile;
+mod rejoin;
 mod remove;
 mod report;
 mod rotate;

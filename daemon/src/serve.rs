@@ -4,14 +4,18 @@
 //! ```text
 //! serve.toml                 the configuration, written before the daemon starts
 //! authority.json             the settings of the first authorities; read when the cluster is created
-//! imported.json              the first authorities, if an offline root signed them; removed once they are stored
+//! imported.json              what an offline root signed: the first authorities, or later intermediates; removed once it
+//!                            is stored
 //! ringfence.db               the database, unless it is on a server
 //! master.key                 the key that seals all others (0600), unless another source is configured
 //! ca.pem, endpoint           the root certificate and the API's address, for clients
 //! operator_keys              the public keys that may log in
+//! history.json               how far the database was, to notice when it goes back
 //! serve.lock, serve.pid      the claim on the directory
 //! ```
 
+mod history;
+mod imported;
 mod open;
 mod place;
 #[cfg(test)]
@@ -36,6 +40,8 @@ use crate::config::ServeConfig;
 use crate::daemon::{Daemon, all_routes};
 use crate::http::{listen, router};
 use crate::service_manager;
+use imported::await_authorities;
+pub(crate) use open::IMPORTED_FILE;
 use open::open;
 
 /// The file with the root certificate, for clients.
@@ -56,6 +62,10 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
 
     let daemon = open(&directory, &config, &endpoint, Arc::new(SystemClock)).await?;
     let Daemon { base, access, authorities, tasks, .. } = &daemon;
+    tokio::select! {
+        awaited = await_authorities(&daemon, &directory) => awaited?,
+        ended = wait_for_signal() => return ended,
+    }
     let tls = issue_api_certificate(authorities).await?;
     access.keys_file.write(&base.store).await?;
     atomic_write(&directory.join(CA_FILE), authorities.cached().client_bundle().as_bytes(), 0o644)?;
@@ -116,7 +126,9 @@ async fn republish(daemon: &Daemon, directory: &Path) -> anyhow::Result<()> {
             atomic_write(&path, text.as_bytes(), 0o644)?;
         }
     }
-    daemon.access.keys_file.write(&daemon.base.store).await
+    daemon.access.keys_file.write(&daemon.base.store).await?;
+    imported::import_file(daemon, directory).await?;
+    history::keep_note(&daemon.base, directory).await
 }
 
 /// Binds the configured address. Port 0 means the port of the last start, or a free one at the first start.

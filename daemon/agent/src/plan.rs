@@ -167,6 +167,7 @@ mod tests {
     fn desired() -> DesiredNode {
         DesiredNode {
             generation: 7,
+            incarnation: None,
             cluster_id: ClusterId::random(),
             services: vec![DesiredService {
                 name: service("query"),

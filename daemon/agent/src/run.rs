@@ -151,7 +151,7 @@ impl Agent {
     /// What the node should hold: news from the daemon, or what we know already when a renewal is due first.
     async fn desired(&self, client: &Client, observed: &Observed) -> Result<DesiredNode, AgentError> {
         let Some(known) = &self.known else {
-            return Ok(client.desired(&self.config.node, 0).await?);
+            return Ok(client.desired(&self.config.node, 0, None).await?);
         };
         if self.reported.as_ref().is_none_or(|report| report.fault.is_some()) {
             // Something is left to do; wait for news, longer each time, and then try it again.
@@ -171,7 +171,8 @@ impl Agent {
         known: &DesiredNode,
         wait: Duration,
     ) -> Result<Option<DesiredNode>, AgentError> {
-        match tokio::time::timeout(wait, client.desired(&self.config.node, known.generation)).await {
+        let news = client.desired(&self.config.node, known.generation, known.incarnation.as_ref());
+        match tokio::time::timeout(wait, news).await {
             Ok(answer) => Ok(Some(answer?)),
             Err(_) => Ok(None),
         }
@@ -188,6 +189,7 @@ impl Agent {
         let faults = apply(client, &self.disk, node, &desired, &actions, now).await;
         let report = PutReport {
             generation: desired.generation,
+            incarnation: desired.incarnation.clone(),
             certificates: held(&self.disk.observe()?),
             fault: (!faults.is_empty()).then(|| faults.join("; ")),
         };
@@ -221,7 +223,12 @@ impl Agent {
 fn is_refusal(code: Option<ProblemCode>) -> bool {
     matches!(
         code,
-        Some(ProblemCode::CertificateExpired | ProblemCode::CertificateRevoked | ProblemCode::CertificateUnknown)
+        Some(
+            ProblemCode::CertificateExpired
+                | ProblemCode::CertificateNotYetValid
+                | ProblemCode::CertificateRevoked
+                | ProblemCode::CertificateUnknown
+        )
     )
 }
 

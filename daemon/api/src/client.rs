@@ -234,7 +234,12 @@ impl Client {
         segments: &[&str],
         after: i64,
     ) -> Result<A, ClientError> {
-        self.call(&route.operation(), &format!("{}?after={after}", route.path(segments)), NO_BODY).await
+        self.ask_at(route, &format!("{}?after={after}", route.path(segments))).await
+    }
+
+    /// Calls an operation that takes no body, at its path with a query.
+    pub(crate) async fn ask_at<A: DeserializeOwned>(&self, route: &Route<(), A>, path: &str) -> Result<A, ClientError> {
+        self.call(&route.operation(), path, NO_BODY).await
     }
 
     /// Calls an operation with a body.

@@ -121,6 +121,7 @@ fn other_parameter(parameter: &Parameter) -> Described {
     let (place, schema) = match parameter.place {
         Place::Number => (ParameterIn::Query, i64::schema()),
         Place::Count => (ParameterIn::Query, u32::schema()),
+        Place::Text => (ParameterIn::Query, String::schema()),
         Place::Header => (ParameterIn::Header, String::schema()),
     };
     let described = ParameterBuilder::new().name(parameter.name).parameter_in(place).required(Required::False);

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod cluster;
 pub mod crl;
 mod document;
+pub mod incarnation;
 pub mod inspect;
 pub mod job;
 pub mod key_algorithm;

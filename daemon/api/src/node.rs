@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
+use crate::incarnation::Incarnation;
 use crate::key_algorithm::KeyAlgorithm;
 use crate::lifetime::Lifetime;
 use crate::name::{ClusterId, DnsName, NodeName, ServiceName, SystemUser};
@@ -111,6 +112,9 @@ pub struct IssuedCertificate {
 pub struct DesiredNode {
     /// Rises with every change; pass it as `after` to wait for the next.
     pub generation: i64,
+    /// The history that the generation counts in; pass it as `incarnation` beside `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<Incarnation>,
     /// The cluster, so that an agent never obeys another one.
     pub cluster_id: ClusterId,
     /// The services to hold certificates for.
@@ -176,6 +180,9 @@ pub struct DesiredCrl {
 pub struct PutReport {
     /// The generation that was applied last.
     pub generation: i64,
+    /// The history that it counts in, as it came with the generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<Incarnation>,
     /// Everything that lies on its disk.
     pub certificates: Vec<HeldCertificate>,
     /// What went wrong, for people; none when all is well.

@@ -28,6 +28,8 @@ pub enum ProblemCode {
     CertificateRevoked,
     /// The client certificate has expired.
     CertificateExpired,
+    /// The client certificate is not valid yet: a clock was ahead when it was issued, or is behind now.
+    CertificateNotYetValid,
     /// The join ticket is unknown, expired, or used by another key.
     TicketRefused,
     /// The caller is known but may not do this.
@@ -50,6 +52,8 @@ pub enum ProblemCode {
     Conflict,
     /// It was to be created, and exists already as something else. Change it instead.
     AlreadyExists,
+    /// The caller has as many of these as one may have at the same time.
+    QuotaExceeded,
     /// The change would leave a project that has a data owner without one.
     LastDataOwner,
     /// The caller would lose its own role in the project.
@@ -70,6 +74,7 @@ impl ProblemCode {
             | Self::CertificateUnknown
             | Self::CertificateRevoked
             | Self::CertificateExpired
+            | Self::CertificateNotYetValid
             | Self::TicketRefused => 401,
             Self::Forbidden => 403,
             Self::NotFound | Self::NoSuchRoute => 404,
@@ -77,6 +82,7 @@ impl ProblemCode {
             Self::InvalidRequest | Self::UnknownField | Self::InvalidCsr => 400,
             Self::BodyTooLarge => 413,
             Self::Conflict | Self::AlreadyExists | Self::LastDataOwner | Self::OwnMembership => 409,
+            Self::QuotaExceeded => 429,
             Self::Unavailable => 503,
             Self::Internal => 500,
         }
@@ -91,6 +97,7 @@ impl ProblemCode {
             Self::CertificateUnknown => "The client certificate is not of this cluster",
             Self::CertificateRevoked => "The client certificate is revoked",
             Self::CertificateExpired => "The client certificate has expired",
+            Self::CertificateNotYetValid => "The client certificate is not valid yet",
             Self::TicketRefused => "The join ticket was refused",
             Self::Forbidden => "The caller may not do this",
             Self::NotFound => "Not found",
@@ -102,6 +109,7 @@ impl ProblemCode {
             Self::BodyTooLarge => "The body is too large",
             Self::Conflict => "The change conflicts with what exists",
             Self::AlreadyExists => "It exists already",
+            Self::QuotaExceeded => "The quota is exhausted",
             Self::LastDataOwner => "The project would have no data owner",
             Self::OwnMembership => "The caller would lose its own role",
             Self::Unavailable => "The daemon cannot answer now",

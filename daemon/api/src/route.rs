@@ -85,6 +85,8 @@ pub(crate) enum Place {
     Number,
     /// A 32-bit number in the query.
     Count,
+    /// A text in the query.
+    Text,
     Header,
 }
 
@@ -109,6 +111,11 @@ pub(crate) const JSON: &str = "application/json";
 /// `?after=N` of a long poll.
 pub(crate) const fn after(description: &'static str) -> Parameter {
     Parameter { name: "after", place: Place::Number, description }
+}
+
+/// A text in the query.
+pub(crate) const fn text(name: &'static str, description: &'static str) -> Parameter {
+    Parameter { name, place: Place::Text, description }
 }
 
 /// `?limit=N` of a listing.

@@ -88,6 +88,15 @@ pub fn import_intermediate(
     Ok((authority, facts))
 }
 
+/// The CRLNumber of a list, whole or delta, that this authority has signed at any time; nothing if it has not.
+pub fn crl_number(authority: &[u8], list: &[u8]) -> Option<i64> {
+    let (_, parsed) = CertificateRevocationList::from_der(list).ok()?;
+    let (_, certificate) = X509Certificate::from_der(authority).ok()?;
+    let is_signed =
+        parsed.issuer() == certificate.subject() && parsed.verify_signature(certificate.public_key()).is_ok();
+    parsed.crl_number().filter(|_| is_signed).and_then(|number| i64::try_from(number).ok())
+}
+
 /// Imports a list of an offline root.
 pub fn import_list(root: &Authority, list: &[u8], now: Timestamp) -> Result<ListFacts, ImportError> {
     let what = "list";

@@ -64,10 +64,16 @@ async fn by_certificate(access: &Access, der: &[u8]) -> Answer<Caller> {
         let detail = format!("{} was revoked at {at}: {}", certificate.common_name, reason.as_str());
         return Err(Failure::new(ProblemCode::CertificateRevoked, detail));
     }
-    if certificate.not_after < now || now < row.not_before {
-        let detail =
-            format!("{} was valid from {} to {}", certificate.common_name, row.not_before, certificate.not_after);
+    if certificate.not_after < now {
+        let detail = format!("{} expired at {}; the clock says {now}", certificate.common_name, certificate.not_after);
         return Err(Failure::new(ProblemCode::CertificateExpired, detail));
+    }
+    if now < row.not_before {
+        let detail = format!(
+            "{} is valid from {} on, and the clock says {now}: it was issued while the clock was ahead",
+            certificate.common_name, row.not_before
+        );
+        return Err(Failure::new(ProblemCode::CertificateNotYetValid, detail));
     }
     let unknown = || Failure::new(ProblemCode::CertificateUnknown, "its holder no longer exists");
     match certificate.profile {

@@ -25,14 +25,12 @@ use ringfence_store::{StoreError, Transaction};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::access::session::session_hash;
+use crate::access::session::{SESSION_LIFETIME, session_hash};
 use crate::access::{Access, Source};
 use crate::base::{Actor, Body, Failure};
 
 /// How long a nonce is valid.
 const NONCE_LIFETIME: SignedDuration = SignedDuration::from_secs(60);
-/// How long a session lasts.
-const SESSION_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 /// The maximum number of open sessions. Beyond it, those that expire first are closed.
 const MAX_SESSIONS: u32 = 1_024;
 
@@ -90,7 +88,8 @@ pub(crate) async fn post_login(
     let expires_at = now + SESSION_LIFETIME;
     tx.sessions().prune(now, MAX_SESSIONS - 1).await?;
     let row = SessionRow { hash: session_hash(&session), operator_key: key.clone(), nonce: put.nonce, expires_at };
-    match tx.sessions().insert(&row).await {
+    // A daemon whose clock is behind may take a nonce for as long again.
+    match tx.sessions().insert(&row, now + NONCE_LIFETIME * 2).await {
         Err(StoreError::Exists(_)) => return Err(refused(spent())),
         inserted => inserted?,
     }

@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ringfence_store::Store;
 
 use crate::base::{Answer, Batch};
+
+/// How long a session lasts.
+pub(super) const SESSION_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
+/// How much the clock of a daemon that opened a session may be ahead of this one's.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// Requests whose session is being looked up.
 pub(crate) type Sessions = Batch<String, Answer<SessionState>>;
@@ -35,7 +40,7 @@ pub(super) async fn session_states(
     let mut states = BTreeMap::new();
     for hash in hashes {
         if !states.contains_key(hash) {
-            let state = match tx.sessions().find_key(hash, now).await? {
+            let state = match tx.sessions().find_key(hash, now, now + SESSION_LIFETIME + SKEW).await? {
                 (None, _) => SessionState::Unknown,
                 (Some(key), keys) if keys.hold(&key) => SessionState::Valid,
                 (Some(_), _) => SessionState::Replaced,

@@ -4,6 +4,7 @@ use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
 use ringfence_api::authority::{AuthorityDomain, AuthorityState, ImportAuthorities};
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
+use ringfence_api::incarnation::Incarnation;
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
 use ringfence_pki::MasterKey;
 use ringfence_store::Store;
@@ -47,6 +48,8 @@ pub(crate) async fn bootstrap(
         generation: 1,
         declared_generation: 1,
         revision: 1,
+        incarnation: Incarnation { number: 1, id: uuid::Uuid::new_v4().to_string() },
+        restored_at: None,
     };
     tx.cluster().insert(&cluster, now).await?;
     let version = master_key.active();

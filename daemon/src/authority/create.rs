@@ -105,7 +105,17 @@ pub(super) async fn establish(
         let crl =
             authority.sign_crl(&list, 1, Extent::Complete, Entries::default(), Validity::starting(now, lifetime))?;
         let (this_update, next_update) = (crl.this_update, crl.next_update);
-        let head = CrlHead { issuer: id.clone(), shard, url, number: 1, this_update, next_update, base_number: 1 };
+        let head = CrlHead {
+            issuer: id.clone(),
+            shard,
+            url,
+            number: 1,
+            this_update,
+            next_update,
+            base_number: 1,
+            signed_at: now,
+            number_floor: 0,
+        };
         tx.crls().insert(&CrlRow { head, der: crl.der, delta: None }).await?;
     }
     Ok(id)

@@ -21,7 +21,7 @@ use crate::access::OperatorCaller;
 use crate::authority::Authorities;
 use crate::authority::create::{New, establish};
 use crate::authority::issuers::crl_url;
-use crate::base::{Body, Event, Failure};
+use crate::base::{Actor, Body, Event, Failure};
 
 /// Imports intermediates and CRLs that an offline root signed. An imported intermediate is prepared: it signs when a
 /// rotation is requested or due, and every node knows it before that.
@@ -30,6 +30,15 @@ pub(crate) async fn import_authorities(
     OperatorCaller(actor): OperatorCaller,
     Body(import): Body<ImportAuthorities>,
 ) -> Result<Json<Vec<Authority>>, Failure> {
+    import_signed(&authorities, &actor, &import).await.map(Json)
+}
+
+/// The same for any actor.
+pub(crate) async fn import_signed(
+    authorities: &Authorities,
+    actor: &Actor,
+    import: &ImportAuthorities,
+) -> Result<Vec<Authority>, Failure> {
     let base = &authorities.base;
     let now = base.now();
     if import.root.is_some() {
@@ -41,7 +50,7 @@ pub(crate) async fn import_authorities(
     let root = issuers.active(AuthorityDomain::Root)?;
     let cluster = tx.cluster().get().await?;
     let keys = (&base.master_key, &base.rng);
-    for (domain, certificate, key) in intermediates(&import)? {
+    for (domain, certificate, key) in intermediates(import)? {
         let rows = tx.issuers().list().await?;
         let of = || rows.iter().filter(|row| row.view.domain == domain);
         if let Some(prepared) = of().find(|row| row.view.state == AuthorityState::Prepared) {
@@ -68,7 +77,7 @@ pub(crate) async fn import_authorities(
     tx.commit().await?;
     base.changes.notify_desired();
     base.events.notify(Event::AuthoritiesChanged);
-    Ok(Json(rows.into_iter().map(|row| row.view).collect()))
+    Ok(rows.into_iter().map(|row| row.view).collect())
 }
 
 /// Records the first authorities of a cluster from an import.
@@ -89,7 +98,17 @@ pub(super) async fn import_first(
     let facts = import_list(&authority, &one_list(list)?, now).map_err(refused)?;
     let url = crl_url(&cluster.endpoint, &root, 0);
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
-    let head = CrlHead { issuer: root.clone(), shard: 0, url, number, this_update, next_update, base_number: number };
+    let head = CrlHead {
+        issuer: root.clone(),
+        shard: 0,
+        url,
+        number,
+        this_update,
+        next_update,
+        base_number: number,
+        signed_at: now,
+        number_floor: 0,
+    };
     tx.crls().insert(&CrlRow { head, der: one_list(list)?, delta: None }).await?;
     let intermediates = intermediates(imported)?;
     for domain in [AuthorityDomain::Services, AuthorityDomain::Projects] {
@@ -130,7 +149,7 @@ async fn replace_crl(
     // Revocations that are listed for the first time, and those that the last CRL lists and this one does not.
     let (mut named, mut missing) = (Vec::new(), Vec::new());
     tx.crls()
-        .for_each_revoked(&last, |row| match (row.listed_in, facts.revoked.contains(&row.serial)) {
+        .for_each_revoked(&last, now, |row| match (row.listed_in, facts.revoked.contains(&row.serial)) {
             (None, true) => named.push(row.serial),
             (Some(_), false) => missing.push(row.serial),
             _ => {}
@@ -142,7 +161,7 @@ async fn replace_crl(
     }
     let (number, this_update, next_update) = (facts.number, facts.this_update, facts.next_update);
     let before = last.number;
-    let head = CrlHead { number, this_update, next_update, base_number: number, ..last };
+    let head = CrlHead { number, this_update, next_update, base_number: number, signed_at: now, ..last };
     tx.crls().update(before, &CrlRow { head: head.clone(), der, delta: None }).await?;
     tx.crls().mark_listed(&head, &named).await?;
     Ok(facts.number)

@@ -44,6 +44,8 @@ pub(crate) struct Signed {
     holder: CertificateHolder,
     der: Vec<u8>,
     not_before: Timestamp,
+    /// When it was signed.
+    pub(crate) signed_at: Timestamp,
 }
 
 /// The outcome of recording certificates.
@@ -115,6 +117,7 @@ impl Authorities {
             identity,
             der: certificate,
             not_before,
+            signed_at: now,
             by: by.clone(),
         })
     }

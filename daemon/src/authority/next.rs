@@ -63,10 +63,13 @@ fn of_domain(all: &[AuthorityFacts], domain: AuthorityDomain, now: Timestamp) ->
     let active = find(all, domain, AuthorityState::Active)?;
     let root = find(all, AuthorityDomain::Root, AuthorityState::Active)?;
     let prepared = find(all, domain, AuthorityState::Prepared);
-    // Created under a root that has a successor by now, or compromised before it signed anything.
+    // Created under a root that has a successor by now, compromised before it signed anything, or ended; or created
+    // while the clock was ahead.
     let is_stale = |prepared: &&AuthorityFacts| {
         let view = &prepared.row.view;
-        view.distrusted_at.is_some() || (domain != AuthorityDomain::Root && view.parent != root.row.view.id)
+        view.distrusted_at.is_some()
+            || (domain != AuthorityDomain::Root && view.parent != root.row.view.id)
+            || !is_valid(prepared, now)
     };
     if let Some(stale) = prepared.filter(is_stale) {
         return Some(Step::Erase(stale.row.view.id.clone()));
@@ -82,9 +85,10 @@ fn of_domain(all: &[AuthorityFacts], domain: AuthorityDomain, now: Timestamp) ->
         None => Some(Step::Prepare(domain)),
         Some(prepared) => {
             let view = &prepared.row.view;
-            let settled = prepared.row.known_at.is_some_and(|at| now >= at + SETTLING);
+            let settled = prepared.row.known_at.is_some_and(|at| is_over(at, SETTLING, now));
             let grace = if active.row.view.distrusted_at.is_some() { EMERGENCY_GRACE } else { GRACE };
-            if settled || now >= view.created_at + grace {
+            // An authority that is not valid protects nobody by waiting.
+            if settled || is_over(view.created_at, grace, now) || !is_valid(active, now) {
                 Some(Step::Activate { id: view.id.clone(), domain })
             } else if prepared.applied && prepared.row.known_at.is_none() {
                 Some(Step::NoteKnown(view.id.clone()))
@@ -106,6 +110,20 @@ fn is_due(active: &AuthorityFacts, root: &AuthorityFacts, now: Timestamp) -> boo
         || view.distrusted_at.is_some()
         || (!is_root && view.parent != root.row.view.id)
         || now >= active.row.not_before + until
+        || !is_valid(active, now)
+}
+
+fn is_valid(facts: &AuthorityFacts, now: Timestamp) -> bool {
+    facts.row.not_before <= now && now < facts.row.view.not_after
+}
+
+/// How much the clock of the daemon that noted something may be ahead of this one's.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whether this long has passed since a moment. One in the future was noted while the clock was ahead, and nobody can
+/// say how long ago that was; waiting for it could take years.
+fn is_over(since: Timestamp, pause: SignedDuration, now: Timestamp) -> bool {
+    now >= since + pause || now + SKEW < since
 }
 
 fn retired(all: &[AuthorityFacts], now: Timestamp) -> Option<Step> {
@@ -123,7 +141,7 @@ fn retired(all: &[AuthorityFacts], now: Timestamp) -> Option<Step> {
         if let Some(distrusted) = view.distrusted_at {
             let since = view.retired_at.map_or(distrusted, |retired| retired.max(distrusted));
             let pause = if facts.in_use { EVICTION } else { REPLACING };
-            if now >= since + pause {
+            if is_over(since, pause, now) {
                 return Some(Step::Revoke(id()));
             }
         }
@@ -243,6 +261,47 @@ mod tests {
                 activate("services-2", services_domain),
             ),
             ("the root comes first", base(vec![]), 5 * YEAR, prepare(root_domain)),
+            (
+                "an intermediate ended, and nodes cannot know its successor",
+                vec![root(), with(|k| k.row.view.not_after = day(1), services()), projects()],
+                2,
+                prepare(services_domain),
+            ),
+            (
+                "the successor of an intermediate that ended waits for nobody",
+                vec![
+                    root(),
+                    with(|k| k.row.view.not_after = day(1), services()),
+                    projects(),
+                    prepared("services-2", "root-1", 2),
+                ],
+                2,
+                activate("services-2", services_domain),
+            ),
+            (
+                "an intermediate begins in the future",
+                vec![root(), facts("services-1", AuthorityState::Active, "root-1", 9, 5 * YEAR), projects()],
+                2,
+                prepare(services_domain),
+            ),
+            (
+                "a successor begins in the future",
+                vec![root(), requested(services()), projects(), prepared("services-2", "root-1", 9)],
+                2,
+                erase("services-2"),
+            ),
+            (
+                "the root begins in the future",
+                vec![facts("root-1", AuthorityState::Active, "root-1", 9, 10 * YEAR), services(), projects()],
+                2,
+                prepare(root_domain),
+            ),
+            (
+                "distrusted while the clock was ahead",
+                base(vec![with(|k| k.row.view.distrusted_at = Some(day(90)), retired("services-0", "root-1"))]),
+                50,
+                Some(Step::Revoke("services-0".to_owned())),
+            ),
             (
                 "no intermediate is created under a root that has a successor",
                 vec![requested(root()), requested(services()), projects(), prepared("root-2", "root-2", 1)],

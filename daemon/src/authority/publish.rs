@@ -67,7 +67,9 @@ async fn check_imported_crls(authorities: &Authorities) -> anyhow::Result<()> {
             continue;
         }
         let mut unlisted = Vec::new();
-        tx.crls().for_each_revoked(&crl, |row| unlisted.extend(row.listed_in.is_none().then_some(row.serial))).await?;
+        tx.crls()
+            .for_each_revoked(&crl, now, |row| unlisted.extend(row.listed_in.is_none().then_some(row.serial)))
+            .await?;
         anyhow::ensure!(
             unlisted.is_empty(),
             "the CRL of {} does not list everything that is revoked, and its key is offline: sign another there with \
@@ -135,6 +137,8 @@ async fn publish_shard(
     shard: u32,
     trigger: &Trigger,
 ) -> Result<Option<PublishedCrl>, Failure> {
+    // Once, because a clock that does not go on must not keep a revocation from being published.
+    let mut paused = false;
     loop {
         let now = authorities.base.now();
         let mut tx = authorities.base.store.read("sign_crl").await?;
@@ -145,12 +149,19 @@ async fn publish_shard(
         if !needs_next(&mut tx, &last, trigger, now).await? {
             return Ok(None);
         }
+        if let Some(pause) = pause_before(&last, now).filter(|_| !paused) {
+            drop(tx);
+            paused = true;
+            tokio::time::sleep(pause).await;
+            continue;
+        }
         let lifetime = issuers.settings.crl_lifetime.as_signed();
+        let number = last.number;
         let next = sign_next(&mut tx, signer, last, lifetime, now).await?;
         drop(tx);
         let mut tx = authorities.base.store.write("publish_crl").await?;
         let same = issuers.are_same(&*authorities.fresh(&mut tx).await?);
-        if !same || !tx.crls().update(next.row.head.number - 1, &next.row).await? {
+        if !same || !tx.crls().update(number, &next.row).await? {
             // Another daemon was faster, or an authority has changed: try again if revocations are still unlisted.
             continue;
         }
@@ -190,7 +201,7 @@ async fn sign_next(
 ) -> Result<Next, Failure> {
     let (mut entries, mut changed, mut new) = (Entries::default(), Entries::default(), Vec::new());
     tx.crls()
-        .for_each_revoked(&last, |RevokedRow { serial, revoked_at, reason, listed_in }| {
+        .for_each_revoked(&last, now, |RevokedRow { serial, revoked_at, reason, listed_in }| {
             if let Some(serial) = Serial::parse(&serial) {
                 let entry = Revoked { serial, revoked_at, reason };
                 entries.push(entry);
@@ -205,10 +216,9 @@ async fn sign_next(
         .await?;
     let domain = issuer.view.domain;
     let shard = CrlShard { domain, url: last.url.clone(), delta_url: delta_url(&last.url, domain) };
-    let mut validity = Validity::starting(now, lifetime);
-    // A clock that went back must not make a CRL older than the one before.
-    validity.not_before = validity.not_before.max(last.this_update);
-    let number = last.number + 1;
+    let starting = Validity::starting(now, lifetime);
+    let validity = Validity { not_before: this_update(starting.not_before, last.this_update, now), ..starting };
+    let number = last.number.max(last.number_floor) + 1;
     let count = entries.count();
     // A CRL that replaces the last one because of its age is the base of later deltas; so is one whose delta would be
     // large.
@@ -228,7 +238,7 @@ async fn sign_next(
     let crl = issuer.authority.sign_crl(&shard, number, Extent::Complete, entries, validity)?;
     signed("crl");
     let (this_update, next_update) = (crl.this_update, crl.next_update);
-    let head = CrlHead { number, this_update, next_update, base_number, ..last };
+    let head = CrlHead { number, this_update, next_update, base_number, signed_at: now, ..last };
     Ok(Next { row: CrlRow { head, der: crl.der, delta }, entries: count, new })
 }
 
@@ -245,7 +255,94 @@ async fn crl_lifetime(tx: &mut Transaction) -> Result<SignedDuration, Failure> {
     Ok(tx.cluster().get().await?.declared.authority.crl_lifetime.as_signed())
 }
 
-/// A CRL is due at half of its lifetime, and when it is valid for longer than is declared now.
+/// How much later than now a CRL may have been signed by a daemon whose clock is ahead.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+/// A CRL is due at half of its lifetime, when it is valid for longer than is declared now, when it was signed in the
+/// future, because the clock was wrong then or is wrong now, and when its number may have been used in a history that
+/// is lost.
 fn is_due(last: &CrlHead, lifetime: SignedDuration, now: Timestamp) -> bool {
-    now >= last.this_update + last.next_update.duration_since(last.this_update) / 2 || last.next_update > now + lifetime
+    now >= last.this_update + last.next_update.duration_since(last.this_update) / 2
+        || last.next_update > now + lifetime
+        || last.this_update > now
+        || last.signed_at > now + SKEW
+        || last.number_floor > last.number
+}
+
+/// The thisUpdate of a CRL that would begin at `begins`: later than that of the one before, by at least a second. After
+/// one from the future it begins now, so that verifiers believe it.
+fn this_update(begins: Timestamp, before: Timestamp, now: Timestamp) -> Timestamp {
+    if before > now {
+        return Timestamp::from_second(now.as_second()).unwrap_or(begins);
+    }
+    begins.max(before + SignedDuration::from_secs(1))
+}
+
+/// How long to wait before the next CRL of a shard is signed: there is at most one in each second.
+fn pause_before(last: &CrlHead, now: Timestamp) -> Option<Duration> {
+    let next = last.signed_at + SignedDuration::from_secs(1);
+    if last.signed_at > now || next <= now {
+        return None;
+    }
+    Duration::try_from(next.duration_since(now)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn last(signed: i64) -> CrlHead {
+        CrlHead {
+            issuer: "services-1".to_owned(),
+            shard: 0,
+            url: String::new(),
+            number: 5,
+            this_update: at(signed - 5),
+            next_update: at(signed + 95),
+            base_number: 5,
+            signed_at: at(signed),
+            number_floor: 0,
+        }
+    }
+
+    #[test]
+    fn a_crl_is_due_by_age_and_by_what_clock_and_history_did() {
+        let lifetime = SignedDuration::from_secs(100);
+        let table = [
+            ("just signed", last(0), 0, false),
+            ("at half of its life", last(0), 45, true),
+            ("just before", last(0), 44, false),
+            ("valid for longer than is declared", CrlHead { next_update: at(101), ..last(0) }, 0, true),
+            ("signed with a clock that was ahead by days", last(500_000), 0, true),
+            ("signed by another daemon, a moment ahead", CrlHead { next_update: at(100), ..last(2) }, 0, false),
+            ("its number may have been used", CrlHead { number_floor: 6, ..last(0) }, 0, true),
+        ];
+        for (what, last, now, expected) in table {
+            assert_eq!(is_due(&last, lifetime, at(now)), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn this_update_rises_by_a_second_unless_the_one_before_is_in_the_future() {
+        let table = [
+            ("usual", 95, 50, 100, 95),
+            ("soon after", 95, 95, 100, 96),
+            ("the clock went back", -5, 500_000, 0, 0),
+            ("the clock went back a little", 85, 100, 90, 90),
+        ];
+        for (what, begins, before, now, expected) in table {
+            assert_eq!(this_update(at(begins), at(before), at(now)), at(expected), "{what}");
+        }
+    }
+
+    #[test]
+    fn there_is_at_most_one_crl_of_a_shard_in_each_second() {
+        assert_eq!(pause_before(&last(0), at(0)), Some(Duration::from_secs(1)));
+        assert_eq!(pause_before(&last(0), at(1)), None);
+        assert_eq!(pause_before(&last(500_000), at(0)), None, "the clock went back");
+    }
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use ringfence_api::ProblemCode;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, RotateAuthority};
 use ringfence_api::certificate::RevocationReason;
+use ringfence_api::incarnation::Incarnation;
 use ringfence_pki::{CertificateFacts, Serial};
 use ringfence_store::Transaction;
 use ringfence_store::certificate::Revoke;
@@ -47,20 +48,24 @@ impl Task for RotateAuthorities {
     }
 
     async fn run(&self) -> anyhow::Result<String> {
-        let Self(authorities) = self;
-        let base = &authorities.base;
-        let mut done = Vec::new();
-        loop {
-            // Most runs find nothing to do, and must not occupy the store's writer.
-            let mut tx = base.store.read("look_at_authorities").await?;
-            authorities.fresh(&mut tx).await?;
-            let step = next(&load_facts(&mut tx, base.now()).await?, base.now());
-            drop(tx);
-            if step.is_none() {
-                return Ok(done.join(", "));
-            }
-            done.extend(take_next(authorities).await?);
+        Ok(rotate_due(&self.0).await?)
+    }
+}
+
+/// Takes every step that is due. Returns what was done, in words.
+pub(crate) async fn rotate_due(authorities: &Authorities) -> Result<String, Failure> {
+    let base = &authorities.base;
+    let mut done = Vec::new();
+    loop {
+        // Most runs find nothing to do, and must not occupy the store's writer.
+        let mut tx = base.store.read("look_at_authorities").await?;
+        authorities.fresh(&mut tx).await?;
+        let step = next(&load_facts(&mut tx, base.now()).await?, base.now());
+        drop(tx);
+        if step.is_none() {
+            return Ok(done.join(", "));
         }
+        done.extend(take_next(authorities).await?);
     }
 }
 
@@ -187,7 +192,7 @@ async fn prepare(
     let number = tx.issuers().list().await?.iter().filter(|row| row.view.domain == domain).map(|row| row.number).max();
     let new = New {
         domain,
-        number: number.unwrap_or(0) + 1,
+        number: (number.unwrap_or(0) + 1).max(first_number(&cluster.incarnation)),
         state: AuthorityState::Prepared,
         // The generation of this transaction.
         generation: cluster.generation + 1,
@@ -202,6 +207,12 @@ async fn prepare(
         record(tx, &signer.view.id, &cross.certificate, now).await?;
     }
     Ok(created.0)
+}
+
+/// The number from which authorities of a history are counted: one of a history that is lost may have had any number
+/// that the database would give next, and no two authorities have the same name.
+fn first_number(incarnation: &Incarnation) -> u32 {
+    u32::try_from(incarnation.number.saturating_sub(1).saturating_mul(100)).unwrap_or(1).max(1)
 }
 
 /// Revokes an intermediate in its root's CRL, and everything that it signed and that is still valid, such as copies and

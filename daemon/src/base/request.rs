@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use http::request::Parts;
+use ringfence_api::incarnation::{Incarnation, NotAnIncarnation};
 use ringfence_api::{NameError, ProblemCode};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
@@ -148,6 +149,12 @@ pub(crate) async fn text_in_path<S: Send + Sync>(parts: &mut Parts, state: &S, n
 /// `?after=N`: wait for something newer than N.
 pub(crate) struct After(pub(crate) Option<i64>);
 
+/// `?after=N&incarnation=I`: wait until something is not at N of this history.
+pub(crate) struct Since {
+    pub(crate) after: Option<i64>,
+    pub(crate) incarnation: Option<Incarnation>,
+}
+
 /// `?limit=N`: at most N items. The default is 100, the maximum 1,000.
 pub(crate) struct Limit(pub(crate) u32);
 
@@ -162,6 +169,13 @@ pub(crate) struct Range {
 struct RangeQuery {
     after: Option<i64>,
     limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SinceQuery {
+    after: Option<i64>,
+    incarnation: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -181,6 +195,18 @@ impl<S: Send + Sync> FromRequestParts<S> for After {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         query::<AfterQuery, S>(parts, state).await.map(|query| Self(query.after))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Since {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let SinceQuery { after, incarnation } = query(parts, state).await?;
+        let incarnation = incarnation.map(|text| text.parse()).transpose();
+        let incarnation =
+            incarnation.map_err(|error: NotAnIncarnation| Failure::new(ProblemCode::InvalidRequest, error.to_string()));
+        Ok(Self { after, incarnation: incarnation? })
     }
 }
 

@@ -55,6 +55,11 @@ impl Operator {
         })
     }
 
+    /// The head's directory, of a cluster that is named by its directory.
+    pub(crate) fn head(&self) -> Option<PathBuf> {
+        self.cluster.as_ref().map(|cluster| cluster.join("head"))
+    }
+
     fn token(&self) -> anyhow::Result<OperatorToken> {
         read_token(self.token_file.as_deref())
     }

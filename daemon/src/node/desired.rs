@@ -8,31 +8,38 @@ use axum::extract::State;
 use ringfence_api::certificate::Certificate;
 use ringfence_api::client::LONG_POLL;
 use ringfence_api::cluster::{PutCluster, Service};
+use ringfence_api::incarnation::Point;
 use ringfence_api::node::{DesiredCrl, DesiredNode, DesiredService};
 use ringfence_api::{ClusterName, DnsName, Lifetime, NodeName, ServiceName};
 use ringfence_pki::pem_crl;
+use ringfence_store::Transaction;
 use ringfence_store::crl::CrlRow;
+use ringfence_store::node::NodeRow;
 
 use crate::access::AgentCaller;
-use crate::base::{After, Failure};
+use crate::base::{Failure, Since};
 use crate::node::Nodes;
 use crate::node::service_token::tokens_to_replace;
 
 /// How often an agent reports when nothing changes.
 const REPORT_EVERY: Lifetime = Lifetime::from_secs(5);
 
-/// What the node should hold. With `after`, waits for a later generation, for at most 25 seconds.
+/// What the node should hold. With `after`, waits for another generation, for at most 25 seconds. A generation that the
+/// database does not have yet, or another history, means that the database has gone back: the answer comes at once.
 pub(crate) async fn read_desired(
     State(nodes): State<Arc<Nodes>>,
     caller: AgentCaller,
-    After(after): After,
+    Since { after, incarnation }: Since,
 ) -> Result<Json<DesiredNode>, Failure> {
     let deadline = tokio::time::Instant::now() + LONG_POLL;
     let mut changes = nodes.base.changes.subscribe_desired();
     loop {
-        let generation = nodes.base.store.read("read_generation").await?.cluster().get().await?.generation;
-        let is_newer = after.is_none_or(|after| generation > after);
-        if is_newer || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+        let database = nodes.base.store.read("read_generation").await?.cluster().get().await?.point();
+        // An agent of an earlier version names no history.
+        let incarnation = || incarnation.clone().unwrap_or_else(|| database.incarnation.clone());
+        let known = after.map(|generation| Point { incarnation: incarnation(), generation });
+        let is_outdated = known.is_none_or(|known| known.is_outdated(&database));
+        if is_outdated || tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
             return Ok(Json(load(&nodes, &caller.node).await?));
         }
     }
@@ -49,8 +56,10 @@ async fn load(nodes: &Nodes, name: &NodeName) -> Result<DesiredNode, Failure> {
         tx.rotations().list(name).await?,
         tx.certificates().list_distrusted_serials_of_node(name.as_str(), nodes.base.now()).await?,
     );
+    let unknown = unknown_serials(&mut tx, &node).await?;
     Ok(DesiredNode {
         generation: cluster.generation,
+        incarnation: Some(cluster.incarnation),
         cluster_id: cluster.id,
         services: services_of(&cluster.declared, name, &node.group, &cluster.name),
         ca_bundle: nodes.authorities.fresh(&mut tx).await?.ca_bundle(),
@@ -65,8 +74,20 @@ async fn load(nodes: &Nodes, name: &NodeName) -> Result<DesiredNode, Failure> {
             .collect(),
         report_every: REPORT_EVERY,
         rotate: certificates.into_iter().chain(rotate).collect(),
-        revoked: revoked.into_iter().chain(ended).collect(),
+        revoked: revoked.into_iter().chain(ended).chain(unknown).collect(),
     })
+}
+
+/// What the node has reported and the database does not know: certificates of a history that is lost. Nobody can revoke
+/// them, so they must be replaced.
+async fn unknown_serials(tx: &mut Transaction, node: &NodeRow) -> Result<Vec<String>, Failure> {
+    let mut unknown = Vec::new();
+    for held in &node.held {
+        if tx.certificates().find(&held.serial).await?.is_none() {
+            unknown.push(held.serial.clone());
+        }
+    }
+    Ok(unknown)
 }
 
 /// The certificates that a rotation still waits for, and those that a distrusted authority signed.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::node::NodeState;
 use ringfence_api::{ClusterName, Lifetime, NodeName, ProblemCode, ServiceName};
@@ -70,7 +71,7 @@ impl Order for OnNode {
                 }
             };
             verdicts.push(match identity {
-                Some(identity) if identity == signed.identity => Verdict::Valid,
+                Some(identity) if identity == signed.identity => order.within_quota(tx, signed.signed_at).await?,
                 // Signing it again refuses it if it is no longer declared.
                 _ => Verdict::Outdated,
             });
@@ -90,7 +91,28 @@ impl Order for OnNode {
     }
 }
 
+/// How many unexpired certificates an agent may have been issued for its node, or for one service on it. With the usual
+/// lifetime of a day, somebody may rotate a hundred times a day.
+const QUOTA: i64 = 100;
+
 impl OnNode {
+    /// Refuses an agent that asks for certificates without end. Callers with CSRs are the operator's to judge.
+    async fn within_quota(&self, tx: &mut Transaction, now: Timestamp) -> Answer<Verdict> {
+        if matches!(self.purpose, Purpose::Csr(_)) {
+            return Ok(Verdict::Valid);
+        }
+        let issued = tx.certificates().count_of_holder(&self.node, self.service.as_ref(), now).await?;
+        if issued < QUOTA {
+            return Ok(Verdict::Valid);
+        }
+        let detail = format!(
+            "{} has been issued {issued} certificates that have not expired, and may have {QUOTA}; it can have another \
+             when one has expired",
+            self.audit_object()
+        );
+        Ok(Verdict::Refused(Failure::new(ProblemCode::QuotaExceeded, detail)))
+    }
+
     fn undeclared(&self) -> Failure {
         let service = self.service.as_ref().map_or_else(String::new, ToString::to_string);
         match self.purpose {

@@ -1,5 +1,5 @@
 //! The task that keeps nodes as declared: it restarts agents that died, gives a new ticket to a node that can no longer
-//! authenticate, repeats failed launches and removals, and removes nodes that are not in the database. A failure is
+//! authenticate, repeats failed launches and removals, and removes nodes that are no longer in the database. A failure is
 //! recorded as a fault of its node, and does not affect other nodes.
 
 use std::sync::{Arc, Mutex};
@@ -12,6 +12,7 @@ use ringfence_api::cluster::PutCluster;
 use ringfence_api::node::NodeState;
 use ringfence_place::NodeObserved;
 use ringfence_store::node::NodeRow;
+use ringfence_store::saga::LastSaga;
 use tracing::warn;
 
 use crate::base::{Actor, Base, Event, Task};
@@ -19,24 +20,31 @@ use crate::node::Nodes;
 use crate::node::fault::readable;
 use crate::node::launch::{node_launch, ticket};
 use crate::node::reconcile::{launch_node, nodes_differ, reconcile_nodes, remove_node};
+use crate::node::rejoin::Rejoins;
+use crate::node::saga_input::{LAUNCH_NODE, REMOVE_NODE};
 
-/// The minimum pause before a failed launch or removal is repeated.
+/// The pause before a failed launch or removal is repeated for the first time; it doubles with each, up to the longest.
 const RETRY_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+const LONGEST_RETRY_PAUSE: SignedDuration = SignedDuration::from_mins(10);
 /// A node that has not reported for this long, plus the time that the commands of its services may take, is treated as
 /// lost.
 const REPORT_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 /// If this task has not run for this long, this machine was suspended, and could not receive reports.
 const ASLEEP: SignedDuration = SignedDuration::from_secs(10);
 
+/// How much the clock of the daemon that took a report may be ahead of this one's.
+const SKEW: SignedDuration = SignedDuration::from_secs(30);
+
 /// Keeps nodes as declared.
 pub(crate) struct KeepNodes {
     nodes: Arc<Nodes>,
     awake: Mutex<Option<Awake>>,
+    rejoins: Mutex<Rejoins>,
 }
 
 impl KeepNodes {
     pub(super) fn new(nodes: Arc<Nodes>) -> Self {
-        Self { nodes, awake: Mutex::default() }
+        Self { nodes, awake: Mutex::default(), rejoins: Mutex::default() }
     }
 }
 
@@ -62,7 +70,7 @@ impl Task for KeepNodes {
     }
 
     fn purpose(&self) -> &'static str {
-        "restarts agents that died, lets nodes join again, and removes nodes that are not in the database"
+        "restarts agents that died, lets nodes join again, and removes nodes that are no longer in the database"
     }
 
     fn period(&self) -> Duration {
@@ -91,14 +99,14 @@ impl Task for KeepNodes {
         drop(tx);
         let mut done = Vec::new();
         for node in &rows {
-            match keep(&self.nodes, &declared, node, awake.since).await {
+            match keep(self, &declared, node, awake.since).await {
                 Ok(Some(what)) => done.push(format!("{}: {what}", node.name)),
                 Ok(None) => {}
                 Err(error) => record_fault(base, node, &error).await?,
             }
         }
         for name in place.list_nodes().await? {
-            if !rows.iter().any(|node| node.name.as_str() == name) && is_unclaimed(base, &name).await? {
+            if !rows.iter().any(|node| node.name.as_str() == name) && is_left_over(base, &name).await? {
                 place.remove_node(&name).await?;
                 warn!(node = name, "a node that is not in the database was removed");
                 done.push(format!("{name}: removed, not in the database"));
@@ -119,24 +127,25 @@ impl Task for KeepNodes {
 
 /// Keeps one node. Returns what it did, if anything.
 async fn keep(
-    nodes: &Nodes,
+    task: &KeepNodes,
     declared: &PutCluster,
     node: &NodeRow,
     awake_since: Timestamp,
 ) -> anyhow::Result<Option<&'static str>> {
     match node.state {
-        NodeState::Joined | NodeState::Ready => keep_running(nodes, declared, node, awake_since).await,
-        NodeState::Launching | NodeState::Removing => retry(&nodes.base, node).await,
+        NodeState::Joined | NodeState::Ready => keep_running(task, declared, node, awake_since).await,
+        NodeState::Launching | NodeState::Removing => retry(&task.nodes.base, node).await,
     }
 }
 
 /// Starts the node's agent if it does not run, with a ticket if it can no longer authenticate.
 async fn keep_running(
-    nodes: &Nodes,
+    task: &KeepNodes,
     declared: &PutCluster,
     node: &NodeRow,
     awake_since: Timestamp,
 ) -> anyhow::Result<Option<&'static str>> {
+    let nodes = &*task.nodes;
     let Nodes { base, place, .. } = nodes;
     let now = base.now();
     let name = node.name.as_str();
@@ -146,7 +155,19 @@ async fn keep_running(
     let own = live.iter().filter(|certificate| certificate.profile == CertificateProfile::Node);
     let newest = own.map(|certificate| certificate.issued_at).max();
     let lost = newest.is_none_or(|issued_at| is_silent(declared, node, issued_at.max(awake_since), now));
-    if lost {
+    let may_join = {
+        let mut rejoins = task.rejoins.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if lost {
+            rejoins.is_due(name, tokio::time::Instant::now())
+        } else {
+            rejoins.forget(name);
+            false
+        }
+    };
+    if lost && running && !may_join {
+        return Ok(None);
+    }
+    if may_join {
         if running {
             place.stop_node(name).await?;
         }
@@ -156,7 +177,7 @@ async fn keep_running(
         // Also for a running agent, so that a changed address is written to its configuration.
         place.ensure_node(&node_launch(nodes, &node.name, None)).await?;
     }
-    let what = match (lost, running) {
+    let what = match (may_join, running) {
         (false, true) => return Ok(None),
         (false, false) => "its agent had died and was restarted",
         (true, _) => "it could not authenticate or did not report, and joins again",
@@ -168,7 +189,10 @@ async fn keep_running(
 
 /// Whether a node has not reported for too long. `since` is the time from which it could report.
 fn is_silent(declared: &PutCluster, node: &NodeRow, since: Timestamp, now: Timestamp) -> bool {
-    let last = node.reported_at.map_or(since, |reported| reported.max(since));
+    // A report from the future came while the clock was ahead, and says nothing.
+    let reported = node.reported_at.filter(|reported| *reported <= now + SKEW);
+    let since = since.min(now);
+    let last = reported.map_or(since, |reported| reported.max(since));
     // An agent reports after it has run the commands of its services, each of which has a timeout.
     let here = declared.services.values().filter(|service| service.runs_in(&node.group));
     let commands = here.flat_map(|service| service.check.iter().chain(&service.reload));
@@ -177,30 +201,38 @@ fn is_silent(declared: &PutCluster, node: &NodeRow, since: Timestamp, now: Times
     now.duration_since(last) > timeout
 }
 
-/// Starts another launch or removal if the last one failed, after a pause.
+/// Begins the launch or removal again if it failed, after a pause. It stays one saga, however often it fails.
 async fn retry(base: &Base, node: &NodeRow) -> anyhow::Result<Option<&'static str>> {
     let now = base.now();
-    let last = base.store.read("try_again").await?.sagas().find_last_finish(node.name.as_str()).await?;
-    // A clock that went back must not make the pause longer.
-    if last.is_none_or(|ended| now.duration_since(ended).abs() <= RETRY_PAUSE) {
-        return Ok(None);
-    }
+    let last = base.store.read("try_again").await?.sagas().find_last(node.name.as_str()).await?;
+    let Some(last) = last.filter(|last| is_retry_due(last, now)) else { return Ok(None) };
     let mut tx = base.write_leading("try_again").await?;
     // Checked again in the write transaction.
     let present = tx.nodes().find(&node.name).await?.filter(|present| present.state == node.state);
-    if present.is_none() || tx.sagas().find_last_finish(node.name.as_str()).await? != last {
+    if present.is_none() || tx.sagas().find_last(node.name.as_str()).await?.as_ref() != Some(&last) {
         return Ok(None);
     }
-    let what = if node.state == NodeState::Removing {
+    let (kind, what) = match node.state {
+        NodeState::Removing => (REMOVE_NODE, "is being removed again"),
+        _ => (LAUNCH_NODE, "is being launched again"),
+    };
+    if last.kind == kind {
+        tx.sagas().begin_again(&last.id).await?;
+    } else if kind == REMOVE_NODE {
         remove_node(&mut tx, &node.name, now).await?;
-        "is being removed again"
     } else {
         launch_node(&mut tx, &node.name, now).await?;
-        "is being launched again"
-    };
+    }
     tx.commit().await?;
     base.events.notify(Event::SagaRecorded);
     Ok(Some(what))
+}
+
+/// Whether a saga that failed may begin again. A clock that went back must not make the pause longer.
+fn is_retry_due(last: &LastSaga, now: Timestamp) -> bool {
+    let doublings = 1_i32.checked_shl(last.attempts.saturating_sub(1).min(16)).unwrap_or(1);
+    let pause = if last.attempts == 0 { SignedDuration::ZERO } else { RETRY_PAUSE * doublings };
+    last.finished_at.is_some_and(|ended| now.duration_since(ended).abs() > pause.min(LONGEST_RETRY_PAUSE))
 }
 
 /// Records a failure as the node's fault.
@@ -227,10 +259,14 @@ async fn set_state(base: &Base, node: &NodeRow, fault: Option<&str>) -> anyhow::
     Ok(())
 }
 
-/// Whether the database has no row for the node now: one may have been added since the nodes were listed.
-async fn is_unclaimed(base: &Base, name: &str) -> anyhow::Result<bool> {
+/// Whether the database has had the node and has no row for it now: one may have been added since the nodes were
+/// listed. What the database has never had is not this daemon's to remove: the database may be another one, or older.
+async fn is_left_over(base: &Base, name: &str) -> anyhow::Result<bool> {
     let Ok(name) = ringfence_api::NodeName::parse(name) else { return Ok(false) };
-    Ok(base.store.read("is_unclaimed").await?.nodes().find(&name).await?.is_none())
+    let mut tx = base.store.read("is_left_over").await?;
+    let has_had =
+        tx.certificates().count_of_node_profile(&name).await? > 0 || tx.sagas().exists_of(name.as_str()).await?;
+    Ok(has_had && tx.nodes().find(&name).await?.is_none())
 }
 
 #[cfg(test)]
@@ -273,7 +309,24 @@ mod tests {
             fault: None,
             rotation_requested_at: None,
             created_at: at(-10_000),
+            beyond: None,
         }
+    }
+
+    #[test]
+    fn pauses_between_failed_launches_double_up_to_ten_minutes() {
+        let last = |attempts, ended| LastSaga {
+            id: ringfence_saga::SagaId::new("x".to_owned()),
+            kind: LAUNCH_NODE.to_owned(),
+            attempts,
+            finished_at: Some(at(ended)),
+        };
+        for (attempts, pause) in [(0, 0), (1, 10), (2, 20), (3, 40), (7, 600), (1_000, 600)] {
+            assert!(!is_retry_due(&last(attempts, 0), at(pause)), "{attempts}");
+            assert!(is_retry_due(&last(attempts, 0), at(pause + 1)), "{attempts}");
+        }
+        assert!(is_retry_due(&last(1, 500_000), at(0)), "it ended while the clock was ahead");
+        assert!(!is_retry_due(&LastSaga { finished_at: None, ..last(1, 0) }, at(9_000)), "it is running");
     }
 
     #[test]
@@ -284,6 +337,8 @@ mod tests {
             ("reported before the machine was suspended", Some(0), 500, 520, false),
             ("never reported since it joined", None, 0, 31, true),
             ("joined just now", None, 100, 120, false),
+            ("reported while the clock was ahead", Some(500_000), 0, 31, true),
+            ("reported to a daemon whose clock is a little ahead", Some(20), 0, 1, false),
         ];
         for (what, reported, since, now, silent) in cases {
             let found = is_silent(&declared(None), &node(reported), at(since), at(now));

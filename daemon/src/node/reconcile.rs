@@ -49,7 +49,12 @@ pub(crate) async fn reconcile_nodes(
     now: jiff::Timestamp,
 ) -> Result<bool, Failure> {
     let declared = tx.cluster().get().await?.declared;
-    let Difference { launch, remove } = difference(&declared, &tx.nodes().list().await?);
+    let present = tx.nodes().list().await?;
+    // Whoever declares the cluster may have removed the cause of a failed launch.
+    for node in present.iter().filter(|node| node.state == NodeState::Launching) {
+        tx.sagas().forget_attempts(node.name.as_str()).await?;
+    }
+    let Difference { launch, remove } = difference(&declared, &present);
     let changed = !launch.is_empty() || !remove.is_empty();
     for (node, group) in launch {
         tx.nodes().insert(&node, &group, now).await?;
@@ -112,6 +117,7 @@ mod tests {
             fault: None,
             rotation_requested_at: None,
             created_at: jiff::Timestamp::UNIX_EPOCH,
+            beyond: None,
         }
     }
 

@@ -6,14 +6,20 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use jiff::Timestamp;
 use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, RevocationReason};
 use ringfence_api::cluster::PutCluster;
+use ringfence_api::incarnation::{Heard, Point, is_history_lost};
 use ringfence_api::node::{HeldCertificate, NodeState, PutReport};
 use ringfence_api::{ClusterName, ServiceName};
+use ringfence_store::Transaction;
+use ringfence_store::cluster::ClusterRow;
 use ringfence_store::node::NodeRow;
+use tracing::warn;
 
 use crate::access::AgentCaller;
 use crate::base::{Body, Event, Failure};
+use crate::incarnation::{self, Evidence};
 use crate::node::Nodes;
 use crate::node::desired::services_of;
 use crate::node::fault::readable;
@@ -35,7 +41,10 @@ pub(crate) async fn put_report(
     let cluster = tx.cluster().get().await?;
     let before = tx.nodes().find(&caller.node).await?;
     let before = before.ok_or_else(|| Failure::not_found(format!("node {}", caller.node)))?;
-    let complete = report.generation >= cluster.declared_generation
+    let (database, reported) = (cluster.point(), point_of(&report, &cluster));
+    let heard = reported.heard(&database);
+    let complete = heard == Heard::Part
+        && report.generation >= cluster.declared_generation
         && report.fault.is_none()
         && holds_everything(&cluster.declared, &before, &report.certificates, &cluster.name);
     let after = NodeRow {
@@ -45,12 +54,19 @@ pub(crate) async fn put_report(
             _ => NodeState::Joined,
         },
         reported_at: Some(now),
-        reported_generation: report.generation,
+        // What was applied of another history says nothing about this one.
+        reported_generation: if heard == Heard::Part { report.generation } else { 0 },
         held: report.certificates.into_iter().map(fit_to_show).collect(),
         fault: report.fault.as_deref().map(readable),
+        beyond: if heard == Heard::Beyond {
+            before.beyond.clone().max(Some(reported.clone()))
+        } else {
+            before.beyond.clone()
+        },
         ..before.clone()
     };
     tx.nodes().update_report(&after).await?;
+    let lost = after.beyond != before.beyond && note_beyond(&mut tx, &nodes, &caller, &reported, now).await?;
     let live = tx.certificates().list_live_of_node(caller.node.as_str(), now).await?;
     let superseded = superseded(&live, &after.held);
     for serial in &superseded {
@@ -62,6 +78,10 @@ pub(crate) async fn put_report(
         tx.cluster().increment_revision().await?;
     }
     tx.commit().await?;
+    if lost {
+        base.changes.notify_desired();
+        base.events.notify(Event::RotationWanted);
+    }
     if is_changed {
         base.changes.notify_states();
     }
@@ -73,6 +93,37 @@ pub(crate) async fn put_report(
         base.events.notify(Event::RotationWanted);
     }
     Ok(Json(()))
+}
+
+/// The point that a report is about. An agent of an earlier version names no history.
+fn point_of(report: &PutReport, cluster: &ClusterRow) -> Point {
+    let incarnation = report.incarnation.clone().unwrap_or_else(|| cluster.incarnation.clone());
+    Point { incarnation, generation: report.generation }
+}
+
+/// Records that a node has heard of a history that the database does not have. When most nodes have, the database has
+/// been put back, and another history begins. Returns whether it does.
+async fn note_beyond(
+    tx: &mut Transaction,
+    nodes: &Nodes,
+    caller: &AgentCaller,
+    reported: &Point,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let Nodes { base, .. } = nodes;
+    let outcome = format!("generation {} of incarnation {}", reported.generation, reported.incarnation);
+    caller.actor.record(tx, "report_unknown_history", caller.node.as_str(), &outcome, now).await?;
+    warn!(node = %caller.node, outcome, "a node has heard of a history that the database does not have");
+    let rows = tx.nodes().list().await?;
+    let joined: Vec<&NodeRow> =
+        rows.iter().filter(|node| matches!(node.state, NodeState::Joined | NodeState::Ready)).collect();
+    let beyond = joined.iter().filter(|node| node.beyond.is_some()).count();
+    if !is_history_lost(beyond, joined.len()) {
+        return Ok(false);
+    }
+    let cause = format!("{beyond} of {} nodes have heard of a history that the database does not have", joined.len());
+    incarnation::begin(tx, (&base.master_key, &base.rng), &Evidence::default(), &cause, now).await?;
+    Ok(true)
 }
 
 /// Whether the node holds its own certificate and one of each service declared on it.
@@ -106,8 +157,6 @@ fn superseded(live: &[Certificate], held: &[HeldCertificate]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     fn live(serial: &str, service: Option<&str>, issued_at: i64) -> Certificate {

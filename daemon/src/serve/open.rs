@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use aws_lc_rs::rand::SystemRandom;
+use jiff::Timestamp;
 use ringfence_api::Clock;
 use ringfence_api::authority::ImportAuthorities;
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
+use ringfence_api::incarnation::Heard;
 use ringfence_pki::{MasterKey, pem_certificates};
-use ringfence_store::{Database, Store};
+use ringfence_store::{Database, Store, Transaction};
 use tracing::warn;
 
 use crate::access::{Access, KeysFile};
@@ -17,15 +19,17 @@ use crate::authority::{Authorities, bootstrap};
 use crate::base::{Base, Changes, Events, Failure, Lead, crash_point, follow};
 use crate::config::{ConfigError, ServeConfig};
 use crate::daemon::Daemon;
+use crate::incarnation::{Evidence, begin};
 use crate::master_key::{self, KeyFile};
 use crate::node::Nodes;
+use crate::serve::history::{GONE_BACK, evidence_of_nodes, read_note, require_database};
 use crate::serve::place::place_of_nodes;
 use crate::token::rotate_due;
 
 /// The settings of the first authorities.
 const AUTHORITY_FILE: &str = "authority.json";
-/// The first authorities, if an offline root signed them; read when the cluster is created, then removed.
-const IMPORTED_FILE: &str = "imported.json";
+/// What an offline root signed: the first authorities, read when the cluster is created, or later ones. Removed then.
+pub(crate) const IMPORTED_FILE: &str = "imported.json";
 /// The former name of that file; the next version removes it.
 const IMPORTED_FILE_BEFORE: &str = "brought.json";
 
@@ -37,6 +41,7 @@ pub(crate) async fn open(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Daemon> {
     let database = config.database(directory)?;
+    require_database(directory, &database).await?;
     let store = Store::open(&database).await?.watched(crash_point::at_commit);
     let master_key = find_or_create(&store, directory, config, endpoint, &*clock).await?;
     let alone = matches!(database, Database::Sqlite(_));
@@ -49,6 +54,7 @@ pub(crate) async fn open(
         let check = master_key.check_of(version).unwrap_or_default();
         tx.sealed_secrets().update_master_key_version(version, &check).await?;
     }
+    begin_incarnation_if_restored(&mut tx, (&master_key, &SystemRandom::new()), directory, config, clock.now()).await?;
     let lead = Lead::at_start(&mut tx, directory, &database, clock.now()).await?;
     let base = Arc::new(Base {
         cluster_id: cluster.id,
@@ -78,6 +84,26 @@ pub(crate) async fn open(
     Ok(Daemon::new(access, nodes, KeyFile(key_file)))
 }
 
+/// Begins another history if the database was restored, or is behind what this daemon noted of it.
+async fn begin_incarnation_if_restored(
+    tx: &mut Transaction,
+    keys: (&MasterKey, &SystemRandom),
+    directory: &Path,
+    config: &ServeConfig,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let cluster = tx.cluster().get().await?;
+    let noted = read_note(directory);
+    let is_beyond = noted.as_ref().is_some_and(|noted| noted.heard(&cluster.point()) == Heard::Beyond);
+    if cluster.restored_at.is_none() && !is_beyond {
+        return Ok(());
+    }
+    let evidence = Evidence { heard: noted.into_iter().collect(), ..evidence_of_nodes(&config.nodes.local_root) };
+    let cause = if cluster.restored_at.is_some() { "the database was restored from a backup" } else { GONE_BACK };
+    begin(tx, keys, &evidence, cause, now).await.map_err(Failure::into_cause)?;
+    Ok(())
+}
+
 /// Creates the cluster if the database has none, and refuses a database of another cluster. Returns the master key.
 async fn find_or_create(
     store: &Store,
@@ -96,7 +122,7 @@ async fn find_or_create(
                 operator_key: &config.cluster.operator_key,
                 endpoint,
                 authority: first_authority(directory)?,
-                imported: imported(directory)?.map(|(_, imported)| imported),
+                imported: read_imported(directory)?.map(|(_, imported)| imported),
             };
             let created = bootstrap::bootstrap(store, &key, &SystemRandom::new(), &new, clock.now()).await;
             created.map_err(Failure::into_cause)?;
@@ -127,7 +153,7 @@ fn first_authority(directory: &Path) -> anyhow::Result<AuthoritySettings> {
 }
 
 /// The first authorities, if an offline root signed them, with the file that holds them.
-fn imported(directory: &Path) -> anyhow::Result<Option<(PathBuf, ImportAuthorities)>> {
+pub(super) fn read_imported(directory: &Path) -> anyhow::Result<Option<(PathBuf, ImportAuthorities)>> {
     for name in [IMPORTED_FILE, IMPORTED_FILE_BEFORE] {
         let path = directory.join(name);
         match std::fs::read(&path).map(zeroize::Zeroizing::new) {
@@ -147,7 +173,11 @@ fn imported(directory: &Path) -> anyhow::Result<Option<(PathBuf, ImportAuthoriti
 
 /// Removes the file of the first authorities: it holds keys, which are now sealed in the database.
 fn remove_imported(directory: &Path, authorities: &Authorities) -> anyhow::Result<()> {
-    let Some((path, imported)) = imported(directory)? else { return Ok(()) };
+    let Some((path, imported)) = read_imported(directory)? else { return Ok(()) };
+    if imported.root.is_none() {
+        // Intermediates for a cluster that exists.
+        return Ok(());
+    }
     let root = pem_certificates(imported.root.as_deref().unwrap_or_default()).unwrap_or_default();
     let is_ours = |root: &[u8]| authorities.cached().roots().any(|one| one.authority.certificate() == root);
     let is_imported = root.first().is_some_and(|root| is_ours(root));

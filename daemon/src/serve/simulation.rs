@@ -21,7 +21,7 @@ use ringfence_pki::{CertificateFacts, PrivateKey, Usage, pem_certificates, verif
 
 use crate::access::{AgentCaller, OperatorCaller, ProjectCaller};
 use crate::authority::{Authorities, Issuing, rotate_authority};
-use crate::base::{Actor, After, Base, Body, Creating, Segment};
+use crate::base::{Actor, Base, Body, Creating, Segment, Since};
 use crate::config::ServeConfig;
 use crate::daemon::Daemon;
 use crate::node::{OnNode, post_certificate, put_report, read_desired};
@@ -307,7 +307,8 @@ fn verify(node: &Node, chain: &str, now: Timestamp) -> Result<(), String> {
 /// One round of an agent: fetch, plan, apply, report. Returns what it replaced.
 async fn sync(daemon: &Daemon, node: &mut Node) -> Vec<Revoked> {
     let caller = || AgentCaller { node: node.name.clone(), actor: actor() };
-    let desired: DesiredNode = read_desired(State(daemon.nodes.clone()), caller(), After(None)).await.unwrap().0;
+    let desired: DesiredNode =
+        read_desired(State(daemon.nodes.clone()), caller(), Since { after: None, incarnation: None }).await.unwrap().0;
     let dns_name = node.name.dns_name(&daemon.base.cluster_name);
     let mut replaced = Vec::new();
     for action in plan(&desired, &node.observed, &dns_name, daemon.base.now()) {
@@ -347,7 +348,13 @@ async fn sync(daemon: &Daemon, node: &mut Node) -> Vec<Revoked> {
     let services = node.observed.services.iter();
     let services = services.filter_map(|(name, set)| set.as_ref().map(|set| held(Some(name), set)));
     let certificates = node.observed.node.iter().map(|set| held(None, set)).chain(services).collect();
-    let report = Body(PutReport { generation: desired.generation, certificates, fault: None });
+    let report = PutReport {
+        generation: desired.generation,
+        incarnation: desired.incarnation.clone(),
+        certificates,
+        fault: None,
+    };
+    let report = Body(report);
     let caller = AgentCaller { node: node.name.clone(), actor: actor() };
     let _ = put_report(State(daemon.nodes.clone()), caller, report).await.unwrap();
     replaced

@@ -33,12 +33,17 @@ pub(crate) enum Step {
     Erase(String),
 }
 
+/// How much the clock of the daemon that prepared a key may be ahead of this one's.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
 /// The next step, if anything is due.
 pub(crate) fn next(keys: &[TokenKeyRow], now: Timestamp, policy: Policy) -> Option<Step> {
     let Some(prepared) = find(keys, TokenKeyState::Prepared) else { return Some(Step::Prepare) };
     let due = find(keys, TokenKeyState::Active).is_none_or(|active| {
         let is_old = active.view.activated_at.is_none_or(|at| now >= at + policy.key_lifetime);
-        is_old && now >= prepared.view.created_at + policy.max_age
+        // A key from the future was prepared while the clock was ahead.
+        let created = prepared.view.created_at;
+        is_old && (now >= created + policy.max_age || now + SKEW < created)
     });
     if due {
         return rotation(keys);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, RevocationReason};
-use ringfence_api::{JobId, NodeName, ProjectUser};
+use ringfence_api::{JobId, NodeName, ProjectUser, ServiceName};
 use sqlx::query;
 
 use crate::error::StoreError;
@@ -189,6 +189,36 @@ impl Certificates<'_> {
         .await
         .map_err(|e| self.0.failed(e))?;
         rows.iter().map(|row| read(row).map(|row| row.view)).collect()
+    }
+
+    /// How many certificates that have not expired a node's agent has been issued for itself or one of its services,
+    /// revoked or not.
+    pub async fn count_of_holder(
+        &mut self,
+        node: &NodeName,
+        service: Option<&ServiceName>,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        // Two parts, because each has an index.
+        let part = |revoked: &str| {
+            format!(
+                "SELECT serial FROM certificate WHERE node = $1 AND not_after >= $2 AND revoked_at IS {revoked} \
+                 AND holder = $3 AND profile = $4 AND COALESCE(service, '') = $5"
+            )
+        };
+        let sql =
+            format!("SELECT count(*) AS issued FROM ({} UNION ALL {}) AS unexpired", part("NULL"), part("NOT NULL"));
+        let profile = if service.is_some() { CertificateProfile::Service } else { CertificateProfile::Node };
+        let row = query(sqlx::AssertSqlSafe(sql))
+            .bind(node.as_str())
+            .bind(millis(now))
+            .bind(CertificateHolder::Agent.as_str())
+            .bind(profile.as_str())
+            .bind(service.map_or("", ServiceName::as_str))
+            .fetch_one(self.0.connection())
+            .await
+            .map_err(|e| self.0.failed(e))?;
+        value(&row, "issued")
     }
 
     /// The serial numbers of what a node's agent holds from a distrusted authority that has a successor.

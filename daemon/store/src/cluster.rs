@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use ringfence_api::cluster::PutCluster;
+use ringfence_api::incarnation::{Incarnation, Point};
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
 use sqlx::query;
 
 use crate::error::StoreError;
-use crate::row::{json, millis, parsed, to_json, value};
+use crate::row::{json, millis, optional_time, parsed, to_json, value};
 use crate::transaction::Transaction;
 
 /// The cluster.
@@ -29,6 +30,17 @@ pub struct ClusterRow {
     pub declared_generation: i64,
     /// Incremented by every change that a client may wait for.
     pub revision: i64,
+    /// The history that this database is in.
+    pub incarnation: Incarnation,
+    /// When the rows came from a backup, until the incarnation that follows has begun.
+    pub restored_at: Option<Timestamp>,
+}
+
+impl ClusterRow {
+    /// Where the database is in its history.
+    pub fn point(&self) -> Point {
+        Point { incarnation: self.incarnation.clone(), generation: self.generation }
+    }
 }
 
 /// Statements about the row of the cluster.
@@ -46,7 +58,8 @@ impl Cluster<'_> {
     /// The cluster; nothing in a new database.
     pub async fn find(&mut self) -> Result<Option<ClusterRow>, StoreError> {
         let row = query(
-            "SELECT id, name, operator_key, endpoint, declared, generation, declared_generation, revision FROM cluster",
+            "SELECT id, name, operator_key, endpoint, declared, generation, declared_generation, revision, \
+             incarnation, incarnation_id, restored_at FROM cluster",
         )
         .fetch_optional(self.0.connection())
         .await
@@ -61,6 +74,8 @@ impl Cluster<'_> {
                 generation: value(&row, "generation")?,
                 declared_generation: value(&row, "declared_generation")?,
                 revision: value(&row, "revision")?,
+                incarnation: Incarnation { number: value(&row, "incarnation")?, id: value(&row, "incarnation_id")? },
+                restored_at: optional_time(&row, "restored_at")?,
             })
         })
         .transpose()
@@ -75,7 +90,7 @@ impl Cluster<'_> {
     pub async fn insert(&mut self, cluster: &ClusterRow, now: Timestamp) -> Result<(), StoreError> {
         query(
             "INSERT INTO cluster (id, name, operator_key, endpoint, declared, generation, declared_generation, \
-             revision, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             revision, created_at, incarnation, incarnation_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(cluster.id.to_string())
         .bind(cluster.name.as_str())
@@ -86,9 +101,36 @@ impl Cluster<'_> {
         .bind(cluster.declared_generation)
         .bind(cluster.revision)
         .bind(millis(now))
+        .bind(cluster.incarnation.number)
+        .bind(&cluster.incarnation.id)
         .execute(self.0.connection())
         .await
         .map_err(|e| self.0.refused("the cluster", e))?;
+        Ok(())
+    }
+
+    /// Begins another history at this point. Every node has to take the whole state anew.
+    pub async fn update_incarnation(&mut self, point: &Point) -> Result<(), StoreError> {
+        query(
+            "UPDATE cluster SET incarnation = $1, incarnation_id = $2, generation = $3, declared_generation = $3, \
+             revision = revision + 1, restored_at = NULL",
+        )
+        .bind(point.incarnation.number)
+        .bind(&point.incarnation.id)
+        .bind(point.generation)
+        .execute(self.0.connection())
+        .await
+        .map_err(|e| self.0.failed(e))?;
+        Ok(())
+    }
+
+    /// Records that the rows came from a backup: the next start begins another history.
+    pub async fn mark_restored(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        query("UPDATE cluster SET restored_at = $1")
+            .bind(millis(now))
+            .execute(self.0.connection())
+            .await
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 

@@ -26,6 +26,10 @@ pub struct CrlHead {
     pub next_update: Timestamp,
     /// The CRLNumber of the complete list that its delta refers to; its own if it has no delta.
     pub base_number: i64,
+    /// When it was signed: later than `this_update`, which allows for clocks that are behind.
+    pub signed_at: Timestamp,
+    /// The next list has a greater number than this.
+    pub number_floor: i64,
 }
 
 /// A published list.
@@ -64,6 +68,8 @@ fn read_head(row: &Row) -> Result<CrlHead, StoreError> {
         this_update: time(row, "this_update")?,
         next_update: time(row, "next_update")?,
         base_number: value(row, "base_number")?,
+        signed_at: time(row, "signed_at")?,
+        number_floor: value(row, "number_floor")?,
     })
 }
 
@@ -86,8 +92,8 @@ impl Crls<'_> {
     /// Records the first list of a shard.
     pub async fn insert(&mut self, crl: &CrlRow) -> Result<(), StoreError> {
         query(
-            "INSERT INTO crl_shard (issuer, shard, url, number, this_update, next_update, der, base_number, delta) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO crl_shard (issuer, shard, url, number, this_update, next_update, der, base_number, delta, \
+             signed_at, number_floor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(&crl.head.issuer)
         .bind(i64::from(crl.head.shard))
@@ -98,6 +104,8 @@ impl Crls<'_> {
         .bind(&crl.der)
         .bind(crl.head.base_number)
         .bind(crl.delta.as_ref())
+        .bind(millis(crl.head.signed_at))
+        .bind(crl.head.number_floor)
         .execute(self.0.connection())
         .await
         .map_err(|e| self.0.refused("the CRL shard", e))?;
@@ -108,7 +116,8 @@ impl Crls<'_> {
     pub async fn update(&mut self, last: i64, crl: &CrlRow) -> Result<bool, StoreError> {
         let done = query(
             "UPDATE crl_shard SET number = $1, this_update = $2, next_update = $3, der = $4, base_number = $7, \
-             delta = $8 WHERE issuer = $5 AND shard = $6 AND number = $9 AND number < $1",
+             delta = $8, signed_at = $10 \
+             WHERE issuer = $5 AND shard = $6 AND number = $9 AND number < $1 AND number_floor < $1",
         )
         .bind(crl.head.number)
         .bind(millis(crl.head.this_update))
@@ -119,10 +128,23 @@ impl Crls<'_> {
         .bind(crl.head.base_number)
         .bind(crl.delta.as_ref())
         .bind(last)
+        .bind(millis(crl.head.signed_at))
         .execute(self.0.connection())
         .await
         .map_err(|e| self.0.failed(e))?;
         Ok(done.rows_affected() > 0)
+    }
+
+    /// Requires a greater number of a shard's next list.
+    pub async fn raise_number_floor(&mut self, issuer: &str, shard: u32, floor: i64) -> Result<(), StoreError> {
+        query("UPDATE crl_shard SET number_floor = $1 WHERE issuer = $2 AND shard = $3 AND number_floor < $1")
+            .bind(floor)
+            .bind(issuer)
+            .bind(i64::from(shard))
+            .execute(self.0.connection())
+            .await
+            .map_err(|e| self.0.failed(e))?;
+        Ok(())
     }
 
     /// Records which list was the first to hold these serial numbers: all of the shard that were unlisted when the list
@@ -163,7 +185,8 @@ impl Crls<'_> {
     /// Every shard's last list.
     pub async fn list(&mut self) -> Result<Vec<CrlRow>, StoreError> {
         let rows = query(
-            "SELECT issuer, shard, url, number, this_update, next_update, base_number, der, delta FROM crl_shard \
+            "SELECT issuer, shard, url, number, this_update, next_update, base_number, signed_at, number_floor, der, \
+             delta FROM crl_shard \
              ORDER BY issuer, shard LIMIT 10000",
         )
         .fetch_all(self.0.connection())
@@ -175,7 +198,8 @@ impl Crls<'_> {
     /// Every shard's last list, without its bytes.
     pub async fn list_heads(&mut self) -> Result<Vec<CrlHead>, StoreError> {
         let rows = query(
-            "SELECT issuer, shard, url, number, this_update, next_update, base_number FROM crl_shard \
+            "SELECT issuer, shard, url, number, this_update, next_update, base_number, signed_at, number_floor \
+             FROM crl_shard \
              ORDER BY issuer, shard LIMIT 10000",
         )
         .fetch_all(self.0.connection())
@@ -187,7 +211,8 @@ impl Crls<'_> {
     /// One shard's last list, without its bytes.
     pub async fn find_head(&mut self, issuer: &str, shard: u32) -> Result<Option<CrlHead>, StoreError> {
         let row = query(
-            "SELECT issuer, shard, url, number, this_update, next_update, base_number FROM crl_shard \
+            "SELECT issuer, shard, url, number, this_update, next_update, base_number, signed_at, number_floor \
+             FROM crl_shard \
              WHERE issuer = $1 AND shard = $2",
         )
         .bind(issuer)
@@ -201,7 +226,8 @@ impl Crls<'_> {
     /// One shard's last list.
     pub async fn find(&mut self, issuer: &str, shard: u32) -> Result<Option<CrlRow>, StoreError> {
         let row = query(
-            "SELECT issuer, shard, url, number, this_update, next_update, base_number, der, delta FROM crl_shard \
+            "SELECT issuer, shard, url, number, this_update, next_update, base_number, signed_at, number_floor, der, \
+             delta FROM crl_shard \
              WHERE issuer = $1 AND shard = $2",
         )
         .bind(issuer)
@@ -214,10 +240,12 @@ impl Crls<'_> {
 
     /// Calls `each` with everything that a shard's next list must hold, in no order: every revoked certificate that had
     /// not expired when the last list was signed, so that an expired one is listed once more (RFC 5280, section 3.3),
-    /// and every revoked certificate that no list has held yet.
+    /// and every revoked certificate that no list has held yet. A last list from the future says nothing about what has
+    /// expired now.
     pub async fn for_each_revoked(
         &mut self,
         last: &CrlHead,
+        now: Timestamp,
         mut each: impl FnMut(RevokedRow) + Send,
     ) -> Result<(), StoreError> {
         // Two statements, so that each scans an index that covers its columns.
@@ -232,7 +260,7 @@ impl Crls<'_> {
             let mut rows = query(statement)
                 .bind(&last.issuer)
                 .bind(i64::from(last.shard))
-                .bind(millis(last.this_update))
+                .bind(millis(last.this_update.min(now)))
                 .fetch(self.0.connection());
             while let Some(row) = rows.try_next().await.map_err(|e| failed(name, e))? {
                 each(RevokedRow {

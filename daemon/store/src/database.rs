@@ -93,6 +93,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0012_tokens_of_services.sql"),
         include_str!("../migrations/postgres/0012_tokens_of_services.sql"),
     ),
+    (
+        13,
+        "incarnation",
+        include_str!("../migrations/sqlite/0013_incarnation.sql"),
+        include_str!("../migrations/postgres/0013_incarnation.sql"),
+    ),
 ];
 
 /// Every writer of a PostgreSQL database holds this lock until its transaction ends, so that there is one writer at a
@@ -211,6 +217,12 @@ fn without_parameters(address: &str) -> &str {
 pub(crate) enum Mode {
     Read,
     Write,
+}
+
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.place())
+    }
 }
 
 impl std::fmt::Debug for Database {

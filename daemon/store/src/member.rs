@@ -148,6 +148,7 @@ impl Members<'_> {
         let rows = query(
             "SELECT project, user_name FROM member JOIN certificate ON certificate.serial = member.certificate \
              WHERE certificate.issued_at + (certificate.not_after - certificate.issued_at) * 2 / 3 <= $1 \
+             OR certificate.not_before > $1 \
              OR certificate.issuer IN (SELECT id FROM issuer WHERE state = 'retired' AND distrusted_at IS NOT NULL) \
              ORDER BY certificate.not_after LIMIT $2",
         )

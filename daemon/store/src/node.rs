@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use ringfence_api::NodeName;
+use ringfence_api::incarnation::Point;
 use ringfence_api::node::{HeldCertificate, NodeState};
 use sqlx::query;
 
@@ -30,10 +31,12 @@ pub struct NodeRow {
     pub rotation_requested_at: Option<Timestamp>,
     /// When it was declared.
     pub created_at: Timestamp,
+    /// The furthest point that its agent has heard of and this database has not had.
+    pub beyond: Option<Point>,
 }
 
 const SELECT: &str = "SELECT name, node_group, state, reported_at, reported_generation, held, fault, \
-    rotation_requested_at, created_at FROM node";
+    rotation_requested_at, created_at, beyond FROM node";
 
 fn read(row: &Row) -> Result<NodeRow, StoreError> {
     Ok(NodeRow {
@@ -46,6 +49,7 @@ fn read(row: &Row) -> Result<NodeRow, StoreError> {
         fault: value(row, "fault")?,
         rotation_requested_at: optional_time(row, "rotation_requested_at")?,
         created_at: time(row, "created_at")?,
+        beyond: value::<Option<String>>(row, "beyond")?.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 
@@ -139,8 +143,8 @@ impl Nodes<'_> {
     /// Records what an agent reported.
     pub async fn update_report(&mut self, node: &NodeRow) -> Result<(), StoreError> {
         query(
-            "UPDATE node SET state = $1, reported_at = $2, reported_generation = $3, held = $4, fault = $5 \
-             WHERE name = $6",
+            "UPDATE node SET state = $1, reported_at = $2, reported_generation = $3, held = $4, fault = $5, \
+             beyond = $7 WHERE name = $6",
         )
         .bind(node.state.as_str())
         .bind(node.reported_at.map(millis))
@@ -148,9 +152,20 @@ impl Nodes<'_> {
         .bind(to_json(&node.held))
         .bind(&node.fault)
         .bind(node.name.as_str())
+        .bind(node.beyond.as_ref().map(to_json))
         .execute(self.0.connection())
         .await
         .map_err(|e| self.0.failed(e))?;
+        Ok(())
+    }
+
+    /// Forgets what every node has reported, because it was about another history of the database.
+    pub async fn forget_reports(&mut self) -> Result<(), StoreError> {
+        self.update_ready_to_joined().await?;
+        query("UPDATE node SET reported_generation = 0, beyond = NULL")
+            .execute(self.0.connection())
+            .await
+            .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use ringfence_saga::{Event, SagaId};
 use sqlx::query;
 
 use crate::error::StoreError;
-use crate::row::{json, millis, optional_time, time, to_json, value};
+use crate::row::{json, millis, number, optional_time, time, to_json, value};
 use crate::transaction::Transaction;
 
 /// A saga to run. Inserted in the transaction of the change that needs it, it is certain to run.
@@ -33,6 +33,19 @@ pub struct SagaRow {
     pub subject: String,
     /// Its input.
     pub input: serde_json::Value,
+}
+
+/// The last saga of a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastSaga {
+    /// Its identity.
+    pub id: SagaId,
+    /// The kind of operation.
+    pub kind: String,
+    /// How often it has been begun since somebody asked for it.
+    pub attempts: u32,
+    /// When it finished; nothing while it is running.
+    pub finished_at: Option<Timestamp>,
 }
 
 /// Statements about sagas.
@@ -93,14 +106,59 @@ impl Sagas<'_> {
         Ok(())
     }
 
-    /// When the last saga of a subject finished; nothing if there was none or it is still running.
-    pub async fn find_last_finish(&mut self, subject: &str) -> Result<Option<Timestamp>, StoreError> {
-        let row = query("SELECT finished_at FROM saga WHERE subject = $1 ORDER BY created_at DESC, id LIMIT 1")
+    /// Whether a subject has ever had a saga.
+    pub async fn exists_of(&mut self, subject: &str) -> Result<bool, StoreError> {
+        let row = query("SELECT id FROM saga WHERE subject = $1 LIMIT 1")
             .bind(subject)
             .fetch_optional(self.0.connection())
             .await
             .map_err(|e| self.0.failed(e))?;
-        row.map_or(Ok(None), |row| optional_time(&row, "finished_at"))
+        Ok(row.is_some())
+    }
+
+    /// The last saga of a subject.
+    pub async fn find_last(&mut self, subject: &str) -> Result<Option<LastSaga>, StoreError> {
+        let row = query(
+            "SELECT id, kind, attempts, finished_at FROM saga WHERE subject = $1 ORDER BY created_at DESC, id LIMIT 1",
+        )
+        .bind(subject)
+        .fetch_optional(self.0.connection())
+        .await
+        .map_err(|e| self.0.failed(e))?;
+        row.map(|row| {
+            Ok(LastSaga {
+                id: SagaId::new(value::<String>(&row, "id")?),
+                kind: value(&row, "kind")?,
+                attempts: number(&row, "attempts")?,
+                finished_at: optional_time(&row, "finished_at")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Begins a finished saga again, from its first step. What its last attempt did is forgotten.
+    pub async fn begin_again(&mut self, id: &SagaId) -> Result<(), StoreError> {
+        query("DELETE FROM saga_event WHERE saga = $1")
+            .bind(id.as_str())
+            .execute(self.0.connection())
+            .await
+            .map_err(|e| self.0.failed(e))?;
+        query("UPDATE saga SET state = 'running', finished_at = NULL, attempts = attempts + 1 WHERE id = $1")
+            .bind(id.as_str())
+            .execute(self.0.connection())
+            .await
+            .map_err(|e| self.0.failed(e))?;
+        Ok(())
+    }
+
+    /// Forgets how often the sagas of a subject have failed, so that the next attempt is not delayed.
+    pub async fn forget_attempts(&mut self, subject: &str) -> Result<(), StoreError> {
+        query("UPDATE saga SET attempts = 0 WHERE subject = $1 AND finished_at IS NOT NULL")
+            .bind(subject)
+            .execute(self.0.connection())
+            .await
+            .map_err(|e| self.0.failed(e))?;
+        Ok(())
     }
 
     /// The newest sagas, at most `limit`.

@@ -76,6 +76,12 @@ impl Tickets<'_> {
         Ok(())
     }
 
+    /// Deletes every ticket.
+    pub async fn delete_all(&mut self) -> Result<(), StoreError> {
+        query("DELETE FROM join_ticket").execute(self.0.connection()).await.map_err(|e| self.0.failed(e))?;
+        Ok(())
+    }
+
     /// Deletes a node's ticket.
     pub async fn delete(&mut self, node: &NodeName) -> Result<(), StoreError> {
         query("DELETE FROM join_ticket WHERE node = $1")

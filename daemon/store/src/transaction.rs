@@ -79,6 +79,19 @@ impl Store {
         Ok(Self { writer, readers, begin_read: database.begin_read(), watch: None, announcer, announcements })
     }
 
+    /// Whether the database holds a cluster. Changes nothing, and does not create a missing file.
+    pub async fn holds_cluster(database: &Database) -> Result<bool, StoreError> {
+        if matches!(database, Database::Sqlite(path) if !path.exists()) {
+            return Ok(false);
+        }
+        let failed = |error: sqlx::Error| StoreError::Open { place: database.to_string(), source: error.into() };
+        let mut connection = database.connect().await.map_err(failed)?;
+        // Without the table there is no cluster either.
+        let found = sqlx::query("SELECT id FROM cluster").fetch_optional(&mut connection).await;
+        let _ = sqlx::Connection::close(connection).await;
+        Ok(matches!(found, Ok(Some(_))))
+    }
+
     /// The same store, with a watch on its transactions.
     #[must_use]
     pub fn watched(self, watch: Watch) -> Self {

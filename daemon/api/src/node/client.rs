@@ -3,6 +3,7 @@
 use super::{DesiredNode, IssuedCertificate, NodeRotation, PostCertificate, PutJoin, PutReport, route};
 use crate::certificate::PostIdentityCertificate;
 use crate::client::{Client, ClientError};
+use crate::incarnation::Incarnation;
 use crate::name::{NodeName, ServiceName};
 use crate::token::IssuedToken;
 
@@ -33,10 +34,17 @@ impl Client {
         self.give(&route::JOIN_NODE, &[name.as_str()], put).await
     }
 
-    /// What the node should hold, once its generation is above `after`, or unchanged after a
-    /// [long poll](crate::client::LONG_POLL).
-    pub async fn desired(&self, name: &NodeName, after: i64) -> Result<DesiredNode, ClientError> {
-        self.ask_after(&route::READ_DESIRED, &[name.as_str()], after).await
+    /// What the node should hold, once it is not at this generation of this history, or unchanged after a
+    /// [long poll](crate::client::LONG_POLL). A daemon of an earlier version names no history.
+    pub async fn desired(
+        &self,
+        name: &NodeName,
+        after: i64,
+        incarnation: Option<&Incarnation>,
+    ) -> Result<DesiredNode, ClientError> {
+        let path = format!("{}?after={after}", route::READ_DESIRED.path(&[name.as_str()]));
+        let history = incarnation.map_or_else(String::new, |incarnation| format!("&incarnation={incarnation}"));
+        self.ask_at(&route::READ_DESIRED, &format!("{path}{history}")).await
     }
 
     /// Asks for a certificate of the node or of one of its services.

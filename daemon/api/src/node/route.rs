@@ -4,7 +4,7 @@
 
 use crate::certificate::PostIdentityCertificate;
 use crate::node::{DesiredNode, IssuedCertificate, Node, NodeRotation, PostCertificate, PutJoin, PutReport};
-use crate::route::{Callers, Route, after};
+use crate::route::{Callers, Route, after, text};
 use crate::token::IssuedToken;
 
 pub const LIST_NODES: Route<(), Vec<Node>> = Route::get("list_nodes", "/v1/nodes", Callers::Operator)
@@ -28,8 +28,11 @@ pub const POST_CERTIFICATE: Route<PostCertificate, IssuedCertificate> =
 
 pub const READ_DESIRED: Route<(), DesiredNode> = Route::get("read_desired", "/v1/nodes/{node}/desired", Callers::Agent)
     .tagged("nodes")
-    .summary("What the node should hold. With `after`, waits until the generation is above it, for at most 25 seconds.")
-    .parameters(&[after("Wait until the generation is above this")])
+    .summary("What the node should hold. With `after`, waits until it is another generation, for at most 25 seconds.")
+    .parameters(&[
+        after("Wait until the generation is not this"),
+        text("incarnation", "`NUMBER.ID`: the history that `after` counts in. Answered at once if it is another"),
+    ])
     .answers::<DesiredNode>();
 
 pub const JOIN_NODE: Route<PutJoin, IssuedCertificate> =

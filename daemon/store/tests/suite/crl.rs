@@ -4,7 +4,7 @@ use super::*;
 
 async fn to_be_listed(tx: &mut Transaction, last: &CrlRow) -> Vec<String> {
     let mut serials = Vec::new();
-    tx.crls().for_each_revoked(&last.head, |row| serials.push(row.serial)).await.unwrap();
+    tx.crls().for_each_revoked(&last.head, at(1_000_000), |row| serials.push(row.serial)).await.unwrap();
     serials.sort();
     serials
 }
@@ -12,7 +12,9 @@ async fn to_be_listed(tx: &mut Transaction, last: &CrlRow) -> Vec<String> {
 async fn unlisted(tx: &mut Transaction, last: &CrlRow) -> Vec<String> {
     let mut serials = Vec::new();
     tx.crls()
-        .for_each_revoked(&last.head, |row| serials.extend(row.listed_in.is_none().then_some(row.serial)))
+        .for_each_revoked(&last.head, at(1_000_000), |row| {
+            serials.extend(row.listed_in.is_none().then_some(row.serial))
+        })
         .await
         .unwrap();
     serials

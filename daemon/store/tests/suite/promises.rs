@@ -22,6 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile, RevocationReason};
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
+use ringfence_api::incarnation::Incarnation;
 use ringfence_api::node::NodeState;
 use ringfence_api::project::MemberRole;
 use ringfence_api::token::{Jwk, TokenKeyState, TokenSubject};
@@ -104,6 +105,8 @@ fn cluster() -> ClusterRow {
         generation: 1,
         declared_generation: 1,
         revision: 1,
+        incarnation: Incarnation::default(),
+        restored_at: None,
     }
 }
 
@@ -116,6 +119,8 @@ fn crl(number: i64, this_update: Timestamp) -> CrlRow {
         this_update,
         next_update: this_update + SignedDuration::from_hours(1),
         base_number: number,
+        signed_at: this_update,
+        number_floor: 0,
     };
     CrlRow { head, der: number.to_be_bytes().to_vec(), delta: None }
 }

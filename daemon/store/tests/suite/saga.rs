@@ -93,10 +93,28 @@ async fn a_saga_is_unfinished_until_its_finish_is_recorded() {
     let unfinished = tx.sagas().list_unfinished().await.unwrap();
     assert_eq!(unfinished.len(), 1);
     assert_eq!((unfinished[0].id.clone(), unfinished[0].input.clone()), (id.clone(), serde_json::json!({ "n": 1 })));
-    assert_eq!(tx.sagas().find_last_finish("head").await.unwrap(), None);
+    assert_eq!(tx.sagas().find_last("head").await.unwrap().unwrap().finished_at, None);
     tx.sagas().finish(&id, "done", at(9)).await.unwrap();
     assert!(tx.sagas().list_unfinished().await.unwrap().is_empty());
-    assert_eq!(tx.sagas().find_last_finish("head").await.unwrap(), Some(at(9)));
+    assert_eq!(tx.sagas().find_last("head").await.unwrap().unwrap().finished_at, Some(at(9)));
     let shown = &tx.sagas().list(10).await.unwrap()[0];
     assert_eq!((shown.state.as_str(), shown.last_event.as_deref()), ("done", Some("start_node: StepStarted")));
+}
+
+#[tokio::test]
+async fn a_failed_saga_begins_again_as_the_same_one_without_the_events_of_before() {
+    let world = World::new().await;
+    let (log, id, epoch) = with_a_saga(&world).await;
+    log.append(&id, epoch, 0, &started("start_node")).await.unwrap();
+    let mut tx = world.write().await;
+    tx.sagas().finish(&id, "undone", at(9)).await.unwrap();
+    tx.sagas().begin_again(&id).await.unwrap();
+    let again = tx.sagas().find_last("head").await.unwrap().unwrap();
+    assert_eq!((again.attempts, again.finished_at), (2, None));
+    assert_eq!(tx.sagas().list(10).await.unwrap()[0].last_event, None);
+    tx.sagas().finish(&id, "undone", at(10)).await.unwrap();
+    tx.sagas().forget_attempts("head").await.unwrap();
+    assert_eq!(tx.sagas().find_last("head").await.unwrap().unwrap().attempts, 0);
+    tx.commit().await.unwrap();
+    log.append(&id, epoch, 0, &started("start_node")).await.unwrap();
 }
