@@ -3,14 +3,17 @@
 mod agent;
 mod api_document;
 mod audit;
+mod backup;
 mod ca;
 mod credentials;
+mod encryption;
 mod inspect;
 mod login;
 mod operator;
 mod operator_key;
 mod output;
 mod policy;
+mod restore;
 mod rotate;
 mod serve;
 #[cfg(feature = "aws")]
@@ -48,6 +51,10 @@ pub struct CommandLine {
 pub enum Command {
     /// Serve a cluster: its authority, its projects, its nodes
     Serve(serve::Serve),
+    /// Back up a cluster while its daemon runs, encrypted
+    Backup(backup::Backup),
+    /// Restore a cluster from a backup
+    Restore(restore::Restore),
     /// Keep one node's certificates, CRLs and trust bundle fresh
     Agent(agent::Agent),
     /// Show nodes, certificates, authorities, sagas, tasks and the audit log
@@ -77,6 +84,8 @@ impl Command {
     pub async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Serve(command) => command.run().await,
+            Self::Backup(command) => command.run().await,
+            Self::Restore(command) => command.run().await,
             Self::Agent(command) => command.run().await,
             Self::Inspect(command) => command.run().await,
             Self::Audit(command) => command.run().await,

@@ -40,6 +40,7 @@ use crate::config::ServeConfig;
 use crate::daemon::{Daemon, all_routes};
 use crate::http::{listen, router};
 use crate::service_manager;
+pub(crate) use history::note_restore;
 use imported::await_authorities;
 pub(crate) use open::IMPORTED_FILE;
 use open::open;

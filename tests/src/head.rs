@@ -77,6 +77,13 @@ impl Head {
         started
     }
 
+    /// Starts the daemon of a cluster that exists in this directory.
+    pub async fn start_existing(directory: &Path) -> Self {
+        let mut started = Self { directory: directory.to_owned(), program: program("ringfenced"), child: None };
+        started.restart(&[]).await;
+        started
+    }
+
     /// Starts the daemon again, with more environment, and waits until it serves.
     pub async fn restart(&mut self, env: &[(&str, &str)]) {
         self.spawn(env);

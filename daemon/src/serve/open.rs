@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use ringfence_api::Clock;
 use ringfence_api::authority::ImportAuthorities;
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
-use ringfence_api::incarnation::Heard;
 use ringfence_pki::{MasterKey, pem_certificates};
 use ringfence_store::{Database, Store, Transaction};
 use tracing::warn;
@@ -94,11 +93,17 @@ async fn begin_incarnation_if_restored(
 ) -> anyhow::Result<()> {
     let cluster = tx.cluster().get().await?;
     let noted = read_note(directory);
-    let is_beyond = noted.as_ref().is_some_and(|noted| noted.heard(&cluster.point()) == Heard::Beyond);
+    let is_beyond = match &noted {
+        Some(noted) => noted.is_beyond(tx).await?,
+        None => false,
+    };
     if cluster.restored_at.is_none() && !is_beyond {
         return Ok(());
     }
-    let evidence = Evidence { heard: noted.into_iter().collect(), ..evidence_of_nodes(&config.nodes.local_root) };
+    let evidence = Evidence {
+        heard: noted.into_iter().map(|noted| noted.point).collect(),
+        ..evidence_of_nodes(&config.nodes.local_root)
+    };
     let cause = if cluster.restored_at.is_some() { "the database was restored from a backup" } else { GONE_BACK };
     begin(tx, keys, &evidence, cause, now).await.map_err(Failure::into_cause)?;
     Ok(())

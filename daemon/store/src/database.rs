@@ -101,6 +101,9 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     ),
 ];
 
+/// The latest version of the schema.
+pub(crate) const SCHEMA: usize = MIGRATIONS.len();
+
 /// Every writer of a PostgreSQL database holds this lock until its transaction ends, so that there is one writer at a
 /// time there too.
 const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(8242548372136910421)";
@@ -190,11 +193,11 @@ impl Database {
 
     /// Migrates the schema to the latest version.
     pub(crate) async fn migrate(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        self.migrate_to(connection, MIGRATIONS.len()).await
+        self.migrate_to(connection, SCHEMA).await
     }
 
     /// Applies the first `count` migrations.
-    async fn migrate_to(&self, connection: &mut AnyConnection, count: usize) -> Result<(), StoreError> {
+    pub(crate) async fn migrate_to(&self, connection: &mut AnyConnection, count: usize) -> Result<(), StoreError> {
         let migrations = MIGRATIONS.iter().take(count).map(|(version, name, sqlite, postgres)| {
             let sql = if matches!(self, Self::Sqlite(_)) { sqlite } else { postgres };
             let sql = AssertSqlSafe(*sql).into_sql_str();

@@ -37,6 +37,7 @@ pub mod token;
 pub mod token_key;
 
 mod announce;
+mod copy;
 mod database;
 mod error;
 mod row;
@@ -44,6 +45,7 @@ mod transaction;
 mod writer;
 
 pub use announce::{Announcements, Announcer};
+pub use copy::{CopyError, Header};
 pub use database::Database;
 pub use error::StoreError;
 pub use transaction::{Moment, Store, Transaction, Watch};

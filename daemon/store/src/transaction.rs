@@ -79,6 +79,16 @@ impl Store {
         Ok(Self { writer, readers, begin_read: database.begin_read(), watch: None, announcer, announcements })
     }
 
+    /// Begins a transaction that reads, and nothing else: neither creates nor migrates anything. Other programs may use
+    /// the database meanwhile.
+    pub async fn read_only(database: &Database, name: &'static str) -> Result<Transaction, StoreError> {
+        let opened = |error: sqlx::Error| StoreError::Open { place: database.to_string(), source: error.into() };
+        let options = database.options(Mode::Read).map_err(opened)?;
+        let pool = AnyPoolOptions::new().max_connections(1).connect_with(options).await.map_err(opened)?;
+        let inner = pool.begin_with(database.begin_read()).await.map_err(opened)?;
+        Ok(Transaction { work: Work::Read(inner), name, watch: None })
+    }
+
     /// Whether the database holds a cluster. Changes nothing, and does not create a missing file.
     pub async fn holds_cluster(database: &Database) -> Result<bool, StoreError> {
         if matches!(database, Database::Sqlite(path) if !path.exists()) {

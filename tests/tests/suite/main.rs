@@ -12,6 +12,7 @@ mod crashes;
 mod existing_objects;
 mod external_verification;
 mod faults;
+mod history;
 mod interrupts;
 mod manual_changes;
 mod newer_terraform;
