@@ -11,7 +11,7 @@ export RUST_TEST_THREADS
 # The local target needs no cloud SDK, and those are most of a build.
 LOCAL     := -p ringfenced -p terraform-provider-ringfence --no-default-features
 
-.PHONY: help build demo test lint bench install docs prerequisites
+.PHONY: help build demo test sweep lint bench install docs prerequisites
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -29,6 +29,15 @@ test: prerequisites ## Run all tests; as root on Debian it installs what they st
 	tests/set-up.sh
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
+
+# How many histories `make sweep` simulates.
+SEEDS ?= 10000
+SWEEP := $(CARGO) test --release -p ringfenced --no-default-features --lib -- --include-ignored --nocapture
+
+# `make test` leaves these out, or runs them with few histories and in small bounds.
+sweep: prerequisites ## Run what is too long for CI: SEEDS=10000 simulated histories, and all states of the protocol
+	SEEDS=$(SEEDS) $(SWEEP) ten_thousand_histories_with_jumps_restores_and_pauses
+	BOUNDS=large $(SWEEP) the_protocol_holds_in_every_state
 
 lint: ## Check formatting, lints and documentation
 	$(CARGO) fmt --all --check

@@ -6,6 +6,7 @@ mod caller;
 mod login;
 mod operator_key;
 mod peer;
+mod public;
 mod routes;
 mod session;
 mod whoami;
@@ -16,18 +17,22 @@ use axum::extract::FromRef;
 use ringfence_api::login::route;
 use ringfence_api::whoami::route::READ_WHOAMI;
 
-use crate::base::Base;
+use crate::base::{Base, Seldom};
+use public::PublicTurns;
 use session::Sessions;
 
 pub(crate) use authorize::{AgentCaller, AnyCaller, OperatorCaller, ProjectCaller, Source};
 pub(crate) use operator_key::KeysFile;
-pub(crate) use peer::Peer;
+pub(crate) use peer::{Connection, Peer};
 pub(crate) use routes::Routes;
 
 /// The state of authentication.
 pub(crate) struct Access {
     base: Arc<Base>,
     sessions: Sessions,
+    public: PublicTurns,
+    /// The log lines of refused logins.
+    refusals: Seldom,
     /// The copy of the operator's public keys beside the daemon.
     pub(crate) keys_file: KeysFile,
     /// The fingerprints of all bundles that a client of this cluster may trust.
@@ -41,7 +46,14 @@ impl Access {
         keys_file: KeysFile,
         trust: impl Fn() -> Vec<[u8; 32]> + Send + Sync + 'static,
     ) -> Self {
-        Self { base, sessions: Sessions::default(), keys_file, trust: Box::new(trust) }
+        Self {
+            base,
+            sessions: Sessions::default(),
+            public: PublicTurns::default(),
+            refusals: Seldom::default(),
+            keys_file,
+            trust: Box::new(trust),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod actor;
 mod batch;
+mod body;
 mod changes;
 pub(crate) mod crash_point;
 mod events;
@@ -11,6 +12,7 @@ mod lead;
 mod listen;
 mod request;
 mod seal;
+mod seldom;
 mod task;
 
 use std::sync::Arc;
@@ -23,13 +25,15 @@ use ringfence_store::{Store, Transaction};
 
 pub(crate) use actor::Actor;
 pub(crate) use batch::Batch;
+pub(crate) use body::{BODY_LIMIT, Bounds, bounded, read_whole};
 pub(crate) use changes::Changes;
 pub(crate) use events::{Event, Events};
 pub(crate) use failure::{Answer, Failure};
 pub(crate) use lead::{HoldLead, LEASE, Lead, NotLeading};
 pub(crate) use listen::listen_to_others;
-pub(crate) use request::{After, BODY_LIMIT, Body, Creating, Limit, Range, Segment, Since, text_in_path};
+pub(crate) use request::{After, Body, Creating, Limit, Range, Segment, Since, text_in_path};
 pub(crate) use seal::{follow, open, seal, sealing_context};
+pub(crate) use seldom::Seldom;
 pub(crate) use task::Task;
 
 /// Shared by everything in the process, behind an `Arc`.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ringfence_api::{ClusterId, ClusterName, OperatorPublicKey};
+use ringfence_place::private_file::{PrivateFileError, Readers, read_private};
 use ringfence_store::Database;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,8 @@ pub struct ServeConfig {
 #[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// A file that holds the address of a PostgreSQL server, `postgres://USER:PASSWORD@HOST/NAME`, which several
-    /// daemons of the cluster may share. It is a file of its own because the address may contain a password.
+    /// daemons of the cluster may share. It is a file of its own because the address may contain a password, and so it
+    /// is refused when others can read it, as the master key is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres_file: Option<PathBuf>,
 }
@@ -80,6 +82,9 @@ pub enum ConfigError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// A file that may contain a password, and that others can read.
+    #[error("the database's address is not used: {0}")]
+    Private(PrivateFileError),
     /// Not TOML, an unknown key, or a value that breaks its rule.
     #[error("{path} is not valid: {source}")]
     Invalid {
@@ -140,7 +145,10 @@ impl ServeConfig {
             return Ok(Database::Sqlite(directory.join(Self::SQLITE_FILE)));
         };
         let path = directory.join(path);
-        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        let text = read_private(&path, Readers::OwnGroups).map_err(|error| match error {
+            PrivateFileError::Read { path, source } => ConfigError::Read { path, source },
+            error => ConfigError::Private(error),
+        })?;
         let address = text.trim();
         if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
             return Err(ConfigError::PostgresAddress { path });
@@ -191,6 +199,21 @@ mod tests {
         assert_eq!(read(TEXT).unwrap().cluster.name.as_str(), "demo");
     }
 
+    /// Writes a file that only its owner reads.
+    fn write(path: &Path, text: &str) {
+        ringfence_place::file::atomic_write(path, text.as_bytes(), 0o600).unwrap();
+    }
+
+    #[test]
+    fn the_address_of_a_database_is_refused_when_others_can_read_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = read(&format!("{TEXT}\n[database]\npostgres_file = \"postgres\"")).unwrap();
+        let address = b"postgres://ringfence:secret@db.internal/ringfence";
+        ringfence_place::file::atomic_write(&directory.path().join("postgres"), address, 0o644).unwrap();
+        let error = config.database(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("it can be read by others: chmod 600") && !error.contains("secret"), "{error}");
+    }
+
     #[test]
     fn the_database_is_a_file_unless_a_server_is_named_in_a_file_of_its_own() {
         let directory = tempfile::tempdir().unwrap();
@@ -199,10 +222,10 @@ mod tests {
         let config = read(&format!("{TEXT}\n[database]\npostgres_file = \"postgres\"")).unwrap();
         let file = directory.path().join("postgres");
         assert!(matches!(config.database(directory.path()), Err(ConfigError::Read { .. })));
-        std::fs::write(&file, "mysql://localhost/x\n").unwrap();
+        write(&file, "mysql://localhost/x\n");
         let error = config.database(directory.path()).unwrap_err().to_string();
         assert!(error.contains("must hold the address of a PostgreSQL server"), "{error}");
-        std::fs::write(&file, "postgres://ringfence@db.internal/ringfence\n").unwrap();
+        write(&file, "postgres://ringfence@db.internal/ringfence\n");
         let expected = Database::Postgres("postgres://ringfence@db.internal/ringfence".to_owned());
         assert_eq!(config.database(directory.path()).unwrap(), expected);
     }

@@ -8,7 +8,7 @@
 //!                            is stored
 //! ringfence.db               the database, unless it is on a server
 //! master.key                 the key that seals all others (0600), unless another source is configured
-//! ca.pem, endpoint           the root certificate and the API's address, for clients
+//! ca.pem, endpoint           the root certificate and the API's address, for clients: the only ones with mode 0644
 //! operator_keys              the public keys that may log in
 //! history.json               how far the database was, to notice when it goes back
 //! serve.lock, serve.pid      the claim on the directory
@@ -38,7 +38,7 @@ use crate::authority::issue_api_certificate;
 use crate::base::listen_to_others;
 use crate::config::ServeConfig;
 use crate::daemon::{Daemon, all_routes};
-use crate::http::{listen, router};
+use crate::http::{listen, raise_descriptor_limit, router};
 use crate::service_manager;
 pub(crate) use history::note_restore;
 use imported::await_authorities;
@@ -53,6 +53,7 @@ pub const ENDPOINT_FILE: &str = "endpoint";
 /// Serves from this directory until SIGTERM or SIGINT.
 pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     crate::logging::start();
+    raise_descriptor_limit();
     let directory = std::fs::canonicalize(directory).with_context(|| format!("cannot use {}", directory.display()))?;
     let claim = claim(&directory, HEAD_CLAIM)?;
     let config = ServeConfig::read(&directory)?;

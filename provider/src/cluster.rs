@@ -3,6 +3,7 @@
 mod converge;
 mod data_source;
 mod declaration;
+mod lost;
 mod model;
 mod operator_token;
 mod plan;

@@ -26,8 +26,9 @@ pub(crate) trait TargetModel {
     /// Checks the attributes other than the place.
     fn check(&self) -> Result<()>;
 
-    /// The target itself; none while its place is unknown.
-    fn target(&self) -> Option<Box<dyn Target>>;
+    /// The target itself; none while its place is unknown. `had_root`: its head has been reached once, so a head that
+    /// is not there is lost, and not yet to be made.
+    fn target(&self, had_root: bool) -> Option<Box<dyn Target>>;
 
     /// The identity of the cluster, once its place is known.
     fn identity(&self) -> Option<ClusterIdentity>;
@@ -114,8 +115,19 @@ pub(crate) enum Claimed {
 pub(crate) enum Sight {
     /// Nothing of it.
     Gone,
+    /// Some of it, without what its head cannot be started without.
+    Lost(Lost),
     /// It exists and its head does not run.
     Stopped(Owner),
     /// Its head runs.
     Running(Owner),
+}
+
+/// A cluster of which parts are gone. A head that was made in the place of its own would have another root under the
+/// same identity, so none is made.
+pub(crate) struct Lost {
+    /// Which cluster it is, if what is left proves that.
+    pub(crate) id: Option<ClusterId>,
+    /// Says what is gone, where, and what to do.
+    pub(crate) fault: Diagnostic,
 }

@@ -61,7 +61,7 @@ impl Head {
         let config = std::fs::read_to_string(at("serve.toml")).expect("the configuration");
         std::fs::write(at("serve.toml"), format!("{config}[database]\npostgres_file = \"database\"\n"))
             .expect("the configuration");
-        std::fs::write(at("database"), address).expect("the address");
+        ringfence_place::file::atomic_write(&at("database"), address.as_bytes(), 0o600).expect("the address");
         head
     }
 

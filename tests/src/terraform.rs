@@ -44,9 +44,12 @@ impl Outcome {
     #[track_caller]
     pub fn expect_error(self, what: &str) -> String {
         assert!(self.code == 1, "{what} should have failed ({}):\n{}\n{}", self.code, self.stdout, self.stderr);
-        let words: Vec<&str> =
-            self.stderr.split_whitespace().filter(|word| !matches!(*word, "│" | "╷" | "╵")).collect();
-        words.join(" ")
+        smoothed(&self.stderr)
+    }
+
+    /// What was printed, warnings included, with line breaks and frames smoothed.
+    pub fn words(&self) -> String {
+        smoothed(&self.stdout)
     }
 
     /// What was printed, as JSON.
@@ -180,6 +183,11 @@ impl Terraform {
         }
         command
     }
+}
+
+fn smoothed(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().filter(|word| !matches!(*word, "│" | "╷" | "╵")).collect();
+    words.join(" ")
 }
 
 /// `terraform`, or what TERRAFORM names, such as `tofu`.

@@ -13,7 +13,8 @@
 //!
 //! A reader that opens `current/tls.crt` and `current/tls.key` finds a pair, because a set is whole before `current`
 //! names it. Directories are the agent's and 0711: others pass through and can put nothing in its way. Keys and tokens
-//! are 0640, or 0600 if declared, of the service's owner; the agent's own key and ticket are 0600; the rest is 0644.
+//! are 0640, or 0600 if declared, of the service's owner; certificates, roots and CRLs are 0644, because services and
+//! their clients read them; what only the agent reads is 0600.
 
 mod file;
 mod set;
@@ -203,7 +204,7 @@ impl Disk {
     /// Notes that a service must be told that its files have changed.
     pub(crate) fn mark_reload_due(&self, service: &ServiceName) -> Result<(), AgentError> {
         create_directory(&self.service(service))?;
-        write(&self.service(service).join("reload-due"), b"", 0o644)
+        write(&self.service(service).join("reload-due"), b"", 0o600)
     }
 
     /// Notes that a service has been told.

@@ -48,6 +48,8 @@ pub enum ProblemCode {
     InvalidCsr,
     /// The body is larger than the limit.
     BodyTooLarge,
+    /// The body did not arrive in time.
+    BodyTimeout,
     /// The change contradicts what exists.
     Conflict,
     /// It was to be created, and exists already as something else. Change it instead.
@@ -80,6 +82,7 @@ impl ProblemCode {
             Self::NotFound | Self::NoSuchRoute => 404,
             Self::MethodNotAllowed => 405,
             Self::InvalidRequest | Self::UnknownField | Self::InvalidCsr => 400,
+            Self::BodyTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::Conflict | Self::AlreadyExists | Self::LastDataOwner | Self::OwnMembership => 409,
             Self::QuotaExceeded => 429,
@@ -107,6 +110,7 @@ impl ProblemCode {
             Self::UnknownField => "The request holds an unknown field",
             Self::InvalidCsr => "The certificate signing request is not valid",
             Self::BodyTooLarge => "The body is too large",
+            Self::BodyTimeout => "The body took too long",
             Self::Conflict => "The change conflicts with what exists",
             Self::AlreadyExists => "It exists already",
             Self::QuotaExceeded => "The quota is exhausted",

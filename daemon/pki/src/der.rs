@@ -133,12 +133,6 @@ impl<'a> Reader<'a> {
         Some(Self(content))
     }
 
-    /// The next value with its tag and length, which stays to be read.
-    pub(crate) fn peek_whole(&self, tag: u8) -> Option<&'a [u8]> {
-        let (head, length) = self.next(tag)?;
-        self.0.get(..head + length)
-    }
-
     /// Passes over the next value if it has this tag.
     pub(crate) fn skip(&mut self, tag: u8) {
         if self.0.first() == Some(&tag) {

@@ -156,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_ocsp_request_asks_about_nothing_or_something(damages in damage()) {
+    fn a_damaged_ocsp_request_asks_about_nothing_or_one_certificate(damages in damage()) {
         // For a certificate of number 1, by SHA-1.
         let mut id = vec![0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00];
         for _ in 0..2 {
@@ -166,9 +166,10 @@ proptest! {
         id.extend([0x02, 1, 1]);
         let wrap = |content: &[u8]| [&[0x30, u8::try_from(content.len()).unwrap()], content].concat();
         let request = wrap(&wrap(&wrap(&wrap(&wrap(&id)))));
-        prop_assert_eq!(OcspRequest::parse(&request).unwrap().asked.len(), 1);
-        if let Ok(request) = OcspRequest::parse(&damaged(&request, &damages)) {
-            prop_assert!(!request.asked.is_empty());
+        prop_assert_eq!(OcspRequest::parse(&request).unwrap().asked.as_der().to_vec(), wrap(&id));
+        let shown = damaged(&request, &damages);
+        if let Ok(request) = OcspRequest::parse(&shown) {
+            prop_assert!(request.asked.as_der().len() <= shown.len(), "the answer names it no longer");
         }
     }
 

@@ -41,6 +41,26 @@ pub fn atomic_write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErro
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(FileError::of("sync", directory))
 }
 
+/// The same, unless the file has these bytes already and is open to nobody whom `mode` keeps out.
+pub fn write_if_different(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let is_closed = fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o777 & !mode == 0);
+    if is_closed && fs::read(path).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    atomic_write(path, bytes, mode)
+}
+
+/// Takes from a file or directory what `mode` does not allow, and gives nothing. It closes what an earlier version or
+/// a copy has left open.
+pub fn restrict(path: &Path, mode: u32) -> Result<(), FileError> {
+    let present = fs::metadata(path).map_err(FileError::of("look at", path))?.permissions().mode() & 0o7777;
+    let closed = present & (mode | 0o7000);
+    if closed == present {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(closed)).map_err(FileError::of("close", path))
+}
+
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     // A file of this name can only be left from a crashed process that had our pid.
     match fs::remove_file(path) {
@@ -87,6 +107,39 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_as_it_should_be_is_not_written_again() {
+        use std::os::unix::fs::MetadataExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("agent.json");
+        let written = |bytes: &[u8]| {
+            write_if_different(&path, bytes, 0o600).unwrap();
+            let metadata = fs::metadata(&path).unwrap();
+            assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+            metadata.ino()
+        };
+        let first = written(b"x");
+        // As long as it is there, no other file has its number.
+        let _kept = File::open(&path).unwrap();
+        assert_eq!(written(b"x"), first);
+        assert_ne!(written(b"y"), first);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        written(b"y");
+        assert_eq!(fs::read(&path).unwrap(), b"y");
+    }
+
+    #[test]
+    fn restricting_takes_and_gives_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("agent.json");
+        for (before, allowed, after) in [(0o644, 0o600, 0o600), (0o400, 0o600, 0o400), (0o4755, 0o711, 0o4711)] {
+            atomic_write(&path, b"x", before).unwrap();
+            restrict(&path, allowed).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, after, "{before:o}");
+        }
+        restrict(&directory.path().join("none"), 0o600).unwrap_err();
     }
 
     #[test]

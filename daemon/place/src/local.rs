@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::file::{FileError, atomic_write};
+use crate::file::{FileError, write_if_different};
 use crate::machine::Machine;
 use crate::node_driver::{DriverError, NodeDriver, NodeLaunch, NodeObserved};
 use crate::process::{
@@ -53,11 +53,11 @@ impl LocalNodes {
     }
 
     fn write_files(directory: &Path, launch: &NodeLaunch, observed: &Observed) -> Result<(), FileError> {
-        write_if_different(&directory.join("agent.json"), launch.config_json.as_bytes())?;
+        write_if_different(&directory.join("agent.json"), launch.config_json.as_bytes(), 0o600)?;
         match &launch.ticket {
             // One that runs has read its ticket, and a used secret is not put back.
             Some(ticket) if !matches!(observed, Observed::Running { .. }) => {
-                write_if_different(&directory.join("ticket"), ticket.as_bytes())
+                write_if_different(&directory.join("ticket"), ticket.as_bytes(), 0o600)
             }
             _ => Ok(()),
         }
@@ -160,13 +160,6 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| inner(byte) || byte == b'-')
         && name.bytes().next().is_some_and(inner)
         && name.bytes().last().is_some_and(inner)
-}
-
-fn write_if_different(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    if std::fs::read(path).is_ok_and(|present| present == bytes) {
-        return Ok(());
-    }
-    atomic_write(path, bytes, 0o600)
 }
 
 fn of_directory(name: &str, error: DirectoryError) -> DriverError {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use ringfence_place::local::LocalNodes;
 use ringfence_place::process::{
     AGENT_CLAIM, ClaimError, DirectoryError, Identity, Observed, Running, Spawn, Start, StartError, StopError, Stopped,
-    claim, create_directory, ensure_running, observe, remove_directory, spawn, stop,
+    claim, create_directory, create_passage, ensure_running, observe, remove_directory, spawn, stop,
 };
 use ringfence_place::{DriverError, Machine, NodeDriver, NodeLaunch, NodeObserved};
 use rustix::process::{Pid, Signal, kill_process};
@@ -412,6 +412,22 @@ fn a_directory_of_somebody_else_is_neither_used_nor_removed() {
     assert!(matches!(remove_directory(&link), Err(DirectoryError::NotOurs { .. })));
     remove_directory(&ours).unwrap();
     assert_eq!(fs::read(home.join("letter")).unwrap(), b"dear");
+}
+
+#[test]
+fn a_directory_of_ours_is_closed_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (closed, passage) = (root.path().join("head"), root.path().join("node"));
+    for _ in 0..2 {
+        create_directory(&closed).unwrap();
+        create_passage(&passage).unwrap();
+        assert_eq!((mode(&closed), mode(&passage)), (0o700, 0o711));
+        for path in [&closed, &passage] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -50,7 +50,12 @@ pub(super) async fn authorize(access: &Access, operation: &Operation, parts: &mu
     }
     let caller = recognize(access, parts).await?;
     check(operation.callers, &caller, parts).await?;
-    let actor = Actor::caller(caller.to_string(), Peer::of(parts).source());
+    let peer = Peer::of(parts);
+    // Of others, the handshake has verified the certificate.
+    if matches!(caller, Caller::Operator) {
+        peer.became_known();
+    }
+    let actor = Actor::caller(caller.to_string(), peer.source());
     parts.extensions.insert(AnyCaller { caller, actor });
     Ok(())
 }

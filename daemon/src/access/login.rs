@@ -69,7 +69,9 @@ pub(crate) async fn post_login(
     let base = &access.base;
     let now = base.now();
     let refused = |why: String| {
-        warn!(source, why, "a login was refused");
+        if let Some(more) = access.refusals.line("login", now) {
+            warn!(source, why, "a login was refused{more}");
+        }
         Failure::new(ProblemCode::LoginRefused, why)
     };
     let spent = || "the nonce is unknown, was used, or is older than a minute; ask for another".to_owned();

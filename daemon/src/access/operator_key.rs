@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::State;
 use ringfence_api::operator::{OperatorKeys, PutOperatorKey};
 use ringfence_api::{OperatorPublicKey, ProblemCode};
-use ringfence_place::file::atomic_write;
+use ringfence_place::file::write_if_different;
 use ringfence_store::Store;
 use tokio::sync::Mutex;
 
@@ -66,15 +66,12 @@ impl KeysFile {
         Self { path: directory.join(OPERATOR_KEYS_FILE), writing: Mutex::new(()) }
     }
 
-    /// Writes it, if it differs from the database.
+    /// Writes it, if it differs from the database or is open to others.
     pub(crate) async fn write(&self, store: &Store) -> anyhow::Result<()> {
         let _writing = self.writing.lock().await;
         let keys = store.read("write_operator_keys").await?.operator().keys().await?;
         let lines: Vec<String> = [Some(keys.current), keys.pending].iter().flatten().map(ToString::to_string).collect();
         let text = lines.join("\n") + "\n";
-        if std::fs::read_to_string(&self.path).ok().as_ref() != Some(&text) {
-            atomic_write(&self.path, text.as_bytes(), 0o644)?;
-        }
-        Ok(())
+        Ok(write_if_different(&self.path, text.as_bytes(), 0o600)?)
     }
 }

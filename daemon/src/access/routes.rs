@@ -9,10 +9,13 @@ use axum::extract::{FromRef, Request};
 use axum::handler::Handler;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
-use ringfence_api::route::{Method, Operation, Route};
+use ringfence_api::inspect::route::READ_HEALTH;
+use ringfence_api::route::{Callers, Method, Operation, Route};
+use tokio::sync::SemaphorePermit;
 
 use crate::access::Access;
 use crate::access::authorize::authorize;
+use crate::base::{Answer, Bounds, bounded, read_whole};
 
 /// Operations and their handlers.
 pub(crate) struct Routes<S> {
@@ -78,12 +81,30 @@ where
 
     fn call(self, request: Request, state: S) -> Self::Future {
         Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
             let access = Arc::<Access>::from_ref(&state);
-            match authorize(&access, &self.operation, &mut parts).await {
-                Ok(()) => self.handler.call(Request::from_parts(parts, body), state).await,
+            match admit(&access, &self.operation, request).await {
+                Ok((request, _turn)) => self.handler.call(request, state).await,
                 Err(failure) => failure.into_response(),
             }
         })
     }
+}
+
+/// Admits a request to its handler, with a bounded body; a public one with its turn, which lasts as long as the permit.
+async fn admit<'a>(
+    access: &'a Access,
+    operation: &Operation,
+    request: Request,
+) -> Answer<(Request, Option<SemaphorePermit<'a>>)> {
+    let (mut parts, body) = request.into_parts();
+    authorize(access, operation, &mut parts).await?;
+    if operation.callers != Callers::Anyone {
+        return Ok((Request::from_parts(parts, bounded(body, Bounds::OTHERS)), None));
+    }
+    // Before the turn begins, so that those who send slowly take no turn from others.
+    let body = read_whole(bounded(body, Bounds::PUBLIC)).await?;
+    // Whoever watches the daemon hears that it is up, also while it is busy.
+    let is_health = operation.id == READ_HEALTH.operation().id;
+    let turn = if is_health { None } else { Some(access.public.wait().await?) };
+    Ok((Request::from_parts(parts, body.into()), turn))
 }

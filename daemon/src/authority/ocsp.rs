@@ -1,6 +1,6 @@
 //! `POST /v1/ocsp` and `GET /v1/ocsp/{request}`: whether a certificate is revoked, for verifiers that use OCSP (RFC
 //! 6960) instead of CRLs. Public. The status is looked up on each request; a signed answer is reused while the status
-//! is the same and the answer is fresh.
+//! is the same and the answer is fresh, whatever else a request says.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,11 +13,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header;
 use jiff::{SignedDuration, Timestamp};
-use ringfence_pki::{CertificateId, OcspRequest, Refusal, Status};
+use ringfence_pki::{OcspRequest, Refusal, Status};
 use tracing::error;
 
 use crate::authority::{Authorities, Issuer};
-use crate::base::Failure;
+use crate::base::{Failure, Seldom};
 
 /// How long an answer is valid, and how long a verifier may cache it.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(5);
@@ -30,27 +30,29 @@ const MAX_ANSWERS: usize = 4_096;
 pub(crate) struct OcspResponder {
     authorities: Arc<Authorities>,
     answers: Answers,
+    /// The log lines of failures.
+    failures: Seldom,
 }
 
 impl OcspResponder {
     pub(crate) fn new(authorities: Arc<Authorities>) -> Self {
-        Self { authorities, answers: Answers::default() }
+        Self { authorities, answers: Answers::default(), failures: Seldom::default() }
     }
 }
 
-/// Signed answers by request.
+/// Signed answers, by how they name the certificate: by issuer, hash algorithm and number.
 #[derive(Debug, Default)]
 struct Answers(Mutex<BTreeMap<Vec<u8>, Answered>>);
 
 #[derive(Debug, Clone)]
 struct Answered {
-    statuses: Vec<Status>,
+    status: Status,
     issuer: String,
     signed_at: Timestamp,
     der: Bytes,
 }
 
-/// Whether certificates are revoked. Public.
+/// Whether a certificate is revoked. Public.
 pub(crate) async fn post_ocsp(
     State(responder): State<Arc<OcspResponder>>,
     body: Result<Bytes, BytesRejection>,
@@ -72,7 +74,9 @@ async fn respond(responder: &OcspResponder, request: &[u8]) -> Response {
         Ok(Ok(der)) => der,
         Ok(Err(refusal)) => refusal.to_der().into(),
         Err(failure) => {
-            error!(cause = %failure, "an OCSP request failed");
+            if let Some(more) = responder.failures.line("ocsp", responder.authorities.base.now()) {
+                error!(cause = %failure, "an OCSP request failed{more}");
+            }
             Refusal::InternalError.to_der().into()
         }
     };
@@ -80,44 +84,39 @@ async fn respond(responder: &OcspResponder, request: &[u8]) -> Response {
 }
 
 async fn answer(responder: &OcspResponder, request: &[u8]) -> Result<Result<Bytes, Refusal>, Failure> {
-    let OcspResponder { authorities, answers: kept } = responder;
-    let request = match OcspRequest::parse(request) {
-        Ok(request) => request,
+    let OcspResponder { authorities, answers: kept, .. } = responder;
+    let asked = match OcspRequest::parse(request) {
+        Ok(request) => request.asked,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let (key, asked) = (request.key(), request.asked);
     let now = authorities.base.now();
     let mut tx = authorities.base.store.read("ocsp").await?;
     let issuers = authorities.fresh(&mut tx).await?;
-    let is_asked = |issuer: &&Issuer| asked.iter().all(|id| issuer.authority.is_asked(id));
+    let is_asked = |issuer: &&Issuer| issuer.authority.is_asked(&asked);
     let Some(issuer) = issuers.all().filter(|issuer| issuer.authority.can_sign()).find(is_asked) else {
         return Ok(Err(Refusal::Unauthorized));
     };
-    let mut answers: Vec<(&CertificateId, Status)> = Vec::new();
-    for id in &asked {
-        let found = tx.certificates().find(&id.serial.to_string()).await?;
-        let Some(row) = found.filter(|row| row.view.issuer == issuer.view.id) else {
-            return Ok(Err(Refusal::Unauthorized));
-        };
-        let revoked = row.view.revoked_at.zip(row.view.revocation_reason);
-        answers.push((id, revoked.map_or(Status::Good, |(at, reason)| Status::Revoked(at, reason))));
-    }
+    let found = tx.certificates().find(&asked.serial.to_string()).await?;
     drop(tx);
-    let statuses: Vec<Status> = answers.iter().map(|(_, status)| *status).collect();
-    if let Some(der) = kept.find(&key, &issuer.view.id, &statuses, now) {
+    let Some(row) = found.filter(|row| row.view.issuer == issuer.view.id) else {
+        return Ok(Err(Refusal::Unauthorized));
+    };
+    let revoked = row.view.revoked_at.zip(row.view.revocation_reason);
+    let status = revoked.map_or(Status::Good, |(at, reason)| Status::Revoked(at, reason));
+    if let Some(der) = kept.find(asked.as_der(), &issuer.view.id, status, now) {
         return Ok(Ok(der));
     }
-    let der: Bytes = issuer.authority.sign_ocsp(&answers, now, LIFETIME)?.into();
-    let answered = Answered { statuses, issuer: issuer.view.id.clone(), signed_at: now, der: der.clone() };
-    kept.keep(key, answered, now);
+    let der: Bytes = issuer.authority.sign_ocsp(&asked, status, now, LIFETIME)?.into();
+    let answered = Answered { status, issuer: issuer.view.id.clone(), signed_at: now, der: der.clone() };
+    kept.keep(asked.as_der().to_vec(), answered, now);
     Ok(Ok(der))
 }
 
 impl Answers {
-    fn find(&self, key: &[u8], issuer: &str, statuses: &[Status], now: Timestamp) -> Option<Bytes> {
+    fn find(&self, key: &[u8], issuer: &str, status: Status, now: Timestamp) -> Option<Bytes> {
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = answers.get(key)?;
-        let same = kept.issuer == issuer && kept.statuses == statuses;
+        let same = kept.issuer == issuer && kept.status == status;
         let fresh = kept.signed_at <= now && now < kept.signed_at + FRESH;
         (same && fresh).then(|| kept.der.clone())
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use ringfence_place::file::atomic_write;
+use ringfence_place::file::write_if_different;
 use ringfence_saga::Epoch;
 use ringfence_store::{Database, Store, StoreError, Transaction};
 use tracing::{info, warn};
@@ -154,13 +154,12 @@ impl Task for HoldLead {
 
 fn owner(directory: &Path) -> anyhow::Result<String> {
     let path = directory.join(OWNER_FILE);
-    match std::fs::read_to_string(&path) {
-        Ok(owner) => Ok(owner.trim().to_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let owner = uuid::Uuid::new_v4().to_string();
-            atomic_write(&path, owner.as_bytes(), 0o644)?;
-            Ok(owner)
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
+    let owner = match std::fs::read_to_string(&path) {
+        Ok(owner) => owner.trim().to_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => uuid::Uuid::new_v4().to_string(),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    // Also to close one that an earlier version left open.
+    write_if_different(&path, owner.as_bytes(), 0o600)?;
+    Ok(owner)
 }

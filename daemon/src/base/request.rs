@@ -5,7 +5,6 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use http::request::Parts;
@@ -15,10 +14,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::base::Failure;
-
-/// The maximum size of a body, in bytes. The largest request by design is a cluster's declaration.
-pub(crate) const BODY_LIMIT: usize = 256 * 1024;
+use crate::base::{Failure, read_whole};
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -28,8 +24,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
-        let read = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
-        let body = read.map_err(|rejection| refuse(&rejection.into()))?;
+        let body = read_whole(body).await?;
         if holds_nul(&body) {
             return Err(Failure::new(
                 ProblemCode::InvalidRequest,
@@ -83,9 +78,6 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 
 fn refuse(rejection: &JsonRejection) -> Failure {
     let text = rejection.body_text();
-    if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
-        return Failure::new(ProblemCode::BodyTooLarge, format!("the body may have at most {BODY_LIMIT} bytes"));
-    }
     if matches!(rejection, JsonRejection::JsonDataError(_)) && names_unknown_field(&text) {
         return Failure::new(ProblemCode::UnknownField, text);
     }

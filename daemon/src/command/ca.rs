@@ -23,6 +23,7 @@ use ringfence_pki::{
     pem_certificates, pem_crl,
 };
 use ringfence_place::file::atomic_write;
+use ringfence_place::private_file::{Readers, read_private};
 use serde::{Deserialize, Serialize};
 
 use crate::authority::subject_name;
@@ -259,7 +260,8 @@ impl Root {
                 .with_context(|| format!("cannot read {}: create it with `ca init`", path.display()))
         };
         let certificates = pem_certificates(&read("root.crt")?)?;
-        let key = PrivateKey::from_pem(&zeroize::Zeroizing::new(read("root.key")?))?;
+        let key = zeroize::Zeroizing::new(read_private(&directory.join("root.key"), Readers::Nobody)?);
+        let key = PrivateKey::from_pem(&key)?;
         let state = serde_json::from_str(&read("ca.json")?).context("ca.json is not valid")?;
         Ok(Self { authority: Authority::load(&certificates[0], &key.to_der())?, state })
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use ringfence_api::{Client, ClusterId, Connection, Credentials, OperatorToken};
+use ringfence_place::private_file::{Readers, read_private};
+use zeroize::Zeroizing;
 
 use crate::config::ServeConfig;
 use crate::serve::{CA_FILE, ENDPOINT_FILE};
@@ -26,7 +28,7 @@ pub(crate) struct Operator {
     /// The cluster's id, with --endpoint
     #[arg(long, value_name = "UUID", value_parser = ClusterId::parse)]
     cluster_id: Option<ClusterId>,
-    /// A file that holds the operator token; the default is RINGFENCE_TOKEN
+    /// A file that holds the operator token and that only you can read; the default is RINGFENCE_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -48,6 +50,10 @@ impl Operator {
         }
         let cluster = self.cluster.as_deref().context("name the cluster with --cluster or --endpoint")?;
         let head = cluster.join("head");
+        let gone = || {
+            format!("there is no head in {}: name the directory of a cluster, or restore its head", cluster.display())
+        };
+        std::fs::metadata(&head).with_context(gone)?;
         Ok(Connection {
             endpoint: read(&head.join(ENDPOINT_FILE))?.trim().to_owned(),
             ca_certificate: read(&head.join(CA_FILE))?,
@@ -65,11 +71,13 @@ impl Operator {
     }
 }
 
-/// The operator token, from a file or the environment.
+/// The operator token, from a file or the environment. A file that others can read is refused, because they may have
+/// the token by now; a pipe, such as `/dev/stdin`, is not judged.
 #[allow(clippy::disallowed_methods, reason = "the one place where the operator's commands read the token")]
 pub(crate) fn read_token(file: Option<&Path>) -> anyhow::Result<OperatorToken> {
     if let Some(path) = file {
-        return OperatorToken::parse(&read(path)?).with_context(|| format!("the token in {}", path.display()));
+        let text = Zeroizing::new(read_private(path, Readers::Nobody).context("the operator token is not used")?);
+        return OperatorToken::parse(&text).with_context(|| format!("the token in {}", path.display()));
     }
     let text = std::env::var("RINGFENCE_TOKEN")
         .context("there is no operator token: set RINGFENCE_TOKEN, or name a file with --token-file")?;

@@ -11,7 +11,7 @@ use crate::command::output::print;
 /// Print the public key of the operator token, for serve.toml.
 #[derive(Debug, Args)]
 pub struct OperatorKeyCommand {
-    /// A file that holds the operator token; the default is RINGFENCE_TOKEN
+    /// A file that holds the operator token and that only you can read; the default is RINGFENCE_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

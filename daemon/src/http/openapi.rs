@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::FromRef;
 use http::header::CONTENT_TYPE;
 use ringfence_api::document;
@@ -16,8 +17,9 @@ where
     Arc<Access>: FromRef<S>,
 {
     let operations: Vec<Operation> = routes.operations().iter().copied().chain([READ_OPENAPI.operation()]).collect();
-    let text: Arc<str> = document_text(&operations).into();
-    routes.add(&READ_OPENAPI, async move || ([(CONTENT_TYPE, "application/json")], text.to_string()))
+    // Answers that wait for slow readers share it.
+    let text = Bytes::from(document_text(&operations));
+    routes.add(&READ_OPENAPI, async move || ([(CONTENT_TYPE, "application/json")], text.clone()))
 }
 
 /// The document of these operations, as pretty JSON.

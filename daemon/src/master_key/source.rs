@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use aws_lc_rs::rand::SystemRandom;
 use ringfence_pki::MasterKey;
 use ringfence_place::file::atomic_write;
+use ringfence_place::private_file::{PrivateFileError, Readers, read_private};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -18,7 +19,9 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MasterKeySource {
-    /// A file, by default `master.key` beside the configuration. It is created with the cluster.
+    /// A file, by default `master.key` beside the configuration. It is created with the cluster, for its owner alone.
+    /// One that others can read is refused; a group that the daemon is in may read it, because that is how root, or
+    /// Kubernetes, hands a file to a service.
     File(PathBuf),
     /// An environment variable of the daemon.
     Environment(String),
@@ -38,21 +41,24 @@ pub(crate) async fn read(source: &MasterKeySource, directory: &Path, exists: boo
     match source {
         MasterKeySource::File(path) => {
             let path = directory.join(path);
-            match std::fs::read_to_string(&path).map(Zeroizing::new) {
+            match read_private(&path, Readers::OwnGroups).map(Zeroizing::new) {
                 Ok(text) => MasterKey::from_text(&text).with_context(|| path.display().to_string()),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound && !exists => {
+                Err(PrivateFileError::Read { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound && !exists =>
+                {
                     let key = MasterKey::generate(&SystemRandom::new());
                     // Durable before anything is sealed under it.
                     write(&path, &key)?;
                     Ok(key)
                 }
-                Err(error) => Err(error).with_context(|| {
+                Err(PrivateFileError::Read { source, .. }) => Err(source).with_context(|| {
                     format!(
                         "cannot read the master key {}: restore it from a backup, or copy it from another daemon on \
                          this database; without it no secret can be opened",
                         path.display()
                     )
                 }),
+                Err(error) => Err(error).context("the master key is not used"),
             }
         }
         MasterKeySource::Environment(name) => {

@@ -10,6 +10,7 @@ use ringfence_api::Clock;
 use ringfence_api::authority::ImportAuthorities;
 use ringfence_api::cluster::{AuthoritySettings, PutCluster};
 use ringfence_pki::{MasterKey, pem_certificates};
+use ringfence_place::private_file::{PrivateFileError, Readers, read_private};
 use ringfence_store::{Database, Store, Transaction};
 use tracing::warn;
 
@@ -161,16 +162,16 @@ fn first_authority(directory: &Path) -> anyhow::Result<AuthoritySettings> {
 pub(super) fn read_imported(directory: &Path) -> anyhow::Result<Option<(PathBuf, ImportAuthorities)>> {
     for name in [IMPORTED_FILE, IMPORTED_FILE_BEFORE] {
         let path = directory.join(name);
-        match std::fs::read(&path).map(zeroize::Zeroizing::new) {
+        match read_private(&path, Readers::Nobody).map(zeroize::Zeroizing::new) {
             Ok(text) => {
                 if name == IMPORTED_FILE_BEFORE {
                     warn!("{name} is now called {IMPORTED_FILE}; the next version ignores the old name");
                 }
-                let imported = serde_json::from_slice(&text);
+                let imported = serde_json::from_str(&text);
                 return Ok(Some((path.clone(), imported.with_context(|| format!("{} is not valid", path.display()))?)));
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Err(PrivateFileError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(None)

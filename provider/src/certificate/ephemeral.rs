@@ -94,7 +94,7 @@ impl EphemeralResource for CertificateResource {
 
     async fn open(&self, ctx: &Context<Ringfence>, config: CertificateModel) -> Result<Opened<Self>> {
         let connection = cluster_argument::resolve(ctx.data(), &config.cluster)?;
-        if matches!(ctx.data().seen(connection.cluster_id), Some(Seen::Stopped)) {
+        if matches!(ctx.data().seen(connection.cluster_id), Some(Seen::Stopped | Seen::Gone)) {
             return Ok(closed(ctx, config, connection));
         }
         let client = ctx.data().client(&connection)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringfence_api::cluster::{Cluster, ClusterState};
 use ringfence_api::node::NodeState;
-use ringfence_api::{Client, ClusterName, Connection};
+use ringfence_api::{Client, ClusterId, ClusterName, Connection};
 use tfplugin_rs::prelude::*;
 
 use super::ClusterResource;
@@ -14,7 +14,7 @@ use super::declaration::{Declared, nodes_of, planned_nodes};
 use super::model::{ClusterModel, DELETE, cluster_name, declared};
 use crate::fault;
 use crate::ringfence::{Ringfence, Seen, failed};
-use crate::target::{Claimed, Sight, Target, TargetModel};
+use crate::target::{Claimed, Lost, Sight, Target, TargetModel};
 
 /// What is done to the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) async fn converge(
         if plan.running == Value::Known(false) {
             // A cluster that is declared stopped is made nevertheless, so that it has an authority, and then stopped.
             target.stop().await?;
-            return Ok(stopped(plan, &connection));
+            return Ok(stopped(plan, Some(&connection)));
         }
         let client = data.client(&connection)?;
         let healthy = client.health().await;
@@ -115,16 +115,27 @@ pub(super) async fn wait_until_ready(
 
 pub(super) async fn stop(ctx: &ResourceContext<ClusterResource>, plan: &ClusterModel) -> Result<ClusterModel> {
     let target = plan.known_target()?;
+    if let Sight::Lost(Lost { id: None, fault }) = target.look()? {
+        return Err(fault.into());
+    }
     ctx.within("stopping the cluster", plan.timeouts.update_or(DELETE), target.stop()).await?;
-    let connection = target.connection()?;
-    ctx.data().note(connection.cluster_id, Seen::Stopped);
-    Ok(stopped(plan.clone(), &connection))
+    // A head that is gone, or has never been able to start, does not say how it is reached.
+    let connection = target.connection().ok();
+    if let Some(id) = plan.id.known().and_then(|id| ClusterId::parse(id).ok()) {
+        ctx.data().note(id, Seen::Stopped);
+    }
+    Ok(stopped(plan.clone(), connection.as_ref()))
 }
 
-pub(super) fn stopped(model: ClusterModel, connection: &Connection) -> ClusterModel {
+/// The state of a cluster that does not run, and of what its head has said if it has.
+pub(super) fn stopped(model: ClusterModel, connection: Option<&Connection>) -> ClusterModel {
     let name = model.name.known().and_then(|text| ClusterName::parse(text).ok());
     let nodes = name.map_or(Value::Null, |name| planned_nodes(&model.worker_groups, &name));
-    ClusterModel { state: "stopped".into(), nodes, ..model.connected(connection) }
+    let model = match connection {
+        Some(connection) => model.connected(connection),
+        None => model,
+    };
+    ClusterModel { state: "stopped".into(), nodes, ..model }
 }
 
 /// The state of a running cluster.

@@ -9,7 +9,7 @@ use super::model::{ClusterModel, INCOMPLETE, cluster_name, declared};
 use crate::connection::ConnectionModel;
 use crate::fault;
 use crate::ringfence::Ringfence;
-use crate::target::Sight;
+use crate::target::{Lost, Sight};
 
 /// Plans what can be known of the computed attributes.
 pub(super) fn plan_computed(planned: &mut ClusterModel) {
@@ -46,7 +46,7 @@ pub(super) fn check_target(data: &Ringfence, asked: &ClusterModel) -> Result<()>
     }
     let Some(model) = asked.target_model() else { return Ok(()) };
     model.check()?;
-    let (Some(target), Ok(name)) = (model.target(), cluster_name(asked)) else { return Ok(()) };
+    let (Some(target), Ok(name)) = (asked.target(), cluster_name(asked)) else { return Ok(()) };
     let key = if data.token.is_unknown() { None } else { Some(data.token.public_key()?) };
     // A cluster that this run has read may have another name now; then it is removed before the new one is made.
     let ours = target.cluster_id()?.is_some_and(|id| data.seen(id).is_some());
@@ -61,6 +61,8 @@ pub(super) async fn check_existing(ctx: &ResourceContext<ClusterResource>, plann
     let place = target.import_id();
     let owner = match target.look()? {
         Sight::Gone => return Ok(()),
+        Sight::Lost(Lost { id: Some(id), .. }) if data.seen(id).is_some() => return Ok(()),
+        Sight::Lost(lost) => return Err(lost.fault.into()),
         // One that this run has read is in the state, and goes before this one comes.
         Sight::Running(owner) | Sight::Stopped(owner) if data.seen(owner.id).is_some() => return Ok(()),
         Sight::Stopped(owner) => owner,

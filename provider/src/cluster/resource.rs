@@ -8,9 +8,9 @@ use tfplugin_rs::prelude::*;
 use super::converge::{Doing, claim, complete, converge, stop, stopped};
 use super::model::{CREATE, ClusterModel, DELETE, INCOMPLETE};
 use super::plan::{check_existing, check_target, plan_computed, refuse_if_protected, validate_node_groups};
-use super::{ClusterResource, operator_token};
+use super::{ClusterResource, lost, operator_token};
 use crate::ringfence::{Ringfence, Seen, failed};
-use crate::target::{Claimed, ClusterIdentity, Sight, TargetModel};
+use crate::target::{Claimed, ClusterIdentity, Lost, Sight, TargetModel};
 
 impl Resource for ClusterResource {
     type Model = ClusterModel;
@@ -72,6 +72,7 @@ impl Resource for ClusterResource {
         let Some(target) = state.target() else { return Ok(Some(state)) };
         let recorded = state.id.known().and_then(|id| ringfence_api::ClusterId::parse(id).ok());
         let owner = match target.look()? {
+            Sight::Lost(found) => return Ok(lost::read(ctx, state, recorded, &found)),
             Sight::Gone => {
                 if let Some(recorded) = recorded {
                     ctx.data().note(recorded, Seen::Gone);
@@ -91,10 +92,7 @@ impl Resource for ClusterResource {
             let incomplete = state.state == INCOMPLETE;
             let seen = ClusterModel { id, name, running: false.into(), ..state };
             // A head that was never able to start has not said how it is reached.
-            let seen = match target.connection() {
-                Ok(connection) => stopped(seen, &connection),
-                Err(_) => ClusterModel { state: "stopped".into(), ..seen },
-            };
+            let seen = stopped(seen, target.connection().ok().as_ref());
             return Ok(Some(if incomplete { ClusterModel { state: INCOMPLETE.into(), ..seen } } else { seen }));
         };
         ctx.data().note(owner.id, Seen::Running(connection.clone()));
@@ -143,6 +141,10 @@ impl Resource for ClusterResource {
         let ours = match target.look()? {
             // Removes what an interrupted removal has left.
             Sight::Gone => true,
+            // Its nodes are ended and removed, and the rest of the directory with them.
+            Sight::Lost(Lost { id: Some(id), .. }) => state.id == Value::from(id.to_string()) || state.id.is_null(),
+            // Nothing proves whose it is.
+            Sight::Lost(Lost { id: None, fault }) => return Err(fault.into()),
             Sight::Stopped(owner) | Sight::Running(owner) => {
                 state.id == Value::from(owner.id.to_string()) || state.id.is_null()
             }

@@ -17,9 +17,9 @@ impl ClusterModel {
         }
     }
 
-    /// Its target; none while its place is unknown.
+    /// Its target; none while its place is unknown. Whoever knows its root knows that its head was there.
     pub(super) fn target(&self) -> Option<Box<dyn Target>> {
-        self.target_model()?.target()
+        self.target_model()?.target(self.ca_certificate.is_known())
     }
 
     /// Its target, during an apply, when everything is known.

@@ -7,11 +7,12 @@
 //! ```
 //!
 //! Everything here may be repeated at any point: the directory is claimed by the first who writes `cluster.json`,
-//! the process by a lock, so there is never a second head. Trust comes from the directory, which only this user can
-//! write: the head puts its root certificate and address there.
+//! the process by a lock, so there is never a second head, and a head that was lost is not made again. Trust comes from
+//! the directory, which only this user can write: the head puts its root certificate and address there.
 
 mod check;
 mod head;
+mod lost;
 mod model;
 mod owner;
 mod program;
@@ -30,6 +31,10 @@ use tfplugin_rs::prelude::*;
 use super::{Claimed, Owner, Sight, Target};
 pub(crate) use model::{ClusterIdentity, LocalModel};
 
+/// The configuration in the head's directory.
+const CONFIG_FILE: &str = "serve.toml";
+/// The database there.
+const DATABASE_FILE: &str = "ringfence.db";
 /// How long a head may take to stop when asked.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -41,12 +46,15 @@ pub(crate) struct Local {
     port: Option<u16>,
     /// The program of the daemon; null to look for it.
     daemon: Value<String>,
+    /// Whether its head has been reached once, as whoever asks knows.
+    had_root: bool,
 }
 
 impl Local {
     /// The cluster in this directory, which may be relative to where Terraform runs.
     pub(crate) fn at(directory: &str) -> Self {
-        Self { spelling: directory.to_owned(), directory: real(directory), port: None, daemon: Value::Null }
+        let (spelling, directory) = (directory.to_owned(), real(directory));
+        Self { spelling, directory, port: None, daemon: Value::Null, had_root: false }
     }
 
     fn head(&self) -> PathBuf {
@@ -88,16 +96,23 @@ impl Target for Local {
     }
 
     fn cluster_id(&self) -> Result<Option<ClusterId>> {
-        Ok(self.owner()?.map(|owner| owner.id))
+        Ok(match self.look()? {
+            Sight::Gone => None,
+            Sight::Lost(lost) => lost.id,
+            Sight::Stopped(owner) | Sight::Running(owner) => Some(owner.id),
+        })
     }
 
     fn look(&self) -> Result<Sight> {
-        let Some(owner) = self.owner()? else { return Ok(Sight::Gone) };
+        let Some(owner) = self.owner()? else { return Ok(self.lost_owner()?.map_or(Sight::Gone, Sight::Lost)) };
         let observed =
             observe(&self.head(), HEAD_CLAIM).map_err(|error| failed("The head cannot be observed", &error))?;
         Ok(match observed {
             Observed::Running { .. } | Observed::Starting => Sight::Running(owner),
-            Observed::Dead | Observed::Absent => Sight::Stopped(owner),
+            Observed::Dead | Observed::Absent => match self.lost_head(&owner)? {
+                Some(lost) => Sight::Lost(lost),
+                None => Sight::Stopped(owner),
+            },
         })
     }
 
@@ -112,9 +127,14 @@ impl Target for Local {
     }
 
     async fn ensure_head(&self, owner: &Owner, authority: &AuthoritySettings) -> Result<Connection> {
+        if let Sight::Lost(lost) = self.look()? {
+            return Err(lost.fault.into());
+        }
         self.prepare_head(authority)?;
         self.start_head(owner).await?;
-        self.await_address().await
+        let connection = self.await_address().await?;
+        self.record_root()?;
+        Ok(connection)
     }
 
     async fn reached(&self) -> Result<Option<Connection>> {
@@ -160,6 +180,11 @@ fn real(directory: &str) -> PathBuf {
     let path = FilePath::new(directory);
     let real = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
     real.unwrap_or_else(|_| path.to_owned())
+}
+
+/// Whether an error says that there is no such file.
+fn is_missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
 fn failed(summary: &str, error: &dyn std::error::Error) -> Diagnostics {

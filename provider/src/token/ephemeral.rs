@@ -63,7 +63,7 @@ impl EphemeralResource for TokenResource {
 
     async fn open(&self, ctx: &Context<Ringfence>, config: TokenModel) -> Result<Opened<Self>> {
         let connection = cluster_argument::resolve(ctx.data(), &config.cluster)?;
-        if matches!(ctx.data().seen(connection.cluster_id), Some(Seen::Stopped)) {
+        if matches!(ctx.data().seen(connection.cluster_id), Some(Seen::Stopped | Seen::Gone)) {
             return Ok(closed(ctx, config));
         }
         let client = ctx.data().client(&connection)?;

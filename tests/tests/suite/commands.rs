@@ -76,7 +76,7 @@ async fn inspect_shows_tables_and_the_same_as_json() {
 async fn credentials_are_files_that_work_and_that_others_cannot_read() {
     let sandbox = Sandbox::new();
     let head = cluster(&sandbox).await;
-    std::fs::write(sandbox.path().join("token"), format!("{TOKEN}\n")).unwrap();
+    write_token(&sandbox, 0o600);
     let arguments = ["credentials", "fraud__alice", "--cluster", ".", "--token-file", "token"];
     let told = succeeds(&ringfenced(sandbox.path(), None, &arguments));
     assert!(!told.contains("PRIVATE KEY"), "{told}");
@@ -88,6 +88,29 @@ async fn credentials_are_files_that_work_and_that_others_cannot_read() {
     let caller = head.client(credentials).whoami().await.unwrap();
     assert!(matches!(caller, Caller::ProjectUser { name, .. } if name.to_string() == "fraud__alice"));
     assert_eq!(read("ca.pem"), head.connection().ca_certificate);
+}
+
+/// Writes the operator's token into the file `token`.
+fn write_token(sandbox: &Sandbox, mode: u32) {
+    let text = format!("{TOKEN}\n");
+    ringfence_place::file::atomic_write(&sandbox.path().join("token"), text.as_bytes(), mode).unwrap();
+}
+
+#[test]
+fn a_token_file_that_others_can_read_is_refused_and_a_pipe_is_not() {
+    let sandbox = Sandbox::new();
+    let arguments = ["operator-key", "--token-file", "token"];
+    write_token(&sandbox, 0o644);
+    let output = ringfenced(sandbox.path(), None, &arguments);
+    let (_, stderr) = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("token has mode 0644: it can be read by others: chmod 600 token"), "{stderr}");
+    assert!(!stderr.contains(TOKEN), "{stderr}");
+    let mut piped = Command::new("sh");
+    piped.current_dir(sandbox.path()).args(["-c", "cat token | \"$0\" operator-key --token-file /dev/stdin"]);
+    let key = succeeds(&piped.arg(program("ringfenced")).output().unwrap());
+    write_token(&sandbox, 0o600);
+    assert_eq!(succeeds(&ringfenced(sandbox.path(), None, &arguments)), key);
 }
 
 #[tokio::test]
@@ -114,7 +137,7 @@ async fn a_failure_is_reported_with_its_exit_code() {
         (None, &nodes, 1, "set RINGFENCE_TOKEN, or name a file with --token-file"),
         (Some("short"), &nodes, 1, "the token in RINGFENCE_TOKEN: its length is 5"),
         (Some(OTHER_TOKEN), &nodes, 1, "login_refused"),
-        (Some(TOKEN), &["inspect", "nodes", "--cluster", "nowhere"], 1, "cannot read nowhere/head/endpoint"),
+        (Some(TOKEN), &["inspect", "nodes", "--cluster", "nowhere"], 1, "there is no head in nowhere"),
         (Some(TOKEN), &["inspect", "nodes"], 64, "--cluster"),
         (Some(TOKEN), &["serve", "--directory", "."], 64, "cannot read"),
     ];

@@ -2,6 +2,7 @@
 //! daemon or a token is missing.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 
 use ringfence_tests::hcl::{CLUSTER, PROJECT, PROVIDER};
 use ringfence_tests::head::{OTHER_TOKEN, TOKEN};
@@ -80,11 +81,17 @@ async fn what_only_this_machine_can_check_is_refused_at_plan() {
     std::fs::write(setup.sandbox.path().join("a-file"), "").unwrap();
     std::fs::create_dir(setup.sandbox.path().join("full")).unwrap();
     std::fs::write(setup.sandbox.path().join("full/data.csv"), "").unwrap();
-    let cases: [(String, &[&str]); 5] = [
+    std::fs::create_dir(setup.sandbox.path().join("open")).unwrap();
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(setup.sandbox.path().join("open"), open).unwrap();
+    let is_open: &[&str] = &["directory", "/open has mode 0777", "others may write to it", "chmod go-w"];
+    let cases: [(String, &[&str]); 7] = [
         (format!("directory = \"{path}/c\", port = {port}"), &["port", &port, "stop whoever uses the port"]),
         ("directory = \"/proc/ringfence\"".to_owned(), &["directory", "Nothing can be created in /proc"]),
         (format!("directory = \"{path}/a-file/cluster\""), &["directory", "is not a directory"]),
         (format!("directory = \"{path}/full\""), &["directory", "holds files that are not a cluster's"]),
+        (format!("directory = \"{path}/open\""), is_open),
+        (format!("directory = \"{path}/open/cluster\""), is_open),
         (format!("directory = \"{path}/c\", daemon = \"/no/such\""), &["daemon", "/no/such is not a file"]),
     ];
     for (local, expected) in cases {
@@ -95,6 +102,22 @@ async fn what_only_this_machine_can_check_is_refused_at_plan() {
         }
     }
     assert!(setup.sandbox.processes().is_empty());
+}
+
+#[tokio::test]
+async fn a_directory_of_another_user_is_refused() {
+    // Only root can give a directory away.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let setup = Setup::new(&[CLUSTER]);
+    let directory = setup.sandbox.path().join("cluster");
+    std::fs::create_dir(&directory).unwrap();
+    std::os::unix::fs::chown(&directory, Some(4711), None).unwrap();
+    let error = setup.terraform.plan(&[]).await.expect_error("a directory of another user");
+    assert!(error.contains("cluster belongs to user 4711") && error.contains("this is user 0"), "{error}");
+    std::os::unix::fs::chown(&directory, Some(0), None).unwrap();
+    assert_eq!(setup.terraform.plan(&[]).await.code, 2);
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ pub(super) fn make_set(
     let secret = |name: &str, bytes: &[u8]| write_secret(&set.join(name), bytes, files);
     write(&set.join(CERTIFICATE_FILE), chain.as_bytes(), 0o644)?;
     let declared = serde_json::to_vec(&files.declared).expect("what was declared serializes");
-    write(&set.join(DECLARED_FILE), &declared, 0o644)?;
+    write(&set.join(DECLARED_FILE), &declared, 0o600)?;
     secret(KEY_FILE, key.to_pem().as_bytes())?;
     if files.combined_pem {
         let combined = Zeroizing::new(format!("{}{chain}", *key.to_pem()));

@@ -93,7 +93,7 @@ pub const READ_DELTA_CRL: Route<(), ()> =
 
 pub const POST_OCSP: Route<(), ()> = Route::post("post_ocsp", "/v1/ocsp", Callers::Anyone)
     .tagged("public")
-    .summary("Whether certificates are revoked. Public.")
+    .summary("Whether a certificate is revoked. Public.")
     .takes_bytes("application/ocsp-request")
     .meaning("An OCSP response, DER")
     .answers_raw::<Vec<u8>>("application/ocsp-response");

@@ -9,14 +9,14 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::file::FileError;
+use crate::file::{FileError, restrict};
 use crate::process::lock::{Lock, Taken, take};
 
 /// The file that makes a directory ours.
 pub(crate) const MARKER: &str = ".ringfence";
 
 /// Makes `path` a directory of ours that nobody else enters, and its parents if they are
-/// missing. One that is ours stays as it is; one with other people's things in it is refused.
+/// missing. One that is ours is closed if it is open to others; one with other people's things in it is refused.
 pub fn create_directory(path: &Path) -> Result<(), DirectoryError> {
     create(path, 0o700)
 }
@@ -29,12 +29,16 @@ pub fn create_passage(path: &Path) -> Result<(), DirectoryError> {
 
 fn create(path: &Path, mode: u32) -> Result<(), DirectoryError> {
     DirBuilder::new().recursive(true).mode(mode).create(path).map_err(FileError::of("create", path))?;
-    if is_ours(path)? {
-        return Ok(());
+    if !is_ours(path)? {
+        if !is_empty(path)? {
+            return Err(DirectoryError::NotOurs { path: path.to_owned() });
+        }
+        mark(path)?;
     }
-    if !is_empty(path)? {
-        return Err(DirectoryError::NotOurs { path: path.to_owned() });
-    }
+    Ok(restrict(path, mode)?)
+}
+
+fn mark(path: &Path) -> Result<(), FileError> {
     let marker = path.join(MARKER);
     OpenOptions::new()
         .append(true)
@@ -42,8 +46,7 @@ fn create(path: &Path, mode: u32) -> Result<(), DirectoryError> {
         .mode(0o600)
         .open(&marker)
         .and_then(|file| file.sync_all())
-        .map_err(FileError::of("create", &marker))?;
-    Ok(())
+        .map_err(FileError::of("create", &marker))
 }
 
 /// Removes a directory of ours with everything in it. One that is not there is as good as
@@ -78,7 +81,10 @@ pub fn remove_directory(path: &Path) -> Result<(), DirectoryError> {
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// There is something else at this path.
-    #[error("{path} holds files and lacks the marker `{MARKER}`: it is not ours; use another path, or empty it")]
+    #[error(
+        "{path} holds files and lacks the marker `{MARKER}`: it is not ours; use another path, or empty it. If it is a \
+         copy without the hidden files, copy those too"
+    )]
     NotOurs {
         /// The path.
         path: PathBuf,

@@ -50,7 +50,7 @@ impl Identity {
 
     pub(crate) fn write(&self, directory: &Path, name: &str) -> Result<(), FileError> {
         let text = serde_json::to_vec(self).expect("two numbers and a string serialize");
-        atomic_write(&pid_file(directory, name), &text, 0o644)
+        atomic_write(&pid_file(directory, name), &text, 0o600)
     }
 }
 

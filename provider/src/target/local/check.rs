@@ -4,10 +4,10 @@ use std::path::Path as FilePath;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ringfence_api::{ClusterName, OperatorPublicKey};
-use ringfence_place::port;
+use ringfence_place::{port, safe_directory};
 use tfplugin_rs::prelude::*;
 
-use super::{Local, attribute};
+use super::{DATABASE_FILE, Local, attribute};
 use crate::target::{Sight, Target as _};
 
 /// Tells the probes of this process apart.
@@ -19,7 +19,11 @@ impl Local {
         let at = attribute().attr("directory");
         let refuse = |detail: String| Diagnostic::error("The directory cannot be used").detail(detail).at(at.clone());
         let shown = self.directory.display();
-        let Some(owner) = self.owner()? else { return Ok(self.check_writable().map_err(refuse)?) };
+        if let Sight::Lost(lost) = self.look()? {
+            return Err(lost.fault.into());
+        }
+        let Some(owner) = self.owner()? else { return Ok(self.check_new().map_err(refuse)?) };
+        safe_directory::check_owner(&self.directory).map_err(|error| refuse(format!("{error}.")))?;
         if owner.name != *name {
             return Err(refuse(format!(
                 "{shown} holds cluster {}, not {name}. Use another directory, or import that cluster.",
@@ -49,6 +53,12 @@ impl Local {
         Ok(())
     }
 
+    /// Whether a cluster can be made here, and nobody else can change it or put another one in its place.
+    fn check_new(&self) -> std::result::Result<(), String> {
+        self.check_writable()?;
+        safe_directory::check_directory(&self.directory).map_err(|error| format!("{error}."))
+    }
+
     /// Tries what creating will do: a directory in the nearest one that exists, removed at once. Permission bits
     /// alone do not tell.
     fn check_writable(&self) -> std::result::Result<(), String> {
@@ -60,7 +70,7 @@ impl Local {
                 [".ringfence", ".cluster.json", "..cluster.json"].iter().any(|left| name.starts_with(left))
             };
             if foreign.into_iter().any(|entry| !ours(&entry.file_name().to_string_lossy())) {
-                return Err(format!("{shown} holds files that are not a cluster's. Use an empty or a new directory."));
+                return Err(self.foreign_files());
             }
         }
         let nearest = self.directory.ancestors().find(|path| path.exists()).unwrap_or(FilePath::new("/"));
@@ -73,5 +83,49 @@ impl Local {
         std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).map_err(|error| {
             format!("Nothing can be created in {}: {error}. Use a directory that you may write.", nearest.display())
         })
+    }
+
+    /// What is wrong with a directory that is not empty and not known to be a cluster's.
+    fn foreign_files(&self) -> String {
+        let shown = self.directory.display();
+        if self.head().join(DATABASE_FILE).exists() {
+            return format!(
+                "{shown} holds the database of a head, and neither cluster.json nor head/serve.toml, which say whose \
+                 it is. Restore one of them from a backup, or use another directory."
+            );
+        }
+        format!("{shown} holds files that are not a cluster's. Use an empty or a new directory.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{Permissions, create_dir, metadata, set_permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn an_open_directory_is_refused_for_a_new_cluster_and_closed_for_one_that_is_there() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("cluster");
+        create_dir(&directory).unwrap();
+        set_permissions(&directory, Permissions::from_mode(0o777)).unwrap();
+        let local = Local::at(directory.to_str().unwrap());
+        let (name, key) = (ClusterName::parse("main").unwrap(), OperatorPublicKey::from_base64("a-key"));
+        for refused in [local.check(&name, None), local.claim(&name, &key).map(drop)] {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains("has mode 0777") && error.contains("chmod go-w"), "{error}");
+        }
+        set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
+        local.claim(&name, &key).unwrap();
+        let file = directory.join("cluster.json");
+        let mode = |path: &FilePath| metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&directory), mode(&file)), (0o711, 0o600));
+        for path in [&directory, &file] {
+            set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+        }
+        local.claim(&name, &key).unwrap();
+        assert_eq!((mode(&directory), mode(&file)), (0o711, 0o600));
     }
 }

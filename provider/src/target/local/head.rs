@@ -10,7 +10,7 @@ use ringfence_place::process::{HEAD_CLAIM, Spawn, create_directory, ensure_runni
 use tfplugin_rs::prelude::*;
 
 use super::program::{inherited_environment, program};
-use super::{Local, failed};
+use super::{CONFIG_FILE, DATABASE_FILE, Local, failed};
 use crate::target::{Owner, Sight, Target as _};
 
 /// How long a head may take to claim its directory.
@@ -19,12 +19,13 @@ const START: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Local {
-    /// Makes the head's directory. The first root and intermediates are made before anybody can declare anything, so
-    /// their settings lie there.
+    /// Makes the head's directory, for this user alone. The first root and intermediates are made before anybody can
+    /// declare anything, so their settings lie there.
     pub(super) fn prepare_head(&self, authority: &AuthoritySettings) -> Result<()> {
         let head = self.head();
         create_directory(&head).map_err(|error| failed("The head's directory cannot be used", &error))?;
-        if !head.join("ringfence.db").exists() {
+        self.check_config()?;
+        if !head.join(DATABASE_FILE).exists() {
             let text = serde_json::to_string_pretty(authority).expect("settings serialize");
             atomic_write(&head.join("authority.json"), text.as_bytes(), 0o600)
                 .map_err(|error| failed("The head cannot be configured", &error))?;
@@ -32,15 +33,42 @@ impl Local {
         Ok(())
     }
 
+    /// Refuses to replace a configuration that somebody else wrote, if the head would lose its database or its master
+    /// key by that.
+    fn check_config(&self) -> Result<()> {
+        match ["database", "master_key"].into_iter().find(|section| self.is_configured(section)) {
+            None => Ok(()),
+            Some(section) => Err(Diagnostic::error("The head has a configuration of its own")
+                .detail(format!(
+                    "{} has a section [{section}], which Terraform does not write: with Terraform's configuration the \
+                     head would begin anew, as another root. Start this head yourself, and name it as the `cluster` of \
+                     the provider.",
+                    self.head().join(CONFIG_FILE).display()
+                ))
+                .into()),
+        }
+    }
+
+    /// Whether the head's configuration has this section.
+    pub(super) fn is_configured(&self, section: &str) -> bool {
+        let text = std::fs::read_to_string(self.head().join(CONFIG_FILE)).unwrap_or_default();
+        toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key(section))
+    }
+
     /// Starts the head if it does not run, and restarts it if it runs with another configuration.
     pub(super) async fn start_head(&self, owner: &Owner) -> Result<()> {
         let head = self.head();
         let program = program(&self.daemon)?;
         let config = self.config(owner, &program, self.listen());
-        let path = head.join("serve.toml");
+        let path = head.join(CONFIG_FILE);
         // A port that was chosen by chance is written down as such, and is the same port all the same.
         let by_chance = (self.bound_port() == Some(self.listen())).then(|| self.config(owner, &program, 0));
-        if std::fs::read_to_string(&path).is_ok_and(|present| present != config && Some(present) != by_chance) {
+        let is_another = match std::fs::read_to_string(&path) {
+            Ok(present) => present != config && Some(present) != by_chance,
+            // One that was lost may have been another.
+            Err(_) => self.has_recorded_root()?,
+        };
+        if is_another {
             // It reads its configuration when it starts.
             self.stop_head().await?;
         }
@@ -92,22 +120,34 @@ impl Local {
 
     /// How to reach the head, from the files it wrote, whether it runs or not.
     pub(super) fn recorded_connection(&self) -> Result<Connection> {
-        let Some(owner) = self.owner()? else {
-            return Err(Diagnostic::error("There is no local cluster in this directory")
-                .detail(format!(
-                    "{:?} has no cluster.json. The import id or `directory` is the path of a cluster's directory.",
-                    self.directory.display().to_string()
-                ))
-                .into());
+        let owner = match self.look()? {
+            Sight::Stopped(owner) | Sight::Running(owner) => owner,
+            Sight::Lost(lost) => return Err(lost.fault.into()),
+            Sight::Gone => return Err(self.no_cluster()),
         };
         let read = |file: &str| {
             let path = self.head().join(file);
             std::fs::read_to_string(&path).map_err(|error| {
-                Diagnostic::error("The head has not said how it is reached")
-                    .detail(format!("Cannot read {}: {error}.", path.display()))
+                Diagnostic::error("The head has not said how it is reached").detail(format!(
+                    "Cannot read {}: {error}. The head writes it when it starts: start it by an apply, or by \
+                     `ringfenced serve --directory {}`.",
+                    path.display(),
+                    self.head().display()
+                ))
             })
         };
         Ok(Connection { endpoint: read("endpoint")?, ca_certificate: read("ca.pem")?, cluster_id: owner.id })
+    }
+
+    fn no_cluster(&self) -> Diagnostics {
+        let directory = self.directory.display();
+        let is = if self.directory.is_dir() { "has neither cluster.json nor head/serve.toml" } else { "is not there" };
+        Diagnostic::error("There is no local cluster in this directory")
+            .detail(format!(
+                "{directory} {is}. The import id or `directory` is the path of a cluster's directory. If the cluster \
+                 was lost, restore its directory from a backup."
+            ))
+            .into()
     }
 
     /// The port that the head last bound.
@@ -173,6 +213,18 @@ mod tests {
         });
         assert_eq!(reached.unwrap().expect("it runs").endpoint, "https://127.0.0.1:1");
         drop(running);
+    }
+
+    #[test]
+    fn a_configuration_of_somebody_else_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let local = made(directory.path());
+        let config = local.head().join(CONFIG_FILE);
+        let text = "[master_key]\ncommand = [\"print-master-key\"]\n";
+        std::fs::write(&config, text).unwrap();
+        let refused = local.prepare_head(&AuthoritySettings::default()).unwrap_err().to_string();
+        assert!(refused.contains("has a section [master_key]"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&config).unwrap(), text);
     }
 
     #[tokio::test]

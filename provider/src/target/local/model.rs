@@ -13,8 +13,10 @@ use crate::target::{Place, Target, TargetModel};
 #[derive(Clone, PartialEq, Model)]
 pub(crate) struct LocalModel {
     /// Directory of the cluster, new or empty; a relative path begins where Terraform runs. Everything of the cluster
-    /// lies in it, and it is removed with the cluster. If it already holds a cluster of this name with the same
-    /// declaration, that cluster is taken over. One with another declaration is refused: import it instead.
+    /// lies in it, and it is removed with the cluster. It must be yours, and nobody else may write to it or to a
+    /// directory above it; a directory above may have the sticky bit, as `/tmp` has. If it already holds a cluster of
+    /// this name with the same declaration, that cluster is taken over. One with another declaration is refused:
+    /// import it instead.
     #[tf(required, validate = length(1..=4096), plan = requires_replace_if(is_another_directory))]
     directory: Value<String>,
     /// Port of the API on 127.0.0.1. Default: a free port, chosen once.
@@ -73,10 +75,10 @@ impl TargetModel for LocalModel {
         if self.daemon.is_unknown() { Ok(()) } else { program(&self.daemon).map(drop) }
     }
 
-    fn target(&self) -> Option<Box<dyn Target>> {
+    fn target(&self, had_root: bool) -> Option<Box<dyn Target>> {
         let port = self.port.known().and_then(|port| u16::try_from(*port).ok());
         let local = Local::at(self.directory.known()?);
-        Some(Box::new(Local { port, daemon: self.daemon.clone(), ..local }))
+        Some(Box::new(Local { port, daemon: self.daemon.clone(), had_root, ..local }))
     }
 
     fn identity(&self) -> Option<ClusterIdentity> {

@@ -106,7 +106,11 @@ impl Target {
 
     /// Opens one connection.
     pub(crate) async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {
-        let stream = TcpStream::connect(self.address).await?;
+        self.over(TcpStream::connect(self.address).await?).await
+    }
+
+    /// Speaks over a connection that is open already.
+    pub(crate) async fn over(&self, stream: TcpStream) -> Result<SendRequest<Full<Bytes>>> {
         stream.set_nodelay(true)?;
         let Some(config) = &self.tls else { return begin(stream).await };
         let name = ServerName::from(self.address.ip());
@@ -174,7 +178,7 @@ where
 }
 
 /// A configuration that trusts these certificates, in PEM, and speaks HTTP/1.1.
-fn trusting(bundle: &str) -> Result<Arc<rustls::ClientConfig>> {
+pub(crate) fn trusting(bundle: &str) -> Result<Arc<rustls::ClientConfig>> {
     let mut roots = rustls::RootCertStore::empty();
     for certificate in ringfence_pki::pem_certificates(bundle)? {
         roots.add(certificate)?;

@@ -1,6 +1,6 @@
 //! `make bench`: how fast the provider starts, how long the example takes, how it grows with thousands of resources,
 //! how much memory the programs take, how fast the daemon issues and revokes, how long small writes take beside a large
-//! one, and what the documents for AWS cost.
+//! one, what the documents for AWS cost, and what honest callers notice of hostile ones.
 //!
 //! Release builds, whole processes, medians of several runs. Figures of one machine say little about another; they
 //! are compared within a run and over time. `ONLY="start scale"` measures these alone. `BEFORE=DIR` measures the
@@ -11,6 +11,7 @@ mod cpu;
 mod documents;
 mod example;
 mod figure;
+mod hostile;
 mod issue;
 mod load;
 mod memory;
@@ -28,30 +29,41 @@ use anyhow::{Context as _, Result, ensure};
 use crate::figure::{alone, paired};
 
 /// Everything that is measured, in this order.
-const ALL: &[&str] = &["start", "example", "scale", "issue", "revoke", "writer", "agents", "documents"];
+const ALL: &[&str] = &["start", "example", "scale", "issue", "revoke", "writer", "agents", "documents", "hostile"];
 /// What is measured of two builds.
-const OF_PAIRS: &[&str] = &["start", "example", "issue", "revoke", "writer"];
+const OF_PAIRS: &[&str] = &["start", "example", "issue", "revoke", "writer", "hostile"];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
     // Every client here speaks TLS by the same library.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut given = std::env::args().skip(1).peekable();
+    if given.next_if_eq(hostile::ARGUMENT).is_some() {
+        return hostile::be_clients(given).await;
+    }
     let programs = std::env::current_exe()?.parent().context("a program lies in a directory")?.to_owned();
     ensure!(!programs.ends_with("debug"), "measure a release build: run `make bench`");
-    let (before, only) = arguments(std::env::args().skip(1))?;
+    let (before, only) = arguments(given)?;
     let known = if before.is_some() { OF_PAIRS } else { ALL };
     if let Some(other) = only.iter().find(|name| !known.contains(&name.as_str())) {
         let of = if before.is_some() { " of two builds" } else { "" };
         anyhow::bail!("there is no measure {other}{of}; there are {}", known.join(", "));
     }
-    let chosen = known.iter().filter(|name| only.is_empty() || only.iter().any(|only| only == *name));
+    let is_chosen = |name: &&str| only.is_empty() || only.iter().any(|only| only == name);
+    let chosen: Vec<&str> = known.iter().copied().filter(is_chosen).collect();
+    // What hostile clients do has a table of its own.
+    let has_figures = chosen != ["hostile"];
     if let Some(before) = before {
-        table::head_of_pairs();
+        if has_figures {
+            table::head_of_pairs();
+        }
         for name in chosen {
             compare(name, &before, &programs).await?;
         }
     } else {
-        table::head();
+        if has_figures {
+            table::head();
+        }
         for name in chosen {
             measure(name, &programs).await?;
         }
@@ -87,6 +99,7 @@ async fn measure(name: &str, programs: &Path) -> Result<()> {
         "writer" => alone::<writer::Writer>(programs, writer::RUNS).await,
         "agents" => agents::measure(programs).await,
         "documents" => documents::measure(programs).await,
+        "hostile" => hostile::measure(&[("", programs)]).await,
         _ => scale::measure(programs).await,
     }
 }
@@ -97,6 +110,7 @@ async fn compare(name: &str, before: &Path, after: &Path) -> Result<()> {
         "example" => paired::<example::Example>(before, after).await,
         "issue" => paired::<issue::Issuing>(before, after).await,
         "revoke" => paired::<revoke::Revoking>(before, after).await,
+        "hostile" => hostile::measure(&[("before", before), ("after", after)]).await,
         _ => paired::<writer::Writer>(before, after).await,
     }
 }

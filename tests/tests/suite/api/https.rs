@@ -1,6 +1,6 @@
 //! Raw requests: what a client of another make would send, and what exactly comes back.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use reqwest::Method;
 use ringfence_api::project::MemberCredentials;
 use ringfence_api::{Connection, Problem, ProblemCode};
 use ringfence_pki::pem_certificates;
-use rustls::client::ResolvesClientCert;
+use rustls::client::{ResolvesClientCert, WantsClientCert};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use serde_json::Value;
 
 /// How long one request may take; more than any but a long poll needs.
@@ -200,15 +200,15 @@ impl KeptOpen {
         // A daemon must not rely on its peer to see that key and certificate belong together.
         let key = default_provider().key_provider.load_private_key(key).unwrap();
         let resolver = Arc::new(Always(Arc::new(CertifiedKey::new(chain, key))));
-        let mut roots = RootCertStore::empty();
-        for root in pem_certificates(&connection.ca_certificate).unwrap() {
-            roots.add(root).unwrap();
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_client_cert_resolver(resolver);
+        Self::connect(connection, trusting(connection, versions).with_client_cert_resolver(resolver))
+    }
+
+    /// Connects without a certificate.
+    pub(crate) fn public(connection: &Connection) -> Self {
+        Self::connect(connection, trusting(connection, rustls::DEFAULT_VERSIONS).with_no_client_auth()).unwrap()
+    }
+
+    fn connect(connection: &Connection, config: ClientConfig) -> std::io::Result<Self> {
         let address = connection.endpoint.trim_start_matches("https://");
         let host = address.rsplit_once(':').unwrap().0.to_owned();
         let session = ClientConnection::new(Arc::new(config), ServerName::try_from(host).unwrap()).unwrap();
@@ -226,8 +226,27 @@ impl KeptOpen {
 
     /// Asks for a path on this connection; an error says that the connection is of no use.
     pub(crate) fn try_get(&mut self, path: &str) -> std::io::Result<Answer> {
-        write!(self.stream, "GET {path} HTTP/1.1\r\nhost: ringfence\r\n\r\n")?;
-        self.stream.flush()?;
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: ringfence\r\n\r\n"))?;
+        self.answer(&format!("GET {path} on an open connection"))
+    }
+
+    /// Sends some text, such as a part of a request.
+    pub(crate) fn send(&mut self, text: &str) -> std::io::Result<()> {
+        self.stream.write_all(text.as_bytes())?;
+        self.stream.flush()
+    }
+
+    /// Whether something comes from the daemon within this time, or the connection ends.
+    pub(crate) fn is_answered(&mut self, within: Duration) -> bool {
+        let sock = &self.stream.sock;
+        sock.set_read_timeout(Some(within)).unwrap();
+        let come = sock.peek(&mut [0]);
+        sock.set_read_timeout(Some(PATIENCE)).unwrap();
+        !come.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+    }
+
+    /// Reads the answer to what was sent.
+    pub(crate) fn answer(&mut self, request: &str) -> std::io::Result<Answer> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -242,12 +261,27 @@ impl KeptOpen {
         let mut bytes = vec![0; field("content-length").unwrap().parse().unwrap()];
         self.stream.read_exact(&mut bytes)?;
         Ok(Answer {
-            request: format!("GET {path} on an open connection"),
+            request: request.to_owned(),
             status: head.split(' ').nth(1).unwrap().parse().unwrap(),
             content_type: field("content-type").unwrap_or_default(),
             bytes,
         })
     }
+}
+
+/// TLS of a client that trusts the cluster.
+fn trusting(
+    connection: &Connection,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let mut roots = RootCertStore::empty();
+    for root in pem_certificates(&connection.ca_certificate).unwrap() {
+        roots.add(root).unwrap();
+    }
+    ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
 }
 
 /// Shows one certificate to whoever asks for any.

@@ -41,6 +41,22 @@ async fn a_new_version_seals_everything_and_the_one_before_is_deleted() {
     assert!(said.contains("does not have version 2 of the master key"), "{said}");
 }
 
+#[tokio::test]
+async fn a_key_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut world = World::new().await;
+    world.head.kill().await;
+    let file = world.sandbox.path().join("head/master.key");
+    let set_mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    set_mode(0o644);
+    world.head.spawn(&[]);
+    world.head.ended().await;
+    let said = world.head.said();
+    assert!(said.contains(&format!("it can be read by others: chmod 600 {}", file.display())), "{said}");
+    set_mode(0o600);
+    world.head.restart(&[]).await;
+}
+
 /// A head whose master key comes from elsewhere.
 fn prepare(sandbox: &Sandbox, source: &str) -> Head {
     let head = Head::prepare(sandbox.path());

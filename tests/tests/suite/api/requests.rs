@@ -291,7 +291,8 @@ async fn curl_receives_the_refusal_of_a_request_with_a_body() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("ca.pem"), world.head.connection().ca_certificate).unwrap();
-    std::fs::write(directory.path().join("body"), json!({ "token": "x".repeat(200_000) }).to_string()).unwrap();
+    // Of a longer body the daemon does not read the rest, and curl before 8 reports that instead of the refusal.
+    std::fs::write(directory.path().join("body"), json!({ "token": "x".repeat(60_000) }).to_string()).unwrap();
     let endpoint = world.head.connection().endpoint;
     for (path, expected) in [("/v1/tokens/introspect", "401"), ("/v1/nowhere", "404")] {
         for _ in 0..20 {
