@@ -9,6 +9,7 @@ mod peer;
 mod public;
 mod routes;
 mod session;
+mod signature;
 mod whoami;
 
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// A login is a signature over one of the fingerprints that `trust` returns.
+    /// A login is a signature over one of the fingerprints that `trust` returns and over a live certificate of the API.
     pub(crate) fn new(
         base: Arc<Base>,
         keys_file: KeysFile,

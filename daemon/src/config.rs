@@ -238,6 +238,10 @@ mod tests {
             (TEXT.replace("127.0.0.1:0", "localhost"), "invalid socket address"),
             (TEXT.replace("[nodes]", ""), "unknown field `local_root`"),
             (TEXT.replace("11qYAYKx", "11qY"), "operator_key must be the public key"),
+            (
+                TEXT.replace("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", &format!("{}=", "A".repeat(43))),
+                "operator_key must be the public key",
+            ),
             (TEXT.replace("127.0.0.1:0", "0.0.0.0:0"), "listen is 0.0.0.0:0, which clients cannot call"),
         ];
         for (text, expected) in cases {

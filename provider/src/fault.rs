@@ -26,6 +26,14 @@ pub(crate) fn of(token: &Token, error: &ClientError) -> Diagnostics {
                 problem.detail
             ))
         }
+        ClientError::NotTheApi { endpoint } => {
+            Diagnostic::error("The server is not the cluster's API").detail(format!(
+                "{endpoint} shows a certificate of the cluster that is not for its API. Nothing was sent to it. If a \
+                 daemon of an earlier version runs there, apply the configuration that holds the ringfence_cluster: \
+                 its head is restarted with this version; a daemon that you start yourself you also restart yourself. \
+                 Otherwise another service has taken the API's address."
+            ))
+        }
         ClientError::OtherCluster { endpoint, found, wanted } => Diagnostic::error("The daemon is of another cluster")
             .detail(format!(
                 "{endpoint} serves cluster {found}, and the connection is of {wanted}. Use the `connection` that its \

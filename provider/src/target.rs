@@ -74,6 +74,9 @@ pub(crate) trait Target: Send + Sync {
     /// Starts the head if it does not run as declared, and waits until it can be reached.
     async fn ensure_head(&self, owner: &Owner, authority: &AuthoritySettings) -> Result<Connection>;
 
+    /// Stops the head and nothing else. It starts again with the program and the settings of this run.
+    async fn stop_head(&self) -> Result<()>;
+
     /// How to reach a head that runs. Waits for one that is starting. None if it does not run, or ends while it starts.
     async fn reached(&self) -> Result<Option<Connection>>;
 

@@ -1,29 +1,30 @@
 //! The way to speak to a daemon: TLS to exactly one CA, and the login that never sends the token.
 //!
 //! Guarantees:
-//! - only the given CA is trusted, never the machine's;
+//! - only the given CA is trusted, never the machine's, and only its certificate for the API;
 //! - every call is repeatable, so a lost answer or a restarting daemon is retried until `patience` is over, and
 //!   then the error says which address was tried and for how long;
 //! - a session that has ended is renewed once by itself.
 
 mod login;
+mod tls;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::IF_NONE_MATCH;
+use reqwest::tls::TlsInfo;
 use reqwest::{Method, StatusCode};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
+use rustls::ClientConfig;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use crate::login::trust_fingerprint;
-use crate::name::ClusterId;
+use crate::login::{fingerprint, trust_fingerprint};
+use crate::name::{API_NAME, ClusterId};
 use crate::operator::OperatorKey;
 use crate::problem::{Problem, ProblemCode};
 use crate::route::{self, Callers, Operation, Route};
@@ -72,6 +73,16 @@ pub enum ClientError {
     /// The daemon answered with a problem.
     #[error("{0}")]
     Refused(Box<Problem>),
+    /// The server at this address has a certificate of the cluster that is not the API's.
+    #[error(
+        "{endpoint} shows a certificate of this cluster that is not for its API: it lacks the name {API_NAME}. Either \
+         the daemon there is older than this program, and should be restarted with the same version; or another \
+         service answers at this address"
+    )]
+    NotTheApi {
+        /// The address.
+        endpoint: String,
+    },
     /// The daemon at this address serves another cluster.
     #[error("the daemon at {endpoint} serves cluster {found}, not {wanted}")]
     OtherCluster {
@@ -144,13 +155,29 @@ struct Request<'a> {
     timeout: Duration,
 }
 
+/// What came back.
+struct Answer {
+    status: StatusCode,
+    bytes: Vec<u8>,
+    /// The fingerprint of the server's certificate, for whoever logs in.
+    server: Option<[u8; 32]>,
+}
+
 struct Inner {
     http: reqwest::Client,
     connection: Connection,
     ca_fingerprint: [u8; 32],
-    operator: Option<OperatorKey>,
+    operator: Option<Operator>,
     session: Mutex<Option<String>>,
     patience: Duration,
+}
+
+/// What the operator logs in with.
+struct Operator {
+    key: OperatorKey,
+    /// Connects anew for each request, so that a login is signed over a certificate of the present: a connection that
+    /// is kept open may have outlived its own.
+    http: reqwest::Client,
 }
 
 impl fmt::Debug for Client {
@@ -162,33 +189,18 @@ impl fmt::Debug for Client {
 impl Client {
     /// A client that goes on trying for `patience` when nobody answers.
     pub fn new(connection: Connection, credentials: Credentials, patience: Duration) -> Result<Self, ClientError> {
-        // Only the first caller sets it; whoever came before has set the same.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let no_ca = || ClientError::Material { what: "the CA certificate" };
-        // Several, while one root follows another.
-        let roots: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(connection.ca_certificate.as_bytes())
-            .collect::<Result<_, _>>()
-            .map_err(|_| no_ca())?;
-        let trusted = roots.iter().map(|root| reqwest::Certificate::from_der(root));
-        let trusted = trusted.collect::<Result<Vec<_>, _>>().map_err(|_| no_ca())?;
-        if trusted.is_empty() {
-            return Err(no_ca());
-        }
-        let mut builder = reqwest::Client::builder()
-            .tls_certs_only(trusted)
-            .https_only(true)
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(5))
-            .redirect(reqwest::redirect::Policy::none());
-        let mut operator = None;
-        match credentials {
-            Credentials::Public => {}
-            Credentials::Operator(key) => operator = Some(key),
-            Credentials::Certificate { chain, private_key } => {
-                builder = builder.identity(identity(&chain, &private_key)?);
-            }
-        }
-        let http = builder.build().map_err(|_| ClientError::Mismatch)?;
+        let roots = tls::roots(&connection.ca_certificate)?;
+        let (key, identity) = match credentials {
+            Credentials::Public => (None, None),
+            Credentials::Operator(key) => (Some(key), None),
+            Credentials::Certificate { chain, private_key } => (None, Some(tls::identity(&chain, &private_key)?)),
+        };
+        let tls = tls::config(&roots, identity)?;
+        let operator = key.map(|key| {
+            let http = built(http(tls.clone()).pool_max_idle_per_host(0).tls_info(true));
+            Operator { key, http }
+        });
+        let http = built(http(tls));
         let ca_fingerprint = trust_fingerprint(roots.iter().map(AsRef::as_ref));
         let session = Mutex::new(None);
         let inner = Arc::new(Inner { http, connection, ca_fingerprint, operator, session, patience });
@@ -281,19 +293,31 @@ impl Client {
         }
     }
 
-    /// One request, tried again until somebody answers or the patience is over.
+    /// One request and the reading of its answer.
     async fn send<B: Serialize, T: DeserializeOwned>(
         &self,
         asked: &Request<'_>,
         body: Option<&B>,
         session: Option<&str>,
     ) -> Result<T, ClientError> {
+        let answer = self.exchange(&self.inner.http, asked, body, session).await?;
+        self.read_answer(asked, &answer)
+    }
+
+    /// One request, tried again until somebody answers or the patience is over.
+    async fn exchange<B: Serialize>(
+        &self,
+        http: &reqwest::Client,
+        asked: &Request<'_>,
+        body: Option<&B>,
+        session: Option<&str>,
+    ) -> Result<Answer, ClientError> {
         let inner = &*self.inner;
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             let url = format!("{}{}", inner.connection.endpoint, asked.path);
-            let mut request = inner.http.request(asked.method.clone(), url).timeout(asked.timeout);
+            let mut request = http.request(asked.method.clone(), url).timeout(asked.timeout);
             if let Some(body) = body {
                 request = request.json(body);
             }
@@ -306,60 +330,71 @@ impl Client {
             let failure = match request.send().await {
                 Ok(answer) => {
                     let status = answer.status();
+                    let server = answer.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate);
+                    let server = server.map(fingerprint);
                     match answer.bytes().await {
                         Ok(bytes) if status == StatusCode::SERVICE_UNAVAILABLE && began.elapsed() < inner.patience => {
                             drop(bytes);
                             None
                         }
-                        Ok(bytes) => return self.read_answer(asked, status, &bytes),
+                        Ok(bytes) => return Ok(Answer { status, bytes: bytes.into(), server }),
                         Err(failure) => Some(failure),
                     }
                 }
                 Err(failure) => Some(failure),
             };
-            if let Some(source) = failure
-                && began.elapsed() + pause > inner.patience
-            {
+            if let Some(source) = failure {
                 let endpoint = inner.connection.endpoint.clone();
-                return Err(ClientError::Unreachable { endpoint, tried_for: began.elapsed(), source });
+                // Somebody answers, and will not become somebody else by being asked again.
+                if tls::is_of_another_name(&source) {
+                    return Err(ClientError::NotTheApi { endpoint });
+                }
+                if began.elapsed() + pause > inner.patience {
+                    return Err(ClientError::Unreachable { endpoint, tried_for: began.elapsed(), source });
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 
-    fn read_answer<T: DeserializeOwned>(
-        &self,
-        asked: &Request<'_>,
-        status: StatusCode,
-        bytes: &[u8],
-    ) -> Result<T, ClientError> {
-        let unreadable = |detail: String| ClientError::Unreadable {
-            endpoint: self.inner.connection.endpoint.clone(),
-            request: format!("{} {}", asked.method, asked.path),
-            detail,
-        };
+    fn read_answer<T: DeserializeOwned>(&self, asked: &Request<'_>, answer: &Answer) -> Result<T, ClientError> {
+        let Answer { status, bytes, .. } = answer;
         if status.is_success() {
-            let bytes = if bytes.is_empty() { b"null" } else { bytes };
-            return serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()));
+            let bytes = if bytes.is_empty() { b"null" } else { bytes.as_slice() };
+            return serde_json::from_slice(bytes).map_err(|error| self.unreadable(asked, error.to_string()));
         }
         match serde_json::from_slice::<Problem>(bytes) {
             Ok(problem) => Err(ClientError::Refused(Box::new(problem))),
-            Err(_) => Err(unreadable(format!("status {status} without a problem document"))),
+            Err(_) => Err(self.unreadable(asked, format!("status {status} without a problem document"))),
+        }
+    }
+
+    fn unreadable(&self, asked: &Request<'_>, detail: String) -> ClientError {
+        ClientError::Unreadable {
+            endpoint: self.inner.connection.endpoint.clone(),
+            request: format!("{} {}", asked.method, asked.path),
+            detail,
         }
     }
 }
 
 /// Whether this chain and this key, in PEM, can be shown to a daemon.
 pub fn check_identity(chain: &str, private_key: &str) -> Result<(), ClientError> {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let builder = reqwest::Client::builder().identity(identity(chain, private_key)?).tls_certs_only([]);
-    builder.build().map(drop).map_err(|_| ClientError::Mismatch)
+    tls::identity(chain, private_key).map(drop)
 }
 
-fn identity(chain: &str, private_key: &str) -> Result<reqwest::Identity, ClientError> {
-    reqwest::Identity::from_pem(format!("{chain}\n{private_key}").as_bytes())
-        .map_err(|_| ClientError::Material { what: "the client certificate or its key" })
+fn http(tls: ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .https_only(true)
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(5))
+        .redirect(reqwest::redirect::Policy::none())
+}
+
+fn built(http: reqwest::ClientBuilder) -> reqwest::Client {
+    http.build().expect("the TLS configuration is of the version of rustls that reqwest uses")
 }
 
 const NO_BODY: Option<&()> = None;

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 pub use crate::key_algorithm::KeyAlgorithm;
 use crate::lifetime::Lifetime;
-use crate::name::{Audience, ClusterId, ClusterName, GroupName, ServiceName};
+use crate::name::{API_NAME, Audience, ClusterId, ClusterName, GroupName, ServiceName};
 use crate::node::Node;
 pub use crate::service::{Service, ServiceCommand, ServiceFiles, ServiceToken};
 use crate::token::TokenClaims;
@@ -137,6 +137,14 @@ pub enum DeclarationError {
         /// The unknown group.
         group: String,
     },
+    /// A service declares the name of the API.
+    #[error(
+        "service {service} declares the DNS name {API_NAME}, by which clients know the API: no service may have it"
+    )]
+    ApiName {
+        /// The service.
+        service: ServiceName,
+    },
     /// A command without a program.
     #[error("service {service} has an empty check or reload command; name the program first")]
     EmptyCommand {
@@ -203,15 +211,7 @@ impl PutCluster {
             }
         }
         for (name, service) in &self.services {
-            let known =
-                |group: &String| group == "head" || self.worker_groups.keys().any(|known| known.as_str() == group);
-            if let Some(group) = service.node_groups.iter().find(|group| !known(group)) {
-                return Err(DeclarationError::NodeGroup { service: name.clone(), group: group.clone() });
-            }
-            let commands = service.check.iter().chain(&service.reload);
-            if commands.into_iter().any(|reload| reload.command.first().is_none_or(String::is_empty)) {
-                return Err(DeclarationError::EmptyCommand { service: name.clone() });
-            }
+            self.check_service(name, service)?;
         }
         let lifetimes = [
             ("service_certificate_lifetime", self.authority.service_certificate_lifetime),
@@ -248,6 +248,21 @@ impl PutCluster {
         }
         if !(1..=MAX_CRL_SHARDS).contains(&settings.crl_shards) {
             return Err(DeclarationError::CrlShards { value: settings.crl_shards });
+        }
+        Ok(())
+    }
+
+    fn check_service(&self, name: &ServiceName, service: &Service) -> Result<(), DeclarationError> {
+        let known = |group: &String| group == "head" || self.worker_groups.keys().any(|known| known.as_str() == group);
+        if let Some(group) = service.node_groups.iter().find(|group| !known(group)) {
+            return Err(DeclarationError::NodeGroup { service: name.clone(), group: group.clone() });
+        }
+        if service.dns_names.iter().any(|name| name.as_str() == API_NAME) {
+            return Err(DeclarationError::ApiName { service: name.clone() });
+        }
+        let commands = service.check.iter().chain(&service.reload);
+        if commands.into_iter().any(|reload| reload.command.first().is_none_or(String::is_empty)) {
+            return Err(DeclarationError::EmptyCommand { service: name.clone() });
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The API document (OpenAPI 3.1) of operations.
 
+mod refusals;
+
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{
@@ -13,8 +15,12 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema as _};
 
 use crate::authority::AuthorityDomain;
-use crate::problem::Problem;
-use crate::route::{Components, Content, JSON, Method, Operation, Parameter, Place, named};
+use crate::problem::{Problem, ProblemCode};
+use crate::route::{Components, Content, Method, Operation, Parameter, Place, named};
+use refusals::refusals;
+
+/// The media type of problems (RFC 9457).
+const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What the document says of the API as a whole.
 const DESCRIPTION: &str = "The API of the daemon on a ringfence cluster. Errors are problem documents (RFC 9457) \
@@ -56,8 +62,8 @@ fn describe(operation: &Operation, components: &mut Components) -> OperationBuil
         answer = answer.content(content.media_type, content_of(content, components));
     }
     let mut responses = ResponsesBuilder::new().response("200", answer.build());
-    for (status, codes) in operation.problems {
-        responses = responses.response(status.to_string(), problem(codes));
+    for (status, codes) in refusals(operation) {
+        responses = responses.response(status.to_string(), refusal(&codes));
     }
     let mut described = OperationBuilder::new()
         .operation_id(Some(operation.id))
@@ -86,10 +92,12 @@ fn content_of(content: Content, components: &mut Components) -> utoipa::openapi:
     ContentBuilder::new().schema(Some((content.schema)(components))).build()
 }
 
-fn problem(codes: &str) -> Response {
+/// The response with a problem of one of these codes.
+fn refusal(codes: &[ProblemCode]) -> Response {
     let schema = utoipa::openapi::Ref::from_schema_name(Problem::name());
     let content = ContentBuilder::new().schema(Some(schema)).build();
-    ResponseBuilder::new().description(codes).content(JSON, content).build()
+    let codes: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
+    ResponseBuilder::new().description(codes.join(", ")).content(PROBLEM_JSON, content).build()
 }
 
 fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
@@ -126,4 +134,26 @@ fn other_parameter(parameter: &Parameter) -> Described {
     };
     let described = ParameterBuilder::new().name(parameter.name).parameter_in(place).required(Required::False);
     described.description(Some(parameter.description)).schema(Some(schema)).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::login::route::POST_LOGIN;
+
+    #[test]
+    fn a_refusal_is_a_problem_document() {
+        let document = serde_json::to_value(document(&[POST_LOGIN.operation()], "1.2.3")).unwrap();
+        let answers = document["paths"]["/v1/login"]["post"]["responses"].as_object().unwrap();
+        let refusals: Vec<_> = answers.iter().filter(|(status, _)| *status != "200").collect();
+        assert!(refusals.len() >= 5, "{answers:?}");
+        for (status, answer) in refusals {
+            let media: Vec<&String> = answer["content"].as_object().unwrap().keys().collect();
+            assert_eq!(media, ["application/problem+json"], "{status}");
+            let schema = &answer["content"]["application/problem+json"]["schema"]["$ref"];
+            assert_eq!(schema, "#/components/schemas/Problem", "{status}");
+            assert!(answer["description"].as_str().is_some_and(|codes| !codes.is_empty()), "{status}");
+        }
+        assert_eq!(answers["401"]["description"], "`login_refused`");
+    }
 }

@@ -38,8 +38,8 @@ pub use clock::{Clock, SystemClock};
 pub use document::document;
 pub use lifetime::Lifetime;
 pub use name::{
-    Audience, ClusterId, ClusterName, DnsName, GroupName, JobId, NameError, NodeName, ProjectName, ProjectUser,
-    ServiceName, SystemUser, UserName,
+    API_NAME, Audience, ClusterId, ClusterName, DnsName, GroupName, JobId, NameError, NodeName, ProjectName,
+    ProjectUser, ServiceName, SystemUser, UserName,
 };
 pub use operator::{OperatorKey, OperatorPublicKey, OperatorToken, TokenError};
 pub use problem::{Problem, ProblemCode};

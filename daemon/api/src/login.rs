@@ -1,8 +1,12 @@
-//! Logging in as the operator: a nonce from the daemon, signed together with the CA that the client sees.
+//! Logging in as the operator: a nonce from the daemon, signed together with the CA that the client trusts and the
+//! certificate that the server showed.
 //!
-//! The fingerprint in the signed message is what makes a man in the middle useless: who ends TLS with another CA
-//! gets a signature over that other CA, which the real daemon refuses. A client that trusts several roots, as during a
-//! change of the root, signs over all of them.
+//! The fingerprints in the signed message are what makes a man in the middle useless: who ends TLS with another CA, or
+//! with another certificate of the same CA, gets a signature over that, which the real daemon refuses. A client that
+//! trusts several roots, as during a change of the root, signs over all of them.
+//!
+//! The certificate stands for the server's key: the daemon makes a new key for each, and has recorded each as it is, so
+//! that one signed by a thief of the CA's key is of no use either.
 
 pub mod route;
 
@@ -46,27 +50,39 @@ impl std::fmt::Debug for Login {
     }
 }
 
-/// The fingerprint of what a client trusts, from the DER of its root certificates: the SHA-256 of the one, or of the
-/// sorted SHA-256s of several.
-pub fn trust_fingerprint<'a>(roots: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+/// The SHA-256 of a certificate in DER.
+pub fn fingerprint(certificate: &[u8]) -> [u8; 32] {
     use aws_lc_rs::digest::{SHA256, digest};
-    let mut fingerprints: Vec<_> = roots.into_iter().map(|root| digest(&SHA256, root)).collect();
-    fingerprints.sort_by(|one, other| one.as_ref().cmp(other.as_ref()));
-    fingerprints.dedup_by(|one, other| one.as_ref() == other.as_ref());
-    let whole = match &fingerprints[..] {
-        [one] => *one,
-        several => {
-            let joined: Vec<u8> = several.iter().flat_map(AsRef::as_ref).copied().collect();
-            digest(&SHA256, &joined)
-        }
-    };
     let mut bytes = [0; 32];
-    bytes.copy_from_slice(whole.as_ref());
+    bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
     bytes
 }
 
-/// What the operator signs: purpose, cluster, nonce, and the [fingerprint](trust_fingerprint) of what the client
-/// trusts.
-pub fn message(cluster_id: &ClusterId, nonce: &str, ca_fingerprint: &[u8; 32]) -> Vec<u8> {
+/// The fingerprint of what a client trusts, from the DER of its root certificates: the SHA-256 of the one, or of the
+/// sorted SHA-256s of several.
+pub fn trust_fingerprint<'a>(roots: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+    let mut fingerprints: Vec<_> = roots.into_iter().map(fingerprint).collect();
+    fingerprints.sort_unstable();
+    fingerprints.dedup();
+    match &fingerprints[..] {
+        [one] => *one,
+        several => fingerprint(several.as_flattened()),
+    }
+}
+
+/// What the operator signs: purpose, cluster, nonce, the [fingerprint](trust_fingerprint) of what the client trusts,
+/// and the [fingerprint] of the server's certificate on the connection on which the nonce was given.
+pub fn message(
+    cluster_id: &ClusterId,
+    nonce: &str,
+    ca_fingerprint: &[u8; 32],
+    server_fingerprint: &[u8; 32],
+) -> Vec<u8> {
+    let (ca, server) = (hex::encode(ca_fingerprint), hex::encode(server_fingerprint));
+    format!("ringfence login v2\n{cluster_id}\n{nonce}\n{ca}\n{server}").into_bytes()
+}
+
+/// What clients of the version before sign. It logs nobody in; a daemon knows it to say that the client is too old.
+pub fn message_before(cluster_id: &ClusterId, nonce: &str, ca_fingerprint: &[u8; 32]) -> Vec<u8> {
     format!("ringfence login v1\n{cluster_id}\n{nonce}\n{}", hex::encode(ca_fingerprint)).into_bytes()
 }

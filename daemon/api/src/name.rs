@@ -201,6 +201,10 @@ impl From<ProjectUser> for String {
 /// The top-level domain of node names. ICANN has reserved `internal` for private use, so no public name collides.
 const NODE_DOMAIN: &str = "internal";
 
+/// The DNS name by which clients know the API of a cluster, whatever address they connect to. Its server certificate
+/// has this name and no other may have it: a node is called `head` or ends in a number, and services are refused.
+pub const API_NAME: &str = "api.ringfence.internal";
+
 impl NodeName {
     /// The node of the daemon itself.
     pub fn head() -> Self {
@@ -437,6 +441,14 @@ mod tests {
         for bad in ["workers", "workers-01", "workers--1", "workers-99999", "head-0", "../x-1", "Workers-1"] {
             assert!(NodeName::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_apis_name_is_a_dns_name_and_not_that_of_a_node() {
+        assert!(DnsName::parse(API_NAME).is_ok());
+        let (node, cluster) = API_NAME.trim_end_matches(".internal").split_once('.').unwrap();
+        assert!(ClusterName::parse(cluster).is_ok(), "a cluster may be called so");
+        assert!(NodeName::parse(node).is_err(), "a node may not");
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! it (HKDF-SHA-256, RFC 5869), a cluster is given only the public half, and whoever holds the token logs in by
 //! signing (see [`crate::login`]). A stolen database or directory therefore holds nothing to log in with.
 
+mod point;
+mod typed;
+
 use std::fmt;
 
 use aws_lc_rs::hkdf;
@@ -32,14 +35,19 @@ pub enum TokenError {
     /// A text of few different characters is no random number.
     #[error("it repeats a few characters and is not random: make one with `openssl rand -hex 32`")]
     Repetitive,
+    /// Words, rows of a keyboard, dates, sequences or repetitions are no random number.
+    #[error("it is made of parts that can be guessed and is not random: make one with `openssl rand -hex 32`")]
+    Predictable,
 }
 
 /// The fewest different characters that a random token of 64 hexadecimal digits has, but for one in a million.
 const DISTINCT_CHARACTERS: usize = 8;
+/// The fewest bits that a token takes for somebody who knows what people type.
+const UNPREDICTABLE_BITS: f64 = 256.0;
 
 impl OperatorToken {
     /// Checks that the text can hold 256 bits: 64 or more hexadecimal digits, or 43 or more base64 characters
-    /// (either alphabet).
+    /// (either alphabet), which nobody would guess.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         let text = text.trim();
         let body = text.trim_end_matches('=');
@@ -54,6 +62,9 @@ impl OperatorToken {
         let distinct: std::collections::BTreeSet<char> = body.chars().collect();
         if distinct.len() < DISTINCT_CHARACTERS {
             return Err(TokenError::Repetitive);
+        }
+        if typed::bits(body) < UNPREDICTABLE_BITS {
+            return Err(TokenError::Predictable);
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
@@ -109,9 +120,10 @@ impl OperatorPublicKey {
         Self(text.trim().to_owned())
     }
 
-    /// Whether the text can be a key at all: the base64 of 32 bytes.
+    /// Whether the text can be a key at all: the base64 of 32 bytes, and of no point under which anybody can sign.
     pub fn is_key(&self) -> bool {
-        STANDARD.decode(&self.0).is_ok_and(|bytes| bytes.len() == 32)
+        let bytes: Option<[u8; 32]> = STANDARD.decode(&self.0).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.is_some_and(point::is_key)
     }
 
     /// Whether the signature, in base64, is this key's over the message.
@@ -157,7 +169,7 @@ impl fmt::Display for OperatorPublicKey {
 mod tests {
     use super::*;
 
-    const TOKEN: &str = "7f3a9c51e0b84d26a7c19f5e3d80b6427f3a9c51e0b84d26a7c19f5e3d80b642";
+    const TOKEN: &str = "05548cf695591a0a075a48d63ac42ac2667a5b641ab408544e98af3ede843e2c";
 
     #[test]
     fn a_token_must_hold_256_bits() {
@@ -186,7 +198,7 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let token = OperatorToken::parse(TOKEN).unwrap();
-        assert!(!format!("{token:?} {:?}", token.key()).contains("7f3a"));
+        assert!(!format!("{token:?} {:?}", token.key()).contains("0554"));
     }
 
     #[test]

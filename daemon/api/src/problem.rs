@@ -2,6 +2,8 @@
 //!
 //! A script may rely on `code`; `detail` is for people and may change. Each code has one status.
 
+mod detail;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -141,14 +143,15 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of this code.
+    /// A problem of this code. Parts of the detail that are as long as no name are cut: they repeat what a caller sent.
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        let detail: String = detail.into();
         Self {
             kind: format!("urn:ringfence:problem:{code}"),
             title: code.title().to_owned(),
             status: code.status(),
             code,
-            detail: detail.into(),
+            detail: detail::shortened(&detail),
         }
     }
 }

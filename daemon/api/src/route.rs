@@ -12,6 +12,8 @@ use strum::{Display, IntoStaticStr};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::problem::ProblemCode;
+
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -61,7 +63,7 @@ pub struct Operation {
     pub(crate) parameters: &'static [Parameter],
     pub(crate) body: Option<Content>,
     pub(crate) answer: Answer,
-    pub(crate) problems: &'static [(u16, &'static str)],
+    pub(crate) problems: &'static [ProblemCode],
     pub(crate) deprecated: bool,
 }
 
@@ -209,8 +211,8 @@ impl<B, A> Route<B, A> {
         Self::of(Operation { parameters, ..self.operation })
     }
 
-    /// The problems that are more than anybody would expect of any operation: statuses, and the codes behind them.
-    pub(crate) const fn problems(self, problems: &'static [(u16, &'static str)]) -> Self {
+    /// The problems that do not follow from callers, path, parameters and body.
+    pub(crate) const fn problems(self, problems: &'static [ProblemCode]) -> Self {
         Self::of(Operation { problems, ..self.operation })
     }
 

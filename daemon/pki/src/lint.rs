@@ -1,6 +1,7 @@
 //! Checks a certificate before it may leave: what was signed is read back, by another library than the one that wrote
 //! it, and compared with what was declared.
 
+use ringfence_api::API_NAME;
 use ringfence_api::authority::AuthorityDomain;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
@@ -48,6 +49,11 @@ pub(crate) fn check(
     names.extend(leaf.ip_addresses.iter().map(ToString::to_string));
     rule(facts.alternative_names == names, "its alternative names must be the declared ones")?;
     rule(!leaf.profile.serves() || !names.is_empty(), "a server certificate must have an alternative name")?;
+    let has_api_name = names.iter().any(|name| name.eq_ignore_ascii_case(API_NAME));
+    rule(
+        has_api_name == (leaf.profile == Profile::ApiServer),
+        "the API's certificate, and no other, must have the API's name",
+    )?;
 
     let usage = parsed.key_usage().ok().flatten();
     rule(usage.is_some_and(|u| u.critical && u.value.flags == 1), "its key usage must be digitalSignature, critical")?;

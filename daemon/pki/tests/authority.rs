@@ -105,7 +105,8 @@ fn a_profile_is_good_only_for_its_usage() {
     let node = world.issue(&world.leaf(Profile::Node, DAY));
     assert!(verify_leaf(&node, &world.bundle(), "", Usage::Client, world.now).is_ok());
     assert!(verify_leaf(&node, &world.bundle(), "", Usage::Server, world.now).is_err());
-    let server = world.issue(&world.leaf(Profile::ApiServer, DAY));
+    let dns_names = BTreeSet::from([ringfence_api::API_NAME.to_owned()]);
+    let server = world.issue(&Leaf { dns_names, ..world.leaf(Profile::ApiServer, DAY) });
     assert!(verify_leaf(&server, &world.bundle(), "", Usage::Server, world.now).is_ok());
     assert!(verify_leaf(&server, &world.bundle(), "", Usage::Client, world.now).is_err());
 }
@@ -162,6 +163,21 @@ fn a_server_certificate_without_a_name_is_withheld() {
     let key = PrivateKey::generate().unwrap();
     let error = world.services.issue(&leaf, &key.public()).unwrap_err();
     assert!(error.to_string().contains("must have an alternative name"), "{error}");
+}
+
+#[test]
+fn the_apis_name_is_in_the_apis_certificate_and_in_no_other() {
+    let world = World::new();
+    let key = PrivateKey::generate().unwrap();
+    let names = |name: &str| BTreeSet::from([name.to_owned(), "head.demo.internal".to_owned()]);
+    for profile in [Profile::Node, Profile::Service, Profile::ApiServer] {
+        for name in [ringfence_api::API_NAME, "API.ringfence.internal", "workers-0.demo.internal"] {
+            let leaf = Leaf { dns_names: names(name), ..world.leaf(profile, DAY) };
+            let issued = world.services.issue(&leaf, &key.public());
+            let is_api = name.eq_ignore_ascii_case(ringfence_api::API_NAME);
+            assert_eq!(issued.is_ok(), is_api == (profile == Profile::ApiServer), "{profile:?} {name}: {issued:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The operator's login: a nonce, a signature, a session.
+//! The operator's login: a nonce, a signature, a session. `signature.rs` says whose the signature is.
 //!
 //! The first login with a pending key makes it the current one and retires the key before, in one transaction. A login
 //! with a retired key is refused with that reason.
@@ -16,7 +16,7 @@ use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use ringfence_api::login::{Login, LoginNonce, PutLogin, message};
+use ringfence_api::login::{Login, LoginNonce, PutLogin};
 use ringfence_api::operator::OperatorKeys;
 use ringfence_api::{OperatorPublicKey, ProblemCode};
 use ringfence_pki::MasterKey;
@@ -26,6 +26,7 @@ use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use crate::access::session::{SESSION_LIFETIME, session_hash};
+use crate::access::signature::signer;
 use crate::access::{Access, Source};
 use crate::base::{Actor, Body, Failure};
 
@@ -78,13 +79,10 @@ pub(crate) async fn post_login(
     if !is_fresh(&base.master_key, &put.nonce, now) {
         return Err(refused(spent()));
     }
-    let trusted = (access.trust)();
-    let texts: Vec<Vec<u8>> = trusted.iter().map(|ca| message(&base.cluster_id, &put.nonce, ca)).collect();
-    let signed = |key: &OperatorPublicKey| texts.iter().any(|text| key.verifies(text, &put.signature));
     // A caller without the token must not occupy the store's writer.
-    signer(&mut base.store.read("look_at_login").await?, signed).await?.map_err(refused)?;
+    signer(&mut base.store.read("look_at_login").await?, &access, &put, now).await?.map_err(refused)?;
     let mut tx = base.store.write("login").await?;
-    let key = signer(&mut tx, signed).await?.map_err(refused)?;
+    let key = signer(&mut tx, &access, &put, now).await?.map_err(refused)?;
     let actor = Actor::caller("operator", source.as_str());
     let session = Zeroizing::new(URL_SAFE_NO_PAD.encode(random::<32>(base.rng())));
     let expires_at = now + SESSION_LIFETIME;
@@ -103,26 +101,6 @@ pub(crate) async fn post_login(
     }
     info!(source, "the operator logged in");
     Ok(Json(Login { session: session.to_string(), expires_at }))
-}
-
-/// The key that signed and may log in, or the reason for a refusal.
-async fn signer(
-    tx: &mut Transaction,
-    signed: impl Fn(&OperatorPublicKey) -> bool,
-) -> Result<Result<OperatorPublicKey, String>, Failure> {
-    let OperatorKeys { current, pending } = tx.operator().keys().await?;
-    if let Some(key) = [Some(current), pending].into_iter().flatten().find(&signed) {
-        return Ok(Ok(key));
-    }
-    let retired = tx.operator().list_retired_keys().await?.into_iter().find(|(key, _)| signed(key));
-    Ok(Err(match retired {
-        Some((_, at)) => {
-            format!(
-                "this operator token was replaced by another one at {at} and is retired; use the one that replaced it"
-            )
-        }
-        None => "the signature is not by this cluster's operator token, or was made for another CA".to_owned(),
-    }))
 }
 
 /// If the pending key logs in, makes it the current one and retires the one before. Returns whether it did.

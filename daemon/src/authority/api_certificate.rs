@@ -1,5 +1,5 @@
 //! The API's own server certificate: issued at every start for a key that never leaves memory, and renewed while
-//! serving.
+//! serving. Our clients know it by [`API_NAME`]; the node's name and the address are for others, such as curl.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
-use ringfence_api::{Lifetime, NodeName};
+use ringfence_api::{API_NAME, Lifetime, NodeName};
 use ringfence_pki::{CertificateFacts, PrivateKey, pem_certificates, renew_at};
 
 use crate::authority::{Authorities, Identity, Recording, ServerTls};
@@ -28,7 +28,7 @@ pub(crate) async fn issue_api_certificate(authorities: &Authorities) -> anyhow::
     let addresses: BTreeSet<IpAddr> = host.trim_matches(['[', ']']).parse().into_iter().collect();
     let identity = Identity {
         common_name: dns_name.clone(),
-        dns_names: BTreeSet::from([dns_name, "localhost".to_owned()]),
+        dns_names: BTreeSet::from([API_NAME.to_owned(), dns_name, "localhost".to_owned()]),
         ip_addresses: addresses,
         node: None,
         ..Identity::default()

@@ -221,6 +221,20 @@ impl Certificates<'_> {
         value(&row, "issued")
     }
 
+    /// The live certificates of the API in DER, of all daemons: neither revoked, nor expired, nor not yet valid. Newest
+    /// first. At most 1,000, which are more than a day of restarts leaves behind.
+    pub async fn list_live_of_api(&mut self, now: Timestamp) -> Result<Vec<Vec<u8>>, StoreError> {
+        let rows = query(
+            "SELECT der FROM certificate WHERE profile = 'api_server' AND revoked_at IS NULL AND not_after >= $1 \
+             AND not_before <= $1 ORDER BY issued_at DESC, serial LIMIT 1000",
+        )
+        .bind(millis(now))
+        .fetch_all(self.0.connection())
+        .await
+        .map_err(|e| self.0.failed(e))?;
+        rows.iter().map(|row| value(row, "der")).collect()
+    }
+
     /// The serial numbers of what a node's agent holds from a distrusted authority that has a successor.
     pub async fn list_distrusted_serials_of_node(
         &mut self,

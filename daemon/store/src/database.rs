@@ -99,6 +99,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0013_incarnation.sql"),
         include_str!("../migrations/postgres/0013_incarnation.sql"),
     ),
+    (
+        14,
+        "certificates of the api",
+        include_str!("../migrations/sqlite/0014_certificates_of_the_api.sql"),
+        include_str!("../migrations/postgres/0014_certificates_of_the_api.sql"),
+    ),
 ];
 
 /// The latest version of the schema.

@@ -4,9 +4,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ringfence_api::cluster::{Cluster, ClusterState};
+use ringfence_api::cluster::{AuthoritySettings, Cluster, ClusterState};
 use ringfence_api::node::NodeState;
-use ringfence_api::{Client, ClusterId, ClusterName, Connection};
+use ringfence_api::{Client, ClientError, ClusterId, ClusterName, Connection};
 use tfplugin_rs::prelude::*;
 
 use super::ClusterResource;
@@ -14,7 +14,7 @@ use super::declaration::{Declared, nodes_of, planned_nodes};
 use super::model::{ClusterModel, DELETE, cluster_name, declared};
 use crate::fault;
 use crate::ringfence::{Ringfence, Seen, failed};
-use crate::target::{Claimed, Lost, Sight, Target, TargetModel};
+use crate::target::{Claimed, Lost, Owner, Sight, Target, TargetModel};
 
 /// What is done to the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,12 +59,7 @@ pub(super) async fn converge(
             target.stop().await?;
             return Ok(stopped(plan, Some(&connection)));
         }
-        let client = data.client(&connection)?;
-        let healthy = client.health().await;
-        if healthy.is_err() && !matches!(target.look()?, Sight::Running(_)) {
-            return Err(target.ended_early());
-        }
-        failed(data, healthy)?;
+        let (client, connection) = reach(data, &*target, (&owner, &declared.authority), connection).await?;
         let cluster = match doing {
             Doing::Creating => {
                 let put = client.creating().put_cluster(&declared).await;
@@ -84,6 +79,29 @@ pub(super) async fn converge(
         let cluster = latest.lock().unwrap_or_else(PoisonError::into_inner).take();
         error.into_iter().chain(cluster.iter().flat_map(unready_nodes)).collect()
     })
+}
+
+/// A client of the head, which answers. A head of an earlier version is restarted with this one.
+async fn reach(
+    data: &Ringfence,
+    target: &dyn Target,
+    (owner, authority): (&Owner, &AuthoritySettings),
+    connection: Connection,
+) -> Result<(Client, Connection)> {
+    let client = data.client(&connection)?;
+    let healthy = client.health().await;
+    if healthy.is_err() && !matches!(target.look()?, Sight::Running(_)) {
+        return Err(target.ended_early());
+    }
+    if !matches!(healthy, Err(ClientError::NotTheApi { .. })) {
+        failed(data, healthy)?;
+        return Ok((client, connection));
+    }
+    target.stop_head().await?;
+    let connection = target.ensure_head(owner, authority).await?;
+    let client = data.client(&connection)?;
+    failed(data, client.health().await)?;
+    Ok((client, connection))
 }
 
 /// What each node that is not ready lacks, for the error of an operation that took too long.

@@ -3,6 +3,7 @@
 //! Every operation is "make it so" and may be repeated after an interruption anywhere: the target's directory or
 //! tag says whose cluster it is, the head is found before it is started, and the declaration is put whole.
 
+use ringfence_api::ClientError;
 use tfplugin_rs::prelude::*;
 
 use super::converge::{Doing, claim, complete, converge, stop, stopped};
@@ -10,7 +11,7 @@ use super::model::{CREATE, ClusterModel, DELETE, INCOMPLETE};
 use super::plan::{check_existing, check_target, plan_computed, refuse_if_protected, validate_node_groups};
 use super::{ClusterResource, lost, operator_token};
 use crate::ringfence::{Ringfence, Seen, failed};
-use crate::target::{Claimed, ClusterIdentity, Lost, Sight, TargetModel};
+use crate::target::{Claimed, ClusterIdentity, Lost, Owner, Sight, Target, TargetModel};
 
 impl Resource for ClusterResource {
     type Model = ClusterModel;
@@ -87,17 +88,19 @@ impl Resource for ClusterResource {
             return Ok(None);
         }
         let Some(connection) = target.reached().await? else {
-            ctx.data().note(owner.id, Seen::Stopped);
-            let (id, name) = (owner.id.to_string().into(), owner.name.as_str().into());
-            let incomplete = state.state == INCOMPLETE;
-            let seen = ClusterModel { id, name, running: false.into(), ..state };
-            // A head that was never able to start has not said how it is reached.
-            let seen = stopped(seen, target.connection().ok().as_ref());
-            return Ok(Some(if incomplete { ClusterModel { state: INCOMPLETE.into(), ..seen } } else { seen }));
+            return Ok(Some(seen_stopped(ctx.data(), state, &owner, &*target)));
         };
         ctx.data().note(owner.id, Seen::Running(connection.clone()));
         let client = ctx.data().client(&connection)?;
-        let cluster = failed(ctx.data(), client.cluster().await)?;
+        let cluster = match client.cluster().await {
+            Err(error @ ClientError::NotTheApi { .. }) => {
+                ctx.warn(Diagnostic::warning("The head runs, and cannot be used as it is").detail(format!(
+                    "{error}. The cluster counts as stopped, and applying restarts its head with this version."
+                )));
+                return Ok(Some(seen_stopped(ctx.data(), state, &owner, &*target)));
+            }
+            answer => failed(ctx.data(), answer)?,
+        };
         for node in cluster.nodes.iter().filter(|node| node.fault.is_some()) {
             let fault = node.fault.clone().unwrap_or_default();
             ctx.warn(Diagnostic::warning(format!("Node {} reports a fault", node.name)).detail(format!("{fault}.")));
@@ -171,4 +174,15 @@ impl Resource for ClusterResource {
     async fn import(&self, _: &ResourceContext<Self>, id: &str) -> Result<ClusterModel> {
         ClusterModel::imported(id)
     }
+}
+
+/// The state of a cluster whose head has to be started.
+fn seen_stopped(data: &Ringfence, state: ClusterModel, owner: &Owner, target: &dyn Target) -> ClusterModel {
+    data.note(owner.id, Seen::Stopped);
+    let (id, name) = (owner.id.to_string().into(), owner.name.as_str().into());
+    let incomplete = state.state == INCOMPLETE;
+    let seen = ClusterModel { id, name, running: false.into(), ..state };
+    // A head that was never able to start has not said how it is reached.
+    let seen = stopped(seen, target.connection().ok().as_ref());
+    if incomplete { ClusterModel { state: INCOMPLETE.into(), ..seen } } else { seen }
 }

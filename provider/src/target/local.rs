@@ -64,11 +64,6 @@ impl Local {
     fn nodes(&self) -> LocalNodes {
         LocalNodes { stop_grace: STOP, ..LocalNodes::new(self.directory.join("nodes"), PathBuf::new()) }
     }
-
-    async fn stop_head(&self) -> Result<()> {
-        stop(&self.head(), HEAD_CLAIM, STOP).await.map_err(|error| failed("The head cannot be stopped", &error))?;
-        Ok(())
-    }
 }
 
 #[async_trait]
@@ -135,6 +130,11 @@ impl Target for Local {
         let connection = self.await_address().await?;
         self.record_root()?;
         Ok(connection)
+    }
+
+    async fn stop_head(&self) -> Result<()> {
+        stop(&self.head(), HEAD_CLAIM, STOP).await.map_err(|error| failed("The head cannot be stopped", &error))?;
+        Ok(())
     }
 
     async fn reached(&self) -> Result<Option<Connection>> {

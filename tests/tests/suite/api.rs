@@ -12,6 +12,7 @@ mod durability;
 mod from_csr;
 mod fuzz;
 pub(crate) mod https;
+mod impersonation;
 mod jobs;
 mod joining;
 mod login;

@@ -119,6 +119,8 @@ async fn login_prints_a_session_that_the_api_accepts() {
     let head = cluster(&sandbox).await;
     let session = succeeds(&ringfenced(sandbox.path(), Some(TOKEN), &["login", "--cluster", "."]));
     let connection = head.connection();
+    // Only the first caller sets it; whoever came before has set the same.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let ca = reqwest::Certificate::from_pem(connection.ca_certificate.as_bytes()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([ca]).build().unwrap();
     let answer = client.get(format!("{}/v1/whoami", connection.endpoint)).bearer_auth(session.trim());

@@ -14,6 +14,7 @@ mod external_verification;
 mod faults;
 mod history;
 mod hostile;
+mod impostor;
 mod interrupts;
 mod lost_head;
 mod manual_changes;

@@ -52,6 +52,11 @@ const AT_VALIDATE: &[(&str, &str, &[&str])] = &[
         "services = { web = { user = \"web\", ip_addresses = [\"a\"] } }\n worker_groups ",
         &["not an IP address"],
     ),
+    (
+        "worker_groups ",
+        "services = { web = { user = \"web\", dns_names = [\"api.ringfence.internal\"] } }\n worker_groups ",
+        &["dns_names", "by which clients know the API", "no service may have it"],
+    ),
     ("\"ringfence\" {}", "\"ringfence\" { token = \"short\" }", &["token", "openssl rand -hex 32", "its length is 5"]),
     ("/cluster\" }", "/cluster\", port = 70000 }", &["port", "65535"]),
 ];

@@ -5,9 +5,17 @@
 //! key and token are the tests' own and open nothing else.
 
 use std::path::Path;
+use std::time::Duration;
 
-use ringfence_tests::Setup;
+use ringfence_place::process::{HEAD_CLAIM, Observed, observe, stop};
+use ringfence_tests::hcl::{CLUSTER, PROJECT};
 use ringfence_tests::sandbox::program;
+use ringfence_tests::{Setup, eventually};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+use crate::api::https::Pem;
+use crate::impostor;
 
 /// What that version wrote.
 fn written() -> std::path::PathBuf {
@@ -67,5 +75,45 @@ async fn the_state_and_the_cluster_of_the_version_before_plan_empty() {
     assert_eq!(client.connection().ca_certificate, ca, "clients still trust the same root");
     let members = client.members(&"churn".parse().unwrap()).await.unwrap();
     assert_eq!(members.iter().map(|member| member.user.as_str()).collect::<Vec<_>>(), ["bob", "carol"]);
+    setup.terraform.destroy(&[]).await.expect("destroy");
+}
+
+/// Of a head of that version only what matters is played: it runs, and its certificate does not have the API's name.
+#[tokio::test]
+async fn a_head_of_the_version_before_that_runs_is_restarted_by_an_apply() {
+    let workers = "worker_groups       = { workers = { count = 1 } }";
+    let with_service =
+        CLUSTER.replace(workers, &format!("{workers}\n  services = {{ query = {{ user = \"query\" }} }}"));
+    let setup = Setup::applied(&[&with_service, PROJECT]).await;
+    let cluster = setup.sandbox.path().join("cluster");
+    let address = setup.operator().connection().endpoint.trim_start_matches("https://").to_owned();
+    let head = cluster.join("head");
+    stop(&head, HEAD_CLAIM, Duration::from_secs(10)).await.unwrap();
+    let mut earlier =
+        Command::new(program("stand_in")).args(["serve", "--directory"]).arg(&head).kill_on_drop(true).spawn().unwrap();
+    eventually("the earlier head runs", Duration::from_secs(20), async || match observe(&head, HEAD_CLAIM) {
+        Ok(Observed::Running { .. }) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    let listener = TcpListener::bind(&address).await.unwrap();
+    let read =
+        |file: &str| std::fs::read_to_string(cluster.join("nodes/head/services/query/current").join(file)).unwrap();
+    let pem = Pem { chain: read("tls.crt"), key: read("tls.key") };
+    let serving = tokio::spawn(async move { impostor::serve(listener, &pem).await });
+
+    let planned = setup.terraform.plan(&[]).await;
+    assert_eq!(planned.code, 2, "{}{}", planned.stdout, planned.stderr);
+    assert!(planned.stdout.contains("cannot be used as it is"), "{}", planned.stdout);
+    assert!(planned.stdout.contains("0 to add, 1 to change, 0 to destroy"), "{}", planned.stdout);
+    let ends = async {
+        earlier.wait().await.unwrap();
+        serving.abort();
+    };
+    let (applied, ()) = tokio::join!(setup.terraform.apply(&[]), ends);
+    applied.expect("apply restarts the head");
+    assert_eq!(setup.operator().cluster().await.unwrap().nodes.len(), 2);
+    let planned = setup.terraform.plan(&[]).await;
+    assert_eq!(planned.code, 0, "{}{}", planned.stdout, planned.stderr);
     setup.terraform.destroy(&[]).await.expect("destroy");
 }

@@ -5,6 +5,7 @@
 use crate::authority::{Authority, ImportAuthorities, RotateAuthority};
 use crate::certificate::Certificate;
 use crate::crl::PublishedCrl;
+use crate::problem::ProblemCode;
 use crate::route::{Callers, LIMIT, Route};
 
 pub const LIST_AUTHORITIES: Route<(), Vec<Authority>> =
@@ -25,7 +26,7 @@ pub const IMPORT_AUTHORITIES: Route<ImportAuthorities, Vec<Authority>> = Route::
 )
 .takes::<ImportAuthorities>()
 .answers_list::<Authority>()
-.problems(&[(400, ""), (409, "")]);
+.problems(&[ProblemCode::NotFound, ProblemCode::Conflict]);
 
 pub const BRING_AUTHORITIES: Route<ImportAuthorities, Vec<Authority>> =
     Route::post("bring_authorities", "/v1/authorities/bring", Callers::Operator)
@@ -34,7 +35,7 @@ pub const BRING_AUTHORITIES: Route<ImportAuthorities, Vec<Authority>> =
         .deprecated()
         .takes::<ImportAuthorities>()
         .answers_list::<Authority>()
-        .problems(&[(400, ""), (409, "")]);
+        .problems(&[ProblemCode::NotFound, ProblemCode::Conflict]);
 
 pub const ROTATE_AUTHORITY: Route<RotateAuthority, Vec<Authority>> =
     Route::post("rotate_authority", "/v1/authorities/{domain}/rotate", Callers::Operator)
@@ -45,7 +46,8 @@ pub const ROTATE_AUTHORITY: Route<RotateAuthority, Vec<Authority>> =
         unless it says now that the key is compromised.",
         )
         .takes::<RotateAuthority>()
-        .answers_list::<Authority>();
+        .answers_list::<Authority>()
+        .problems(&[ProblemCode::Conflict]);
 
 pub const READ_CA_BUNDLE: Route<(), ()> = Route::get("read_ca_bundle", "/v1/ca-bundle", Callers::Anyone)
     .tagged("public")
@@ -65,7 +67,7 @@ pub const DELETE_CERTIFICATE: Route<(), ()> =
         .tagged("authority")
         .summary("Revokes a certificate that was issued from a CSR. One that is revoked or expired stays as it is.")
         .meaning("Revoked")
-        .problems(&[(404, ""), (409, "")]);
+        .problems(&[ProblemCode::Conflict]);
 
 pub const PUBLISH_CRLS: Route<(), Vec<PublishedCrl>> =
     Route::post("publish_crls", "/v1/crls/publish", Callers::Operator)
@@ -77,8 +79,7 @@ pub const READ_CRL: Route<(), ()> = Route::get("read_crl", "/v1/crls/{issuer}/{s
     .tagged("public")
     .summary("One CRL shard in DER, at the address that its certificates name. Public.")
     .meaning("DER")
-    .answers_raw::<Vec<u8>>("application/pkix-crl")
-    .problems(&[(404, "")]);
+    .answers_raw::<Vec<u8>>("application/pkix-crl");
 
 pub const READ_DELTA_CRL: Route<(), ()> =
     Route::get("read_delta_crl", "/v1/crls/{issuer}/{shard}/delta", Callers::Anyone)
@@ -88,8 +89,7 @@ pub const READ_DELTA_CRL: Route<(), ()> =
         5.2.4). Public. Not found while the last complete list is the one that the next delta will be about.",
         )
         .meaning("DER")
-        .answers_raw::<Vec<u8>>("application/pkix-crl")
-        .problems(&[(404, "")]);
+        .answers_raw::<Vec<u8>>("application/pkix-crl");
 
 pub const POST_OCSP: Route<(), ()> = Route::post("post_ocsp", "/v1/ocsp", Callers::Anyone)
     .tagged("public")

@@ -1,6 +1,8 @@
 //! Login and session.
 
-use super::{Client, ClientError};
+use reqwest::Method;
+
+use super::{Client, ClientError, NO_BODY, Request};
 use crate::login::route::{POST_LOGIN, POST_NONCE, PUT_OPERATOR_KEY};
 use crate::login::{Login, LoginNonce, PutLogin, message};
 use crate::operator::{OperatorKeys, PutOperatorKey};
@@ -18,13 +20,19 @@ impl Client {
     }
 
     async fn answer_nonce(&self) -> Result<Login, ClientError> {
-        let Some(key) = &self.inner.operator else {
+        let Some(operator) = &self.inner.operator else {
             return Err(ClientError::Refused(Box::new(Problem::new(
                 ProblemCode::Unauthenticated,
                 "this client holds no operator key to log in with",
             ))));
         };
-        let nonce: LoginNonce = self.ask(&POST_NONCE, &[]).await?;
+        let (path, timeout) = (POST_NONCE.path(&[]), POST_NONCE.operation().may_take);
+        let asked = Request { method: Method::POST, path: &path, timeout };
+        let answer = self.exchange(&operator.http, &asked, NO_BODY, None).await?;
+        let nonce: LoginNonce = self.read_answer(&asked, &answer)?;
+        let Some(server) = answer.server else {
+            return Err(self.unreadable(&asked, "the server showed no certificate".to_owned()));
+        };
         if nonce.cluster_id != self.inner.connection.cluster_id {
             return Err(ClientError::OtherCluster {
                 endpoint: self.inner.connection.endpoint.clone(),
@@ -32,8 +40,8 @@ impl Client {
                 wanted: self.inner.connection.cluster_id,
             });
         }
-        let text = message(&self.inner.connection.cluster_id, &nonce.nonce, &self.inner.ca_fingerprint);
-        let answer = PutLogin { signature: key.sign(&text), nonce: nonce.nonce };
+        let text = message(&self.inner.connection.cluster_id, &nonce.nonce, &self.inner.ca_fingerprint, &server);
+        let answer = PutLogin { signature: operator.key.sign(&text), nonce: nonce.nonce };
         self.give(&POST_LOGIN, &[], &answer).await
     }
 

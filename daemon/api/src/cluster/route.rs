@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "each route says what it is for in its summary")]
 
 use crate::cluster::{Cluster, PutCluster};
+use crate::problem::ProblemCode;
 use crate::route::{CREATING, Callers, Route, after};
 
 pub const READ_CLUSTER: Route<(), Cluster> = Route::get("read_cluster", "/v1/cluster", Callers::Operator)
@@ -17,4 +18,4 @@ pub const PUT_CLUSTER: Route<PutCluster, Cluster> = Route::put("put_cluster", "/
     .parameters(&[CREATING])
     .takes::<PutCluster>()
     .answers::<Cluster>()
-    .problems(&[(400, ""), (409, "`already_exists`")]);
+    .problems(&[ProblemCode::AlreadyExists]);

@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "each route says what it is for in its summary")]
 
 use crate::inspect::{AuditCheckpoint, AuditEntry, Health, Saga, Task};
+use crate::problem::ProblemCode;
 use crate::route::{Callers, LIMIT, Route, after};
 use crate::token::Jwks;
 
@@ -47,7 +48,8 @@ pub const POST_CHECKPOINT: Route<(), AuditCheckpoint> =
     Route::post("post_checkpoint", "/v1/audit/checkpoints", Callers::Operator)
         .tagged("inspect")
         .summary("Signs how the log stands now.")
-        .answers::<AuditCheckpoint>();
+        .answers::<AuditCheckpoint>()
+        .problems(&[ProblemCode::Conflict]);
 
 pub const LIST_AUDIT_KEYS: Route<(), Jwks> = Route::get("list_audit_keys", "/v1/audit/keys", Callers::Anyone)
     .tagged("public")

@@ -4,6 +4,7 @@
 
 use crate::login::{Login, LoginNonce, PutLogin};
 use crate::operator::{OperatorKeys, PutOperatorKey};
+use crate::problem::ProblemCode;
 use crate::route::{Callers, Route};
 
 pub const POST_LOGIN: Route<PutLogin, Login> = Route::post("post_login", "/v1/login", Callers::Anyone)
@@ -11,7 +12,7 @@ pub const POST_LOGIN: Route<PutLogin, Login> = Route::post("post_login", "/v1/lo
     .summary("Trades a signed challenge for a session. Public.")
     .takes::<PutLogin>()
     .answers::<Login>()
-    .problems(&[(401, "")]);
+    .problems(&[ProblemCode::LoginRefused]);
 
 pub const POST_NONCE: Route<(), LoginNonce> = Route::post("post_nonce", "/v1/login/nonces", Callers::Anyone)
     .tagged("identity")
@@ -23,5 +24,4 @@ pub const PUT_OPERATOR_KEY: Route<PutOperatorKey, OperatorKeys> =
         .tagged("identity")
         .summary("Lets another key log in. Putting one that may log in already changes nothing.")
         .takes::<PutOperatorKey>()
-        .answers::<OperatorKeys>()
-        .problems(&[(400, "")]);
+        .answers::<OperatorKeys>();

@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "each route says what it is for in its summary")]
 
 use crate::master_key::MasterKeyState;
+use crate::problem::ProblemCode;
 use crate::route::{Callers, Route};
 
 pub const READ_MASTER_KEY: Route<(), MasterKeyState> =
@@ -19,4 +20,4 @@ pub const ROTATE_MASTER_KEY: Route<(), MasterKeyState> =
         daemon that keeps the key in a file of its own draws it; any other must have it at hand.",
         )
         .answers::<MasterKeyState>()
-        .problems(&[(409, "")]);
+        .problems(&[ProblemCode::Conflict]);

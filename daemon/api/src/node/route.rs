@@ -4,6 +4,7 @@
 
 use crate::certificate::PostIdentityCertificate;
 use crate::node::{DesiredNode, IssuedCertificate, Node, NodeRotation, PostCertificate, PutJoin, PutReport};
+use crate::problem::ProblemCode;
 use crate::route::{Callers, Route, after, text};
 use crate::token::IssuedToken;
 
@@ -15,8 +16,7 @@ pub const LIST_NODES: Route<(), Vec<Node>> = Route::get("list_nodes", "/v1/nodes
 pub const READ_NODE: Route<(), Node> = Route::get("read_node", "/v1/nodes/{node}", Callers::Operator)
     .tagged("nodes")
     .summary("One node.")
-    .answers::<Node>()
-    .problems(&[(404, "")]);
+    .answers::<Node>();
 
 pub const POST_CERTIFICATE: Route<PostCertificate, IssuedCertificate> =
     Route::post("post_certificate", "/v1/nodes/{node}/certificates", Callers::Agent)
@@ -24,7 +24,7 @@ pub const POST_CERTIFICATE: Route<PostCertificate, IssuedCertificate> =
         .summary("Issues a certificate for the node or one of its services.")
         .takes::<PostCertificate>()
         .answers::<IssuedCertificate>()
-        .problems(&[(403, "")]);
+        .problems(&[ProblemCode::InvalidCsr]);
 
 pub const READ_DESIRED: Route<(), DesiredNode> = Route::get("read_desired", "/v1/nodes/{node}/desired", Callers::Agent)
     .tagged("nodes")
@@ -41,7 +41,7 @@ pub const JOIN_NODE: Route<PutJoin, IssuedCertificate> =
         .summary("Trades a ticket for the node's certificate.")
         .takes::<PutJoin>()
         .answers::<IssuedCertificate>()
-        .problems(&[(401, "")]);
+        .problems(&[ProblemCode::TicketRefused, ProblemCode::InvalidCsr]);
 
 pub const PUT_REPORT: Route<PutReport, ()> = Route::put("put_report", "/v1/nodes/{node}/report", Callers::Agent)
     .tagged("nodes")
@@ -57,7 +57,7 @@ pub const ROTATE_NODE: Route<(), NodeRotation> =
         nothing.",
         )
         .answers::<NodeRotation>()
-        .problems(&[(404, ""), (409, "")]);
+        .problems(&[ProblemCode::Conflict]);
 
 pub const READ_ROTATION: Route<(), NodeRotation> =
     Route::get("read_rotation", "/v1/nodes/{node}/rotation", Callers::Operator)
@@ -67,8 +67,7 @@ pub const READ_ROTATION: Route<(), NodeRotation> =
         seconds.",
         )
         .parameters(&[after("Wait until the revision is above this")])
-        .answers::<NodeRotation>()
-        .problems(&[(404, "")]);
+        .answers::<NodeRotation>();
 
 pub const POST_SERVICE_CERTIFICATE: Route<PostIdentityCertificate, IssuedCertificate> =
     Route::post("post_service_certificate", "/v1/nodes/{node}/services/{service}/certificates", Callers::Operator)
@@ -76,11 +75,10 @@ pub const POST_SERVICE_CERTIFICATE: Route<PostIdentityCertificate, IssuedCertifi
         .summary("Issues a certificate of a service on a node for a key of the caller's own.")
         .takes::<PostIdentityCertificate>()
         .answers::<IssuedCertificate>()
-        .problems(&[(400, ""), (404, "")]);
+        .problems(&[ProblemCode::InvalidCsr]);
 
 pub const POST_SERVICE_TOKEN: Route<(), IssuedToken> =
     Route::post("post_service_token", "/v1/nodes/{node}/services/{service}/tokens", Callers::Agent)
         .tagged("nodes")
         .summary("Signs a token of a service on the agent's node.")
-        .answers::<IssuedToken>()
-        .problems(&[(403, "")]);
+        .answers::<IssuedToken>();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::certificate::PostIdentityCertificate;
 use crate::job::Job;
 use crate::node::IssuedCertificate;
+use crate::problem::ProblemCode;
 use crate::project::{Member, MemberCredentials, Project, PutMember, PutMembers, PutProject};
 use crate::route::{CREATING, Callers, Route};
 use crate::token::{IssuedToken, PostToken};
@@ -19,8 +20,7 @@ pub const LIST_PROJECTS: Route<(), Vec<Project>> = Route::get("list_projects", "
 pub const READ_PROJECT: Route<(), Project> = Route::get("read_project", "/v1/projects/{project}", Callers::Operator)
     .tagged("projects")
     .summary("One project.")
-    .answers::<Project>()
-    .problems(&[(404, "")]);
+    .answers::<Project>();
 
 pub const PUT_PROJECT: Route<PutProject, Project> =
     Route::put("put_project", "/v1/projects/{project}", Callers::Operator)
@@ -32,20 +32,18 @@ pub const PUT_PROJECT: Route<PutProject, Project> =
         .parameters(&[CREATING])
         .takes::<PutProject>()
         .answers::<Project>()
-        .problems(&[(409, "")]);
+        .problems(&[ProblemCode::Conflict, ProblemCode::AlreadyExists]);
 
 pub const DELETE_PROJECT: Route<(), ()> = Route::delete("delete_project", "/v1/projects/{project}", Callers::Operator)
     .tagged("projects")
     .summary("Deletes a project with its members, and revokes their certificates.")
-    .meaning("Deleted")
-    .problems(&[(404, "")]);
+    .meaning("Deleted");
 
 pub const LIST_MEMBERS: Route<(), Vec<Member>> =
     Route::get("list_members", "/v1/projects/{project}/members", Callers::DataOwner)
         .tagged("projects")
         .summary("The members of a project, by user. For the operator and the project's data owners.")
-        .answers_list::<Member>()
-        .problems(&[(404, "")]);
+        .answers_list::<Member>();
 
 pub const PUT_MEMBERS: Route<PutMembers, Vec<Member>> =
     Route::put("put_members", "/v1/projects/{project}/members", Callers::DataOwner)
@@ -56,19 +54,18 @@ pub const PUT_MEMBERS: Route<PutMembers, Vec<Member>> =
         )
         .description(
             "For the operator and the project's data owners. A project that has a data owner keeps one \
-        (`last_data_owner`), and a data owner who calls stays one (`own_membership`).",
+        (`last_data_owner`), and a data owner who calls stays one (`own_membership`). At most 1,000 members.",
         )
         .may_take(Duration::from_mins(10))
         .takes::<PutMembers>()
         .answers_list::<Member>()
-        .problems(&[(400, "more than 1,000 members"), (404, ""), (409, "`last_data_owner` or `own_membership`")]);
+        .problems(&[ProblemCode::LastDataOwner, ProblemCode::OwnMembership]);
 
 pub const READ_MEMBER: Route<(), Member> =
     Route::get("read_member", "/v1/projects/{project}/members/{user}", Callers::DataOwner)
         .tagged("projects")
         .summary("One member. For the operator and the project's data owners.")
-        .answers::<Member>()
-        .problems(&[(404, "")]);
+        .answers::<Member>();
 
 pub const PUT_MEMBER: Route<PutMember, Member> =
     Route::put("put_member", "/v1/projects/{project}/members/{user}", Callers::DataOwner)
@@ -82,7 +79,7 @@ pub const PUT_MEMBER: Route<PutMember, Member> =
         .may_take(Duration::from_mins(1))
         .takes::<PutMember>()
         .answers::<Member>()
-        .problems(&[(404, ""), (409, "`already_exists`; `own_membership`, for a data owner")]);
+        .problems(&[ProblemCode::AlreadyExists, ProblemCode::OwnMembership]);
 
 pub const DELETE_MEMBER: Route<(), ()> =
     Route::delete("delete_member", "/v1/projects/{project}/members/{user}", Callers::DataOwner)
@@ -93,7 +90,7 @@ pub const DELETE_MEMBER: Route<(), ()> =
         that), and for the project's data owners, who cannot remove themselves.",
         )
         .meaning("Removed")
-        .problems(&[(404, ""), (409, "`own_membership`, for a data owner")]);
+        .problems(&[ProblemCode::OwnMembership]);
 
 pub const POST_MEMBER_CERTIFICATE: Route<PostIdentityCertificate, IssuedCertificate> =
     Route::post("post_member_certificate", "/v1/projects/{project}/members/{user}/certificates", Callers::Operator)
@@ -101,28 +98,26 @@ pub const POST_MEMBER_CERTIFICATE: Route<PostIdentityCertificate, IssuedCertific
         .summary("Issues a certificate of a project user for a key of the caller's own.")
         .takes::<PostIdentityCertificate>()
         .answers::<IssuedCertificate>()
-        .problems(&[(400, ""), (404, "")]);
+        .problems(&[ProblemCode::InvalidCsr]);
 
 pub const READ_CREDENTIALS: Route<(), MemberCredentials> =
     Route::get("read_credentials", "/v1/projects/{project}/members/{user}/credentials", Callers::Operator)
         .tagged("projects")
         .summary("The present certificate and key of a project user.")
-        .answers::<MemberCredentials>()
-        .problems(&[(404, "")]);
+        .answers::<MemberCredentials>();
 
 pub const READ_JOB: Route<(), Job> =
     Route::get("read_job", "/v1/projects/{project}/members/{user}/jobs/{job}", Callers::Operator)
         .tagged("projects")
         .summary("One job, also when it has ended.")
-        .answers::<Job>()
-        .problems(&[(404, "")]);
+        .answers::<Job>();
 
 pub const PUT_JOB: Route<(), Job> =
     Route::put("put_job", "/v1/projects/{project}/members/{user}/jobs/{job}", Callers::Operator)
         .tagged("projects")
         .summary("Starts a job. Starting one that runs changes nothing; one that has ended does not run again.")
         .answers::<Job>()
-        .problems(&[(404, ""), (409, "")]);
+        .problems(&[ProblemCode::Conflict]);
 
 pub const DELETE_JOB: Route<(), Job> =
     Route::delete("delete_job", "/v1/projects/{project}/members/{user}/jobs/{job}", Callers::Operator)
@@ -131,8 +126,7 @@ pub const DELETE_JOB: Route<(), Job> =
             "Ends a job: its certificates are revoked and its tokens are good no more. One that has ended stays so.",
         )
         .meaning("Ended")
-        .answers::<Job>()
-        .problems(&[(404, "")]);
+        .answers::<Job>();
 
 pub const POST_JOB_CERTIFICATE: Route<PostIdentityCertificate, IssuedCertificate> = Route::post(
     "post_job_certificate",
@@ -143,7 +137,7 @@ pub const POST_JOB_CERTIFICATE: Route<PostIdentityCertificate, IssuedCertificate
 .summary("Issues a certificate of a job for a key of its own. Its organization is the job.")
 .takes::<PostIdentityCertificate>()
 .answers::<IssuedCertificate>()
-.problems(&[(400, ""), (404, ""), (409, "")]);
+.problems(&[ProblemCode::InvalidCsr, ProblemCode::Conflict]);
 
 pub const POST_TOKEN: Route<PostToken, IssuedToken> =
     Route::post("post_token", "/v1/projects/{project}/members/{user}/tokens", Callers::Operator)
@@ -154,4 +148,4 @@ pub const POST_TOKEN: Route<PostToken, IssuedToken> =
         )
         .takes::<PostToken>()
         .answers::<IssuedToken>()
-        .problems(&[(400, ""), (404, "")]);
+        .problems(&[ProblemCode::Conflict]);

@@ -38,5 +38,4 @@ pub const INTROSPECT: Route<PostIntrospection, Introspection> =
 pub const DELETE_TOKEN: Route<(), ()> = Route::delete("delete_token", "/v1/tokens/{id}", Callers::Operator)
     .tagged("tokens")
     .summary("Ends a token before its time, by its id. Verifiers that do not ask here take it until its end.")
-    .meaning("Ended")
-    .problems(&[(404, "")]);
+    .meaning("Ended");

@@ -62,3 +62,36 @@ async fn revoking_a_job_takes_exactly_its_certificates_and_revoking_its_user_tak
     assert_eq!(tx.certificates().revoke_all(Revoke::OfJob(&alice, &job("j1")), reason, at(5)).await.unwrap(), 1);
     assert_eq!(tx.certificates().revoke_all(Revoke::OfProjectUser(&alice), reason, at(6)).await.unwrap(), 2);
 }
+
+#[tokio::test]
+async fn the_certificates_of_the_api_are_those_that_are_live_now() {
+    let world = World::new().await;
+    let mut tx = world.write().await;
+    let new = |serial: &'static str, profile, not_before, not_after| NewCertificate {
+        serial,
+        issuer: ISSUER,
+        shard: 0,
+        profile,
+        holder: CertificateHolder::Daemon,
+        common_name: "head.demo.internal",
+        node: None,
+        service: None,
+        job: None,
+        der: serial.as_bytes(),
+        not_before: at(not_before),
+        not_after: at(not_after),
+    };
+    let (api, other) = (CertificateProfile::ApiServer, CertificateProfile::Service);
+    let first = [
+        new("a1", api, 0, 100),
+        new("a2", api, 0, 10),
+        new("a3", api, 60, 100),
+        new("a4", api, 0, 100),
+        new("a5", other, 0, 100),
+    ];
+    tx.certificates().insert(&first, at(0)).await.unwrap();
+    tx.certificates().insert(&[new("a6", api, 0, 100)], at(1)).await.unwrap();
+    assert!(tx.certificates().revoke("a4", RevocationReason::Superseded, at(5)).await.unwrap());
+    assert_eq!(tx.certificates().list_live_of_api(at(50)).await.unwrap(), [b"a6", b"a1"]);
+    assert_eq!(tx.certificates().list_live_of_api(at(101)).await.unwrap(), Vec::<Vec<u8>>::new());
+}

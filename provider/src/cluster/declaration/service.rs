@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ringfence_api::cluster::{KeyAlgorithm, Service, ServiceCommand, ServiceFiles, ServiceToken};
-use ringfence_api::{Audience, DnsName, Lifetime, SystemUser};
+use ringfence_api::{API_NAME, Audience, DnsName, Lifetime, SystemUser};
 use tfplugin_rs::prelude::*;
 
 use super::{parse, present};
@@ -15,8 +15,8 @@ pub(crate) struct ServiceModel {
     /// System user that runs the service. Its name is in the certificate; nothing is changed on the node.
     #[tf(required, validate = check(SystemUser::parse))]
     user: Value<String>,
-    /// DNS names that the service answers to besides the node's own.
-    #[tf(optional, validate = each(check(DnsName::parse)))]
+    /// DNS names that the service answers to besides the node's own. `api.ringfence.internal` is the API's alone.
+    #[tf(optional, validate = each(check(parse_dns_name)))]
     dns_names: Value<BTreeSet<String>>,
     /// IP addresses that the service answers on.
     #[tf(optional, validate = each(check(parse_address)))]
@@ -102,7 +102,7 @@ impl ServiceModel {
         let user = self.user.known().map_or("", String::as_str);
         let dns_names = texts(&self.dns_names)
             .iter()
-            .map(|text| parse(DnsName::parse(text), each("dns_names")))
+            .map(|text| parse(parse_dns_name(text), each("dns_names")))
             .collect::<Result<_>>()?;
         let ip_addresses = texts(&self.ip_addresses)
             .iter()
@@ -196,6 +196,14 @@ impl ServiceFilesModel {
             pkcs12: files.pkcs12.into(),
         }
     }
+}
+
+fn parse_dns_name(text: &str) -> std::result::Result<DnsName, String> {
+    let name = DnsName::parse(text).map_err(|error| error.to_string())?;
+    if name.as_str() == API_NAME {
+        return Err(format!("{API_NAME} is the name by which clients know the API: no service may have it"));
+    }
+    Ok(name)
 }
 
 fn parse_address(text: &str) -> std::result::Result<std::net::IpAddr, String> {

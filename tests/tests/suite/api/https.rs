@@ -64,8 +64,12 @@ impl Https {
         // Only the first caller sets it; whoever came before has set the same.
         let _ = default_provider().install_default();
         let trusted = reqwest::Certificate::from_pem(connection.ca_certificate.as_bytes()).unwrap();
-        let mut builder =
-            reqwest::Client::builder().tls_certs_only([trusted]).https_only(true).no_proxy().timeout(PATIENCE);
+        let mut builder = reqwest::Client::builder()
+            .tls_certs_only([trusted])
+            .tls_info(true)
+            .https_only(true)
+            .no_proxy()
+            .timeout(PATIENCE);
         if let Some(identity) = identity {
             builder = builder.identity(identity);
         }
@@ -116,6 +120,12 @@ impl Https {
     /// Reads, if anybody answers.
     pub(crate) async fn try_get(&self, path: &str) -> Option<Answer> {
         Answer::try_of(&format!("GET {path}"), self.request("GET", path)).await.ok()
+    }
+
+    /// The certificate that the server shows, DER.
+    pub(crate) async fn server_certificate(&self) -> Vec<u8> {
+        let answer = self.request("GET", "/v1/health").send().await.unwrap();
+        answer.extensions().get::<reqwest::tls::TlsInfo>().unwrap().peer_certificate().unwrap().to_vec()
     }
 
     /// Why no answer came at all: the error and its causes.

@@ -121,7 +121,17 @@ async fn a_change_of_the_token_survives_a_kill_at_each_of_its_steps() {
 #[tokio::test]
 async fn an_invalid_key_is_refused() {
     let world = World::new().await;
-    for text in ["", "AAAA", TOKEN, "not base64!", "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo"] {
+    // The last three are the neutral point, a point of order 8, and another spelling of the neutral point.
+    for text in [
+        "",
+        "AAAA",
+        TOKEN,
+        "not base64!",
+        "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "JuiVj8KyJ7BFw/SJ8u+Y8NXfrAXTxjM5sTgCiG1T/IU=",
+        "7v///////////////////////////////////////38=",
+    ] {
         let body = json!({ "public_key": text });
         world.operator.call("PUT", "/v1/operator-key", &body).await.refused(ProblemCode::InvalidRequest);
     }

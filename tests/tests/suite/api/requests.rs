@@ -204,6 +204,7 @@ async fn a_declaration_that_contradicts_itself_is_invalid() {
         service(json!({ "node_groups": ["nowhere"] })),
         service(json!({ "dns_names": ["*.internal"] })),
         service(json!({ "dns_names": ["Upper.internal"] })),
+        service(json!({ "dns_names": [ringfence_api::API_NAME] })),
         service(json!({ "ip_addresses": ["127.0.0.256"] })),
         service(json!({ "reload": { "command": [] } })),
         service(json!({ "reload": { "command": ["true"], "timeout": "0s" } })),
@@ -273,6 +274,29 @@ async fn what_does_not_exist_is_not_found() {
         world.operator.call(method, path, body).await.refused(NotFound);
     }
     world.operator.get("/v1/projects/fraud/members/alice").await.served();
+}
+
+#[tokio::test]
+async fn a_problem_repeats_what_was_sent_only_in_part() {
+    let world = World::new().await;
+    let (long, spaced) = ("x".repeat(5_000), "x y ".repeat(2_000));
+    for (method, path, body) in [
+        ("PUT", "/v1/cluster".to_owned(), json!({ (long.clone()): 1 })),
+        ("PUT", "/v1/cluster".to_owned(), json!({ "worker_groups": { "workers": { "count": spaced } } })),
+        (
+            "PUT",
+            "/v1/cluster".to_owned(),
+            json!({ "services": { "query": { "user": "query", "node_groups": [long.clone()] } } }),
+        ),
+        ("DELETE", format!("/v1/certificates/{long}"), Value::Null),
+        ("GET", format!("/v1/cluster?{long}=1"), Value::Null),
+    ] {
+        let answer = world.operator.call(method, &path, &body).await;
+        let problem: ringfence_api::Problem = serde_json::from_slice(&answer.bytes).unwrap();
+        let detail = problem.detail;
+        assert!(detail.contains('…') && !detail.contains(&"x".repeat(201)), "{detail}");
+        assert!(detail.chars().count() < 700, "{detail}");
+    }
 }
 
 #[tokio::test]

@@ -155,7 +155,14 @@ pub(crate) fn csr() -> String {
     PrivateKey::generate().unwrap().request("head.test.internal").unwrap()
 }
 
-fn committed() -> Value {
+/// Whether the document lists this status for the route.
+pub(crate) fn lists(document: &Value, route: &Route, status: u16) -> bool {
+    let operation = &document["paths"][route.template][route.method.to_lowercase()];
+    operation["responses"].get(status.to_string()).is_some()
+}
+
+/// The document in `docs`.
+pub(crate) fn committed() -> Value {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }

@@ -72,6 +72,8 @@ impl Nginx {
         let url = format!("https://127.0.0.1:{}/", self.port);
         let files = Arc::new((self.ca.clone(), identity.file("tls.crt"), identity.file("tls.key")));
         let expected = format!("CN={}", identity.project_user());
+        // Only the first caller sets it; whoever came before has set the same.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         Box::new(move || {
             let (url, files, expected) = (url.clone(), Arc::clone(&files), expected.clone());
             Box::pin(async move {
