@@ -40,6 +40,8 @@ pub(crate) use issuers::{Authorities, Issuer, Issuers};
 pub(crate) use issuing::{Issuing, Order, Verdict, lifetime_of};
 pub(crate) use ocsp::OcspResponder;
 #[cfg(test)]
+pub(crate) use publish::{next_number, pause_before};
+#[cfg(test)]
 pub(crate) use rotate::rotate_authority;
 pub(crate) use rotate::rotate_due;
 pub(crate) use server_tls::ServerTls;

@@ -30,6 +30,8 @@ pub(crate) use changes::Changes;
 pub(crate) use events::{Event, Events};
 pub(crate) use failure::{Answer, Failure};
 pub(crate) use lead::{HoldLead, LEASE, Lead, NotLeading};
+#[cfg(test)]
+pub(crate) use lead::{believes, may_write};
 pub(crate) use listen::listen_to_others;
 pub(crate) use request::{After, Body, Creating, Limit, Range, Segment, Since, text_in_path};
 pub(crate) use seal::{follow, open, seal, sealing_context};

@@ -120,6 +120,42 @@ mod tests {
         assert!(matches!(line.unwrap().command, super::Command::Verify(_)));
     }
 
+    /// The pages that tell people what to type.
+    const PAGES: [(&str, &str); 4] = [
+        ("README.md", include_str!("../../README.md")),
+        ("aws-onboarding.md", include_str!("../../docs/guides/aws-onboarding.md")),
+        ("getting-started.md", include_str!("../../docs/guides/getting-started.md")),
+        ("operations.md", include_str!("../../docs/guides/operations.md")),
+    ];
+
+    /// The calls of `ringfenced` in a page's blocks of shell, in words.
+    fn calls(page: &str) -> Vec<Vec<String>> {
+        let blocks = page.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n"));
+        let shell: Vec<String> = blocks.map(|block| block.replace("\\\n", " ")).collect();
+        let lines = shell.iter().flat_map(|block| block.lines());
+        let call = |line: &str| -> Vec<String> {
+            let words = line.split_whitespace().skip_while(|word| *word != "ringfenced");
+            let words = words.take_while(|word| !matches!(*word, "|" | ">" | "&&") && !word.starts_with('#'));
+            // The pages leave open whose key it is.
+            let key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+            words.map(|word| if word == "age1…" { key.to_owned() } else { word.to_owned() }).collect()
+        };
+        lines.map(call).filter(|words| !words.is_empty()).collect()
+    }
+
+    #[test]
+    fn the_guides_call_what_there_is() {
+        for (page, text) in PAGES {
+            let calls = calls(text);
+            assert!(!calls.is_empty(), "{page}");
+            for call in calls {
+                if let Err(error) = super::CommandLine::try_parse_from(&call) {
+                    panic!("{page}: {}\n{error}", call.join(" "));
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_units_of_systemd_start_what_there_is() {
         for unit in [

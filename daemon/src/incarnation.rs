@@ -5,7 +5,7 @@
 //! What happened in between is forgotten here and known elsewhere: certificates were issued that nobody could ever
 //! revoke, revocations are missing, one-time secrets were used. So, in one transaction:
 //! - the incarnation and a later generation make every agent take the whole state anew;
-//! - CRL numbers go on above everything that may have been published;
+//! - CRL numbers go on above everything that may have been published, and what published CRLs revoke stays revoked;
 //! - sessions, tickets, tokens and the keys that sign tokens end;
 //! - every intermediate is distrusted, so that its successor replaces what is in use and it is revoked with the rest;
 //! - the audit log says from when to when history is missing, and the row is signed with the next checkpoint.
@@ -14,9 +14,9 @@ use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
 use ringfence_api::authority::{AuthorityDomain, AuthorityState};
 use ringfence_api::incarnation::Point;
-use ringfence_pki::{MasterKey, crl_number};
+use ringfence_pki::{MasterKey, Revoked, read_list};
 use ringfence_store::Transaction;
-use ringfence_store::crl::CrlHead;
+use ringfence_store::crl::{CrlHead, RevokedRow};
 use ringfence_store::issuer::IssuerRow;
 use ringfence_store::token::End;
 use tracing::warn;
@@ -49,13 +49,14 @@ pub(crate) async fn begin(
     let cluster = tx.cluster().get().await?;
     let database = cluster.point();
     let last_row = tx.audit().list(1).await?.first().map_or(now, |row| row.at);
-    let beyond: Vec<Point> = tx.nodes().list().await?.into_iter().filter_map(|node| node.beyond).collect();
+    let nodes = tx.nodes().list().await?;
+    let beyond: Vec<Point> = nodes.into_iter().filter_map(|node| node.beyond).collect();
     let heard = [&database].into_iter().chain(&beyond).chain(&evidence.heard);
     let next = Point::following(heard, uuid::Uuid::new_v4().to_string());
     tx.cluster().update_incarnation(&next).await?;
     tx.nodes().forget_reports().await?;
     let issuers = tx.issuers().list().await?;
-    raise_crl_numbers(tx, &issuers, evidence, now).await?;
+    take_over_lists(tx, &issuers, evidence, now).await?;
     tx.sessions().delete_all().await?;
     tx.tickets().delete_all().await?;
     let ended = tx.tokens().end_all(End::All, now).await?;
@@ -94,7 +95,8 @@ fn to_distrust(issuers: &[IssuerRow], evidence: &Evidence) -> Vec<String> {
     concerned.map(|row| row.view.id.clone()).collect()
 }
 
-async fn raise_crl_numbers(
+/// Goes on from the lists of the lost history: with greater numbers, and with what they revoke.
+async fn take_over_lists(
     tx: &mut Transaction,
     issuers: &[IssuerRow],
     evidence: &Evidence,
@@ -105,15 +107,34 @@ async fn raise_crl_numbers(
         let Some(issuer) = issuers.iter().find(|row| row.view.id == last.issuer && !row.sealed_key.is_empty()) else {
             continue;
         };
-        let found = evidence.crls.iter().filter_map(|crl| crl_number(&issuer.certificate, crl)).max();
-        let floor = number_floor(&last, found.unwrap_or_default(), now);
-        tx.crls().raise_number_floor(&last.issuer, last.shard, floor).await?;
+        let found: Vec<(i64, Vec<Revoked>)> =
+            evidence.crls.iter().filter_map(|crl| read_list(&issuer.certificate, crl)).collect();
+        let greatest = found.iter().map(|(number, _)| *number).max().unwrap_or_default();
+        tx.crls().raise_number_floor(&last.issuer, last.shard, number_floor(&last, greatest, now)).await?;
+        for revoked in found.iter().flat_map(|(_, revoked)| revoked) {
+            if revoked.serial.shard(issuer.shards) == last.shard {
+                revoke_again(tx, &last, revoked).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Revokes what was revoked in the lost history.
+async fn revoke_again(tx: &mut Transaction, last: &CrlHead, revoked: &Revoked) -> Result<(), Failure> {
+    let Revoked { serial, revoked_at, reason } = *revoked;
+    let serial = serial.to_string();
+    if tx.certificates().find(&serial).await?.is_some() {
+        tx.certificates().revoke(&serial, reason, revoked_at).await?;
+    } else {
+        let row = RevokedRow { serial, revoked_at, reason, listed_in: None };
+        tx.crls().insert_lost(&last.issuer, last.shard, &row).await?;
     }
     Ok(())
 }
 
 /// A number that no list of the lost history had: a list is published at most once a second.
-fn number_floor(last: &CrlHead, found: i64, now: Timestamp) -> i64 {
+pub(crate) fn number_floor(last: &CrlHead, found: i64, now: Timestamp) -> i64 {
     let elapsed = now.duration_since(last.signed_at).as_secs().max(0);
     last.number.max(last.number_floor).saturating_add(elapsed).saturating_add(MARGIN).max(found)
 }

@@ -37,6 +37,8 @@ pub(crate) use certificate::post_certificate;
 #[cfg(test)]
 pub(crate) use desired::read_desired;
 pub(crate) use issue::OnNode;
+#[cfg(test)]
+pub(crate) use join::may_join;
 pub(crate) use reconcile::{nodes_differ, reconcile_nodes};
 #[cfg(test)]
 pub(crate) use report::put_report;

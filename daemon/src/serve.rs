@@ -16,6 +16,8 @@
 
 mod history;
 mod imported;
+#[cfg(test)]
+mod model;
 mod open;
 mod place;
 #[cfg(test)]
@@ -129,8 +131,8 @@ async fn republish(daemon: &Daemon, directory: &Path) -> anyhow::Result<()> {
         }
     }
     daemon.access.keys_file.write(&daemon.base.store).await?;
-    imported::import_file(daemon, directory).await?;
-    history::keep_note(&daemon.base, directory).await
+    history::keep_note(&daemon.base, directory).await?;
+    imported::import_file(daemon, directory).await
 }
 
 /// Binds the configured address. Port 0 means the port of the last start, or a free one at the first start.

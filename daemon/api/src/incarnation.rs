@@ -75,6 +75,14 @@ impl Point {
         if self.incarnation.number > database.incarnation.number { Heard::Beyond } else { Heard::Replaced }
     }
 
+    /// Whether a database that is here now can have been there: what is further on than years of changes is a lie or a
+    /// mistake, and must not become the point from which another history counts.
+    pub fn is_plausible(&self, database: &Self) -> bool {
+        let within = |value: i64, from: i64, most: i64| value >= 0 && value <= from.saturating_add(most);
+        within(self.incarnation.number, database.incarnation.number, 1 << 16)
+            && within(self.generation, database.generation, 1 << 32)
+    }
+
     /// Whether somebody who is at this point must be told the state of the database. A generation that the database
     /// does not have yet counts too.
     pub fn is_outdated(&self, database: &Self) -> bool {
@@ -119,6 +127,17 @@ mod tests {
         for (what, heard, expected, outdated) in table {
             assert_eq!(heard.heard(&database), expected, "{what}");
             assert_eq!(heard.is_outdated(&database), outdated, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_no_database_can_have_reached_is_not_plausible() {
+        let database = point(2, "b", 10);
+        for heard in [point(2, "b", 11), point(3, "c", 1), point(2, "b", 1 << 32), point(0, "", 0)] {
+            assert!(heard.is_plausible(&database), "{heard:?}");
+        }
+        for heard in [point(i64::MAX, "x", 1), point(2, "b", i64::MAX), point(-1, "x", 1), point(2, "b", -1)] {
+            assert!(!heard.is_plausible(&database), "{heard:?}");
         }
     }
 

@@ -20,6 +20,17 @@ pub(crate) fn reason_code(reason: RevocationReason) -> u8 {
     }
 }
 
+/// The reason of a number; those that are not used here stand for a key that somebody else may have.
+pub(crate) fn reason_of(code: u8) -> RevocationReason {
+    match code {
+        2 => RevocationReason::CaCompromise,
+        4 => RevocationReason::Superseded,
+        5 => RevocationReason::CessationOfOperation,
+        9 => RevocationReason::PrivilegeWithdrawn,
+        _ => RevocationReason::KeyCompromise,
+    }
+}
+
 /// One entry of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revoked {

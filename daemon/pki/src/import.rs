@@ -6,7 +6,9 @@ use ringfence_api::authority::AuthorityDomain;
 use ringfence_api::cluster::KeyAlgorithm;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
+use crate::Serial;
 use crate::authority::Authority;
+use crate::crl::{Revoked, reason_of};
 use crate::lint::{self, LintError};
 use crate::plan::Plan;
 use crate::read::CertificateFacts;
@@ -88,13 +90,22 @@ pub fn import_intermediate(
     Ok((authority, facts))
 }
 
-/// The CRLNumber of a list, whole or delta, that this authority has signed at any time; nothing if it has not.
-pub fn crl_number(authority: &[u8], list: &[u8]) -> Option<i64> {
+/// The CRLNumber and the entries of a list, whole or delta, that this authority has signed at any time; nothing if it
+/// has not.
+pub fn read_list(authority: &[u8], list: &[u8]) -> Option<(i64, Vec<Revoked>)> {
     let (_, parsed) = CertificateRevocationList::from_der(list).ok()?;
     let (_, certificate) = X509Certificate::from_der(authority).ok()?;
     let is_signed =
         parsed.issuer() == certificate.subject() && parsed.verify_signature(certificate.public_key()).is_ok();
-    parsed.crl_number().filter(|_| is_signed).and_then(|number| i64::try_from(number).ok())
+    let number = parsed.crl_number().filter(|_| is_signed).and_then(|number| i64::try_from(number).ok())?;
+    let entries = parsed.iter_revoked_certificates().filter_map(|entry| {
+        Some(Revoked {
+            serial: Serial::from_der_bytes(entry.raw_serial())?,
+            revoked_at: from_unix(entry.revocation_date.timestamp())?,
+            reason: reason_of(entry.reason_code().map_or(0, |(_, reason)| reason.0)),
+        })
+    });
+    Some((number, entries.collect()))
 }
 
 /// Imports a list of an offline root.

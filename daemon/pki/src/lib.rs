@@ -30,7 +30,7 @@ mod verify;
 
 pub use authority::{Authority, AuthorityError, NewAuthority, NewCertificate};
 pub use crl::{Crl, CrlShard, Entries, Extent, Revoked};
-pub use import::{ImportError, ListFacts, crl_number, import_intermediate, import_list, import_root};
+pub use import::{ImportError, ListFacts, import_intermediate, import_list, import_root, read_list};
 pub use issue::Issued;
 pub use key::{KeyError, PrivateKey};
 pub use leaf::{Leaf, NotALeaf, Profile};

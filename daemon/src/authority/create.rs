@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState};
 use ringfence_api::certificate::{CertificateHolder, CertificateProfile};
 use ringfence_api::cluster::AuthoritySettings;
+use ringfence_api::incarnation::Incarnation;
 use ringfence_pki::{CertificateFacts, CrlShard, Entries, Extent, MasterKey, Plan, Serial, Validity};
 use ringfence_store::Transaction;
 use ringfence_store::certificate::NewCertificate;
@@ -119,6 +120,14 @@ pub(super) async fn establish(
         tx.crls().insert(&CrlRow { head, der: crl.der, delta: None }).await?;
     }
     Ok(id)
+}
+
+/// The number of the next authority of a domain. Those of a history that is lost may have had any number that would come
+/// next, and no two authorities have the same name; so each history counts from a number of its own.
+pub(super) fn number_of_next(rows: &[IssuerRow], domain: AuthorityDomain, incarnation: &Incarnation) -> u32 {
+    let last = rows.iter().filter(|row| row.view.domain == domain).map(|row| row.number).max();
+    let first = u32::try_from(incarnation.number.saturating_sub(1).saturating_mul(100)).unwrap_or(1);
+    (last.unwrap_or(0) + 1).max(first)
 }
 
 /// The subject of an authority. It contains the cluster's id and a number, so that no two authorities have the same

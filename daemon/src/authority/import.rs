@@ -19,7 +19,7 @@ use ringfence_store::crl::{CrlHead, CrlRow};
 
 use crate::access::OperatorCaller;
 use crate::authority::Authorities;
-use crate::authority::create::{New, establish};
+use crate::authority::create::{New, establish, number_of_next};
 use crate::authority::issuers::crl_url;
 use crate::base::{Actor, Body, Event, Failure};
 
@@ -60,7 +60,7 @@ pub(crate) async fn import_signed(
         import_intermediate(&root.authority, domain, &certificate, &key.to_der(), now).map_err(refused)?;
         let new = New {
             domain,
-            number: of().map(|row| row.number).max().unwrap_or_default() + 1,
+            number: number_of_next(&rows, domain, &cluster.incarnation),
             state: AuthorityState::Prepared,
             generation: cluster.generation + 1,
         };

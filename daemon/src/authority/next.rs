@@ -81,7 +81,7 @@ fn of_domain(all: &[AuthorityFacts], domain: AuthorityDomain, now: Timestamp) ->
     match prepared {
         // The operator imports a successor.
         None if root.is_offline => None,
-        None if domain != AuthorityDomain::Root && root_is_coming => None,
+        None if domain != AuthorityDomain::Root && root_is_coming && is_valid(active, now) => None,
         None => Some(Step::Prepare(domain)),
         Some(prepared) => {
             let view = &prepared.row.view;

@@ -218,7 +218,7 @@ async fn sign_next(
     let shard = CrlShard { domain, url: last.url.clone(), delta_url: delta_url(&last.url, domain) };
     let starting = Validity::starting(now, lifetime);
     let validity = Validity { not_before: this_update(starting.not_before, last.this_update, now), ..starting };
-    let number = last.number.max(last.number_floor) + 1;
+    let number = next_number(&last);
     let count = entries.count();
     // A CRL that replaces the last one because of its age is the base of later deltas; so is one whose delta would be
     // large.
@@ -255,6 +255,11 @@ async fn crl_lifetime(tx: &mut Transaction) -> Result<SignedDuration, Failure> {
     Ok(tx.cluster().get().await?.declared.authority.crl_lifetime.as_signed())
 }
 
+/// The CRLNumber of the CRL after this one: above its own, and above what a lost history may have used.
+pub(crate) fn next_number(last: &CrlHead) -> i64 {
+    last.number.max(last.number_floor) + 1
+}
+
 /// How much later than now a CRL may have been signed by a daemon whose clock is ahead.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
@@ -279,7 +284,7 @@ fn this_update(begins: Timestamp, before: Timestamp, now: Timestamp) -> Timestam
 }
 
 /// How long to wait before the next CRL of a shard is signed: there is at most one in each second.
-fn pause_before(last: &CrlHead, now: Timestamp) -> Option<Duration> {
+pub(crate) fn pause_before(last: &CrlHead, now: Timestamp) -> Option<Duration> {
     let next = last.signed_at + SignedDuration::from_secs(1);
     if last.signed_at > now || next <= now {
         return None;

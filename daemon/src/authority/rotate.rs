@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use ringfence_api::ProblemCode;
 use ringfence_api::authority::{Authority, AuthorityDomain, AuthorityState, RotateAuthority};
 use ringfence_api::certificate::RevocationReason;
-use ringfence_api::incarnation::Incarnation;
 use ringfence_pki::{CertificateFacts, Serial};
 use ringfence_store::Transaction;
 use ringfence_store::certificate::Revoke;
@@ -21,7 +20,7 @@ use tracing::info;
 
 use crate::access::OperatorCaller;
 use crate::authority::Authorities;
-use crate::authority::create::{New, create, record};
+use crate::authority::create::{New, create, number_of_next, record};
 use crate::authority::issuers::{Issuers, crl_url};
 use crate::authority::next::{AuthorityFacts, Step, next};
 use crate::base::{Actor, Base, Body, Event, Failure, Segment, Task};
@@ -189,10 +188,9 @@ async fn prepare(
 ) -> Result<String, Failure> {
     let base = &authorities.base;
     let cluster = tx.cluster().get().await?;
-    let number = tx.issuers().list().await?.iter().filter(|row| row.view.domain == domain).map(|row| row.number).max();
     let new = New {
         domain,
-        number: (number.unwrap_or(0) + 1).max(first_number(&cluster.incarnation)),
+        number: number_of_next(&tx.issuers().list().await?, domain, &cluster.incarnation),
         state: AuthorityState::Prepared,
         // The generation of this transaction.
         generation: cluster.generation + 1,
@@ -200,19 +198,15 @@ async fn prepare(
     let signer = issuers.active(AuthorityDomain::Root)?;
     let parent = (domain != AuthorityDomain::Root).then_some((signer.view.id.as_str(), &signer.authority));
     let created = create(tx, &base.master_key, &base.rng, &cluster, parent, new, now).await?;
-    if domain == AuthorityDomain::Root && signer.view.distrusted_at.is_none() {
+    let facts = CertificateFacts::read(signer.authority.certificate()).map_err(Failure::internal)?;
+    let is_valid = facts.not_before <= now && now < facts.not_after;
+    if domain == AuthorityDomain::Root && signer.view.distrusted_at.is_none() && is_valid {
         let url = crl_url(&cluster.endpoint, &signer.view.id, 0);
         let cross = signer.authority.cross_sign(&created.1, Serial::random(base.rng()), &url, now)?;
         tx.issuers().update_cross_certificate(&created.0, &cross.certificate).await?;
         record(tx, &signer.view.id, &cross.certificate, now).await?;
     }
     Ok(created.0)
-}
-
-/// The number from which authorities of a history are counted: one of a history that is lost may have had any number
-/// that the database would give next, and no two authorities have the same name.
-fn first_number(incarnation: &Incarnation) -> u32 {
-    u32::try_from(incarnation.number.saturating_sub(1).saturating_mul(100)).unwrap_or(1).max(1)
 }
 
 /// Revokes an intermediate in its root's CRL, and everything that it signed and that is still valid, such as copies and

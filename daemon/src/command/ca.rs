@@ -197,6 +197,7 @@ impl Import {
             Err(error) => match operator.head().filter(|_| error.is_unreachable()) {
                 Some(head) => {
                     let path = head.join(IMPORTED_FILE);
+                    ensure!(!path.exists(), "{} waits to be imported: start the head first", path.display());
                     ringfence_place::file::atomic_write(&path, &text, 0o600)?;
                     let path = path.display();
                     print(format_args!("the API cannot be reached; the head imports {path} as soon as it runs"))?;

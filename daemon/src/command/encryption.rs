@@ -12,6 +12,7 @@ use age::stream::StreamWriter;
 use age::{Decryptor, Encryptor, IdentityFile, scrypt, x25519};
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use ringfence_place::private_file::{Readers, read_private};
 use zeroize::Zeroizing;
 
 /// Whom a backup is encrypted to.
@@ -90,7 +91,11 @@ impl EncryptTo {
         let path = self.passphrase_file.as_deref().context("name a recipient or a passphrase file")?;
         let passphrase = passphrase(path)?;
         let length = passphrase.chars().count();
-        ensure!(length >= PASSPHRASE, "{}: the passphrase has {length} characters, of {PASSPHRASE}", path.display());
+        ensure!(
+            length >= PASSPHRASE,
+            "{}: the passphrase has {length} characters and must have {PASSPHRASE}: whoever has the backup can guess",
+            path.display()
+        );
         Ok(Encryptor::with_user_passphrase(SecretString::from(passphrase.to_string())))
     }
 }
@@ -98,8 +103,8 @@ impl EncryptTo {
 impl DecryptWith {
     fn identities(&self) -> anyhow::Result<Vec<Box<dyn age::Identity + Send + Sync>>> {
         if let Some(path) = &self.identity {
-            let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let identities = IdentityFile::from_buffer(BufReader::new(file));
+            let text = read_private(path, Readers::Nobody).map(Zeroizing::new)?;
+            let identities = IdentityFile::from_buffer(text.as_bytes());
             let identities = identities.with_context(|| format!("{} holds no key of age", path.display()))?;
             return Ok(identities.into_identities()?);
         }
@@ -111,7 +116,6 @@ impl DecryptWith {
 }
 
 fn passphrase(path: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let text = std::fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+    let text = read_private(path, Readers::Nobody).map(Zeroizing::new)?;
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().trim().to_owned()))
 }

@@ -41,7 +41,7 @@ pub struct Restore {
 impl Restore {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let mut copy = decrypted(&self.from, &self.with)?;
-        ringfence_place::process::create_directory(&self.directory)?;
+        prepare(&self.directory)?;
         let directory = std::fs::canonicalize(&self.directory)?;
         let _claim = claim(&directory, HEAD_CLAIM).context("stop the daemon before its cluster is restored")?;
         if self.master_key {
@@ -62,10 +62,21 @@ impl Restore {
         note_restore(&directory)?;
         let database = config.database(&directory)?;
         let import = database.import(&mut *copy, &config.cluster.id, SystemClock.now());
-        let (Header { cluster_name, taken_at, .. }, rows) = import.await?;
+        let import = import.await.with_context(|| format!("{} cannot be restored", self.from.display()));
+        let (Header { cluster_name, taken_at, .. }, rows) = import?;
         print(format_args!("{cluster_name} is as it was at {taken_at}, {rows} rows; start its daemon"))?;
         Ok(())
     }
+}
+
+/// Makes a missing directory, and the cluster's around it, as the provider makes them. One that is there is used as it
+/// is.
+fn prepare(directory: &Path) -> anyhow::Result<()> {
+    let cluster = directory.parent().filter(|cluster| !cluster.as_os_str().is_empty());
+    for missing in cluster.into_iter().chain([directory]).filter(|path| !path.exists()) {
+        ringfence_place::process::create_directory(missing)?;
+    }
+    Ok(())
 }
 
 /// Writes the master key where the configuration says that it is.

@@ -80,7 +80,7 @@ async fn load(nodes: &Nodes, name: &NodeName) -> Result<DesiredNode, Failure> {
 
 /// What the node has reported and the database does not know: certificates of a history that is lost. Nobody can revoke
 /// them, so they must be replaced.
-async fn unknown_serials(tx: &mut Transaction, node: &NodeRow) -> Result<Vec<String>, Failure> {
+pub(super) async fn unknown_serials(tx: &mut Transaction, node: &NodeRow) -> Result<Vec<String>, Failure> {
     let mut unknown = Vec::new();
     for held in &node.held {
         if tx.certificates().find(&held.serial).await?.is_none() {

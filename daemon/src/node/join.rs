@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use jiff::Timestamp;
 use ringfence_api::node::{IssuedCertificate, NodeState, PutJoin};
 use ringfence_api::{NodeName, ProblemCode};
 use ringfence_pki::{Request, fingerprint};
+use ringfence_store::ticket::TicketRow;
 
 use crate::authority::{Recording, Signed};
 use crate::base::{Actor, Body, Failure, Segment};
@@ -38,6 +40,11 @@ pub(crate) async fn join_node(
     }
 }
 
+/// Whether whoever shows this ticket and proves this key may join: the first key that is shown with it owns it.
+pub(crate) fn may_join(ticket: &TicketRow, key: &str, now: Timestamp) -> bool {
+    now <= ticket.expires_at && ticket.owner_key.as_ref().is_none_or(|owner| owner == key)
+}
+
 /// Records that the node has joined with this certificate. Returns `None` when the ticket is not valid for this key,
 /// and `false` when the certificate must be signed again.
 async fn record(
@@ -51,8 +58,7 @@ async fn record(
     let mut tx = base.store.write("join_node").await?;
     let Some(node) = tx.nodes().find(name).await? else { return Ok(None) };
     let Some(shown) = tx.tickets().find(name).await?.filter(|shown| shown.hash == ticket) else { return Ok(None) };
-    let valid = now <= shown.expires_at && node.state != NodeState::Removing;
-    if !valid || shown.owner_key.as_ref().is_some_and(|owner| owner != key) {
+    if node.state == NodeState::Removing || !may_join(&shown, key, now) {
         return Ok(None);
     }
     tx.tickets().update_owner(name, key).await?;

@@ -110,12 +110,13 @@ pub(crate) fn node_launch(nodes: &Nodes, node: &NodeName, ticket: Option<String>
     NodeLaunch { name: node.to_string(), machine: nodes.machine.clone(), config_json, ticket }
 }
 
-/// Grants the node a ticket. It is derived from the master key and the number of certificates that the node has been
-/// issued, so that a repeated step grants the same ticket, and a node that joins again needs another one.
+/// Grants the node a ticket. It is derived from the master key, the history of the database and the number of
+/// certificates that the node has been issued, so that a repeated step grants the same ticket, and a node that joins again needs another one.
 pub(crate) async fn ticket(base: &Base, node: &NodeName) -> anyhow::Result<String> {
     let mut tx = base.write_leading("grant_ticket").await?;
     let issued = tx.certificates().count_of_node_profile(node).await?;
-    let ticket = base.master_key.derive("join ticket", &format!("{}/{node}/{issued}", base.cluster_id));
+    let incarnation = tx.cluster().get().await?.incarnation.id;
+    let ticket = base.master_key.derive("join ticket", &format!("{}/{incarnation}/{node}/{issued}", base.cluster_id));
     tx.tickets().upsert(node, &ticket_hash(&ticket), base.now() + TICKET_LIFETIME).await?;
     tx.commit().await?;
     Ok(ticket.to_string())

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ringfence_api::certificate::{Certificate, CertificateHolder, CertificateProfile, RevocationReason};
 use ringfence_api::cluster::PutCluster;
 use ringfence_api::incarnation::{Heard, Point, is_history_lost};
 use ringfence_api::node::{HeldCertificate, NodeState, PutReport};
-use ringfence_api::{ClusterName, ServiceName};
+use ringfence_api::{ClusterName, ProblemCode, ServiceName};
 use ringfence_store::Transaction;
 use ringfence_store::cluster::ClusterRow;
 use ringfence_store::node::NodeRow;
@@ -21,7 +21,7 @@ use crate::access::AgentCaller;
 use crate::base::{Body, Event, Failure};
 use crate::incarnation::{self, Evidence};
 use crate::node::Nodes;
-use crate::node::desired::services_of;
+use crate::node::desired::{services_of, unknown_serials};
 use crate::node::fault::readable;
 
 /// A node may say anything in a serial number too.
@@ -42,6 +42,10 @@ pub(crate) async fn put_report(
     let before = tx.nodes().find(&caller.node).await?;
     let before = before.ok_or_else(|| Failure::not_found(format!("node {}", caller.node)))?;
     let (database, reported) = (cluster.point(), point_of(&report, &cluster));
+    if !reported.is_plausible(&database) {
+        let detail = "no cluster gets to this generation and incarnation; report what the last answer said";
+        return Err(Failure::new(ProblemCode::InvalidRequest, detail));
+    }
     let heard = reported.heard(&database);
     let complete = heard == Heard::Part
         && report.generation >= cluster.declared_generation
@@ -67,19 +71,26 @@ pub(crate) async fn put_report(
     };
     tx.nodes().update_report(&after).await?;
     let lost = after.beyond != before.beyond && note_beyond(&mut tx, &nodes, &caller, &reported, now).await?;
-    let live = tx.certificates().list_live_of_node(caller.node.as_str(), now).await?;
-    let superseded = superseded(&live, &after.held);
+    let unrevoked = tx.certificates().list_unrevoked_of_node(caller.node.as_str(), now).await?;
+    let superseded = superseded(&unrevoked, &after.held, now);
     for serial in &superseded {
         tx.certificates().revoke(serial, RevocationReason::Superseded, now).await?;
         caller.actor.record(&mut tx, "revoke_certificate", serial, "superseded", now).await?;
+    }
+    // What the database does not know must be replaced, so the node has news.
+    let is_unknown = before.held != after.held && !unknown_serials(&mut tx, &after).await?.is_empty();
+    if is_unknown {
+        tx.cluster().increment_generation().await?;
     }
     let is_changed = (before.state, &before.held, &before.fault) != (after.state, &after.held, &after.fault);
     if is_changed {
         tx.cluster().increment_revision().await?;
     }
     tx.commit().await?;
-    if lost {
+    if lost || is_unknown {
         base.changes.notify_desired();
+    }
+    if lost {
         base.events.notify(Event::RotationWanted);
     }
     if is_changed {
@@ -133,12 +144,16 @@ fn holds_everything(declared: &PutCluster, node: &NodeRow, held: &[HeldCertifica
     held.contains(&None) && services.iter().all(|service| held.contains(&Some(&service.name)))
 }
 
-/// The live certificates that a held one has replaced: those of the same holder that were issued before it.
+/// How much the clock of the daemon that issued a certificate may be ahead of this one's.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+/// The unrevoked certificates that a held one has replaced: those of the same holder that were issued before it, and
+/// those that were issued in the future, when the clock was ahead.
 /// Certificates that were issued from CSRs for the same service are not the agent's.
-fn superseded(live: &[Certificate], held: &[HeldCertificate]) -> Vec<String> {
+fn superseded(unrevoked: &[Certificate], held: &[HeldCertificate], now: Timestamp) -> Vec<String> {
     let service_of = |certificate: &HeldCertificate| certificate.service.as_ref().map(ToString::to_string);
     let agents: Vec<&Certificate> =
-        live.iter().filter(|certificate| certificate.holder == CertificateHolder::Agent).collect();
+        unrevoked.iter().filter(|certificate| certificate.holder == CertificateHolder::Agent).collect();
     let mut serials = Vec::new();
     for installed in held {
         let holder = service_of(installed);
@@ -149,7 +164,11 @@ fn superseded(live: &[Certificate], held: &[HeldCertificate]) -> Vec<String> {
         else {
             continue;
         };
-        let older = agents.iter().filter(same).filter(|certificate| certificate.issued_at < present.issued_at);
+        let is_older = |certificate: &&&Certificate| {
+            let is_ahead = certificate.issued_at > now + SKEW && certificate.serial != present.serial;
+            certificate.issued_at < present.issued_at || is_ahead
+        };
+        let older = agents.iter().filter(same).filter(is_older);
         serials.extend(older.map(|certificate| certificate.serial.clone()));
     }
     serials
@@ -158,6 +177,10 @@ fn superseded(live: &[Certificate], held: &[HeldCertificate]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
 
     fn live(serial: &str, service: Option<&str>, issued_at: i64) -> Certificate {
         Certificate {
@@ -191,7 +214,14 @@ mod tests {
             live("q3", Some("query"), 3),
             live("w1", Some("web"), 1),
         ];
-        assert_eq!(superseded(&live, &[held("n2", None), held("q2", Some("query"))]), ["n1", "q1"]);
+        assert_eq!(superseded(&live, &[held("n2", None), held("q2", Some("query"))], at(10)), ["n1", "q1"]);
+    }
+
+    #[test]
+    fn what_was_issued_while_the_clock_was_ahead_is_replaced_too() {
+        let live = [live("n1", None, 1), live("n2", None, 2), live("n9", None, 500_000)];
+        assert_eq!(superseded(&live, &[held("n2", None)], at(10)), ["n1", "n9"]);
+        assert!(superseded(&live, &[held("n9", None)], at(500_000)).contains(&"n2".to_owned()), "while it is");
     }
 
     #[test]
@@ -199,13 +229,13 @@ mod tests {
         let mut live = [live("h1", Some("query"), 1), live("q2", Some("query"), 2), live("h3", Some("query"), 3)];
         live[0].holder = CertificateHolder::Caller;
         live[2].holder = CertificateHolder::Caller;
-        assert!(superseded(&live, &[held("q2", Some("query"))]).is_empty());
-        assert!(superseded(&live, &[held("h3", Some("query"))]).is_empty());
+        assert!(superseded(&live, &[held("q2", Some("query"))], at(10)).is_empty());
+        assert!(superseded(&live, &[held("h3", Some("query"))], at(10)).is_empty());
     }
 
     #[test]
     fn a_serial_of_another_holder_replaces_nothing() {
         let live = [live("n1", None, 1), live("q2", Some("query"), 2)];
-        assert!(superseded(&live, &[held("q2", None), held("made up", None)]).is_empty());
+        assert!(superseded(&live, &[held("q2", None), held("made up", None)], at(10)).is_empty());
     }
 }

@@ -35,8 +35,11 @@ impl Note {
 
     /// Whether the database has not had this: it has been put back to an earlier state.
     pub(super) async fn is_beyond(&self, tx: &mut Transaction) -> Result<bool, StoreError> {
-        if self.point.heard(&tx.cluster().get().await?.point()) == Heard::Beyond {
-            return Ok(true);
+        match self.point.heard(&tx.cluster().get().await?.point()) {
+            Heard::Beyond => return Ok(true),
+            // Another history has begun since, here or by another daemon.
+            Heard::Replaced => return Ok(false),
+            Heard::Part => {}
         }
         let Some((sequence, hash)) = &self.audit else { return Ok(false) };
         let row = tx.audit().list_after(sequence - 1, 1).await?.into_iter().next();

@@ -191,6 +191,19 @@ impl Certificates<'_> {
         rows.iter().map(|row| read(row).map(|row| row.view)).collect()
     }
 
+    /// The certificates of a node that are neither revoked nor expired, also those that are not valid yet. Oldest first.
+    pub async fn list_unrevoked_of_node(&mut self, node: &str, now: Timestamp) -> Result<Vec<Certificate>, StoreError> {
+        let rows = query(select(
+            "WHERE node = $1 AND revoked_at IS NULL AND not_after >= $2 ORDER BY issued_at, serial LIMIT 10000",
+        ))
+        .bind(node)
+        .bind(millis(now))
+        .fetch_all(self.0.connection())
+        .await
+        .map_err(|e| self.0.failed(e))?;
+        rows.iter().map(|row| read(row).map(|row| row.view)).collect()
+    }
+
     /// How many certificates that have not expired a node's agent has been issued for itself or one of its services,
     /// revoked or not.
     pub async fn count_of_holder(

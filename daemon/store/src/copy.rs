@@ -29,6 +29,7 @@ const TABLES: &[(&str, &str)] = &[
     ("issuer", "CASE domain WHEN 'root' THEN 0 ELSE 1 END, number"),
     ("certificate", "issued_at, serial"),
     ("crl_shard", "issuer, shard"),
+    ("lost_revocation", "issuer, shard, serial"),
     ("node", "name"),
     ("node_rotation", "node, serial"),
     ("project", "name"),

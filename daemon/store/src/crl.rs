@@ -248,12 +248,14 @@ impl Crls<'_> {
         now: Timestamp,
         mut each: impl FnMut(RevokedRow) + Send,
     ) -> Result<(), StoreError> {
-        // Two statements, so that each scans an index that covers its columns.
+        // Several statements, so that each scans an index that covers its columns.
         let statements = [
             "SELECT serial, revoked_at, revocation_reason, listed_in FROM certificate \
              WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL AND not_after >= $3",
             "SELECT serial, revoked_at, revocation_reason, listed_in FROM certificate \
              WHERE issuer = $1 AND shard = $2 AND revoked_at IS NOT NULL AND listed_in IS NULL AND not_after < $3",
+            "SELECT serial, revoked_at, revocation_reason, CAST($3 AS BIGINT) AS listed_in FROM lost_revocation \
+             WHERE issuer = $1 AND shard = $2",
         ];
         let name = self.0.name();
         for statement in statements {
@@ -271,6 +273,23 @@ impl Crls<'_> {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// Records a revocation of a lost history, of a certificate that this database does not know.
+    pub async fn insert_lost(&mut self, issuer: &str, shard: u32, row: &RevokedRow) -> Result<(), StoreError> {
+        query(
+            "INSERT INTO lost_revocation (issuer, shard, serial, revoked_at, revocation_reason) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        )
+        .bind(issuer)
+        .bind(i64::from(shard))
+        .bind(&row.serial)
+        .bind(millis(row.revoked_at))
+        .bind(row.reason.as_str())
+        .execute(self.0.connection())
+        .await
+        .map_err(|e| self.0.failed(e))?;
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! A database that goes back: restored from a backup, put back by a copy of its files, or gone.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -32,6 +33,7 @@ impl Key {
         let key = age::x25519::Identity::generate();
         let identity = directory.join("backup.key");
         std::fs::write(&identity, key.to_string().expose_secret()).unwrap();
+        std::fs::set_permissions(&identity, std::fs::Permissions::from_mode(0o600)).unwrap();
         Self { recipient: key.to_public().to_string(), identity }
     }
 }
@@ -218,12 +220,15 @@ async fn what_one_node_claims_of_a_later_history_changes_nothing() {
     let node = world.head.client(Credentials::Certificate { chain: pem.chain, private_key: pem.key });
     let before = node.desired(&NodeName::parse("workers-0").unwrap(), 0, None).await.unwrap();
     let claims = [
-        (before.generation + 1_000_000, before.incarnation.clone()),
-        (1, Some(Incarnation { number: i64::MAX, id: "ff".to_owned() })),
+        (before.generation + 1_000_000, before.incarnation.clone(), true),
+        (1, Some(Incarnation { number: 99, id: "ff".to_owned() }), true),
+        (1, Some(Incarnation { number: i64::MAX, id: "ff".to_owned() }), false),
+        (i64::MAX, before.incarnation.clone(), false),
     ];
-    for (generation, incarnation) in claims {
+    for (generation, incarnation, plausible) in claims {
         let report = PutReport { generation, incarnation, certificates: Vec::new(), fault: None };
-        node.report(&NodeName::parse("workers-0").unwrap(), &report).await.unwrap();
+        let taken = node.report(&NodeName::parse("workers-0").unwrap(), &report).await;
+        assert_eq!(taken.is_ok(), plausible, "{report:?}: {taken:?}");
     }
     let after = node.desired(&NodeName::parse("workers-0").unwrap(), 0, None).await.unwrap();
     assert_eq!(after.incarnation, before.incarnation);

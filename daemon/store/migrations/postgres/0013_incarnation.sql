@@ -12,6 +12,17 @@ UPDATE crl_shard SET signed_at = this_update;
 -- The next list has a greater number than this: numbers up to it may have been used in a history that is lost.
 ALTER TABLE crl_shard ADD COLUMN number_floor BIGINT NOT NULL DEFAULT 0;
 
+-- Revocations of a history that is lost, found in its lists, of certificates that this database does not know. They are
+-- listed for as long as their issuer lists anything.
+CREATE TABLE lost_revocation (
+    issuer            TEXT NOT NULL REFERENCES issuer (id),
+    shard             BIGINT NOT NULL,
+    serial            TEXT NOT NULL,
+    revoked_at        BIGINT NOT NULL,
+    revocation_reason TEXT NOT NULL,
+    PRIMARY KEY (issuer, shard, serial)
+);
+
 -- Nonces that have opened a session. They are remembered for as long as they could open another.
 CREATE TABLE login_nonce (
     nonce      TEXT PRIMARY KEY,
