@@ -8,6 +8,7 @@ mod changes;
 pub(crate) mod crash_point;
 mod events;
 mod failure;
+mod faults;
 mod lead;
 mod listen;
 mod request;
@@ -29,6 +30,7 @@ pub(crate) use body::{BODY_LIMIT, Bounds, bounded, read_whole};
 pub(crate) use changes::Changes;
 pub(crate) use events::{Event, Events};
 pub(crate) use failure::{Answer, Failure};
+pub(crate) use faults::Faults;
 pub(crate) use lead::{HoldLead, LEASE, Lead, NotLeading};
 #[cfg(test)]
 pub(crate) use lead::{believes, may_write};
@@ -60,6 +62,8 @@ pub(crate) struct Base {
     pub(crate) events: Events,
     /// Whether this daemon is the leader.
     pub(crate) lead: Lead,
+    /// What background work cannot do.
+    pub(crate) faults: Faults,
 }
 
 impl Base {

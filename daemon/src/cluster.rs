@@ -13,7 +13,7 @@ use ringfence_api::{ProblemCode, ServiceName};
 use ringfence_store::Transaction;
 
 use crate::access::{Access, OperatorCaller, Routes};
-use crate::base::{Actor, After, Base, Body, Creating, Event, Failure, Task};
+use crate::base::{Actor, After, Base, Body, Creating, Event, Failure, Faults, Task};
 use crate::node::{end_undeclared_tokens, nodes_differ, reconcile_nodes, view};
 
 /// The routes of the cluster.
@@ -39,7 +39,7 @@ pub(crate) async fn read_cluster(
     let deadline = tokio::time::Instant::now() + LONG_POLL;
     let mut changes = base.changes.subscribe();
     loop {
-        let cluster = load(&mut base.store.read("read_cluster").await?).await?;
+        let cluster = load(&mut base.store.read("read_cluster").await?, &base.faults).await?;
         if after.is_none_or(|after| cluster.revision > after) {
             return Ok(Json(cluster));
         }
@@ -84,7 +84,7 @@ async fn declare(base: &Base, actor: &Actor, put: &PutCluster, creating: bool) -
         actor.record(&mut tx, "put_cluster", before.name.as_str(), "declared", now).await?;
     }
     reconcile_nodes(&mut tx, actor, now).await?;
-    let cluster = load(&mut tx).await?;
+    let cluster = load(&mut tx, &base.faults).await?;
     tx.commit().await?;
     Ok(cluster)
 }
@@ -112,7 +112,7 @@ async fn revoke_undeclared(
     Ok(())
 }
 
-async fn load(tx: &mut Transaction) -> Result<Cluster, Failure> {
+async fn load(tx: &mut Transaction, faults: &Faults) -> Result<Cluster, Failure> {
     let row = tx.cluster().get().await?;
     let rows = tx.nodes().list().await?;
     let complete = !nodes_differ(&row.declared, &rows);
@@ -126,6 +126,7 @@ async fn load(tx: &mut Transaction) -> Result<Cluster, Failure> {
         state: state_of(complete, &nodes),
         declared: row.declared,
         nodes,
+        faults: faults.list(),
     })
 }
 

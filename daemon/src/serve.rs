@@ -32,7 +32,9 @@ use anyhow::Context as _;
 use ringfence_api::SystemClock;
 use ringfence_place::file::atomic_write;
 use ringfence_place::process::{Claim, HEAD_CLAIM, claim};
+use ringfence_store::Store;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -75,8 +77,8 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     atomic_write(&directory.join(CA_FILE), authorities.cached().client_bundle().as_bytes(), 0o644)?;
 
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(listen(listener, tls.config(), router(all_routes(), daemon.clone()), stop.clone()));
-    let running = tokio::spawn(tasks.clone().run(stop.clone()));
+    let mut serving = tokio::spawn(listen(listener, tls.config(), router(all_routes(), daemon.clone()), stop.clone()));
+    let mut running = tokio::spawn(tasks.clone().run(stop.clone()));
     if let Some(announcements) = base.store.announcements() {
         tokio::spawn(listen_to_others(base.clone(), announcements, stop.clone()));
     }
@@ -85,15 +87,36 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
     let ended = tokio::select! {
         ended = wait_for_signal() => ended,
         ended = watch_claim(&claim, async || republish(&daemon, &directory).await) => ended,
+        ended = watch_work(&base.store, &mut serving, &mut running) => ended,
     };
     info!("stopping");
     service_manager::stopping();
     stop.cancel();
     // What does not end soon is cut off, which is as safe as a crash.
-    let _ = tokio::time::timeout(Duration::from_secs(2), async { tokio::join!(serving, running) }).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), end(serving, running)).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), base.lead.resign(&base.store, base.now())).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), base.store.close()).await;
     ended
+}
+
+/// Fails when something has ended without which the daemon is of no use: whoever watches it starts it again, which is
+/// better than a process that only looks alive.
+async fn watch_work(store: &Store, serving: &mut JoinHandle<()>, running: &mut JoinHandle<()>) -> anyhow::Result<()> {
+    let what = tokio::select! {
+        () = store.ended() => "the writer of the database",
+        _ = serving => "the API",
+        _ = running => "the background work",
+    };
+    anyhow::bail!("{what} has ended by a fault, so the process ends; start it again")
+}
+
+/// Waits for what has not ended yet.
+async fn end(serving: JoinHandle<()>, running: JoinHandle<()>) {
+    for work in [serving, running] {
+        if !work.is_finished() {
+            let _ = work.await;
+        }
+    }
 }
 
 /// How often a process checks its claim on its directory.

@@ -117,6 +117,8 @@ async fn run_one(tasks: Arc<Tasks>, index: usize, stop: CancellationToken) {
                 return;
             }
         };
+        let fault = outcome.as_ref().err().map(|error| format!("{error:#}"));
+        tasks.base.faults.record(entry.task.name(), fault);
         entry.record(outcome, tasks.base.now());
         if stop.run_until_cancelled(tokio::time::sleep(entry.task.rest())).await.is_none() {
             return;

@@ -283,6 +283,9 @@ pub struct Cluster {
     pub declared: PutCluster,
     /// The nodes, the head first.
     pub nodes: Vec<Node>,
+    /// What the daemon's background work cannot do, for people; empty when all is well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// Whether a cluster is what it should be.

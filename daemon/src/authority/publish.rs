@@ -137,8 +137,9 @@ async fn publish_shard(
     shard: u32,
     trigger: &Trigger,
 ) -> Result<Option<PublishedCrl>, Failure> {
-    // Once, because a clock that does not go on must not keep a revocation from being published.
-    let mut paused = false;
+    // The number before which this was asked, once it has waited: only once, because a clock that does not go on must
+    // not keep a revocation from being published.
+    let mut asked_before = None;
     loop {
         let now = authorities.base.now();
         let mut tx = authorities.base.store.read("sign_crl").await?;
@@ -149,9 +150,13 @@ async fn publish_shard(
         if !needs_next(&mut tx, &last, trigger, now).await? {
             return Ok(None);
         }
-        if let Some(pause) = pause_before(&last, now).filter(|_| !paused) {
+        if asked_before.is_some_and(|number| last.number > number) && !has_news(&mut tx, &last).await? {
+            // Another request that waited has published meanwhile, which is what this one asked for.
+            return Ok(Some(published(&mut tx, last, now).await?));
+        }
+        if let Some(pause) = pause_before(&last, now).filter(|_| asked_before.is_none()) {
             drop(tx);
-            paused = true;
+            asked_before = Some(last.number);
             tokio::time::sleep(pause).await;
             continue;
         }
@@ -177,6 +182,18 @@ async fn publish_shard(
         let CrlHead { issuer, shard, number, this_update, next_update, .. } = head;
         return Ok(Some(PublishedCrl { issuer, shard, number, entries, this_update, next_update }));
     }
+}
+
+async fn has_news(tx: &mut Transaction, last: &CrlHead) -> Result<bool, Failure> {
+    Ok(tx.crls().has_unlisted(&last.issuer, last.shard).await?)
+}
+
+/// A CRL that has been published.
+async fn published(tx: &mut Transaction, head: CrlHead, now: Timestamp) -> Result<PublishedCrl, Failure> {
+    let mut entries = 0;
+    tx.crls().for_each_revoked(&head, now, |_| entries += 1).await?;
+    let CrlHead { issuer, shard, number, this_update, next_update, .. } = head;
+    Ok(PublishedCrl { issuer, shard, number, entries, this_update, next_update })
 }
 
 /// A CRL that is signed but not published.

@@ -58,6 +58,10 @@ impl From<StoreError> for Failure {
     fn from(cause: StoreError) -> Self {
         match cause {
             StoreError::Exists(what) => Self::new(ProblemCode::Conflict, format!("{what} exists already")),
+            StoreError::Full(_) => Self::new(
+                ProblemCode::Unavailable,
+                "the disk of the database is full, and nothing was changed: free some space, and try again",
+            ),
             StoreError::Busy(_) => Self::new(ProblemCode::Unavailable, "the daemon is busy; try again"),
             cause => Self::internal(cause),
         }

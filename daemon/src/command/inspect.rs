@@ -119,7 +119,10 @@ fn nodes(cluster: &Cluster) -> (Table, Option<String>) {
         }
     }
     let state = serde_json::to_value(cluster.state).ok().and_then(|state| state.as_str().map(ToOwned::to_owned));
-    let remark = format!("cluster {} ({}) is {}", cluster.name, cluster.id, state.unwrap_or_default());
+    let mut remark = format!("cluster {} ({}) is {}", cluster.name, cluster.id, state.unwrap_or_default());
+    for fault in &cluster.faults {
+        remark.push_str(&format!("\nfault: {fault}"));
+    }
     (table, Some(remark))
 }
 

@@ -3,16 +3,23 @@
 
 use std::path::Path;
 
-use ringfence_api::authority::{AuthorityDomain, ImportAuthorities};
+use jiff::Timestamp;
+use ringfence_api::authority::{Authority, AuthorityDomain, ImportAuthorities};
 use tracing::{error, info};
 
-use crate::authority::{import_signed, rotate_due};
+use crate::authority::{Issuers, import_signed, rotate_due};
 use crate::base::{Actor, Failure};
 use crate::daemon::Daemon;
 use crate::serve::open::read_imported;
 
 /// How often the file is looked for while nothing can be served.
 const PERIOD: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The root, if it has ended.
+fn ended_root(issuers: &Issuers, now: Timestamp) -> Option<&Authority> {
+    let root = &issuers.active(AuthorityDomain::Root).ok()?.view;
+    (root.not_after <= now).then_some(root)
+}
 
 /// Imports what the file holds, if there is one, and removes it.
 pub(super) async fn import_file(daemon: &Daemon, directory: &Path) -> anyhow::Result<()> {
@@ -36,6 +43,13 @@ pub(super) async fn await_authorities(daemon: &Daemon, directory: &Path) -> anyh
         let services = &issuers.active(AuthorityDomain::Services).map_err(Failure::into_cause)?.view;
         if services.not_after > now {
             return Ok(());
+        }
+        if !told && let Some(root) = ended_root(&issuers, now) {
+            error!(
+                "the offline root {} ended at {}: nothing that it has signed verifies any more. Make another root with \
+                 `ringfenced ca init`, and a new cluster with it",
+                root.id, root.not_after
+            );
         }
         if !told {
             error!(

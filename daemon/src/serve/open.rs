@@ -16,7 +16,7 @@ use tracing::warn;
 
 use crate::access::{Access, KeysFile};
 use crate::authority::{Authorities, bootstrap};
-use crate::base::{Base, Changes, Events, Failure, Lead, crash_point, follow};
+use crate::base::{Base, Changes, Events, Failure, Faults, Lead, crash_point, follow};
 use crate::config::{ConfigError, ServeConfig};
 use crate::daemon::Daemon;
 use crate::incarnation::{Evidence, begin};
@@ -66,6 +66,7 @@ pub(crate) async fn open(
         changes: Changes::new(store.announcer()),
         events: Events::new(store.announcer()),
         lead,
+        faults: Faults::default(),
         store,
     });
     let authorities = Arc::new(Authorities::load(base.clone(), &mut tx).await.map_err(Failure::into_cause)?);

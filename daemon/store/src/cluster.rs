@@ -156,6 +156,15 @@ impl Cluster<'_> {
         Ok(())
     }
 
+    /// Writes what is there, to see whether anything can be written.
+    pub async fn touch(&mut self) -> Result<(), StoreError> {
+        query("UPDATE cluster SET revision = revision")
+            .execute(self.0.connection())
+            .await
+            .map_err(|e| self.0.failed(e))?;
+        Ok(())
+    }
+
     /// Records a change that a client may wait for.
     pub async fn increment_revision(&mut self) -> Result<(), StoreError> {
         query("UPDATE cluster SET revision = revision + 1")

@@ -20,6 +20,9 @@ pub enum StoreError {
     /// Other transactions took too long. The same operation may succeed later.
     #[error("the transaction {0} did not get its turn")]
     Busy(&'static str),
+    /// The database has no space left; the transaction is rolled back. The same operation may succeed later.
+    #[error("the disk of the database is full")]
+    Full(&'static str),
     /// The database failed; the transaction is rolled back.
     #[error("the transaction {transaction} failed")]
     Failed {
@@ -38,6 +41,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the database has no space left: `SQLITE_FULL`, or `disk_full` of PostgreSQL.
+    pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| code == "13" || code == "53100")
+    }
+
     /// Whether the database refused a row because its key is taken.
     pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
         error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)

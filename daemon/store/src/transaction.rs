@@ -1,7 +1,7 @@
 //! The store, and its transactions. Each noun's file adds the statements of that noun to [`Transaction`].
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyConnection, AnyPool, Executor as _};
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::announce::{self, Announcements, Announcer};
 use crate::database::{Database, Mode};
 use crate::error::StoreError;
-use crate::writer::{Request, Turn, serve};
+use crate::writer::{Request, Trouble, Turn, serve};
 
 /// How many transactions read at the same time.
 const READERS: u32 = 4;
@@ -21,6 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Store {
     writer: mpsc::UnboundedSender<Request>,
+    trouble: Trouble,
     readers: AnyPool,
     begin_read: &'static str,
     watch: Option<Watch>,
@@ -47,6 +48,7 @@ pub struct Transaction {
     work: Work,
     name: &'static str,
     watch: Option<Watch>,
+    trouble: Trouble,
 }
 
 enum Work {
@@ -73,10 +75,12 @@ impl Store {
             .await
             .map_err(|e| failed(e.into()))?;
         let (writer, requests) = mpsc::unbounded_channel();
-        tokio::spawn(serve(database.clone(), connection, requests));
+        let trouble = Trouble::default();
+        tokio::spawn(serve(database.clone(), connection, requests, trouble.clone()));
         let (announcer, announcements) = announce::start(database);
         let announcements = Arc::new(Mutex::new(Some(announcements)));
-        Ok(Self { writer, readers, begin_read: database.begin_read(), watch: None, announcer, announcements })
+        let begin_read = database.begin_read();
+        Ok(Self { writer, trouble, readers, begin_read, watch: None, announcer, announcements })
     }
 
     /// Begins a transaction that reads, and nothing else: neither creates nor migrates anything. Other programs may use
@@ -86,7 +90,7 @@ impl Store {
         let options = database.options(Mode::Read).map_err(opened)?;
         let pool = AnyPoolOptions::new().max_connections(1).connect_with(options).await.map_err(opened)?;
         let inner = pool.begin_with(database.begin_read()).await.map_err(opened)?;
-        Ok(Transaction { work: Work::Read(inner), name, watch: None })
+        Ok(Transaction { work: Work::Read(inner), name, watch: None, trouble: Trouble::default() })
     }
 
     /// Whether the database holds a cluster. Changes nothing, and does not create a missing file.
@@ -124,8 +128,11 @@ impl Store {
         // A writer that has stopped drops the request, and `turn` fails.
         let _ = self.writer.send(Request::Turn(asking));
         match tokio::time::timeout(TIMEOUT, turn).await {
-            Ok(Ok(Ok(turn))) => Ok(Transaction { work: Work::Write(turn), name, watch: self.watch }),
-            Ok(Ok(Err(source))) => Err(failed(name, source)),
+            Ok(Ok(Ok(turn))) => {
+                let trouble = self.trouble.clone();
+                Ok(Transaction { work: Work::Write(turn), name, watch: self.watch, trouble })
+            }
+            Ok(Ok(Err(source))) => Err(failed_together(name, source)),
             Ok(Err(_)) => Err(failed(name, sqlx::Error::PoolClosed)),
             Err(_) => Err(StoreError::Busy(name)),
         }
@@ -134,10 +141,21 @@ impl Store {
     /// Begins a transaction that reads one consistent state and blocks nobody.
     pub async fn read(&self, name: &'static str) -> Result<Transaction, StoreError> {
         match self.readers.begin_with(self.begin_read).await {
-            Ok(inner) => Ok(Transaction { work: Work::Read(inner), name, watch: None }),
+            Ok(inner) => Ok(Transaction { work: Work::Read(inner), name, watch: None, trouble: self.trouble.clone() }),
             Err(sqlx::Error::PoolTimedOut) => Err(StoreError::Busy(name)),
             Err(source) => Err(failed(name, source)),
         }
+    }
+
+    /// Completes when the writer has ended, after which nothing can be written: when the store was closed, or by a fault.
+    pub async fn ended(&self) {
+        self.writer.closed().await;
+    }
+
+    /// When a write last failed, and why, until one succeeds.
+    pub fn trouble(&self) -> Option<(Instant, StoreError)> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        trouble.map(|(at, source)| (at, failed_together("write", source)))
     }
 
     /// Closes the database once running transactions have ended.
@@ -151,7 +169,16 @@ impl Store {
 }
 
 pub(crate) fn failed(transaction: &'static str, source: sqlx::Error) -> StoreError {
-    StoreError::Failed { transaction, source: Arc::new(source) }
+    failed_together(transaction, Arc::new(source))
+}
+
+/// A failure of a group of transactions.
+fn failed_together(transaction: &'static str, source: Arc<sqlx::Error>) -> StoreError {
+    if StoreError::is_full(&source) {
+        StoreError::Full(transaction)
+    } else {
+        StoreError::Failed { transaction, source }
+    }
 }
 
 impl Transaction {
@@ -164,7 +191,7 @@ impl Transaction {
                 let tell = |moment| self.watch.inspect(|watch| watch(transaction, moment));
                 tell(Moment::Committing);
                 let outcome = turn.keep().await.map_err(|_| failed(transaction, sqlx::Error::WorkerCrashed))?;
-                outcome.map_err(|source| StoreError::Failed { transaction, source })?;
+                outcome.map_err(|source| failed_together(transaction, source))?;
                 tell(Moment::Committed);
                 Ok(())
             }
@@ -186,7 +213,11 @@ impl Transaction {
 
     /// An error that names this transaction.
     pub(crate) fn failed(&self, source: sqlx::Error) -> StoreError {
-        failed(self.name, source)
+        let source = Arc::new(source);
+        if StoreError::is_full(&source) {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), source.clone()));
+        }
+        failed_together(self.name, source)
     }
 
     /// The same, but a key that exists is [`StoreError::Exists`].

@@ -11,7 +11,8 @@
 //! that comes alone does not wait, and many that come together share one write to the disk, which takes longer than the
 //! statements.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use sqlx::{AnyConnection, Executor as _};
 use tokio::sync::{mpsc, oneshot};
@@ -25,10 +26,13 @@ const GROUP: usize = 128;
 /// A request to the writer.
 pub(crate) enum Request {
     /// To lend the connection for an operation.
-    Turn(oneshot::Sender<Result<Turn, sqlx::Error>>),
+    Turn(oneshot::Sender<Result<Turn, Arc<sqlx::Error>>>),
     /// To close the database, after everything that was requested before.
     Close(oneshot::Sender<()>),
 }
+
+/// Why the last group failed, until one succeeds.
+pub(crate) type Trouble = Arc<Mutex<Option<(Instant, Arc<sqlx::Error>)>>>;
 
 /// Completes once the group is durable, or has failed.
 pub(crate) type Durable = oneshot::Receiver<Result<(), Arc<sqlx::Error>>>;
@@ -76,8 +80,9 @@ pub(crate) async fn serve(
     database: Database,
     connection: AnyConnection,
     mut requests: mpsc::UnboundedReceiver<Request>,
+    trouble: Trouble,
 ) {
-    let mut writer = Writer { database, connection: Some(connection) };
+    let mut writer = Writer { database, connection: Some(connection), trouble };
     while let Some(request) = requests.recv().await {
         match request {
             Request::Turn(first) => {
@@ -94,19 +99,28 @@ struct Writer {
     database: Database,
     /// None after it has broken, until the next group.
     connection: Option<AnyConnection>,
+    trouble: Trouble,
 }
 
 impl Writer {
+    /// Notes how a group ended, for whoever asks how the database is.
+    fn note(&self, trouble: Option<Arc<sqlx::Error>>) {
+        let trouble = trouble.map(|error| (Instant::now(), error));
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
     /// Runs one group and makes it durable. Returns a request to close that came meanwhile.
     async fn group(
         &mut self,
-        first: oneshot::Sender<Result<Turn, sqlx::Error>>,
+        first: oneshot::Sender<Result<Turn, Arc<sqlx::Error>>>,
         requests: &mut mpsc::UnboundedReceiver<Request>,
     ) -> Option<oneshot::Sender<()>> {
         let mut connection = match self.begin().await {
             Ok(connection) => connection,
             Err(error) => {
                 warn!(error = %error, "the database cannot be written to");
+                let error = Arc::new(error);
+                self.note(Some(error.clone()));
                 let _ = first.send(Err(error));
                 return None;
             }
@@ -118,7 +132,9 @@ impl Writer {
                 // The operations before this one are not durable, and their callers learn it.
                 Err(error) => {
                     warn!(error = %error, "the connection to the database broke");
-                    tell(kept, &Err(Arc::new(error)));
+                    let error = Arc::new(error);
+                    self.note(Some(error.clone()));
+                    tell(kept, &Err(error));
                     return close;
                 }
             };
@@ -135,6 +151,9 @@ impl Writer {
         match ended {
             Ok(_) => {
                 self.connection = Some(connection);
+                if group > 0 {
+                    self.note(None);
+                }
                 if group > 1 {
                     debug!(group, "committed together");
                 }
@@ -143,7 +162,9 @@ impl Writer {
             Err(error) => {
                 warn!(error = %error, "the database does not commit");
                 // The connection may still be in the transaction, so it is dropped.
-                tell(kept, &Err(Arc::new(error)));
+                let error = Arc::new(error);
+                self.note(Some(error.clone()));
+                tell(kept, &Err(error));
             }
         }
         close
@@ -180,7 +201,7 @@ async fn begin(database: &Database, connection: &mut AnyConnection) -> Result<()
 /// Runs one operation. Fails only if the connection is broken.
 async fn turn(
     mut connection: AnyConnection,
-    asking: oneshot::Sender<Result<Turn, sqlx::Error>>,
+    asking: oneshot::Sender<Result<Turn, Arc<sqlx::Error>>>,
     kept: &mut Vec<oneshot::Sender<Result<(), Arc<sqlx::Error>>>>,
 ) -> Result<AnyConnection, sqlx::Error> {
     if asking.is_closed() {

@@ -1,6 +1,6 @@
 //! What is decided while planning: what can be known of the computed attributes, and what cannot work.
 
-use ringfence_api::ClusterName;
+use ringfence_api::{ClusterId, ClusterName};
 use tfplugin_rs::prelude::*;
 
 use super::ClusterResource;
@@ -39,8 +39,8 @@ pub(super) fn plan_computed(planned: &mut ClusterModel) {
     }
 }
 
-/// What cannot work is said while planning.
-pub(super) fn check_target(data: &Ringfence, asked: &ClusterModel) -> Result<()> {
+/// What cannot work is said while planning. `recorded` is the cluster in the state.
+pub(super) fn check_target(data: &Ringfence, asked: &ClusterModel, recorded: Option<ClusterId>) -> Result<()> {
     if !data.token.is_unknown() {
         data.token.check()?;
     }
@@ -48,8 +48,9 @@ pub(super) fn check_target(data: &Ringfence, asked: &ClusterModel) -> Result<()>
     model.check()?;
     let (Some(target), Ok(name)) = (asked.target(), cluster_name(asked)) else { return Ok(()) };
     let key = if data.token.is_unknown() { None } else { Some(data.token.public_key()?) };
-    // A cluster that this run has read may have another name now; then it is removed before the new one is made.
-    let ours = target.cluster_id()?.is_some_and(|id| data.seen(id).is_some());
+    // The cluster in the state may have another name now; then it is removed before the new one is made. An apply plans
+    // once more, in another process, which has not read it.
+    let ours = target.cluster_id()?.is_some_and(|id| recorded == Some(id) || data.seen(id).is_some());
     if ours { target.check_address() } else { target.check(&name, key.as_ref()) }
 }
 

@@ -3,7 +3,7 @@
 //! Every operation is "make it so" and may be repeated after an interruption anywhere: the target's directory or
 //! tag says whose cluster it is, the head is found before it is started, and the declaration is put whole.
 
-use ringfence_api::ClientError;
+use ringfence_api::{ClientError, ClusterId};
 use tfplugin_rs::prelude::*;
 
 use super::converge::{Doing, claim, complete, converge, stop, stopped};
@@ -41,13 +41,14 @@ impl Resource for ClusterResource {
             refuse_if_protected(prior, what)?;
         }
         operator_token::check(plan)?;
+        let recorded = plan.prior.as_ref().and_then(|prior| ClusterId::parse(prior.id.known()?).ok());
         let Some(planned) = &mut plan.planned else { return Ok(()) };
         if !replaced {
             plan_computed(planned);
         }
         // The address that a cluster has by chance is not one that its successor wants.
         let successor = plan.config.as_ref().filter(|_| replaced);
-        check_target(ctx.data(), successor.unwrap_or(planned))?;
+        check_target(ctx.data(), successor.unwrap_or(planned), recorded)?;
         if plan.prior.is_none() {
             check_existing(ctx, planned).await?;
         }
@@ -104,6 +105,10 @@ impl Resource for ClusterResource {
         for node in cluster.nodes.iter().filter(|node| node.fault.is_some()) {
             let fault = node.fault.clone().unwrap_or_default();
             ctx.warn(Diagnostic::warning(format!("Node {} reports a fault", node.name)).detail(format!("{fault}.")));
+        }
+        for fault in &cluster.faults {
+            let warning = Diagnostic::warning(format!("The head of cluster {} reports a fault", cluster.name));
+            ctx.warn(warning.detail(format!("{fault}. See `ringfenced inspect tasks`.")));
         }
         let incomplete = state.state == INCOMPLETE;
         let seen = complete(state, &cluster, &connection);

@@ -44,7 +44,7 @@ async fn a_lost_head_is_told_and_no_other_is_made_in_its_place() {
     let told = plan.words();
     assert!(plan.code == 2 && told.contains(GONE), "{told}{}", plan.stderr);
     assert!(told.contains(&format!("{} is not there", head.display())), "{told}");
-    assert!(told.contains("from a backup") && told.contains("-replace=ringfence_cluster.NAME"), "{told}");
+    assert!(told.contains("ringfenced restore") && told.contains("-replace=ringfence_cluster.NAME"), "{told}");
     let error = setup.terraform.apply(&[]).await.expect_error("apply");
     assert!(error.contains(GONE) && error.contains("another root under the same identity"), "{error}");
     assert!(!head.exists());

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ringfence_api::cluster::AuthoritySettings;
 use ringfence_api::node::NodeRotation;
+use ringfence_api::project::PutProject;
+use ringfence_api::{ProblemCode, ProjectName};
 use ringfence_tests::head::TOKEN;
 use ringfence_tests::sandbox::program;
 use ringfence_tests::{Head, Sandbox, eventually};
@@ -30,6 +32,70 @@ fn run(directory: &Path, stdout: Stdio, arguments: &[&str]) -> Output {
     let mut command = Command::new(program("ringfenced"));
     command.current_dir(directory).args(arguments).env("RINGFENCE_TOKEN", TOKEN);
     command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
+}
+
+/// A small file system for a test, unmounted at its end.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Self {
+        std::fs::create_dir(at).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "tmpfs"]).arg(at).status();
+        assert!(
+            mounted.unwrap().success(),
+            "a test of a full disk needs a file system of its own, which root can mount"
+        );
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_the_daemon_works_on_when_there_is_space_again() {
+    let sandbox = Sandbox::new();
+    let disk = SmallDisk::mount(&sandbox.path().join("disk"));
+    let directory = disk.0.join("cluster");
+    let mut head = Head::start(&directory).await;
+    let client = head.operator();
+    let (project, put) = (ProjectName::parse("fraud").unwrap(), PutProject::default());
+    client.put_project(&project, &put).await.unwrap();
+    let ballast = disk.0.join("ballast");
+    let mut file = File::create(&ballast).unwrap();
+    while std::io::Write::write_all(&mut file, &[0; 4_096]).is_ok() {}
+    let tries = std::cell::Cell::new(0);
+    let described = |text: &str| {
+        tries.set(tries.get() + 1);
+        PutProject { description: format!("{text} {} {}", tries.get(), "x".repeat(400)), ..PutProject::default() }
+    };
+    let refused = eventually("a write is refused", Duration::from_secs(30), async || {
+        match client.put_project(&project, &described("full ")).await {
+            Err(error) if error.code() == Some(ProblemCode::Unavailable) => Ok(error.to_string()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    assert!(refused.contains("the disk of the database is full"), "{refused}");
+    // What a refused write had taken is free again, and a small write may fit.
+    eventually("health tells", Duration::from_secs(30), async || {
+        let mut file = File::options().append(true).open(&ballast).unwrap();
+        while std::io::Write::write_all(&mut file, &[0]).is_ok() {}
+        let put = client.put_project(&project, &described("full ")).await;
+        match client.health().await {
+            Err(error) if error.to_string().contains("the disk of the database is full") => Ok(()),
+            other => Err(format!("{} tries, the last: {put:?}; {other:?}", tries.get())),
+        }
+    })
+    .await;
+    std::fs::remove_file(&ballast).unwrap();
+    drop(file);
+    client.put_project(&project, &described("space ")).await.unwrap();
+    client.health().await.unwrap();
+    head.stop().await;
 }
 
 /// Commands that are over when they have printed.

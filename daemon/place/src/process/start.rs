@@ -23,7 +23,7 @@ use tracing::debug;
 
 use crate::file::FileError;
 use crate::process::LOOK_AGAIN;
-use crate::process::directory::{DirectoryError, create_directory};
+use crate::process::directory::{DirectoryError, create_directory, is_ours};
 use crate::process::identity::Identity;
 use crate::process::observe::{Observed, observe};
 use crate::process::spawn::{Spawn, SpawnError, start};
@@ -32,7 +32,10 @@ use crate::process::spawn::{Spawn, SpawnError, start};
 /// is missing; waits at most `wait`.
 pub async fn ensure_running(spawn: &Spawn, name: &str, wait: Duration) -> Result<Running, StartError> {
     let deadline = Instant::now() + wait;
-    create_directory(&spawn.directory)?;
+    // One that is ours may be open to those who have files in it.
+    if !is_ours(&spawn.directory).unwrap_or(false) {
+        create_directory(&spawn.directory)?;
+    }
     let mut child: Option<Started> = None;
     loop {
         // Whether ours has ended comes first: if it lost to somebody, they are seen afterwards.

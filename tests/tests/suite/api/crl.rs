@@ -177,7 +177,7 @@ async fn crls_are_published_on_request_even_if_none_is_due() {
 }
 
 #[tokio::test]
-async fn numbers_rise_one_by_one_under_concurrent_publishing() {
+async fn who_asks_for_a_crl_in_the_same_second_gets_the_same_and_numbers_only_rise() {
     let world = World::new().await;
     let names: Vec<String> = (0..10).map(|number| format!("user{number}")).collect();
     world.people("fraud", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -197,14 +197,12 @@ async fn numbers_rise_one_by_one_under_concurrent_publishing() {
     for answer in answers {
         numbers.extend(answer.unwrap().iter().filter(|crl| crl.issuer == "projects-1").map(|crl| crl.number));
     }
+    assert_eq!(numbers.len(), 10, "everybody gets an answer: {numbers:?}");
     numbers.sort_unstable();
-    let all = numbers.len();
-    numbers.dedup();
-    assert_eq!((numbers.len(), all), (10, 10), "two lists have the same number: {numbers:?}");
     let last = world.client.publish_crls().await.unwrap();
     let last = last.iter().find(|crl| crl.issuer == "projects-1").unwrap();
     assert_eq!(last.entries, names.len());
-    assert!(last.number > *numbers.last().unwrap());
+    assert!(last.number >= *numbers.last().unwrap(), "{numbers:?}");
 }
 
 #[tokio::test]
