@@ -4,8 +4,8 @@
 //! ```text
 //! serve.toml                 the configuration, written before the daemon starts
 //! authority.json             the settings of the first authorities; read when the cluster is created
-//! imported.json              what an offline root signed: the first authorities, or later intermediates; removed once it
-//!                            is stored
+//! imported.json              what an offline root signed: the first authorities, or later intermediates; removed once
+//!                            it is stored
 //! ringfence.db               the database, unless it is on a server
 //! master.key                 the key that seals all others (0600), unless another source is configured
 //! ca.pem, endpoint           the root certificate and the API's address, for clients: the only ones with mode 0644

@@ -16,7 +16,7 @@ impl Account {
     pub(crate) fn current() -> Self {
         // Without supplementary groups fewer files are accepted, never more.
         let more = getgroups().unwrap_or_default();
-        let groups = std::iter::once(getegid()).chain(more).map(|group| group.as_raw()).collect();
+        let groups = std::iter::once(getegid()).chain(more).map(rustix::fs::Gid::as_raw).collect();
         Self { user: geteuid().as_raw(), groups }
     }
 }

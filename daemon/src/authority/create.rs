@@ -122,8 +122,8 @@ pub(super) async fn establish(
     Ok(id)
 }
 
-/// The number of the next authority of a domain. Those of a history that is lost may have had any number that would come
-/// next, and no two authorities have the same name; so each history counts from a number of its own.
+/// The number of the next authority of a domain. Those of a history that is lost may have had any number that would
+/// come next, and no two authorities have the same name; so each history counts from a number of its own.
 pub(super) fn number_of_next(rows: &[IssuerRow], domain: AuthorityDomain, incarnation: &Incarnation) -> u32 {
     let last = rows.iter().filter(|row| row.view.domain == domain).map(|row| row.number).max();
     let first = u32::try_from(incarnation.number.saturating_sub(1).saturating_mul(100)).unwrap_or(1);

@@ -45,7 +45,7 @@ pub(crate) struct Signed {
     der: Vec<u8>,
     not_before: Timestamp,
     /// When it was signed.
-    pub(crate) signed_at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// The outcome of recording certificates.
@@ -117,7 +117,7 @@ impl Authorities {
             identity,
             der: certificate,
             not_before,
-            signed_at: now,
+            at: now,
             by: by.clone(),
         })
     }

@@ -24,6 +24,8 @@ pub(crate) struct Authorities {
     pub(super) server_tls: OnceLock<Arc<ServerTls>>,
     /// The issuer of the API's certificate, and the time from and until which it need not be renewed.
     pub(super) api_fresh: Mutex<Option<(String, Timestamp, Timestamp)>>,
+    /// Who asks for CRLs takes turns.
+    pub(super) publishing: tokio::sync::Mutex<()>,
 }
 
 /// A snapshot of the authorities, without those that are gone.
@@ -57,7 +59,13 @@ impl Authorities {
     /// Loads the authorities from the database.
     pub(crate) async fn load(base: Arc<Base>, tx: &mut Transaction) -> Result<Self, Failure> {
         let present = RwLock::new(Arc::new(Issuers::load(tx, &base.master_key).await?));
-        Ok(Self { base, present, server_tls: OnceLock::new(), api_fresh: Mutex::default() })
+        Ok(Self {
+            base,
+            present,
+            server_tls: OnceLock::new(),
+            api_fresh: Mutex::default(),
+            publishing: tokio::sync::Mutex::default(),
+        })
     }
 
     /// The cached authorities, which may be outdated. [`fresh`](Self::fresh) compares them with the database.

@@ -93,15 +93,18 @@ pub(crate) async fn publish_crls(
     State(authorities): State<Arc<Authorities>>,
     OperatorCaller(actor): OperatorCaller,
 ) -> Result<Json<Vec<PublishedCrl>>, Failure> {
-    Ok(Json(publish(&authorities, &Trigger::Requested(actor)).await?))
+    // Those who ask at the same time get the same CRLs.
+    let at = authorities.base.now();
+    let _turn = authorities.publishing.lock().await;
+    Ok(Json(publish(&authorities, &Trigger::Requested { actor, at }).await?))
 }
 
 /// Why CRLs are published.
 enum Trigger {
     /// Those that are due.
     Due,
-    /// All of them, at a caller's request.
-    Requested(Actor),
+    /// All of them, at a caller's request: each is signed after this moment.
+    Requested { actor: Actor, at: Timestamp },
 }
 
 /// Signs and stores the next CRL of every shard that needs one, and notifies agents.
@@ -111,7 +114,8 @@ async fn publish(authorities: &Authorities, trigger: &Trigger) -> Result<Vec<Pub
     let mut pending = Vec::new();
     for last in tx.crls().list_heads().await? {
         let signs = issuers.find(&last.issuer).is_some_and(|issuer| issuer.authority.can_sign());
-        if signs && needs_next(&mut tx, &last, trigger, authorities.base.now()).await? {
+        let is_requested = matches!(trigger, Trigger::Requested { .. });
+        if signs && (is_requested || needs_next(&mut tx, &last, trigger, authorities.base.now()).await?) {
             pending.push(last);
         }
     }
@@ -137,9 +141,8 @@ async fn publish_shard(
     shard: u32,
     trigger: &Trigger,
 ) -> Result<Option<PublishedCrl>, Failure> {
-    // The number before which this was asked, once it has waited: only once, because a clock that does not go on must
-    // not keep a revocation from being published.
-    let mut asked_before = None;
+    // Only once, because a clock that does not go on must not keep a revocation from being published.
+    let mut paused = false;
     loop {
         let now = authorities.base.now();
         let mut tx = authorities.base.store.read("sign_crl").await?;
@@ -148,15 +151,13 @@ async fn publish_shard(
         let Some(signer) = issuers.find(issuer) else { return Ok(None) };
         let Some(last) = tx.crls().find_head(issuer, shard).await? else { return Ok(None) };
         if !needs_next(&mut tx, &last, trigger, now).await? {
-            return Ok(None);
+            // Whoever asked gets what was published since.
+            let is_requested = matches!(trigger, Trigger::Requested { .. });
+            return if is_requested { published(&mut tx, last, now).await.map(Some) } else { Ok(None) };
         }
-        if asked_before.is_some_and(|number| last.number > number) && !has_news(&mut tx, &last).await? {
-            // Another request that waited has published meanwhile, which is what this one asked for.
-            return Ok(Some(published(&mut tx, last, now).await?));
-        }
-        if let Some(pause) = pause_before(&last, now).filter(|_| asked_before.is_none()) {
+        if let Some(pause) = pause_before(&last, now).filter(|_| !paused) {
             drop(tx);
-            asked_before = Some(last.number);
+            paused = true;
             tokio::time::sleep(pause).await;
             continue;
         }
@@ -173,7 +174,7 @@ async fn publish_shard(
         let Next { row: CrlRow { head, .. }, entries, new } = next;
         tx.crls().mark_listed(&head, &new).await?;
         tx.cluster().increment_generation().await?;
-        if let Trigger::Requested(actor) = trigger {
+        if let Trigger::Requested { actor, .. } = trigger {
             let object = format!("{issuer}/{shard}");
             actor.record(&mut tx, "publish_crl", &object, &format!("number {}", head.number), now).await?;
         }
@@ -182,10 +183,6 @@ async fn publish_shard(
         let CrlHead { issuer, shard, number, this_update, next_update, .. } = head;
         return Ok(Some(PublishedCrl { issuer, shard, number, entries, this_update, next_update }));
     }
-}
-
-async fn has_news(tx: &mut Transaction, last: &CrlHead) -> Result<bool, Failure> {
-    Ok(tx.crls().has_unlisted(&last.issuer, last.shard).await?)
 }
 
 /// A CRL that has been published.
@@ -262,7 +259,7 @@ async fn sign_next(
 /// Whether a shard needs its next CRL: because it was requested, because it is due, or because a revocation is
 /// unlisted.
 async fn needs_next(tx: &mut Transaction, last: &CrlHead, trigger: &Trigger, now: Timestamp) -> Result<bool, Failure> {
-    let requested = matches!(trigger, Trigger::Requested(_));
+    let requested = matches!(trigger, Trigger::Requested { at, .. } if last.signed_at < *at);
     Ok(requested
         || is_due(last, crl_lifetime(tx).await?, now)
         || tx.crls().has_unlisted(&last.issuer, last.shard).await?)

@@ -193,7 +193,8 @@ impl Import {
                 }
                 Ok(())
             }
-            // When an intermediate has ended, nobody can connect; whoever may write into the head's directory may import.
+            // When an intermediate has ended, nobody can connect. Whoever may write into the head's directory may
+            // import.
             Err(error) => match operator.head().filter(|_| error.is_unreachable()) {
                 Some(head) => {
                     let path = head.join(IMPORTED_FILE);

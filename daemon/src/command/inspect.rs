@@ -119,11 +119,9 @@ fn nodes(cluster: &Cluster) -> (Table, Option<String>) {
         }
     }
     let state = serde_json::to_value(cluster.state).ok().and_then(|state| state.as_str().map(ToOwned::to_owned));
-    let mut remark = format!("cluster {} ({}) is {}", cluster.name, cluster.id, state.unwrap_or_default());
-    for fault in &cluster.faults {
-        remark.push_str(&format!("\nfault: {fault}"));
-    }
-    (table, Some(remark))
+    let remark = format!("cluster {} ({}) is {}", cluster.name, cluster.id, state.unwrap_or_default());
+    let faults = cluster.faults.iter().map(|fault| format!("fault: {fault}"));
+    (table, Some([remark].into_iter().chain(faults).collect::<Vec<_>>().join("\n")))
 }
 
 fn authorities(authorities: &Vec<Authority>) -> (Table, Option<String>) {

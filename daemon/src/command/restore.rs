@@ -1,5 +1,5 @@
-//! `ringfenced restore`: fills the database of a daemon that does not run from a backup. What a restore means for nodes,
-//! lists and tokens happens when the daemon starts (see `incarnation`).
+//! `ringfenced restore`: fills the database of a daemon that does not run from a backup. What a restore means for
+//! nodes, lists and tokens happens when the daemon starts (see `incarnation`).
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};

@@ -30,7 +30,7 @@ pub(crate) async fn listen(
                 Some(slot) => {
                     let (server, stop) = (server.clone(), stop.clone());
                     tokio::spawn(async move {
-                        stop.run_until_cancelled(server.serve(stream, address, slot)).await;
+                        Box::pin(stop.run_until_cancelled(server.serve(stream, address, slot))).await;
                     });
                 }
                 None => server.note("a connection was refused", Some(address), &"all strangers are at work"),

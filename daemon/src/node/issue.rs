@@ -71,7 +71,7 @@ impl Order for OnNode {
                 }
             };
             verdicts.push(match identity {
-                Some(identity) if identity == signed.identity => order.within_quota(tx, signed.signed_at).await?,
+                Some(identity) if identity == signed.identity => order.within_quota(tx, signed.at).await?,
                 // Signing it again refuses it if it is no longer declared.
                 _ => Verdict::Outdated,
             });

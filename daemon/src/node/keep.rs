@@ -1,6 +1,6 @@
 //! The task that keeps nodes as declared: it restarts agents that died, gives a new ticket to a node that can no longer
-//! authenticate, repeats failed launches and removals, and removes nodes that are no longer in the database. A failure is
-//! recorded as a fault of its node, and does not affect other nodes.
+//! authenticate, repeats failed launches and removals, and removes nodes that are no longer in the database. A failure
+//! is recorded as a fault of its node, and does not affect other nodes.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -111,7 +111,8 @@ pub(crate) fn node_launch(nodes: &Nodes, node: &NodeName, ticket: Option<String>
 }
 
 /// Grants the node a ticket. It is derived from the master key, the history of the database and the number of
-/// certificates that the node has been issued, so that a repeated step grants the same ticket, and a node that joins again needs another one.
+/// certificates that the node has been issued, so that a repeated step grants the same ticket, and a node that joins
+/// again needs another one.
 pub(crate) async fn ticket(base: &Base, node: &NodeName) -> anyhow::Result<String> {
     let mut tx = base.write_leading("grant_ticket").await?;
     let issued = tx.certificates().count_of_node_profile(node).await?;

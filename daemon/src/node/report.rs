@@ -51,24 +51,7 @@ pub(crate) async fn put_report(
         && report.generation >= cluster.declared_generation
         && report.fault.is_none()
         && holds_everything(&cluster.declared, &before, &report.certificates, &cluster.name);
-    let after = NodeRow {
-        state: match before.state {
-            NodeState::Removing => NodeState::Removing,
-            _ if complete => NodeState::Ready,
-            _ => NodeState::Joined,
-        },
-        reported_at: Some(now),
-        // What was applied of another history says nothing about this one.
-        reported_generation: if heard == Heard::Part { report.generation } else { 0 },
-        held: report.certificates.into_iter().map(fit_to_show).collect(),
-        fault: report.fault.as_deref().map(readable),
-        beyond: if heard == Heard::Beyond {
-            before.beyond.clone().max(Some(reported.clone()))
-        } else {
-            before.beyond.clone()
-        },
-        ..before.clone()
-    };
+    let after = reported_row(&before, report, &reported, (heard, complete), now);
     tx.nodes().update_report(&after).await?;
     let lost = after.beyond != before.beyond && note_beyond(&mut tx, &nodes, &caller, &reported, now).await?;
     let unrevoked = tx.certificates().list_unrevoked_of_node(caller.node.as_str(), now).await?;
@@ -104,6 +87,31 @@ pub(crate) async fn put_report(
         base.events.notify(Event::RotationWanted);
     }
     Ok(Json(()))
+}
+
+/// The node's row after its report.
+fn reported_row(
+    before: &NodeRow,
+    report: PutReport,
+    reported: &Point,
+    (heard, complete): (Heard, bool),
+    now: Timestamp,
+) -> NodeRow {
+    let beyond = before.beyond.clone();
+    NodeRow {
+        state: match before.state {
+            NodeState::Removing => NodeState::Removing,
+            _ if complete => NodeState::Ready,
+            _ => NodeState::Joined,
+        },
+        reported_at: Some(now),
+        // What was applied of another history says nothing about this one.
+        reported_generation: if heard == Heard::Part { report.generation } else { 0 },
+        held: report.certificates.into_iter().map(fit_to_show).collect(),
+        fault: report.fault.as_deref().map(readable),
+        beyond: if heard == Heard::Beyond { beyond.max(Some(reported.clone())) } else { beyond },
+        ..before.clone()
+    }
 }
 
 /// The point that a report is about. An agent of an earlier version names no history.

@@ -54,8 +54,8 @@ pub(super) async fn await_authorities(daemon: &Daemon, directory: &Path) -> anyh
         if !told {
             error!(
                 "the intermediate {} ended at {}, and the root is offline: nothing can be served until another is \
-                 imported. Where the root is, run `ringfenced ca intermediate services --directory ROOT --out new.json`; \
-                 here, run `ringfenced ca import --cluster {} new.json`",
+                 imported. Where the root is, run `ringfenced ca intermediate services --directory ROOT --out \
+                 new.json`; here, run `ringfenced ca import --cluster {} new.json`",
                 services.id,
                 services.not_after,
                 directory.parent().unwrap_or(directory).display()

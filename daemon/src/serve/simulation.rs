@@ -257,9 +257,10 @@ impl Simulation {
         self.clock.advance(SignedDuration::from_secs(5));
     }
 
-    /// Runs rounds until no authority is changing.
+    /// Runs rounds until no authority is changing: for 13 minutes, as nodes may use what a distrusted authority has
+    /// signed for ten.
     async fn settle(&mut self) {
-        for _ in 0..60 {
+        for _ in 0..130 {
             self.round().await;
             if !self.daemon.authorities.cached().is_changing() {
                 self.round().await;

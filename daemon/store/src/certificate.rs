@@ -191,7 +191,8 @@ impl Certificates<'_> {
         rows.iter().map(|row| read(row).map(|row| row.view)).collect()
     }
 
-    /// The certificates of a node that are neither revoked nor expired, also those that are not valid yet. Oldest first.
+    /// The certificates of a node that are neither revoked nor expired, also those that are not valid yet. Oldest
+    /// first.
     pub async fn list_unrevoked_of_node(&mut self, node: &str, now: Timestamp) -> Result<Vec<Certificate>, StoreError> {
         let rows = query(select(
             "WHERE node = $1 AND revoked_at IS NULL AND not_after >= $2 ORDER BY issued_at, serial LIMIT 10000",

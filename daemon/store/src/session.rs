@@ -54,9 +54,9 @@ impl Sessions<'_> {
         Ok(())
     }
 
-    /// The key that opened the session of this hash, if it has not expired, and the keys that may log in. A session that
-    /// expires after `latest` was opened while the clock was ahead, and is none. One statement, because every request
-    /// needs it.
+    /// The key that opened the session of this hash, if it has not expired, and the keys that may log in. A session
+    /// that expires after `latest` was opened while the clock was ahead, and is none. One statement, because every
+    /// request needs it.
     pub async fn find_key(
         &mut self,
         hash: &str,

@@ -147,7 +147,8 @@ impl Store {
         }
     }
 
-    /// Completes when the writer has ended, after which nothing can be written: when the store was closed, or by a fault.
+    /// Completes when the writer has ended, after which nothing can be written: when the store was closed, or by a
+    /// fault.
     pub async fn ended(&self) {
         self.writer.closed().await;
     }

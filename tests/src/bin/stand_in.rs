@@ -1,6 +1,6 @@
-//! Stands in for `ringfenced`: it claims a directory as `agent` or `serve`, whichever is its first argument, and waits to
-//! be ended. A measure that runs thousands of agents in one process of its own has one of these for each, so that the
-//! daemon finds an agent there; a test has one for a head that it plays.
+//! Stands in for `ringfenced`: it claims a directory as `agent` or `serve`, whichever is its first argument, and
+//! waits to be ended. A measure that runs thousands of agents in one process of its own has one of these for each, so
+//! that the daemon finds an agent there; a test has one for a head that it plays.
 
 use std::path::PathBuf;
 

@@ -11,8 +11,11 @@ use ringfence_api::cluster::{
     AuthoritySettings, Cluster, ClusterState, KeyAlgorithm, PutCluster, Service, ServiceCommand, ServiceFiles,
     WorkerGroup,
 };
-use ringfence_api::{Client, Clock, GroupName, Lifetime, NodeName, ServiceName, SystemClock, SystemUser};
-use ringfence_pki::{CertificateFacts, Usage, pem_certificates, verify_leaf};
+use ringfence_api::node::PostCertificate;
+use ringfence_api::{
+    Client, Clock, Credentials, GroupName, Lifetime, NodeName, ProblemCode, ServiceName, SystemClock, SystemUser,
+};
+use ringfence_pki::{CertificateFacts, PrivateKey, Usage, pem_certificates, verify_leaf};
 use ringfence_place::process::{AGENT_CLAIM, Observed, observe};
 use ringfence_tests::{Head, Sandbox, eventually};
 use rustix::process::{Pid, Signal, kill_process};
@@ -315,4 +318,31 @@ async fn an_agent_whose_clock_jumps_keeps_what_it_has_and_continues_when_the_clo
         }
     }
     panic!("it has not gone on: {}", head.said());
+}
+
+#[tokio::test]
+async fn a_node_has_a_quota_of_certificates() {
+    let sandbox = Sandbox::new();
+    let head = Head::start(sandbox.path()).await;
+    let client = head.operator();
+    client.put_cluster(&declared(1, AuthoritySettings::default())).await.unwrap();
+    ready(&client, 2).await;
+    let current = head.directory().join("nodes/workers-0/node/current");
+    let read = |file: &str| std::fs::read_to_string(current.join(file)).unwrap();
+    let agent = head.client(Credentials::Certificate { chain: read("tls.crt"), private_key: read("tls.key") });
+    let (node, service) = (NodeName::parse("workers-0").unwrap(), ServiceName::parse("query").unwrap());
+    let csr = PrivateKey::generate().unwrap().request("x").unwrap();
+    let post = PostCertificate { service: Some(service), csr };
+    let mut issued = 0;
+    let refused = loop {
+        match agent.issue(&node, &post).await {
+            Ok(_) => issued += 1,
+            Err(error) => break error,
+        }
+        assert!(issued <= 200, "there is no quota");
+    };
+    assert_eq!(refused.code(), Some(ProblemCode::QuotaExceeded), "{refused}");
+    assert!((90..=100).contains(&issued), "{issued}");
+    // Others have their own.
+    agent.issue(&node, &PostCertificate { service: None, csr: post.csr }).await.unwrap();
 }

@@ -70,7 +70,7 @@ async fn a_full_disk_is_said_and_the_daemon_works_on_when_there_is_space_again()
     let tries = std::cell::Cell::new(0);
     let described = |text: &str| {
         tries.set(tries.get() + 1);
-        PutProject { description: format!("{text} {} {}", tries.get(), "x".repeat(400)), ..PutProject::default() }
+        PutProject { description: format!("{text} {} {}", tries.get(), "x".repeat(400)) }
     };
     let refused = eventually("a write is refused", Duration::from_secs(30), async || {
         match client.put_project(&project, &described("full ")).await {

@@ -7,7 +7,7 @@
 //! bytes.
 
 /// The y coordinates of the points of order 1, 2, 4 and 8 in little-endian hexadecimal, without the sign of x: from
-/// Chalkias, Garillot and Nikolaenko, "Taming the many EdDSAs" (2020), as in libsodium's `ge25519_has_small_order`.
+/// Chalkias, Garillot and Nikolaenko, "Taming the many `EdDSAs`" (2020), as in libsodium's `ge25519_has_small_order`.
 const SMALL_ORDER: [&str; 5] = [
     "0100000000000000000000000000000000000000000000000000000000000000",
     "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",

@@ -143,6 +143,27 @@ async fn live(seed: u64) {
     assert!(lived.await.is_ok(), "{told}");
 }
 
+/// What was found by hand, each with the events that it took.
+#[tokio::test]
+async fn what_clocks_and_restores_have_broken_before_heals() {
+    let days = |days: i64| days * DAY;
+    let histories: [(&str, &[Event]); 6] = [
+        ("the clock was ahead by six days", &[Event::Jump(days(6)), Event::Join, Event::Leave, Event::Jump(days(-6))]),
+        ("the cluster was made two hours ahead", &[Event::Jump(-7_200), Event::Join]),
+        ("an intermediate ended while everything was off", &[Event::Pause(days(6 * 365)), Event::Join]),
+        ("the root ended while everything was off", &[Event::Pause(days(11 * 365)), Event::Join]),
+        ("what was issued after the backup is unknown", &[Event::Join, Event::Restore, Event::Join, Event::Leave]),
+        ("a backup is older than an authority", &[Event::Pause(days(11 * 365)), Event::Restore, Event::Leave]),
+    ];
+    for (what, events) in histories {
+        println!("{what}");
+        let mut history = History::new().await;
+        for event in events {
+            history.happen(*event).await;
+        }
+    }
+}
+
 /// A number from the environment.
 #[allow(clippy::disallowed_methods, reason = "a sweep is told how far to go")]
 fn number(name: &str) -> Option<u64> {

@@ -13,7 +13,7 @@ async fn unlisted(tx: &mut Transaction, last: &CrlRow) -> Vec<String> {
     let mut serials = Vec::new();
     tx.crls()
         .for_each_revoked(&last.head, at(1_000_000), |row| {
-            serials.extend(row.listed_in.is_none().then_some(row.serial))
+            serials.extend(row.listed_in.is_none().then_some(row.serial));
         })
         .await
         .unwrap();

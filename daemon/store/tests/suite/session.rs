@@ -49,3 +49,19 @@ async fn of_too_many_sessions_those_that_expire_first_are_deleted() {
     }
     assert_eq!(left, ["b", "d"]);
 }
+
+#[tokio::test]
+async fn a_nonce_is_remembered_although_its_session_is_closed_and_forgotten_when_it_expires() {
+    let world = World::new().await;
+    let mut tx = world.write().await;
+    tx.sessions().insert(&session("h1", "n1", 10), at(60)).await.unwrap();
+    tx.sessions().prune(at(1), 0).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = world.write().await;
+    let again = tx.sessions().insert(&session("h2", "n1", 10), at(60)).await;
+    assert!(matches!(again, Err(StoreError::Exists(_))), "{again:?}");
+    drop(tx);
+    let mut tx = world.write().await;
+    tx.sessions().prune(at(61), 9).await.unwrap();
+    tx.sessions().insert(&session("h2", "n1", 90), at(120)).await.unwrap();
+}
