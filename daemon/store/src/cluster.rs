@@ -124,16 +124,6 @@ impl Cluster<'_> {
         Ok(())
     }
 
-    /// Records that the rows came from a backup: the next start begins another history.
-    pub async fn mark_restored(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        query("UPDATE cluster SET restored_at = $1")
-            .bind(millis(now))
-            .execute(self.0.connection())
-            .await
-            .map_err(|e| self.0.failed(e))?;
-        Ok(())
-    }
-
     /// Records a declaration, which is a new generation.
     pub async fn update_declared(&mut self, declared: &PutCluster) -> Result<(), StoreError> {
         query(
